@@ -1,0 +1,135 @@
+//! What each frame leads to: answers to the sender, a push to the recipient. It does not know the ring.
+
+use wire::frames::{
+    ArchivedLogin, Heartbeat, HeartbeatReply, Hello, HelloReply, Login, LoginReply, Logout,
+    LogoutReply, Message, Push, PushAck, Send, SendAck, Sync, SyncPage,
+};
+use wire::{Bytes, FRAME_BYTES_MAX, FrameError, Kind, RawFrame, VERSION, encode};
+
+use super::relay::Relay;
+use super::token;
+use super::users::{Slot, Users};
+
+/// As the gateway asks for.
+const HEARTBEAT_MS: u32 = 60_000;
+/// One epoch: a device that comes back goes on from its cursor.
+const INBOX_EPOCH: u64 = 1;
+
+/// Who a connection speaks for.
+#[derive(Default)]
+pub struct Session {
+    /// None before login.
+    pub uid: Option<u64>,
+}
+
+/// Where a frame came from, and when.
+#[derive(Clone, Copy)]
+pub struct Arrival {
+    pub slot: Slot,
+    pub now_ms: u64,
+}
+
+/// Answers one frame.
+///
+/// # Errors
+/// The frame is malformed, comes too early, or is none of those that the floor serves; the connection must end.
+pub fn on_frame(
+    session: &mut Session,
+    frame: &RawFrame<'_>,
+    relay: &mut Relay,
+    arrival: Arrival,
+) -> Result<(), FrameError> {
+    let Relay { outboxes, users } = relay;
+    let Arrival { slot, now_ms } = arrival;
+    let request_id = frame.header.request_id;
+    let kind = frame.header.kind;
+    match (kind, session.uid) {
+        (Kind::Send, Some(from)) => return on_send(from, frame, relay, arrival),
+        (Kind::PushAck, Some(_)) => {
+            frame.access::<PushAck>()?;
+        }
+        (Kind::HeartbeatReply, Some(_)) => {}
+        (Kind::Heartbeat, Some(uid)) => {
+            let time_ms = frame.access::<Heartbeat>()?.time_ms.to_native();
+            let inbox_head = users.inbox_head(uid);
+            let reply = HeartbeatReply { time_ms, inbox_epoch: INBOX_EPOCH, inbox_head };
+            outboxes.append(slot, |out| encode(out, request_id, reply));
+        }
+        (Kind::Sync, Some(uid)) => {
+            frame.access::<Sync>()?;
+            let inbox_head = users.inbox_head(uid);
+            let page = SyncPage { inbox_epoch: INBOX_EPOCH, inbox_head, messages: Vec::new() };
+            outboxes.append(slot, |out| encode(out, request_id, page));
+        }
+        (Kind::Hello, None) => {
+            frame.access::<Hello>()?;
+            let reply = hello_reply(now_ms);
+            outboxes.append(slot, |out| encode(out, request_id, reply));
+        }
+        (Kind::Login, None) => {
+            let reply = login(session, frame.access::<Login>()?, users, arrival)
+                .ok_or(FrameError::Archive(kind))?;
+            outboxes.append(slot, |out| encode(out, request_id, reply));
+        }
+        (Kind::Logout, Some(uid)) => {
+            let generation = frame.access::<Logout>()?.generation.to_native();
+            users.logout(uid, slot);
+            outboxes.append(slot, |out| encode(out, request_id, LogoutReply { generation }));
+        }
+        _ => return Err(FrameError::Kind(kind as u8)),
+    }
+    Ok(())
+}
+
+fn on_send(
+    from: u64,
+    frame: &RawFrame<'_>,
+    Relay { outboxes, users }: &mut Relay,
+    Arrival { slot, now_ms: time_ms }: Arrival,
+) -> Result<(), FrameError> {
+    let send = frame.access::<Send>()?;
+    let to = send.to.to_native();
+    let placed = users.place(from, to);
+    let (message_id, seq) = (placed.message_id, placed.seq);
+    let ack = SendAck { message_id, seq, time_ms, inbox_seq: placed.sender_inbox_seq };
+    outboxes.append(slot, |out| encode(out, frame.header.request_id, ack));
+    if let Some(delivery) = placed.delivery {
+        let message = Message {
+            inbox_seq: delivery.inbox_seq,
+            from,
+            to,
+            seq,
+            message_id,
+            time_ms,
+            client_msg_id: send.client_msg_id,
+            body: Bytes::copy_from_slice(&send.body),
+        };
+        let push = Push { previous: delivery.previous, message };
+        outboxes.append(delivery.slot, |out| encode(out, 0, push));
+    }
+    Ok(())
+}
+
+fn hello_reply(server_time_ms: u64) -> HelloReply {
+    HelloReply {
+        version: VERSION,
+        heartbeat_ms: HEARTBEAT_MS,
+        frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).expect("64 KiB"),
+        server_time_ms,
+    }
+}
+
+/// None: the token names nobody.
+fn login(
+    session: &mut Session,
+    login: &ArchivedLogin,
+    users: &mut Users,
+    Arrival { slot, now_ms: server_time_ms }: Arrival,
+) -> Option<LoginReply> {
+    let uid = token::uid(&login.token)?;
+    let is_known = login.inbox_epoch == INBOX_EPOCH;
+    users.login(uid, if is_known { login.cursor.to_native() } else { 0 }, slot);
+    session.uid = Some(uid);
+    let inbox_head = users.inbox_head(uid);
+    Some(LoginReply { uid, generation: 1, inbox_epoch: INBOX_EPOCH, inbox_head, server_time_ms })
+}

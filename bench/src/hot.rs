@@ -1,0 +1,100 @@
+//! The hot pure functions, each run as often as asked. Whoever counts runs two numbers of times and
+//! takes the difference, so that what comes before the loop does not count.
+
+use std::hint::black_box;
+
+use wire::frames::{Push, Send};
+use wire::{FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, Scratch};
+
+use crate::samples;
+
+/// A function under its name in the baseline.
+pub struct Hot {
+    /// As in `baseline.toml`.
+    pub name: &'static str,
+    /// Runs it so many times.
+    pub run: fn(u64),
+}
+
+/// Every function that is counted.
+pub const ALL: &[Hot] = &[
+    Hot { name: "wire_encode_send", run: encode_send },
+    Hot { name: "wire_encode_send_ack", run: encode_send_ack },
+    Hot { name: "wire_encode_push", run: encode_push },
+    Hot { name: "wire_read_send", run: read_send },
+    Hot { name: "wire_read_push", run: read_push },
+    Hot { name: "wire_read_piece_4k", run: read_piece },
+];
+
+fn encode_send(calls: u64) {
+    let frame = samples::send();
+    encode(calls, |out| wire::encode(out, 1, black_box(&frame).clone()));
+}
+
+fn encode_send_ack(calls: u64) {
+    let frame = samples::send_ack();
+    encode(calls, |out| wire::encode(out, 1, black_box(&frame).clone()));
+}
+
+fn encode_push(calls: u64) {
+    let frame = samples::push();
+    encode(calls, |out| wire::encode(out, 0, black_box(&frame).clone()));
+}
+
+/// A send buffer is reused, so its growth does not count.
+fn encode(calls: u64, append: impl Fn(&mut Vec<u8>)) {
+    let mut out = Vec::with_capacity(FRAME_BYTES_MAX);
+    for _ in 0..calls {
+        out.clear();
+        append(&mut out);
+        black_box(&out);
+    }
+}
+
+fn read_send(calls: u64) {
+    read(calls, &samples::encoded_send(), |frame| {
+        black_box(frame.access::<Send>().expect("a valid send").body.len());
+    });
+}
+
+fn read_push(calls: u64) {
+    read(calls, &samples::encoded_push(), |frame| {
+        black_box(frame.access::<Push>().expect("a valid push").message.seq);
+    });
+}
+
+/// Both kinds that a server gets from a busy client.
+fn read_piece(calls: u64) {
+    read(calls, &samples::piece(), |frame| {
+        if frame.header.kind == Kind::Send {
+            black_box(frame.access::<Send>().expect("a valid send").body.len());
+        } else {
+            black_box(frame.access::<wire::frames::PushAck>().expect("a valid ack").inbox_seq);
+        }
+    });
+}
+
+/// Reads one piece again and again: header, length, checksum, archive.
+fn read(calls: u64, piece: &[u8], mut on_frame: impl FnMut(RawFrame<'_>)) {
+    let mut buffer = FrameBuffer::default();
+    let mut scratch = Scratch::default();
+    for _ in 0..calls {
+        let mut frames = buffer.read(black_box(piece), FRAME_BYTES_MAX);
+        while let Some(frame) = frames.next(&mut scratch) {
+            on_frame(frame.expect("a valid frame"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_runs_and_has_a_name_of_its_own() {
+        for (index, hot) in ALL.iter().enumerate() {
+            (hot.run)(2);
+            assert!(ALL[..index].iter().all(|other| other.name != hot.name), "{}", hot.name);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The application's handles: one to send and ask, one to receive.
+
+use crate::command::{Command, Reply, Request};
+use crate::limits::{COMMANDS_MAX, RECEIVED_MAX, REQUEST_TIMEOUT_MS};
+use crate::task::Task;
+use crate::{Ack, ClientError, ContactState, ContactsPage, Message};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use wire::{
+    BODY_BYTES_MAX, Bytes, DeviceId, InboxSeq, Kind, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX, Seq,
+    TOKEN_BYTES_MAX, Uid,
+};
+
+/// How to reach the server, and as whom.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `host:port`, one or more: the next is tried when one fails.
+    pub addresses: Vec<String>,
+    /// A JWT whose `sub` is the uid in decimal.
+    pub token: String,
+    /// Chosen once a device and kept.
+    pub device: DeviceId,
+    /// The `inbox_seq` of the last message that the application has kept; 0 for none.
+    pub cursor: InboxSeq,
+    /// The epoch that came with it ([`Received::LoggedIn`], [`Received::InboxReset`]); 0 for none.
+    pub inbox_epoch: u64,
+}
+
+/// Sends and asks. Clones share one session; it ends when all of them are dropped, or one is closed.
+#[derive(Clone)]
+pub struct Client {
+    commands: mpsc::Sender<Command>,
+    end: Arc<OnceLock<ClientError>>,
+}
+
+/// Receives. Not reading it holds up nothing but messages: the server's inbox keeps them.
+pub struct Inbox {
+    received: mpsc::Receiver<Received>,
+    end: Arc<OnceLock<ClientError>>,
+}
+
+/// What comes to the application, in order.
+#[derive(Clone, Debug)]
+pub enum Received {
+    /// The next message of the inbox, each once. Messages that this device sent itself are among those by sync only.
+    Message {
+        /// The message.
+        message: Message,
+        /// It was missed before.
+        via_sync: bool,
+    },
+    /// The inbox started anew: its messages come again from the first row; forget the cursor.
+    InboxReset {
+        /// Keep it beside the cursor.
+        inbox_epoch: u64,
+    },
+    /// The server's inbox no longer has the rows between these two; the conversations' histories do.
+    RowsMissing {
+        /// The last row that came.
+        after: InboxSeq,
+        /// The next that will.
+        before: InboxSeq,
+    },
+    /// A session started.
+    LoggedIn {
+        /// Who the token is for.
+        uid: Uid,
+        /// Keep it beside the cursor.
+        inbox_epoch: u64,
+        /// The last inbox row.
+        inbox_head: InboxSeq,
+    },
+    /// The session ended, and will be started again.
+    Disconnected {
+        /// Why.
+        error: ClientError,
+        /// In how many ms.
+        retry_after_ms: u64,
+    },
+}
+
+impl Client {
+    /// Connects and logs in; from then on the session is kept up by itself. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// No address answers, or the login is refused.
+    pub async fn connect(config: Config) -> Result<(Self, Inbox), ClientError> {
+        if config.token.is_empty() || config.token.len() > TOKEN_BYTES_MAX {
+            return Err(ClientError::Token(config.token.len()));
+        }
+        let (commands, taken) = mpsc::channel(COMMANDS_MAX);
+        let (sender, received) = mpsc::channel(RECEIVED_MAX);
+        let (started, is_started) = oneshot::channel();
+        let end = Arc::new(OnceLock::new());
+        let task = Task::new(config, taken, sender, started);
+        let task_end = Arc::clone(&end);
+        tokio::spawn(async move {
+            let error = task.run(&task_end).await;
+            tracing::debug!(%error, "the client has ended");
+        });
+        is_started.await.unwrap_or(Err(ClientError::Closed))?;
+        Ok((Self { commands, end: Arc::clone(&end) }, Inbox { received, end }))
+    }
+
+    /// Sends a message, and repeats it with the same id, over as many connections as it takes, until it is durable. It
+    /// goes out at the first poll; dropping the future later does not take it back.
+    ///
+    /// # Errors
+    /// It is too large, was refused for good, or the client has ended.
+    pub async fn send(&self, to: Uid, body: impl Into<Bytes>) -> Result<Ack, ClientError> {
+        let body = body.into();
+        if body.len() > BODY_BYTES_MAX {
+            return Err(ClientError::BodyTooLarge(body.len()));
+        }
+        let (reply_to, reply) = oneshot::channel();
+        self.command(Command::Send { to, body, reply_to }).await?;
+        reply.await.unwrap_or_else(|_| Err(ended(&self.end)))
+    }
+
+    /// Messages of the conversation with `peer` before `before_seq` (0: the newest), ascending. Empty: no more.
+    ///
+    /// # Errors
+    /// There is no session, it went meanwhile, the request was refused, or `limit` is not 1 to 256.
+    pub async fn history(
+        &self,
+        peer: Uid,
+        before_seq: Seq,
+        limit: u32,
+    ) -> Result<Vec<Message>, ClientError> {
+        check_limit(limit, PAGE_MESSAGES_MAX)?;
+        match self.request(Request::History { peer, before_seq, limit }).await? {
+            Reply::History(messages) => Ok(messages),
+            Reply::Contacts(_) => Err(ClientError::Unexpected(Kind::ContactsPage)),
+            Reply::Contact(_) => Err(ClientError::Unexpected(Kind::ContactReply)),
+        }
+    }
+
+    /// Contacts above `after_peer` (0: from the first), ascending.
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn contacts(&self, after_peer: Uid, limit: u32) -> Result<ContactsPage, ClientError> {
+        check_limit(limit, PAGE_CONTACTS_MAX)?;
+        match self.request(Request::Contacts { after_peer, limit }).await? {
+            Reply::Contacts(page) => Ok(page),
+            Reply::History(_) => Err(ClientError::Unexpected(Kind::HistoryPage)),
+            Reply::Contact(_) => Err(ClientError::Unexpected(Kind::ContactReply)),
+        }
+    }
+
+    /// The conversation with `peer` is read up to `seq`.
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn mark_read(&self, peer: Uid, seq: Seq) -> Result<ContactState, ClientError> {
+        contact(self.request(Request::MarkRead { peer, seq }).await?)
+    }
+
+    /// Hides the contact until its next message.
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn delete_contact(&self, peer: Uid) -> Result<ContactState, ClientError> {
+        contact(self.request(Request::DeleteContact { peer }).await?)
+    }
+
+    /// Logs out and ends the client. Sends that are not acked yet end with [`ClientError::Closed`]: whether they are
+    /// durable is unknown.
+    pub async fn close(self) {
+        let (closed, is_closed) = oneshot::channel();
+        if self.command(Command::Close(closed)).await.is_ok() {
+            // The task says so, or is gone: closed either way.
+            drop(is_closed.await);
+        }
+    }
+
+    async fn request(&self, request: Request) -> Result<Reply, ClientError> {
+        let (reply_to, reply) = oneshot::channel();
+        self.command(Command::Request(request, reply_to)).await?;
+        match timeout(Duration::from_millis(REQUEST_TIMEOUT_MS), reply).await {
+            Ok(reply) => reply.unwrap_or_else(|_| Err(ended(&self.end))),
+            Err(_) => Err(ClientError::RequestTimeout),
+        }
+    }
+
+    async fn command(&self, command: Command) -> Result<(), ClientError> {
+        self.commands.send(command).await.map_err(|_| ended(&self.end))
+    }
+}
+
+impl Inbox {
+    /// The next message or change of state.
+    ///
+    /// # Errors
+    /// The client has ended, and why; nothing comes any more.
+    pub async fn recv(&mut self) -> Result<Received, ClientError> {
+        self.received.recv().await.ok_or_else(|| ended(&self.end))
+    }
+}
+
+fn ended(end: &OnceLock<ClientError>) -> ClientError {
+    end.get().cloned().unwrap_or(ClientError::Closed)
+}
+
+fn contact(reply: Reply) -> Result<ContactState, ClientError> {
+    match reply {
+        Reply::Contact(state) => Ok(state),
+        Reply::History(_) => Err(ClientError::Unexpected(Kind::HistoryPage)),
+        Reply::Contacts(_) => Err(ClientError::Unexpected(Kind::ContactsPage)),
+    }
+}
+
+fn check_limit(limit: u32, limit_max: u32) -> Result<(), ClientError> {
+    if (1..=limit_max).contains(&limit) {
+        Ok(())
+    } else {
+        Err(ClientError::Limit(limit, limit_max))
+    }
+}

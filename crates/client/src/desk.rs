@@ -1,0 +1,128 @@
+//! The application's side of a client: who waits for what, and what the application has not taken yet.
+
+use crate::command::Reply;
+use crate::limits::RECEIVED_MAX;
+use crate::machine::Event;
+use crate::message::history;
+use crate::waiting::Waiting;
+use crate::{Ack, ClientError, Received};
+use std::collections::VecDeque;
+use tokio::sync::{mpsc, oneshot};
+
+/// The application's side: who waits, and what it has not taken yet.
+pub(crate) struct Desk {
+    pub(crate) waiting: Waiting,
+    received: mpsc::Sender<Received>,
+    /// What the channel had no room for. While there is any the machine is held, so this is what one read from the
+    /// socket brings at most: [`crate::limits::READ_BYTES_MAX`] and a frame, in the smallest messages.
+    ready: VecDeque<Received>,
+    /// Waits for the first login.
+    started: Option<oneshot::Sender<Result<(), ClientError>>>,
+    pub(crate) is_logged_out: bool,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        received: mpsc::Sender<Received>,
+        started: oneshot::Sender<Result<(), ClientError>>,
+    ) -> Self {
+        Self {
+            waiting: Waiting::default(),
+            received,
+            ready: VecDeque::new(),
+            started: Some(started),
+            is_logged_out: false,
+        }
+    }
+
+    /// Whether there was no login yet.
+    pub(crate) fn is_starting(&self) -> bool {
+        self.started.is_some()
+    }
+
+    /// Whether something waits for room in the channel.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Until the channel has room, or nobody receives.
+    pub(crate) async fn room(&self) {
+        drop(self.received.reserve().await);
+    }
+
+    /// The client is at its end: tells everybody who waits.
+    pub(crate) fn end(&mut self, error: &ClientError) {
+        if let Some(started) = self.started.take() {
+            drop(started.send(Err(error.clone())));
+        }
+        self.waiting.end_all(error);
+    }
+
+    pub(crate) fn deliver(&mut self) {
+        while let Some(next) = self.ready.pop_front() {
+            match self.received.try_send(next) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(next)) => return self.ready.push_front(next),
+                // Nobody receives: messages are taken and dropped.
+                Err(mpsc::error::TrySendError::Closed(_)) => self.ready.clear(),
+            }
+        }
+    }
+
+    /// A change of state; one too many is not told.
+    pub(crate) fn status(&mut self, status: Received) {
+        if self.ready.len() < RECEIVED_MAX {
+            self.ready.push_back(status);
+        }
+    }
+
+    pub(crate) fn on_event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Message { message, via_sync } => {
+                self.ready.push_back(Received::Message { message: message.into(), via_sync });
+            }
+            Event::InboxReset { inbox_epoch } => {
+                self.ready.push_back(Received::InboxReset { inbox_epoch });
+            }
+            Event::RowsMissing { after, before } => {
+                self.ready.push_back(Received::RowsMissing { after, before });
+            }
+            Event::LoggedIn { uid, inbox_epoch, inbox_head, .. } => {
+                if let Some(started) = self.started.take() {
+                    drop(started.send(Ok(())));
+                }
+                self.status(Received::LoggedIn { uid, inbox_epoch, inbox_head });
+            }
+            Event::Acked { client_msg_id, message_id, seq, time_ms, .. } => {
+                let ack = Ack { client_msg_id, message_id, seq, time_ms };
+                self.waiting.end_send(client_msg_id, Ok(ack));
+            }
+            Event::Refused { will_retry: true, request_id, code, .. } => {
+                tracing::debug!(request_id, ?code, "refused for now; will retry");
+            }
+            Event::Refused { client_msg_id, request_id, code, retry_after_ms, text, .. } => {
+                let text = text.to_owned();
+                let error = ClientError::Refused { code, retry_after_ms, text };
+                match client_msg_id {
+                    Some(id) => self.waiting.end_send(id, Err(error)),
+                    None => self.waiting.end_request(request_id, Err(error)),
+                }
+            }
+            Event::HistoryPage { request_id, page } => {
+                self.waiting.end_request(request_id, Ok(Reply::History(history(page))));
+            }
+            Event::ContactsPage { request_id, page } => {
+                self.waiting.end_request(request_id, Ok(Reply::Contacts(page.into())));
+            }
+            Event::ContactReply { request_id, reply } => {
+                self.waiting.end_request(request_id, Ok(Reply::Contact(reply.into())));
+            }
+            Event::LoggedOut => self.is_logged_out = true,
+            Event::WireDuplicate { .. }
+            | Event::GapDetected { .. }
+            | Event::Synced { .. }
+            | Event::HeartbeatReply { .. }
+            | Event::GoingAway { .. } => {}
+        }
+    }
+}

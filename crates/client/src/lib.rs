@@ -1,0 +1,21 @@
+//! The Longline client.
+//!
+//! [`machine`] is a session without IO: what a client says, keeps, repeats, delivers. [`Client`] drives one over TCP on
+//! a tokio runtime. Whoever drives a mass of sessions over sockets of its own uses the machine alone.
+
+pub mod limits;
+mod error;
+mod clock;
+pub mod machine;
+mod message;
+mod client;
+mod command;
+mod waiting;
+mod desk;
+mod dial;
+mod task;
+
+pub use client::{Client, Config, Inbox, Received};
+pub use clock::Clock;
+pub use error::ClientError;
+pub use message::{Ack, Contact, ContactState, ContactsPage, Message};

@@ -1,0 +1,121 @@
+//! What a session tells its driver. Frames are lent as they lie in the receive buffer.
+
+use wire::frames::{
+    ArchivedContactReply, ArchivedContactsPage, ArchivedHistoryPage, ArchivedMessage,
+};
+use wire::{ClientMsgId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
+
+/// Something that the driver or the application may want to know.
+pub enum Event<'a> {
+    /// The session is up. Queued sends were written.
+    LoggedIn {
+        /// Who the token is for.
+        uid: Uid,
+        /// The login's number.
+        generation: Generation,
+        /// The inbox's epoch; the application keeps it beside its cursor.
+        inbox_epoch: u64,
+        /// The last inbox row; what is above the cursor follows by sync.
+        inbox_head: InboxSeq,
+    },
+    /// The inbox started anew (another epoch, or it is shorter than this device's cursor): its messages come again
+    /// from its first row, so forget what was known of its rows.
+    InboxReset {
+        /// The new epoch; keep it beside the cursor.
+        inbox_epoch: u64,
+    },
+    /// The next message, in inbox order, each once. Messages that this device sent come only by sync.
+    Message {
+        /// The message.
+        message: &'a ArchivedMessage,
+        /// It was asked for, not pushed.
+        via_sync: bool,
+    },
+    /// A pushed row that was here already. It was dropped, and acknowledged again.
+    WireDuplicate {
+        /// The row.
+        inbox_seq: InboxSeq,
+    },
+    /// A pushed row came before its predecessors. It was dropped; a sync brings all of them.
+    GapDetected {
+        /// The last row that is here.
+        cursor: InboxSeq,
+        /// The row that was pushed.
+        inbox_seq: InboxSeq,
+    },
+    /// The server's inbox has no rows between these two (they are over their time to live): see the history.
+    RowsMissing {
+        /// The last row that is here.
+        after: InboxSeq,
+        /// The next row that there is.
+        before: InboxSeq,
+    },
+    /// Everything up to here has been delivered.
+    Synced {
+        /// The cursor.
+        head: InboxSeq,
+    },
+    /// A send is durable. Once for each.
+    Acked {
+        /// The client's id of it.
+        client_msg_id: ClientMsgId,
+        /// The recipient.
+        to: Uid,
+        /// The server's id of it.
+        message_id: MessageId,
+        /// Its place in the conversation.
+        seq: Seq,
+        /// When the server took it, Unix ms.
+        time_ms: u64,
+    },
+    /// A request was refused. It may be one that ended before: a send that was repeated is answered twice.
+    Refused {
+        /// The send that it was, if it was one.
+        client_msg_id: Option<ClientMsgId>,
+        /// The request.
+        request_id: u64,
+        /// Why; `None` is a code of a newer server.
+        code: Option<RefusalCode>,
+        /// Retry not before this many ms.
+        retry_after_ms: u32,
+        /// For a person.
+        text: &'a str,
+        /// The machine repeats it by itself; otherwise this is its end.
+        will_retry: bool,
+    },
+    /// Answers a history request.
+    HistoryPage {
+        /// The request.
+        request_id: u64,
+        /// Its answer.
+        page: &'a ArchivedHistoryPage,
+    },
+    /// Answers a contacts request.
+    ContactsPage {
+        /// The request.
+        request_id: u64,
+        /// Its answer.
+        page: &'a ArchivedContactsPage,
+    },
+    /// Answers a mark-read or delete-contact request.
+    ContactReply {
+        /// The request.
+        request_id: u64,
+        /// Its answer.
+        reply: &'a ArchivedContactReply,
+    },
+    /// A heartbeat was answered.
+    HeartbeatReply {
+        /// Time since it was asked.
+        round_trip_ms: u64,
+    },
+    /// The server will close the connection. New sends are queued for the next one.
+    GoingAway {
+        /// Come back not before this many ms ...
+        reconnect_after_ms: u32,
+        /// ... plus a random part of this many.
+        jitter_ms: u32,
+    },
+    /// The logout was confirmed: close the connection.
+    LoggedOut,
+}

@@ -1,0 +1,273 @@
+//! One session with the server, as a pure machine: bytes and times in, bytes and [`Event`]s out.
+//!
+//! It knows the protocol and nothing of sockets, clocks, tasks or the application. `now_ms` is everywhere the caller's
+//! clock: one that was set to Unix time when the program started and has not gone back since ([`crate::Clock`]).
+//! Message ids are made on the server's clock, which hello and login tell.
+
+mod event;
+mod random;
+mod reconnect;
+mod inbox;
+mod outbox;
+mod requests;
+mod receive;
+
+pub use event::Event;
+pub use receive::Turn;
+
+use crate::ClientError;
+use crate::limits::{LOGIN_TIMEOUT_MS, SENDS_PENDING_MAX, SYNC_TIMEOUT_MS};
+use inbox::Inbox;
+use outbox::{Outbox, Pending};
+use random::Random;
+use reconnect::Reconnect;
+use wire::{
+    BODY_BYTES_MAX, Bytes, ClientMsgId, DeviceId, FrameBuffer, Generation, InboxSeq,
+    PAGE_MESSAGES_MAX, TOKEN_BYTES_MAX, Uid, VERSION, encode, frames,
+};
+
+/// Who logs in. Cheap to clone.
+#[derive(Clone)]
+pub struct Credentials {
+    /// A JWT whose `sub` is the uid in decimal.
+    pub token: Bytes,
+    /// Chosen once a device and kept by it.
+    pub device: DeviceId,
+}
+
+/// A session: it outlives its connections.
+pub struct Machine {
+    credentials: Credentials,
+    uid: Uid,
+    generation: Generation,
+    inbox: Inbox,
+    outbox: Outbox,
+    frame_buffer: FrameBuffer,
+    reconnect: Reconnect,
+    random: Random,
+    request_id_last: u64,
+    /// The server's clock minus the caller's.
+    clock_offset_ms: i64,
+    /// When the login is over time, or the next heartbeat is due.
+    watch_ms: u64,
+    heartbeat_ms: u32,
+    phase: Phase,
+    /// Nothing came since the last heartbeat was sent.
+    is_silent: bool,
+    /// A pushed row was taken or known: say so at the end of the piece.
+    is_ack_due: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Disconnected,
+    /// Hello and login were written; the hello is not answered.
+    Greeting,
+    /// The login is not answered.
+    LoggingIn,
+    LoggedIn,
+    /// The server or the user ends the session: what is in flight is finished, new sends are queued.
+    Leaving,
+}
+
+impl Machine {
+    /// A session that is not connected. `cursor` is the last inbox row that the application has, of `inbox_epoch`; 0
+    /// and 0 for none. `seed` feeds jitter and message ids: a new one each time, but for repeatable tests.
+    ///
+    /// # Panics
+    /// The token is over [`TOKEN_BYTES_MAX`].
+    #[must_use]
+    pub fn new(credentials: Credentials, cursor: InboxSeq, inbox_epoch: u64, seed: u64) -> Self {
+        assert!(credentials.token.len() <= TOKEN_BYTES_MAX, "the caller bounds its token");
+        Self {
+            credentials,
+            uid: Uid(0),
+            generation: Generation(0),
+            inbox: Inbox::new(cursor, inbox_epoch),
+            outbox: Outbox::new(),
+            frame_buffer: FrameBuffer::default(),
+            reconnect: Reconnect::default(),
+            random: Random::new(seed),
+            request_id_last: 0,
+            clock_offset_ms: 0,
+            watch_ms: u64::MAX,
+            heartbeat_ms: 0,
+            phase: Phase::Disconnected,
+            is_silent: false,
+            is_ack_due: false,
+        }
+    }
+
+    /// There is a connection: writes hello and login, back to back.
+    pub fn on_connected(&mut self, now_ms: u64, out: &mut Vec<u8>) {
+        assert_eq!(self.phase, Phase::Disconnected, "one connection at a time");
+        self.phase = Phase::Greeting;
+        self.watch_ms = now_ms + LOGIN_TIMEOUT_MS;
+        let hello = frames::Hello { version_min: VERSION, version_max: VERSION };
+        encode(out, self.next_request_id(), hello);
+        let login = frames::Login {
+            device: self.credentials.device.0,
+            cursor: self.inbox.cursor.0,
+            inbox_epoch: self.inbox.epoch,
+            token: self.credentials.token.clone(),
+        };
+        encode(out, self.next_request_id(), login);
+    }
+
+    /// The connection is gone. Unacked sends wait for the next; requests are forgotten.
+    pub fn on_disconnected(&mut self) {
+        self.phase = Phase::Disconnected;
+        self.frame_buffer = FrameBuffer::default();
+        (self.watch_ms, self.is_silent, self.is_ack_due) = (u64::MAX, false, false);
+    }
+
+    /// How long to wait before connecting again: call it once for each connection that ended or failed.
+    pub fn reconnect_delay_ms(&mut self) -> u64 {
+        self.reconnect.delay_ms(&mut self.random)
+    }
+
+    /// When to call [`Machine::on_timer`], at the latest. `None`: not before the next connection.
+    #[must_use]
+    pub fn next_timer_ms(&self) -> Option<u64> {
+        let work_ms = match self.phase {
+            Phase::LoggedIn => self.outbox.due_ms().min(self.inbox.sync_due_ms),
+            Phase::Disconnected | Phase::Greeting | Phase::LoggingIn | Phase::Leaving => u64::MAX,
+        };
+        Some(self.watch_ms.min(work_ms)).filter(|&ms| ms != u64::MAX)
+    }
+
+    /// Does what is due. Calling it too early does nothing.
+    ///
+    /// # Errors
+    /// The connection is dead: close it, and say [`Machine::on_disconnected`].
+    pub fn on_timer(&mut self, now_ms: u64, out: &mut Vec<u8>) -> Result<(), ClientError> {
+        if self.phase == Phase::LoggedIn {
+            self.outbox.write_due(now_ms, out);
+            if self.inbox.sync_due_ms <= now_ms {
+                self.inbox.forget_sync();
+                self.sync_if_behind(now_ms, out);
+            }
+        }
+        if now_ms < self.watch_ms {
+            return Ok(());
+        }
+        match self.phase {
+            Phase::Disconnected => {}
+            Phase::Greeting | Phase::LoggingIn => return Err(ClientError::LoginTimeout),
+            Phase::LoggedIn | Phase::Leaving => {
+                if self.is_silent {
+                    return Err(ClientError::Silent);
+                }
+                self.heartbeat(now_ms, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a message once there is a session; keeps it until it is acked. Ends with [`Event::Acked`], or
+    /// [`Event::Refused`] that says no retry. Before the first login its id is made on the caller's clock.
+    ///
+    /// # Errors
+    /// The body is over [`BODY_BYTES_MAX`], or [`SENDS_PENDING_MAX`] sends wait for their acks.
+    pub fn send(
+        &mut self,
+        to: Uid,
+        body: Bytes,
+        now_ms: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<ClientMsgId, ClientError> {
+        if body.len() > BODY_BYTES_MAX {
+            return Err(ClientError::BodyTooLarge(body.len()));
+        }
+        if self.outbox.len() >= SENDS_PENDING_MAX {
+            return Err(ClientError::SendsPending);
+        }
+        let server_ms = now_ms.saturating_add_signed(self.clock_offset_ms);
+        let client_msg_id = ClientMsgId::new(server_ms, self.random.next_u128());
+        let request_id = self.next_request_id();
+        self.outbox.push(Pending::new(request_id, client_msg_id, to, body));
+        if self.phase == Phase::LoggedIn {
+            self.outbox.write_last(now_ms, out);
+        }
+        Ok(client_msg_id)
+    }
+
+    /// While held, no messages are delivered: the inbox keeps them, and they come by sync after the hold.
+    /// Sends go on. A server may end the connection of a device that takes nothing for long.
+    pub fn hold(&mut self, is_held: bool, now_ms: u64, out: &mut Vec<u8>) {
+        self.inbox.is_held = is_held;
+        self.sync_if_behind(now_ms, out);
+    }
+
+    /// Whether there is a session that takes requests.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        self.phase == Phase::LoggedIn
+    }
+
+    /// Whether the server asked to leave, and nothing is in flight any more: close the connection now.
+    #[must_use]
+    pub fn may_leave(&self) -> bool {
+        self.phase == Phase::Leaving && !self.outbox.is_in_flight()
+    }
+
+    /// The user; 0 before the first login.
+    #[must_use]
+    pub fn uid(&self) -> Uid {
+        self.uid
+    }
+
+    /// The last inbox row that was delivered.
+    #[must_use]
+    pub fn cursor(&self) -> InboxSeq {
+        self.inbox.cursor
+    }
+
+    /// The epoch that the cursor is of.
+    #[must_use]
+    pub fn inbox_epoch(&self) -> u64 {
+        self.inbox.epoch
+    }
+
+    /// Sends that are not acked.
+    #[must_use]
+    pub fn sends_pending(&self) -> usize {
+        self.outbox.len()
+    }
+
+    fn next_request_id(&mut self) -> u64 {
+        self.request_id_last += 1;
+        self.request_id_last
+    }
+
+    fn heartbeat(&mut self, now_ms: u64, out: &mut Vec<u8>) {
+        // A connection that lived for a heartbeat is a good one.
+        self.reconnect.proved_good();
+        self.outbox.shrink();
+        self.is_silent = true;
+        self.watch_ms = now_ms + u64::from(self.heartbeat_ms);
+        let request_id = self.next_request_id();
+        encode(out, request_id, frames::Heartbeat { time_ms: now_ms });
+        if self.phase == Phase::LoggedIn {
+            self.sync_if_behind(now_ms, out);
+        }
+    }
+
+    fn sync_if_behind(&mut self, now_ms: u64, out: &mut Vec<u8>) {
+        if self.phase != Phase::LoggedIn || !self.inbox.wants_sync() {
+            return;
+        }
+        let request_id = self.next_request_id();
+        self.inbox.on_sync_asked(request_id, now_ms + SYNC_TIMEOUT_MS);
+        let cursor = self.inbox.cursor.0;
+        encode(out, request_id, frames::Sync { cursor, limit: PAGE_MESSAGES_MAX });
+    }
+
+    fn invariants(&self) {
+        self.inbox.invariants();
+        assert!(self.outbox.len() <= SENDS_PENDING_MAX, "sends are bounded");
+    }
+}
+
+// An idle session is this and its token: nothing else is on the heap.
+const _: () = assert!(size_of::<Machine>() <= 256);

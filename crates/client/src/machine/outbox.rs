@@ -1,0 +1,155 @@
+//! Sends until they are acked: kept, written, repeated with the same id.
+//!
+//! It knows when a send is due, not whether there is a connection.
+
+use crate::limits::{ACK_TIMEOUT_MS, ACK_TIMEOUT_MS_MAX, REFUSED_WAIT_MS, SENDS_PENDING_MAX};
+use std::collections::VecDeque;
+use wire::{Bytes, ClientMsgId, Uid, encode, frames};
+
+/// Ascending by request id, which a send keeps like its own.
+pub(super) struct Outbox {
+    sends: VecDeque<Pending>,
+    /// No send is due before; may be too early, never too late. `u64::MAX`: none is.
+    due_ms: u64,
+}
+
+pub(super) struct Pending {
+    pub(super) request_id: u64,
+    pub(super) client_msg_id: ClientMsgId,
+    pub(super) to: Uid,
+    pub(super) body: Bytes,
+    /// When to write it again.
+    due_ms: u64,
+    state: State,
+    /// Times it was repeated on this connection.
+    repeats: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not written on this connection.
+    Queued,
+    /// Written; its ack is awaited.
+    InFlight,
+    /// Refused; will be written again when due.
+    Refused,
+}
+
+impl Pending {
+    pub(super) fn new(request_id: u64, client_msg_id: ClientMsgId, to: Uid, body: Bytes) -> Self {
+        let (due_ms, state, repeats) = (u64::MAX, State::Queued, 0);
+        Self { request_id, client_msg_id, to, body, due_ms, state, repeats }
+    }
+
+    fn write(&mut self, now_ms: u64, out: &mut Vec<u8>) {
+        let client_msg_id = self.client_msg_id.0;
+        let frame = frames::Send { to: self.to.0, client_msg_id, body: self.body.clone() };
+        encode(out, self.request_id, frame);
+        self.state = State::InFlight;
+        self.due_ms = now_ms + doubled(ACK_TIMEOUT_MS, self.repeats);
+    }
+}
+
+impl Outbox {
+    pub(super) fn new() -> Self {
+        Self { sends: VecDeque::new(), due_ms: u64::MAX }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sends.len()
+    }
+
+    pub(super) fn due_ms(&self) -> u64 {
+        self.due_ms
+    }
+
+    /// Whether a written send still waits for its ack.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.sends.iter().any(|send| send.state == State::InFlight)
+    }
+
+    pub(super) fn push(&mut self, send: Pending) {
+        assert!(self.sends.len() < SENDS_PENDING_MAX, "the caller bounds its sends");
+        assert!(self.sends.back().is_none_or(|last| last.request_id < send.request_id));
+        self.sends.push_back(send);
+    }
+
+    /// Writes the newest send, which was just pushed.
+    pub(super) fn write_last(&mut self, now_ms: u64, out: &mut Vec<u8>) {
+        let send = self.sends.back_mut().expect("the caller pushed one");
+        send.write(now_ms, out);
+        self.due_ms = self.due_ms.min(send.due_ms);
+    }
+
+    /// Writes everything, in order: a connection is new.
+    pub(super) fn write_all(&mut self, now_ms: u64, out: &mut Vec<u8>) {
+        self.due_ms = u64::MAX;
+        for send in &mut self.sends {
+            send.repeats = 0;
+            send.write(now_ms, out);
+            self.due_ms = self.due_ms.min(send.due_ms);
+        }
+    }
+
+    /// Writes again what is due.
+    pub(super) fn write_due(&mut self, now_ms: u64, out: &mut Vec<u8>) {
+        if now_ms < self.due_ms {
+            return;
+        }
+        self.due_ms = u64::MAX;
+        for send in &mut self.sends {
+            if send.due_ms <= now_ms {
+                if send.state == State::InFlight {
+                    send.repeats = send.repeats.saturating_add(1);
+                }
+                send.write(now_ms, out);
+            }
+            self.due_ms = self.due_ms.min(send.due_ms);
+        }
+    }
+
+    /// Ends a send. `None`: it ended before.
+    pub(super) fn take(&mut self, request_id: u64) -> Option<Pending> {
+        let index = self.find(request_id)?;
+        let send = self.sends.remove(index);
+        if self.sends.is_empty() {
+            self.due_ms = u64::MAX;
+        }
+        send
+    }
+
+    /// A send was refused for now: when to write it again is `retry_after_ms` from here, at least.
+    pub(super) fn postpone(
+        &mut self,
+        request_id: u64,
+        now_ms: u64,
+        retry_after_ms: u32,
+    ) -> Option<ClientMsgId> {
+        let index = self.find(request_id)?;
+        let send = &mut self.sends[index];
+        let wait_ms = doubled(REFUSED_WAIT_MS, send.repeats).max(u64::from(retry_after_ms));
+        send.repeats = send.repeats.saturating_add(1);
+        (send.state, send.due_ms) = (State::Refused, now_ms + wait_ms);
+        self.due_ms = self.due_ms.min(send.due_ms);
+        Some(send.client_msg_id)
+    }
+
+    /// Gives memory back while nothing waits.
+    pub(super) fn shrink(&mut self) {
+        if self.sends.is_empty() {
+            self.sends = VecDeque::new();
+        }
+    }
+
+    /// Acks come mostly in the order of the sends: the first is looked at first.
+    fn find(&self, request_id: u64) -> Option<usize> {
+        if self.sends.front()?.request_id == request_id {
+            return Some(0);
+        }
+        self.sends.binary_search_by_key(&request_id, |send| send.request_id).ok()
+    }
+}
+
+fn doubled(wait_ms: u64, times: u8) -> u64 {
+    (wait_ms << times.min(16)).min(ACK_TIMEOUT_MS_MAX)
+}

@@ -1,0 +1,343 @@
+//! Frames from the server, one by one.
+
+use super::inbox::Pushed;
+use super::{Event, Machine, Phase};
+use crate::ClientError;
+use crate::error::ends_connection;
+use crate::limits::{ACK_TIMEOUT_MS_MAX, HEARTBEAT_MS_MIN, REFUSED_WAIT_MS};
+use wire::frames::{
+    ArchivedLoginReply, ArchivedPush, ArchivedRefusal, ArchivedSyncPage, ContactReply,
+    ContactsPage, GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, LoginReply,
+    LogoutReply, Push, PushAck, Refusal, SendAck, SyncPage,
+};
+use wire::{
+    FRAME_BYTES_MAX, Generation, InboxSeq, Kind, MessageId, RawFrame, RefusalCode, Scratch, Seq,
+    Uid, VERSION, encode,
+};
+
+/// What a machine needs to read a piece: the time, where to write, and memory that all machines of a core share.
+pub struct Turn<'a> {
+    /// The caller's clock.
+    pub now_ms: u64,
+    /// Frames for the server are appended.
+    pub out: &'a mut Vec<u8>,
+    /// For frames that do not lie aligned.
+    pub scratch: &'a mut Scratch,
+}
+
+impl Machine {
+    /// Reads a piece from the server. Pushes in it are acknowledged together, at its end.
+    ///
+    /// # Errors
+    /// The connection is over: close it, and say [`Machine::on_disconnected`].
+    pub fn on_bytes(
+        &mut self,
+        bytes: &[u8],
+        turn: Turn<'_>,
+        events: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), ClientError> {
+        assert_ne!(self.phase, Phase::Disconnected, "bytes come from a connection");
+        let Turn { now_ms, out, scratch } = turn;
+        self.is_silent = false;
+        let mut buffer = std::mem::take(&mut self.frame_buffer);
+        let mut pieces = buffer.read(bytes, FRAME_BYTES_MAX);
+        while let Some(frame) = pieces.next(scratch) {
+            self.on_frame(frame?, now_ms, out, events)?;
+        }
+        self.frame_buffer = buffer;
+        if std::mem::take(&mut self.is_ack_due) {
+            encode(out, 0, PushAck { inbox_seq: self.inbox.cursor.0 });
+        }
+        self.invariants();
+        Ok(())
+    }
+
+    fn on_frame(
+        &mut self,
+        frame: RawFrame<'_>,
+        now_ms: u64,
+        out: &mut Vec<u8>,
+        events: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), ClientError> {
+        let request_id = frame.header.request_id;
+        self.check_phase(frame.header.kind)?;
+        match frame.header.kind {
+            Kind::HelloReply => self.on_hello_reply(&frame, now_ms)?,
+            Kind::LoginReply => {
+                self.on_login_reply(frame.access::<LoginReply>()?, now_ms, out, events);
+            }
+            Kind::LogoutReply => {
+                frame.access::<LogoutReply>()?;
+                events(Event::LoggedOut);
+            }
+            Kind::Heartbeat => {
+                let time_ms = frame.access::<Heartbeat>()?.time_ms.to_native();
+                encode(out, request_id, HeartbeatReply { time_ms, inbox_epoch: 0, inbox_head: 0 });
+            }
+            Kind::HeartbeatReply => self.on_heartbeat_reply(&frame, now_ms, out, events)?,
+            Kind::SendAck => self.on_send_ack(&frame, events)?,
+            Kind::Push => self.on_push(frame.access::<Push>()?, now_ms, out, events),
+            Kind::SyncPage if self.inbox.is_sync(request_id) => {
+                self.on_sync_page(frame.access::<SyncPage>()?, now_ms, out, events);
+            }
+            // Of a sync that was given up.
+            Kind::SyncPage => {}
+            Kind::HistoryPage => {
+                let page = frame.access::<HistoryPage>()?;
+                events(Event::HistoryPage { request_id, page });
+            }
+            Kind::ContactsPage => {
+                let page = frame.access::<ContactsPage>()?;
+                events(Event::ContactsPage { request_id, page });
+            }
+            Kind::ContactReply => {
+                let reply = frame.access::<ContactReply>()?;
+                events(Event::ContactReply { request_id, reply });
+            }
+            Kind::Refusal => {
+                return self.on_refusal(request_id, frame.access::<Refusal>()?, now_ms, events);
+            }
+            Kind::GoingAway => self.on_going_away(&frame, events)?,
+            // What only a client sends; `check_phase` refused it.
+            Kind::Hello
+            | Kind::Login
+            | Kind::Logout
+            | Kind::Send
+            | Kind::PushAck
+            | Kind::Sync
+            | Kind::History
+            | Kind::Contacts
+            | Kind::MarkRead
+            | Kind::DeleteContact => {}
+        }
+        Ok(())
+    }
+
+    /// What may come when. Kinds that only a client sends come never.
+    fn check_phase(&self, kind: Kind) -> Result<(), ClientError> {
+        let is_due = match kind {
+            Kind::HelloReply => self.phase == Phase::Greeting,
+            Kind::LoginReply => self.phase == Phase::LoggingIn,
+            Kind::Refusal | Kind::GoingAway | Kind::Heartbeat => true,
+            Kind::LogoutReply
+            | Kind::HeartbeatReply
+            | Kind::SendAck
+            | Kind::Push
+            | Kind::SyncPage
+            | Kind::HistoryPage
+            | Kind::ContactsPage
+            | Kind::ContactReply => matches!(self.phase, Phase::LoggedIn | Phase::Leaving),
+            Kind::Hello
+            | Kind::Login
+            | Kind::Logout
+            | Kind::Send
+            | Kind::PushAck
+            | Kind::Sync
+            | Kind::History
+            | Kind::Contacts
+            | Kind::MarkRead
+            | Kind::DeleteContact => false,
+        };
+        if is_due { Ok(()) } else { Err(ClientError::Unexpected(kind)) }
+    }
+
+    fn on_hello_reply(&mut self, frame: &RawFrame<'_>, now_ms: u64) -> Result<(), ClientError> {
+        let reply = frame.access::<HelloReply>()?;
+        if reply.version != VERSION {
+            return Err(ClientError::Version(reply.version));
+        }
+        self.phase = Phase::LoggingIn;
+        self.heartbeat_ms = reply.heartbeat_ms.to_native().max(HEARTBEAT_MS_MIN);
+        self.set_clock(reply.server_time_ms.to_native(), now_ms);
+        Ok(())
+    }
+
+    fn on_login_reply(
+        &mut self,
+        reply: &ArchivedLoginReply,
+        now_ms: u64,
+        out: &mut Vec<u8>,
+        events: &mut impl FnMut(Event<'_>),
+    ) {
+        self.phase = Phase::LoggedIn;
+        self.uid = Uid(reply.uid.to_native());
+        self.generation = Generation(reply.generation.to_native());
+        self.set_clock(reply.server_time_ms.to_native(), now_ms);
+        // Clients that came back together do not stay together.
+        let heartbeat_ms = u64::from(self.heartbeat_ms);
+        self.watch_ms = now_ms + heartbeat_ms / 2 + self.random.up_to(heartbeat_ms / 2);
+        let inbox_epoch = reply.inbox_epoch.to_native();
+        let inbox_head = InboxSeq(reply.inbox_head.to_native());
+        if self.inbox.on_login(inbox_epoch, inbox_head) {
+            events(Event::InboxReset { inbox_epoch });
+        }
+        let (uid, generation) = (self.uid, self.generation);
+        events(Event::LoggedIn { uid, generation, inbox_epoch, inbox_head });
+        self.outbox.write_all(now_ms, out);
+        self.sync_if_behind(now_ms, out);
+        if self.inbox.is_synced() {
+            events(Event::Synced { head: self.inbox.cursor });
+        }
+    }
+
+    fn on_heartbeat_reply(
+        &mut self,
+        frame: &RawFrame<'_>,
+        now_ms: u64,
+        out: &mut Vec<u8>,
+        events: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), ClientError> {
+        let reply = frame.access::<HeartbeatReply>()?;
+        let inbox_epoch = reply.inbox_epoch.to_native();
+        if inbox_epoch != self.inbox.epoch {
+            self.inbox.reset(inbox_epoch);
+            events(Event::InboxReset { inbox_epoch });
+        }
+        self.inbox.saw_head(InboxSeq(reply.inbox_head.to_native()));
+        self.sync_if_behind(now_ms, out);
+        let round_trip_ms = now_ms.saturating_sub(reply.time_ms.to_native());
+        events(Event::HeartbeatReply { round_trip_ms });
+        Ok(())
+    }
+
+    fn on_send_ack(
+        &mut self,
+        frame: &RawFrame<'_>,
+        events: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), ClientError> {
+        let ack = frame.access::<SendAck>()?;
+        self.inbox.on_own_row(InboxSeq(ack.inbox_seq.to_native()));
+        // A send that was repeated is acked twice.
+        if let Some(send) = self.outbox.take(frame.header.request_id) {
+            events(Event::Acked {
+                client_msg_id: send.client_msg_id,
+                to: send.to,
+                message_id: MessageId(ack.message_id.to_native()),
+                seq: Seq(ack.seq.to_native()),
+                time_ms: ack.time_ms.to_native(),
+            });
+        }
+        Ok(())
+    }
+
+    fn on_push(
+        &mut self,
+        push: &ArchivedPush,
+        now_ms: u64,
+        out: &mut Vec<u8>,
+        events: &mut impl FnMut(Event<'_>),
+    ) {
+        let message = &push.message;
+        let inbox_seq = InboxSeq(message.inbox_seq.to_native());
+        match self.inbox.on_push(InboxSeq(push.previous.to_native()), inbox_seq) {
+            Pushed::Next => {
+                self.is_ack_due = true;
+                events(Event::Message { message, via_sync: false });
+            }
+            Pushed::Duplicate => {
+                self.is_ack_due = true;
+                events(Event::WireDuplicate { inbox_seq });
+            }
+            Pushed::Gap => {
+                events(Event::GapDetected { cursor: self.inbox.cursor, inbox_seq });
+                self.sync_if_behind(now_ms, out);
+            }
+            Pushed::Dropped => {}
+        }
+    }
+
+    fn on_sync_page(
+        &mut self,
+        page: &ArchivedSyncPage,
+        now_ms: u64,
+        out: &mut Vec<u8>,
+        events: &mut impl FnMut(Event<'_>),
+    ) {
+        let inbox_epoch = page.inbox_epoch.to_native();
+        let head = InboxSeq(page.inbox_head.to_native());
+        if inbox_epoch != self.inbox.epoch {
+            self.inbox.reset(inbox_epoch);
+            self.inbox.saw_head(head);
+            events(Event::InboxReset { inbox_epoch });
+            return self.sync_if_behind(now_ms, out);
+        }
+        let rows = if self.inbox.is_held { &[] } else { page.messages.as_slice() };
+        for message in rows {
+            let row = InboxSeq(message.inbox_seq.to_native());
+            let Some(cursor) = self.inbox.on_sync_row(row) else { continue };
+            if row.0 - cursor.0 > 1 {
+                events(Event::RowsMissing { after: cursor, before: row });
+            }
+            events(Event::Message { message, via_sync: true });
+        }
+        let last = rows.last().map_or(InboxSeq(0), |row| InboxSeq(row.inbox_seq.to_native()));
+        if let Some((after, head)) = self.inbox.on_sync_end(last, head) {
+            events(Event::RowsMissing { after, before: InboxSeq(head.0.saturating_add(1)) });
+        }
+        self.is_ack_due = true;
+        self.sync_if_behind(now_ms, out);
+        if self.inbox.is_synced() {
+            events(Event::Synced { head: self.inbox.cursor });
+        }
+    }
+
+    fn on_refusal(
+        &mut self,
+        request_id: u64,
+        refusal: &ArchivedRefusal,
+        now_ms: u64,
+        events: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), ClientError> {
+        let code = RefusalCode::from_wire(refusal.code.to_native());
+        let retry_after_ms = refusal.retry_after_ms.to_native();
+        let text = String::from_utf8_lossy(refusal.text.as_slice());
+        let is_before_login = matches!(self.phase, Phase::Greeting | Phase::LoggingIn);
+        if is_before_login || code.is_some_and(ends_connection) {
+            self.reconnect.hint(retry_after_ms, 0);
+            return Err(ClientError::Refused { code, retry_after_ms, text: text.into_owned() });
+        }
+        // A code of a newer server says by its hint whether a retry makes sense.
+        let is_retryable = code.map_or(retry_after_ms > 0, RefusalCode::is_retryable);
+        let mut will_retry = false;
+        let client_msg_id = if is_retryable {
+            let postponed = self.outbox.postpone(request_id, now_ms, retry_after_ms);
+            will_retry = postponed.is_some();
+            postponed
+        } else {
+            self.outbox.take(request_id).map(|send| send.client_msg_id)
+        };
+        if self.inbox.is_sync(request_id) {
+            // Whatever the reason: rows are missing, so it is asked again.
+            let wait_ms = u64::from(retry_after_ms).clamp(REFUSED_WAIT_MS, ACK_TIMEOUT_MS_MAX);
+            self.inbox.sync_due_ms = now_ms + wait_ms;
+            will_retry = true;
+        }
+        let text = &text;
+        let refused =
+            Event::Refused { client_msg_id, request_id, code, retry_after_ms, text, will_retry };
+        events(refused);
+        Ok(())
+    }
+
+    fn on_going_away(
+        &mut self,
+        frame: &RawFrame<'_>,
+        events: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), ClientError> {
+        let going = frame.access::<GoingAway>()?;
+        let reconnect_after_ms = going.reconnect_after_ms.to_native();
+        let jitter_ms = going.jitter_ms.to_native();
+        self.reconnect.hint(reconnect_after_ms, jitter_ms);
+        if self.phase == Phase::LoggedIn {
+            self.phase = Phase::Leaving;
+        }
+        events(Event::GoingAway { reconnect_after_ms, jitter_ms });
+        Ok(())
+    }
+
+    fn set_clock(&mut self, server_ms: u64, now_ms: u64) {
+        // Times beyond the 48 bits of a message id are nobody's clock.
+        let offset = i128::from(server_ms.min(1 << 48)) - i128::from(now_ms.min(1 << 48));
+        self.clock_offset_ms = i64::try_from(offset).expect("49 bits");
+    }
+}

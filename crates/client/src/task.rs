@@ -1,0 +1,240 @@
+//! One client's task: it drives the machine over one connection after another. It decides nothing about messages.
+
+use crate::command::{Command, Reply, ReplyTo, Request};
+use crate::desk::Desk;
+use crate::dial::{dial, failed};
+use crate::limits::{
+    COMMAND_OUT_BYTES_MAX, LOGOUT_TIMEOUT_MS, OUT_BYTES_MAX, READ_BYTES_MAX, SENDS_PENDING_MAX,
+};
+use crate::machine::{Credentials, Machine, Turn};
+use crate::{ClientError, Clock, Config, Received};
+use std::io;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+use wire::{Bytes, Scratch};
+
+pub(crate) struct Task {
+    addresses: Vec<String>,
+    /// The address to try first.
+    address: usize,
+    machine: Machine,
+    clock: Clock,
+    commands: mpsc::Receiver<Command>,
+    desk: Desk,
+    out: Vec<u8>,
+    scratch: Scratch,
+    /// Who waits for this task to go, and until when the logout is waited for.
+    closing: Option<(oneshot::Sender<()>, u64)>,
+}
+
+impl Task {
+    pub(crate) fn new(
+        config: Config,
+        commands: mpsc::Receiver<Command>,
+        received: mpsc::Sender<Received>,
+        started: oneshot::Sender<Result<(), ClientError>>,
+    ) -> Self {
+        let credentials = Credentials { token: Bytes::from(config.token), device: config.device };
+        Self {
+            addresses: config.addresses,
+            address: 0,
+            machine: Machine::new(credentials, config.cursor, config.inbox_epoch, rand::random()),
+            clock: Clock::start(),
+            commands,
+            desk: Desk::new(received, started),
+            out: Vec::new(),
+            scratch: Scratch::default(),
+            closing: None,
+        }
+    }
+
+    /// Until the client is closed, or coming back makes no sense. Tells everybody why.
+    pub(crate) async fn run(mut self, end: &OnceLock<ClientError>) -> ClientError {
+        let error = self.sessions().await;
+        drop(end.set(error.clone()));
+        self.desk.end(&error);
+        error
+    }
+
+    async fn sessions(&mut self) -> ClientError {
+        let mut stream = match dial(&self.addresses, self.address, 0).await {
+            Ok(stream) => stream,
+            Err(error) => return error,
+        };
+        loop {
+            let error = self.online(stream).await;
+            self.machine.on_disconnected();
+            self.out = Vec::new();
+            if self.closing.is_some() {
+                return ClientError::Closed;
+            }
+            if error.is_fatal() || self.desk.is_starting() {
+                return error;
+            }
+            stream = match self.offline(error).await {
+                Ok(stream) => stream,
+                Err(error) => return error,
+            };
+        }
+    }
+
+    /// Waits and dials until there is a connection. Fails only when the client is closed.
+    async fn offline(&mut self, mut error: ClientError) -> Result<TcpStream, ClientError> {
+        loop {
+            self.desk.waiting.end_requests(&ClientError::Disconnected);
+            self.address = self.address.wrapping_add(1);
+            let retry_after_ms = self.machine.reconnect_delay_ms();
+            self.desk.status(Received::Disconnected { error, retry_after_ms });
+            let addresses = self.addresses.clone();
+            let address = self.address;
+            let mut dialing = std::pin::pin!(dial(&addresses, address, retry_after_ms));
+            error = loop {
+                self.deliver();
+                let has_ready = self.desk.has_ready();
+                tokio::select! {
+                    dialed = &mut dialing => match dialed {
+                        Ok(stream) => return Ok(stream),
+                        Err(error) => break error,
+                    },
+                    command = self.commands.recv(), if self.may_take_command() => {
+                        self.on_command(command)?;
+                    }
+                    () = self.desk.room(), if has_ready => {}
+                }
+            };
+        }
+    }
+
+    /// Drives one connection to its end.
+    async fn online(&mut self, mut stream: TcpStream) -> ClientError {
+        let address =
+            stream.peer_addr().map_or_else(|_| "the server".to_owned(), |a| a.to_string());
+        let (mut reader, mut writer) = stream.split();
+        let mut piece = vec![0; READ_BYTES_MAX];
+        self.machine.on_connected(self.clock.now_ms(), &mut self.out);
+        loop {
+            self.deliver();
+            if let Err(error) = self.check_end() {
+                return error;
+            }
+            let has_ready = self.desk.has_ready();
+            let may_take_command = self.may_take_command();
+            let next_timer_ms = self.next_timer_ms();
+            let turn = tokio::select! {
+                read = reader.read(&mut piece) => match read {
+                    Ok(0) => Err(failed("read from", &address, io::ErrorKind::UnexpectedEof.into())),
+                    Ok(length) => self.on_bytes(&piece[..length]),
+                    Err(source) => Err(failed("read from", &address, source)),
+                },
+                written = writer.write(&self.out), if !self.out.is_empty() => match written {
+                    Ok(length) => {
+                        self.out.drain(..length);
+                        Ok(())
+                    }
+                    Err(source) => Err(failed("write to", &address, source)),
+                },
+                command = self.commands.recv(), if may_take_command => {
+                    self.on_command(command)
+                }
+                () = self.desk.room(), if has_ready => Ok(()),
+                () = until(next_timer_ms, self.clock) => {
+                    self.machine.on_timer(self.clock.now_ms(), &mut self.out)
+                }
+            };
+            if let Err(error) = turn {
+                return error;
+            }
+        }
+    }
+
+    fn on_bytes(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        let turn =
+            Turn { now_ms: self.clock.now_ms(), out: &mut self.out, scratch: &mut self.scratch };
+        let desk = &mut self.desk;
+        self.machine.on_bytes(bytes, turn, &mut |event| desk.on_event(event))
+    }
+
+    /// Whether the connection has done what it was for.
+    fn check_end(&self) -> Result<(), ClientError> {
+        if self.out.len() > OUT_BYTES_MAX {
+            return Err(ClientError::Unread);
+        }
+        if let Some((_, until_ms)) = self.closing {
+            let is_over = self.desk.is_logged_out || self.clock.now_ms() >= until_ms;
+            return if is_over { Err(ClientError::Closed) } else { Ok(()) };
+        }
+        let may_leave = self.machine.may_leave() && self.out.is_empty();
+        if may_leave { Err(ClientError::GoingAway) } else { Ok(()) }
+    }
+
+    fn next_timer_ms(&self) -> Option<u64> {
+        let closing_ms = self.closing.as_ref().map(|(_, until_ms)| *until_ms);
+        self.machine.next_timer_ms().into_iter().chain(closing_ms).min()
+    }
+
+    fn may_take_command(&self) -> bool {
+        self.closing.is_none()
+            && self.machine.sends_pending() < SENDS_PENDING_MAX
+            && self.out.len() < COMMAND_OUT_BYTES_MAX
+    }
+
+    /// `None`: all handles are gone.
+    fn on_command(&mut self, command: Option<Command>) -> Result<(), ClientError> {
+        match command {
+            None => return Err(ClientError::Closed),
+            Some(Command::Send { to, body, reply_to }) => {
+                let now_ms = self.clock.now_ms();
+                match self.machine.send(to, body, now_ms, &mut self.out) {
+                    Ok(client_msg_id) => self.desk.waiting.add_send(client_msg_id, reply_to),
+                    Err(error) => drop(reply_to.send(Err(error))),
+                }
+            }
+            Some(Command::Request(request, reply_to)) => self.on_request(&request, reply_to),
+            Some(Command::Close(closed)) => {
+                let until_ms = self.clock.now_ms() + LOGOUT_TIMEOUT_MS;
+                let logout = self.machine.logout(&mut self.out);
+                self.closing = Some((closed, until_ms));
+                // Without a session there is nothing to log out of.
+                logout.map_err(|_| ClientError::Closed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_request(&mut self, request: &Request, reply_to: ReplyTo<Reply>) {
+        if !self.desk.waiting.has_room() {
+            return drop(reply_to.send(Err(ClientError::RequestsPending)));
+        }
+        let (machine, out) = (&mut self.machine, &mut self.out);
+        let asked = match *request {
+            Request::History { peer, before_seq, limit } => {
+                machine.history(peer, before_seq, limit, out)
+            }
+            Request::Contacts { after_peer, limit } => machine.contacts(after_peer, limit, out),
+            Request::MarkRead { peer, seq } => machine.mark_read(peer, seq, out),
+            Request::DeleteContact { peer } => machine.delete_contact(peer, out),
+        };
+        match asked {
+            Ok(request_id) => self.desk.waiting.add_request(request_id, reply_to),
+            Err(error) => drop(reply_to.send(Err(error))),
+        }
+    }
+
+    /// Moves what is ready into the channel. What does not fit holds the machine.
+    fn deliver(&mut self) {
+        self.desk.deliver();
+        let is_held = self.desk.has_ready();
+        self.machine.hold(is_held, self.clock.now_ms(), &mut self.out);
+    }
+}
+
+async fn until(ms: Option<u64>, clock: Clock) {
+    match ms {
+        Some(ms) => sleep(Duration::from_millis(ms.saturating_sub(clock.now_ms()))).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,188 @@
+//! A scripted other end for one machine, and a small random number generator. Each test binary uses a part of it.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use client::ClientError;
+use client::machine::{Credentials, Event, Machine, Turn};
+use wire::frames::{HelloReply, LoginReply, Message, Push};
+use wire::{Bytes, DeviceId, Frame, FrameBuffer, InboxSeq, Kind, Scratch, encode};
+
+pub const HEARTBEAT_MS: u64 = 60_000;
+pub const START_MS: u64 = 1_700_000_000_000;
+/// How far the server's clock is ahead.
+pub const OFFSET_MS: u64 = 3_600_000;
+
+pub fn machine(cursor: u64, epoch: u64, seed: u64) -> Machine {
+    let credentials = Credentials { token: Bytes::from_static(b"token"), device: DeviceId(1) };
+    Machine::new(credentials, InboxSeq(cursor), epoch, seed)
+}
+
+pub fn message(inbox_seq: u64) -> Message {
+    let body = Bytes::from_static(b"hi");
+    let client_msg_id = [7; 16];
+    let (from, to, seq, message_id, time_ms) = (8, 7, inbox_seq, inbox_seq, START_MS);
+    Message { inbox_seq, from, to, seq, message_id, time_ms, client_msg_id, body }
+}
+
+pub fn push(previous: u64, inbox_seq: u64) -> Push {
+    Push { previous, message: message(inbox_seq) }
+}
+
+pub fn frame<F>(request_id: u64, frame: F) -> Vec<u8>
+where
+    F: Encode,
+{
+    let mut bytes = vec![];
+    frame.encode(&mut bytes, request_id);
+    bytes
+}
+
+/// [`encode`] without its bounds.
+pub trait Encode: Frame {
+    fn encode(self, out: &mut Vec<u8>, request_id: u64);
+}
+
+macro_rules! encodes {
+    ($($name:ident)*) => { $(impl Encode for wire::frames::$name {
+        fn encode(self, out: &mut Vec<u8>, request_id: u64) { encode(out, request_id, self); }
+    })* };
+}
+encodes!(Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck
+    Sync SyncPage History HistoryPage Contacts ContactsPage MarkRead DeleteContact ContactReply Refusal GoingAway);
+
+/// A machine with its clock, and what it said and told.
+pub struct Session {
+    pub machine: Machine,
+    pub now_ms: u64,
+    pub out: Vec<u8>,
+    pub events: Vec<String>,
+}
+
+impl Session {
+    pub fn new(cursor: u64, epoch: u64) -> Self {
+        let machine = machine(cursor, epoch, 1);
+        Self { machine, now_ms: START_MS, out: vec![], events: vec![] }
+    }
+
+    /// Connected and logged in; what was said and told so far is forgotten.
+    pub fn logged_in(cursor: u64, epoch: u64, head: u64) -> Self {
+        let mut session = Self::new(cursor, epoch);
+        session.log_in(epoch, head);
+        session.out.clear();
+        session.events.clear();
+        session
+    }
+
+    pub fn log_in(&mut self, inbox_epoch: u64, inbox_head: u64) {
+        self.machine.on_connected(self.now_ms, &mut self.out);
+        self.hear(1, hello_reply()).unwrap();
+        let server_time_ms = self.now_ms + OFFSET_MS;
+        let reply = LoginReply { uid: 7, generation: 3, inbox_epoch, inbox_head, server_time_ms };
+        self.hear(2, reply).unwrap();
+    }
+
+    pub fn hear<F: Encode>(&mut self, request_id: u64, reply: F) -> Result<(), ClientError> {
+        self.hear_bytes(&frame(request_id, reply))
+    }
+
+    pub fn hear_bytes(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        let mut scratch = Scratch::default();
+        let turn = Turn { now_ms: self.now_ms, out: &mut self.out, scratch: &mut scratch };
+        let events = &mut self.events;
+        self.machine.on_bytes(bytes, turn, &mut |event| events.push(name(&event)))
+    }
+
+    pub fn send(&mut self, body: &'static [u8]) -> wire::ClientMsgId {
+        let body = Bytes::from_static(body);
+        self.machine.send(wire::Uid(8), body, self.now_ms, &mut self.out).unwrap()
+    }
+
+    /// Lets time pass up to the next timer, and lets it ring.
+    pub fn ring(&mut self) -> Result<(), ClientError> {
+        self.now_ms = self.machine.next_timer_ms().expect("a timer runs");
+        self.machine.on_timer(self.now_ms, &mut self.out)
+    }
+
+    /// What was said since the last call: kind and request id.
+    pub fn said(&mut self) -> Vec<(Kind, u64)> {
+        self.said_bytes().0
+    }
+
+    /// The last frame that was said, which is of this kind.
+    pub fn said_last<F>(&mut self, read: impl Fn(&wire::RawFrame<'_>) -> F) -> F {
+        let bytes = self.said_bytes().1;
+        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
+        let mut frames = buffer.read(&bytes, wire::FRAME_BYTES_MAX);
+        let frame = frames.next(&mut scratch).expect("something was said").unwrap();
+        read(&frame)
+    }
+
+    /// What the events were since the last call.
+    pub fn told(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.events)
+    }
+
+    fn said_bytes(&mut self) -> (Vec<(Kind, u64)>, Vec<u8>) {
+        let out = std::mem::take(&mut self.out);
+        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
+        let (mut said, mut last, mut at) = (vec![], vec![], 0);
+        let mut frames = buffer.read(&out, wire::FRAME_BYTES_MAX);
+        while let Some(frame) = frames.next(&mut scratch) {
+            let header = frame.unwrap().header;
+            said.push((header.kind, header.request_id));
+            last = out[at..at + header.length].to_vec();
+            at += header.length;
+        }
+        (said, last)
+    }
+}
+
+pub fn hello_reply() -> HelloReply {
+    let heartbeat_ms = u32::try_from(HEARTBEAT_MS).unwrap();
+    let server_time_ms = START_MS + OFFSET_MS;
+    HelloReply { version: wire::VERSION, heartbeat_ms, frame_bytes_max: 65_536, server_time_ms }
+}
+
+/// An event in a few words.
+pub fn name(event: &Event<'_>) -> String {
+    match event {
+        Event::LoggedIn { uid, inbox_head, .. } => format!("logged in {uid} head {inbox_head}"),
+        Event::InboxReset { inbox_epoch } => format!("reset {inbox_epoch}"),
+        Event::Message { message, via_sync } => {
+            format!("{} {}", if *via_sync { "synced" } else { "pushed" }, message.inbox_seq)
+        }
+        Event::WireDuplicate { inbox_seq } => format!("duplicate {inbox_seq}"),
+        Event::GapDetected { cursor, inbox_seq } => format!("gap {cursor} to {inbox_seq}"),
+        Event::RowsMissing { after, before } => format!("missing {after} to {before}"),
+        Event::Synced { head } => format!("in sync {head}"),
+        Event::Acked { client_msg_id, seq, .. } => format!("acked {client_msg_id:?} {seq}"),
+        Event::Refused { code, will_retry, .. } => {
+            format!("refused {code:?}{}", if *will_retry { ", again" } else { "" })
+        }
+        Event::HistoryPage { request_id, .. } => format!("history {request_id}"),
+        Event::ContactsPage { request_id, .. } => format!("contacts {request_id}"),
+        Event::ContactReply { request_id, .. } => format!("contact {request_id}"),
+        Event::HeartbeatReply { round_trip_ms } => format!("heartbeat {round_trip_ms}"),
+        Event::GoingAway { reconnect_after_ms, .. } => format!("going away {reconnect_after_ms}"),
+        Event::LoggedOut => "logged out".to_owned(),
+    }
+}
+
+/// SplitMix64.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    pub fn percent(&mut self, percent: u64) -> bool {
+        self.next() % 100 < percent
+    }
+}

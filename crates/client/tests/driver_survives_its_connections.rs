@@ -1,0 +1,197 @@
+//! The tokio client over real sockets, against a fake server that does what each test tells it: connections that break
+//! between a send and its ack, lost pushes, refusals, an application that does not read. Everything is awaited; the
+//! only real time that passes is the client's own delay before it connects again, half a second at most.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic, its numbers are small"
+)]
+
+mod common;
+#[path = "common/fake.rs"]
+mod fake;
+
+use client::{Client, ClientError, Inbox, Received};
+use common::{message, push};
+use fake::{EPOCH, Fake};
+use wire::frames::{
+    ContactReply, HistoryPage, LogoutReply, MarkRead, Refusal, Send, SendAck, Sync, SyncPage,
+};
+use wire::{Bytes, Kind, RefusalCode, Seq, Uid};
+
+fn ack(inbox_seq: u64) -> SendAck {
+    SendAck { message_id: 1, seq: 1, time_ms: 2, inbox_seq }
+}
+
+fn refusal(code: RefusalCode) -> Refusal {
+    Refusal { code: code as u16, retry_after_ms: 0, text: Bytes::from_static(b"no") }
+}
+
+fn send(client: &Client) -> tokio::task::JoinHandle<Result<client::Ack, ClientError>> {
+    let client = client.clone();
+    tokio::spawn(async move { client.send(Uid(8), "hello").await })
+}
+
+/// The next message's row; changes of state are passed over.
+async fn row(inbox: &mut Inbox) -> Result<u64, ClientError> {
+    loop {
+        if let Received::Message { message, .. } = inbox.recv().await? {
+            return Ok(message.inbox_seq.0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_send_is_repeated_on_the_next_connection_until_its_ack() {
+    let fake = Fake::listen().await;
+    let (client, mut inbox, mut first) = fake.start().await;
+    let sent = send(&client);
+    let heard = first.hear(Kind::Send).await;
+    drop(first);
+    let mut second = fake.log_in(0).await;
+    let again = second.hear(Kind::Send).await;
+    let (a, b) = (heard.with(|f| f.read::<Send>()), again.with(|f| f.read::<Send>()));
+    assert_eq!(a.unwrap(), b.unwrap(), "the same id, the same body");
+    second.say(again.request_id(), ack(1)).await;
+    assert_eq!(sent.await.unwrap().unwrap().seq, Seq(1));
+    let mut states = vec![];
+    while states.len() < 3 {
+        states.push(inbox.recv().await.unwrap());
+    }
+    use Received::{Disconnected, LoggedIn};
+    assert!(matches!(states[..], [LoggedIn { .. }, Disconnected { .. }, LoggedIn { .. }]));
+}
+
+#[tokio::test]
+async fn messages_come_in_order_over_a_lost_push() {
+    let fake = Fake::listen().await;
+    let (_client, mut inbox, mut server) = fake.start().await;
+    server.say(0, push(0, 1)).await;
+    server.say(0, push(2, 3)).await;
+    let sync = server.hear(Kind::Sync).await;
+    assert_eq!(sync.with(|f| f.read::<Sync>()).unwrap().cursor, 1);
+    let messages = vec![message(2), message(3)];
+    let page = SyncPage { inbox_epoch: EPOCH, inbox_head: 3, messages };
+    server.say(sync.request_id(), page).await;
+    for expected in 1..=3 {
+        assert_eq!(row(&mut inbox).await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_application_that_does_not_read_can_send_and_misses_nothing() {
+    const ROWS: u64 = 3_000;
+    let fake = Fake::listen().await;
+    let (client, mut inbox, mut server) = fake.start().await;
+    for row in 1..=ROWS {
+        server.say(0, push(row - 1, row)).await;
+    }
+    let sent = send(&client);
+    let heard = server.hear(Kind::Send).await;
+    server.say(heard.request_id(), ack(0)).await;
+    sent.await.unwrap().unwrap();
+    let serve = async {
+        loop {
+            let sync = server.hear(Kind::Sync).await;
+            let cursor = sync.with(|f| f.read::<Sync>()).unwrap().cursor;
+            let messages = (cursor + 1..=ROWS).take(256).map(message).collect();
+            let page = SyncPage { inbox_epoch: EPOCH, inbox_head: ROWS, messages };
+            server.say(sync.request_id(), page).await;
+        }
+    };
+    let read = async {
+        for expected in 1..=ROWS {
+            assert_eq!(row(&mut inbox).await.unwrap(), expected);
+        }
+    };
+    tokio::select! {
+        () = serve => {}
+        () = read => {}
+    }
+}
+
+#[tokio::test]
+async fn a_refused_login_is_told_at_once() {
+    let fake = Fake::listen().await;
+    let client = fake.client();
+    let mut server = fake.accept().await;
+    server.say(2, refusal(RefusalCode::BadToken)).await;
+    let error = client.await.unwrap().err().unwrap();
+    assert!(matches!(error, ClientError::Refused { code: Some(RefusalCode::BadToken), .. }));
+}
+
+#[tokio::test]
+async fn nobody_listening_is_told_at_once() {
+    let fake = Fake::listen().await;
+    let client = fake.client();
+    drop(fake);
+    let error = client.await.unwrap().err().unwrap();
+    assert!(matches!(error, ClientError::Io { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_replaced_session_ends_the_client_and_says_why() {
+    let fake = Fake::listen().await;
+    let (client, mut inbox, mut server) = fake.start().await;
+    let sent = send(&client);
+    server.hear(Kind::Send).await;
+    server.say(0, refusal(RefusalCode::SessionReplaced)).await;
+    let replaced = |error: &ClientError| {
+        matches!(error, ClientError::Refused { code: Some(RefusalCode::SessionReplaced), .. })
+    };
+    assert!(replaced(&sent.await.unwrap().unwrap_err()));
+    assert!(replaced(&row(&mut inbox).await.unwrap_err()));
+    assert!(replaced(&send(&client).await.unwrap().unwrap_err()));
+}
+
+#[tokio::test]
+async fn requests_are_answered_refused_or_end_with_the_connection() {
+    let fake = Fake::listen().await;
+    let (client, _inbox, mut server) = fake.start().await;
+    let asking = client.clone();
+    let asked = tokio::spawn(async move { asking.history(Uid(8), Seq(0), 10).await });
+    let heard = server.hear(Kind::History).await;
+    server.say(heard.request_id(), HistoryPage { peer: 8, messages: vec![message(1)] }).await;
+    assert_eq!(asked.await.unwrap().unwrap().len(), 1);
+
+    let asking = client.clone();
+    let asked = tokio::spawn(async move { asking.mark_read(Uid(8), Seq(4)).await });
+    let heard = server.hear(Kind::MarkRead).await;
+    assert_eq!(heard.with(|f| f.read::<MarkRead>()).unwrap(), MarkRead { peer: 8, seq: 4 });
+    let reply = ContactReply { peer: 8, read_seq: 4, unread: 1, is_deleted: 0 };
+    server.say(heard.request_id(), reply).await;
+    assert_eq!(asked.await.unwrap().unwrap().unread, 1);
+
+    let asking = client.clone();
+    let asked = tokio::spawn(async move { asking.delete_contact(Uid(8)).await });
+    let heard = server.hear(Kind::DeleteContact).await;
+    server.say(heard.request_id(), refusal(RefusalCode::OutOfRange)).await;
+    assert!(matches!(asked.await.unwrap(), Err(ClientError::Refused { .. })));
+
+    let asking = client.clone();
+    let asked = tokio::spawn(async move { asking.contacts(Uid(0), 10).await });
+    server.hear(Kind::Contacts).await;
+    drop(server);
+    assert!(matches!(asked.await.unwrap(), Err(ClientError::Disconnected)));
+    assert!(matches!(client.contacts(Uid(0), 0).await, Err(ClientError::Limit(0, _))));
+}
+
+#[tokio::test]
+async fn close_logs_out() {
+    let fake = Fake::listen().await;
+    let (client, mut inbox, mut server) = fake.start().await;
+    let closing = tokio::spawn(client.close());
+    let heard = server.hear(Kind::Logout).await;
+    server.say(heard.request_id(), LogoutReply { generation: 1 }).await;
+    closing.await.unwrap();
+    server.closed().await;
+    assert!(matches!(row(&mut inbox).await, Err(ClientError::Closed)));
+}
+
+#[tokio::test]
+async fn dropping_the_handles_closes_the_connection() {
+    let fake = Fake::listen().await;
+    let (client, inbox, mut server) = fake.start().await;
+    drop((client, inbox));
+    server.closed().await;
+}

@@ -1,0 +1,178 @@
+//! What is allowed where. Only tables: change a rule's reach here, change its meaning in its own module.
+//!
+//! A path names a file, a directory with all below it, or a module `p` as both `p.rs` and `p/`.
+
+/// Directories that are walked, from the root of the tree.
+pub const SOURCE_DIRS: &[&str] =
+    &["bench", "crates", "deploy", "fuzz", "gateway", "loadgen", "logic", "xtask"];
+
+/// Longest source file, in lines: style.md, habit 1.
+pub const FILE_LINES_MAX: usize = 500;
+
+/// How much of a file a ban looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Rust code, without comments and without what stands between quotes.
+    Code,
+    /// Everything, in every kind of file.
+    Text,
+}
+
+/// Words that may not appear in some places.
+#[derive(Debug)]
+pub struct Ban {
+    /// Short name.
+    pub rule: &'static str,
+    /// How much of a file is searched.
+    pub look: Look,
+    /// Matched as whole words where they begin or end with a word's letter.
+    pub words: &'static [&'static str],
+    /// Where the ban holds; empty means everywhere. A path that does not exist is a finding.
+    pub places: &'static [&'static str],
+    /// Where it does not hold after all. A path that does not exist is a finding.
+    pub except: &'static [&'static str],
+    /// What to do instead.
+    pub instead: &'static str,
+}
+
+/// Modules that decide and never do: no clock, no waiting, no IO.
+pub const PURE_CORES: &[&str] =
+    &["crates/client/src/machine", "crates/wire/src", "gateway/src/session.rs", "logic/src/shard"];
+
+/// Every ban.
+pub const BANS: &[Ban] = &[
+    Ban {
+        rule: "unsafe only where listed",
+        look: Look::Code,
+        words: &["unsafe"],
+        places: &[],
+        except: &["bench", "crates/netring"],
+        instead: "write it safely, or put it into crates/netring behind a safe call",
+    },
+    Ban {
+        rule: "pure cores stay pure",
+        look: Look::Code,
+        words: &[
+            "Instant::now",
+            "SystemTime::now",
+            ".await",
+            "async",
+            "std::net",
+            "net::",
+            "std::thread",
+            "thread::",
+            "std::fs",
+            "fs::",
+        ],
+        places: PURE_CORES,
+        except: &[],
+        instead: "take `now` and the data as arguments and return what to do; the driver does it",
+    },
+    Ban {
+        rule: "no locks on the path",
+        look: Look::Code,
+        words: &["Mutex", "RwLock", "Condvar"],
+        places: &["gateway/src", "logic/src"],
+        except: &[],
+        instead: "let one executor own it (`RefCell`), send it over a bounded flume channel, or count in an atomic",
+    },
+    Ban {
+        rule: "queues are bounded",
+        look: Look::Code,
+        words: &["unbounded", "unbounded_channel", "mpsc::channel"],
+        places: &[],
+        except: &[],
+        instead: "use the bounded form with a `_MAX` from limits.rs and say what happens when it is full",
+    },
+    Ban {
+        rule: "gateway names no store",
+        look: Look::Text,
+        words: &["scylla", "Scylla", "ScyllaDB", "redis", "Redis"],
+        places: &["gateway"],
+        except: &[],
+        instead: "speak of the store or the routes; logic knows which one it is",
+    },
+    Ban {
+        rule: "no leftover markers",
+        look: Look::Text,
+        words: &[
+            concat!("TO", "DO"),
+            concat!("FIX", "ME"),
+            concat!("XX", "X"),
+            concat!("HA", "CK"),
+            concat!("to", "do!"),
+            concat!("unimple", "mented!"),
+            concat!("db", "g!"),
+        ],
+        places: &[],
+        except: &[],
+        instead: "do it now, or delete it and open an issue",
+    },
+    Ban {
+        rule: "no paths of one machine",
+        look: Look::Text,
+        words: &[concat!("/ho", "me/"), concat!("/wo", "rk/"), concat!("/ro", "ot/")],
+        places: &[],
+        except: &[],
+        instead: "use a path from the repository's root, a flag, or env!(\"CARGO_MANIFEST_DIR\")",
+    },
+];
+
+/// What a crate may depend on, normal and build dependencies alike.
+#[derive(Debug)]
+pub struct Imports {
+    /// The crate's directory.
+    pub krate: &'static str,
+    /// Packages it must not name.
+    pub banned: &'static [&'static str],
+    /// When given, the only crates of this workspace it may name.
+    pub siblings: Option<&'static [&'static str]>,
+    /// Why, and what to do instead.
+    pub instead: &'static str,
+}
+
+/// Who may import whom: wire <- netring <- logic <- gateway; loadgen and client know wire and netring.
+pub const IMPORTS: &[Imports] = &[
+    Imports {
+        krate: "crates/wire",
+        banned: &["flume", "glommio", "io-uring", "libc", "mio", "rustix", "tokio"],
+        siblings: Some(&[]),
+        instead: "wire is bytes and shapes only; what does IO, waits or runs belongs to its caller",
+    },
+    Imports {
+        krate: "crates/netring",
+        banned: &["tokio"],
+        siblings: Some(&[]),
+        instead: "netring is usable without Longline; pass bytes and callbacks in from above",
+    },
+    Imports {
+        krate: "crates/client",
+        banned: &["glommio", "io-uring"],
+        siblings: Some(&["wire", "netring"]),
+        instead: "a client shares nothing with the server but the protocol",
+    },
+    Imports {
+        krate: "crates/sim",
+        banned: &["glommio", "io-uring", "tokio"],
+        siblings: Some(&["wire", "logic", "client"]),
+        instead: "simulate the pure cores; no runtime",
+    },
+    Imports {
+        krate: "logic",
+        banned: &["glommio", "io-uring", "tokio"],
+        siblings: Some(&["wire"]),
+        instead: "logic decides; the gateway, or a driver beside it, runs it",
+    },
+    Imports {
+        krate: "gateway",
+        banned: &["fjall", "redis", "scylla"],
+        siblings: Some(&["wire", "netring", "logic"]),
+        instead: "stores and routes are logic's; the gateway asks logic",
+    },
+    Imports {
+        krate: "loadgen",
+        banned: &["glommio"],
+        siblings: Some(&["wire", "netring", "client"]),
+        instead: "the judge shares nothing with the server but wire, netring and client",
+    },
+];

@@ -1,0 +1,131 @@
+//! Frames to bytes and back.
+
+use crate::exact::{Exact, Walk};
+use crate::{ARCHIVE_DEPTH_MAX, FRAME_BYTES_MAX, FrameError, HEADER_BYTES, Header, Kind};
+use rkyv::api::access_with_context;
+use rkyv::api::high::{HighDeserializer, HighSerializer, HighValidator};
+use rkyv::bytecheck::CheckBytes;
+use rkyv::rancor::Failure;
+use rkyv::ser::allocator::ArenaHandle;
+use rkyv::ser::{Positional, Writer};
+use rkyv::validation::Validator;
+use rkyv::validation::archive::ArchiveValidator;
+use rkyv::validation::shared::SharedValidator;
+use rkyv::{Archive, Deserialize, Portable, Serialize};
+use std::num::NonZeroUsize;
+
+/// A struct that is the payload of one kind of frame.
+pub trait Frame: Archive<Archived: Exact> + 'static {
+    /// The kind that a header of it carries.
+    const KIND: Kind;
+}
+
+/// The root of every archive: the struct, then its kind.
+#[derive(Archive, Serialize)]
+struct Tagged<F> {
+    frame: F,
+    kind: u64,
+}
+
+impl<F: Frame> Exact for ArchivedTagged<F> {
+    const HAS_PARTS: bool = true;
+
+    #[inline]
+    fn walk(&self, walk: &mut Walk<'_>) {
+        let end = walk.field(walk.start(self), &self.frame);
+        walk.field(end, &self.kind);
+    }
+}
+
+/// A frame whose header, length and checksum were checked; its archive was not yet.
+#[derive(Clone, Copy, Debug)]
+pub struct RawFrame<'a> {
+    /// The header.
+    pub header: Header,
+    payload: &'a [u8],
+}
+
+impl<'a> RawFrame<'a> {
+    pub(crate) fn new(header: Header, frame: &'a [u8]) -> Result<Self, FrameError> {
+        header.check(frame)?;
+        Ok(Self { header, payload: &frame[HEADER_BYTES..] })
+    }
+
+    /// Checks the archive and reads it in place. What is read has the shape of its kind, to the last byte; whether
+    /// its values make sense (a body over [`crate::BODY_BYTES_MAX`], a limit of 0) is for the receiver to say, who
+    /// can refuse the request and keep the connection.
+    ///
+    /// # Errors
+    /// The header names another kind, or the bytes are not the encoding of a frame of this one.
+    pub fn access<F>(&self) -> Result<&'a F::Archived, FrameError>
+    where
+        F: Frame,
+        F::Archived: Portable + for<'b> CheckBytes<HighValidator<'b, Failure>>,
+    {
+        let refused = FrameError::Archive(F::KIND);
+        if self.header.kind != F::KIND {
+            return Err(refused);
+        }
+        let mut context = Validator::new(
+            ArchiveValidator::with_max_depth(self.payload, NonZeroUsize::new(ARCHIVE_DEPTH_MAX)),
+            SharedValidator::new(),
+        );
+        let root = access_with_context::<ArchivedTagged<F>, _, Failure>(self.payload, &mut context)
+            .map_err(|_| refused)?;
+        let is_right = root.kind == F::KIND as u64 && Walk::is_exact(self.payload, root);
+        if is_right { Ok(&root.frame) } else { Err(refused) }
+    }
+
+    /// Checks the archive and copies it into a struct of its own, byte strings included.
+    ///
+    /// # Errors
+    /// As [`RawFrame::access`].
+    pub fn read<F>(&self) -> Result<F, FrameError>
+    where
+        F: Frame,
+        F::Archived: Portable
+            + for<'b> CheckBytes<HighValidator<'b, Failure>>
+            + Deserialize<F, HighDeserializer<Failure>>,
+    {
+        rkyv::deserialize::<F, Failure>(self.access::<F>()?)
+            .map_err(|_| FrameError::Archive(F::KIND))
+    }
+}
+
+/// Appends a frame to `out`. Its body is copied once, here.
+///
+/// # Panics
+/// The frame is over [`FRAME_BYTES_MAX`]: the caller bounds bodies and pages.
+pub fn encode<F>(out: &mut Vec<u8>, request_id: u64, frame: F)
+where
+    F: Frame + for<'a, 'b> Serialize<HighSerializer<Output<'a>, ArenaHandle<'b>, Failure>>,
+{
+    let start = out.len();
+    out.resize(start + HEADER_BYTES, 0);
+    let tagged = Tagged { frame, kind: F::KIND as u64 };
+    let output = Output { start: start + HEADER_BYTES, out };
+    let written = rkyv::api::high::to_bytes_in::<_, Failure>(&tagged, output);
+    let out = written.expect("writing to memory does not fail").out;
+    assert!(out.len() - start <= FRAME_BYTES_MAX, "the caller bounds its frames");
+    Header::write(&mut out[start..], F::KIND, request_id);
+}
+
+/// Writes an archive at the end of a buffer. Positions count from the archive's start, and a frame starts
+/// aligned for its reader whatever lies before it here.
+pub struct Output<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl Positional for Output<'_> {
+    fn pos(&self) -> usize {
+        self.out.len() - self.start
+    }
+}
+
+impl<E> Writer<E> for Output<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), E> {
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! What can be wrong with a frame, and the reasons a request can be refused for.
+
+use crate::{Kind, VERSION};
+
+/// A frame that was not accepted. All but `Version` are the peer's fault and end its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The header's version is not served.
+    #[error("protocol version {0} is not served; this side speaks version {VERSION}")]
+    Version(u8),
+    /// The length is below the header's, above the limit, or no multiple of 8.
+    #[error("frame length {0} is not a multiple of 8 within the header's size and the limit {1}")]
+    Length(u32, usize),
+    /// The kind is unknown.
+    #[error("frame kind {0:#04x} is unknown")]
+    Kind(u8),
+    /// Bits that must be zero are not.
+    #[error("reserved bits of the header are not zero")]
+    Reserved,
+    /// The checksum does not fit the bytes.
+    #[error("frame checksum does not match")]
+    Checksum,
+    /// The archive is no valid archive of the kind that the header names.
+    #[error("payload is not a valid archive of kind {0:?}")]
+    Archive(Kind),
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// Why a request was refused. The number is on the wire.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum RefusalCode { $($(#[$doc])* $name = $code,)* }
+
+        impl RefusalCode {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code with this number; an unknown one (a newer server) is `None`.
+            #[must_use]
+            pub fn from_wire(code: u16) -> Option<Self> {
+                match code { $($code => Some(Self::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Not a frame, or not one that may come here. The connection closes.
+    Malformed = 1,
+    /// The version is not served. The connection closes.
+    UnsupportedVersion = 2,
+    /// The request needs a login first. The connection closes.
+    NotLoggedIn = 3,
+    /// The token is not valid. The connection closes.
+    BadToken = 4,
+    /// The token is over. The connection closes.
+    TokenExpired = 5,
+    /// Over a rate limit; retry after the hint.
+    RateLimited = 6,
+    /// A queue is full; retry after the hint.
+    Busy = 7,
+    /// The store failed; whether the message is stored is unknown; retry with the same id.
+    StoreUnavailable = 8,
+    /// The store has no room; retry after the hint.
+    StoreFull = 9,
+    /// The `client_msg_id` was used for another body or recipient. Do not retry.
+    IdConflict = 10,
+    /// The `client_msg_id` is older than the server can check. Do not retry.
+    IdTooOld = 11,
+    /// The `client_msg_id` is from the future: set the clock.
+    IdInFuture = 12,
+    /// The `client_msg_id` is no UUIDv7.
+    BadId = 13,
+    /// The body is larger than the limit.
+    BodyTooLarge = 14,
+    /// The recipient is the sender, or nobody.
+    BadRecipient = 15,
+    /// The server is draining; connect again later.
+    Draining = 16,
+    /// The same device logged in again elsewhere. The connection closes.
+    SessionReplaced = 17,
+    /// The user has too many devices logged in. The connection closes.
+    TooManyDevices = 18,
+    /// A value is out of its range (an ack of what was not pushed, a page of nothing).
+    OutOfRange = 19,
+    /// The deadline for hello and login passed. The connection closes.
+    LoginTimeout = 20,
+    /// Pushes or heartbeats stayed unanswered, or replies unread. The connection closes.
+    Unresponsive = 21,
+}
+
+impl RefusalCode {
+    /// Whether the same request can succeed later, unchanged.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited
+                | Self::Busy
+                | Self::StoreUnavailable
+                | Self::StoreFull
+                | Self::Draining
+        )
+    }
+}

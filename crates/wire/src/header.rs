@@ -1,0 +1,174 @@
+//! The fixed header: 24 bytes, little-endian.
+//!
+//! | offset | bytes | field |
+//! |---|---|---|
+//! | 0 | 4 | length of the frame, header included; a multiple of 8 |
+//! | 4 | 1 | kind |
+//! | 5 | 1 | version |
+//! | 6 | 2 | flags, zero |
+//! | 8 | 8 | request id; a reply carries its request's |
+//! | 16 | 4 | checksum: CRC-32 (IEEE) of bytes 0 to 16, then of the payload |
+//! | 20 | 4 | reserved, zero |
+
+use crate::FrameError;
+
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 24;
+/// The protocol version of this crate.
+pub const VERSION: u8 = 1;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal,)*) => {
+        /// What a frame is. The number is on the wire.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Kind { $($(#[$doc])* $name = $kind,)* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            fn from_wire(kind: u8) -> Result<Self, FrameError> {
+                match kind { $($kind => Ok(Self::$name),)* _ => Err(FrameError::Kind(kind)) }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Client: the versions it speaks. The first frame.
+    Hello = 0x01,
+    /// Server: the version chosen and its limits.
+    HelloReply = 0x02,
+    /// Client: who it is, and how far its inbox goes.
+    Login = 0x03,
+    /// Server: the session, and how far the inbox goes.
+    LoginReply = 0x04,
+    /// Client: the session ends.
+    Logout = 0x05,
+    /// Server: the session has ended; the connection closes.
+    LogoutReply = 0x06,
+    /// Either side: are you there?
+    Heartbeat = 0x07,
+    /// Either side: yes; from the server with the inbox head.
+    HeartbeatReply = 0x08,
+    /// Client: a message.
+    Send = 0x10,
+    /// Server: the message is durable in both inboxes.
+    SendAck = 0x11,
+    /// Server: a message from the inbox.
+    Push = 0x12,
+    /// Client: everything in the inbox up to here has arrived.
+    PushAck = 0x13,
+    /// Client: inbox rows after a cursor, please.
+    Sync = 0x20,
+    /// Server: them.
+    SyncPage = 0x21,
+    /// Client: a conversation's messages, please.
+    History = 0x22,
+    /// Server: them.
+    HistoryPage = 0x23,
+    /// Client: contacts, please.
+    Contacts = 0x24,
+    /// Server: them.
+    ContactsPage = 0x25,
+    /// Client: a conversation is read up to here.
+    MarkRead = 0x26,
+    /// Client: hide a contact until its next message.
+    DeleteContact = 0x27,
+    /// Server: the contact after the change.
+    ContactReply = 0x28,
+    /// Server: no, and why.
+    Refusal = 0x30,
+    /// Server: it will close; when to come back.
+    GoingAway = 0x31,
+}
+
+/// A header that was read and found possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Bytes of the frame, header included.
+    pub length: usize,
+    /// What the frame is.
+    pub kind: Kind,
+    /// Chosen by the requester; 0 where nothing answers.
+    pub request_id: u64,
+    checksum: u32,
+}
+
+impl Header {
+    /// Reads and checks a header. The checksum is checked by [`Header::check`], once the payload is there.
+    ///
+    /// # Errors
+    /// The version is not served, the length impossible or over `frame_bytes_max`, the kind unknown.
+    pub fn parse(bytes: &[u8; HEADER_BYTES], frame_bytes_max: usize) -> Result<Self, FrameError> {
+        let [
+            l0,
+            l1,
+            l2,
+            l3,
+            kind,
+            version,
+            f0,
+            f1,
+            i0,
+            i1,
+            i2,
+            i3,
+            i4,
+            i5,
+            i6,
+            i7,
+            c0,
+            c1,
+            c2,
+            c3,
+            reserved @ ..,
+        ] = *bytes;
+        if version != VERSION {
+            return Err(FrameError::Version(version));
+        }
+        let length = u32::from_le_bytes([l0, l1, l2, l3]);
+        let size = length as usize;
+        if size < HEADER_BYTES || size > frame_bytes_max || !size.is_multiple_of(8) {
+            return Err(FrameError::Length(length, frame_bytes_max));
+        }
+        if [f0, f1] != [0; 2] || reserved != [0; 4] {
+            return Err(FrameError::Reserved);
+        }
+        Ok(Self {
+            length: size,
+            kind: Kind::from_wire(kind)?,
+            request_id: u64::from_le_bytes([i0, i1, i2, i3, i4, i5, i6, i7]),
+            checksum: u32::from_le_bytes([c0, c1, c2, c3]),
+        })
+    }
+
+    /// Checks the checksum over a whole frame.
+    ///
+    /// # Errors
+    /// It does not match.
+    pub fn check(&self, frame: &[u8]) -> Result<(), FrameError> {
+        assert_eq!(frame.len(), self.length, "a frame is checked whole");
+        if checksum(frame) == self.checksum { Ok(()) } else { Err(FrameError::Checksum) }
+    }
+
+    /// Writes the header of a frame whose payload is in place already.
+    pub(crate) fn write(frame: &mut [u8], kind: Kind, request_id: u64) {
+        let length = u32::try_from(frame.len()).expect("a frame is far below 4 GiB");
+        assert!(frame.len() >= HEADER_BYTES && frame.len().is_multiple_of(8), "frames are aligned");
+        frame[0..4].copy_from_slice(&length.to_le_bytes());
+        frame[4..8].copy_from_slice(&[kind as u8, VERSION, 0, 0]);
+        frame[8..16].copy_from_slice(&request_id.to_le_bytes());
+        let checksum = checksum(frame);
+        frame[16..20].copy_from_slice(&checksum.to_le_bytes());
+        frame[20..24].copy_from_slice(&[0; 4]);
+    }
+}
+
+fn checksum(frame: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&frame[..16]);
+    hasher.update(&frame[HEADER_BYTES..]);
+    hasher.finalize()
+}

@@ -1,0 +1,25 @@
+//! The Longline protocol: what is on the wire, byte for byte, and nothing else.
+//!
+//! A frame is a fixed header ([`Header`]) and an rkyv archive ([`frames`]). [`encode`] appends one to a
+//! send buffer; [`FrameBuffer`] finds them again in whatever pieces TCP delivers; [`RawFrame::access`]
+//! checks an archive and reads it in place. `PROTOCOL.md` beside this crate says the same for a
+//! client in another language.
+//!
+//! This crate knows no sockets, no clocks, no threads.
+
+mod limits;
+mod ids;
+mod error;
+mod header;
+pub mod frames;
+mod exact;
+mod codec;
+mod frame_buffer;
+
+pub use bytes::Bytes;
+pub use codec::{Frame, RawFrame, encode};
+pub use error::{FrameError, RefusalCode};
+pub use frame_buffer::{FrameBuffer, Frames, Scratch};
+pub use header::{HEADER_BYTES, Header, Kind, VERSION};
+pub use ids::{ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, MessageId, Seq, Uid};
+pub use limits::*;

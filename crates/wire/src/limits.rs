@@ -1,0 +1,29 @@
+//! The bounds that both ends of a connection must agree on.
+
+/// Bytes of a frame, header included: a body of [`BODY_BYTES_MAX`] with its fixed fields fits with room.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a frame before login: a hello or a login with a token of a few hundred bytes.
+pub const FRAME_BEFORE_LOGIN_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a message's body.
+pub const BODY_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a login token; three times an EdDSA JWT with a dozen claims.
+pub const TOKEN_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of a refusal's text.
+pub const TEXT_BYTES_MAX: usize = 256;
+/// Messages in a page. A page also stops before [`FRAME_BYTES_MAX`].
+pub const PAGE_MESSAGES_MAX: u32 = 256;
+/// Contacts in a page.
+pub const PAGE_CONTACTS_MAX: u32 = 256;
+/// Pushes to a device that it has not acknowledged yet.
+pub const PUSH_WINDOW_MAX: u64 = 256;
+/// Nesting of archives: a page holds messages, a message holds bytes. One to spare.
+pub const ARCHIVE_DEPTH_MAX: usize = 4;
+/// How far the clock in a `client_msg_id` may be ahead of or behind the server's, in ms. A client makes ids on
+/// the server's clock, which hello and login tell it, so this covers delay and drift.
+pub const CLOCK_SKEW_MS_MAX: u64 = 10_000;
+/// Age of a `client_msg_id` beyond which it is refused, in ms: one day.
+pub const CLIENT_MSG_ID_AGE_MS_MAX: u64 = 86_400_000;
+
+const _: () = assert!(BODY_BYTES_MAX * 2 <= FRAME_BYTES_MAX, "a page holds at least one message");
+const _: () = assert!(TOKEN_BYTES_MAX + 512 <= FRAME_BEFORE_LOGIN_BYTES_MAX);
+const _: () = assert!(FRAME_BYTES_MAX.is_multiple_of(8));

@@ -1,0 +1,97 @@
+//! Whether the process lives and whether it should get traffic: from numbers and a state, pure.
+
+use crate::lifecycle::State;
+use crate::metrics::CoreMetrics;
+use std::sync::Arc;
+
+/// A core that has not gone round for so long hangs. Cores go round every second at least.
+pub const TICK_AGE_MS_MAX: u64 = 5_000;
+
+/// What is known at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Health<'a> {
+    /// Every core.
+    pub cores: &'a [Arc<CoreMetrics>],
+    /// What the process is doing.
+    pub state: State,
+    /// The process's age.
+    pub age_ms: u64,
+}
+
+impl Health<'_> {
+    /// Whether every core goes round; if not, a restart helps. A core that starts has as long as one that runs.
+    ///
+    /// # Errors
+    /// Which core does not.
+    pub fn alive(&self) -> Result<(), String> {
+        for (core, metrics) in self.cores.iter().enumerate() {
+            let age_ms = self.age_ms.saturating_sub(metrics.last_tick_ms.get());
+            // A shard that is being opened may read for long.
+            if age_ms > TICK_AGE_MS_MAX && metrics.shard_ready.get() == 1 {
+                return Err(format!("core {core} has not gone round for {age_ms} ms"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether clients should be sent here.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn ready(&self) -> Result<(), String> {
+        match self.state {
+            State::Running => {}
+            State::Draining => return Err("draining".into()),
+            State::Stopping => return Err("stopping".into()),
+        }
+        for (core, metrics) in self.cores.iter().enumerate() {
+            if metrics.shard_ready.get() != 1 {
+                return Err(format!("starting: shard {core} is not open yet"));
+            }
+            if metrics.store_failing.get() != 0 {
+                return Err(format!("the store of shard {core} cannot write; see the log"));
+            }
+        }
+        self.alive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn check(change: impl Fn(&CoreMetrics), state: State, age_ms: u64, alive: bool, ready: &str) {
+        let metrics = Metrics::new(2);
+        for core in metrics.cores() {
+            core.shard_ready.set(1);
+            core.last_tick_ms.set(1_000);
+        }
+        change(&metrics.cores()[1]);
+        let health = Health { cores: metrics.cores(), state, age_ms };
+        assert_eq!(health.alive().is_ok(), alive, "{:?}", health.alive());
+        match health.ready() {
+            Ok(()) => assert_eq!(ready, "yes"),
+            Err(why) => assert!(why.contains(ready), "{why} / {ready}"),
+        }
+    }
+
+    #[test]
+    fn each_cause_is_named() {
+        let running = State::Running;
+        check(|_| {}, running, 6_000, true, "yes");
+        check(|_| {}, running, 6_001, false, "core 0 has not gone round for 5001 ms");
+        check(|core| core.shard_ready.set(0), running, 2_000, true, "shard 1 is not open");
+        check(|core| core.store_failing.set(1), running, 2_000, true, "store of shard 1");
+        check(|_| {}, State::Draining, 2_000, true, "draining");
+        check(|_| {}, State::Stopping, 2_000, true, "stopping");
+    }
+
+    #[test]
+    fn a_core_that_still_opens_its_shard_is_alive() {
+        let metrics = Metrics::new(1);
+        let health = Health { cores: metrics.cores(), state: State::Running, age_ms: 60_000 };
+        assert!(health.alive().is_ok());
+        assert!(health.ready().is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! Who a token speaks for: JSON Web Tokens, HS256 and EdDSA, with keys that were configured.
+//!
+//! The algorithm is the key's, never the token's choice: a header only picks among the configured keys.
+//! It knows no connections and no clock; it takes the time.
+
+mod claims;
+mod error;
+mod key_file;
+mod dev_key;
+mod sign;
+
+pub use claims::Claims;
+pub use dev_key::{FILE as DEV_KEY_FILE, load_or_create as dev_key};
+pub use error::{KeyError, TokenError, TokenErrorKind};
+pub use sign::sign;
+
+use crate::config::Config;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use wire::TOKEN_BYTES_MAX;
+
+/// The configured keys, made ready.
+#[derive(Debug)]
+pub struct Auth {
+    keys: Vec<Key>,
+    leeway_s: u64,
+}
+
+#[derive(Debug)]
+struct Key {
+    algorithm: Algorithm,
+    decoding: DecodingKey,
+    validation: Validation,
+}
+
+impl Auth {
+    /// Reads the configured keys; with none configured, the key for trying out, which is made if missing.
+    ///
+    /// # Errors
+    /// A key file that cannot be read or holds no such key.
+    pub fn open(config: &Config) -> Result<Self, KeyError> {
+        let mut auth = Self::configured(config)?;
+        if auth.keys.is_empty() {
+            let (secret, path) = dev_key(&config.data_dir)?;
+            tracing::warn!(
+                path = %path.display(),
+                "no token key is configured: taking the one for trying out; `gateway token --uid 7` \
+                 makes tokens with it. For production set jwt_eddsa_public_key_file or jwt_hs256_key_file"
+            );
+            auth.add(config, Algorithm::HS256, DecodingKey::from_secret(&secret));
+        }
+        Ok(auth)
+    }
+
+    /// Reads the configured keys, if any, and makes none.
+    ///
+    /// # Errors
+    /// A key file that cannot be read or holds no such key.
+    pub fn configured(config: &Config) -> Result<Self, KeyError> {
+        let mut auth = Self { keys: Vec::new(), leeway_s: config.jwt_leeway_s };
+        if let Some(path) = &config.jwt_hs256_key_file {
+            let secret = key_file::hs256_secret(path)?;
+            auth.add(config, Algorithm::HS256, DecodingKey::from_secret(&secret));
+        }
+        if let Some(path) = &config.jwt_eddsa_public_key_file {
+            auth.add(config, Algorithm::EdDSA, key_file::eddsa_public_key(path)?);
+        }
+        Ok(auth)
+    }
+
+    fn add(&mut self, config: &Config, algorithm: Algorithm, decoding: DecodingKey) {
+        let mut validation = Validation::new(algorithm);
+        // `exp` and `sub` are fields that must be there; the times are judged by the caller's clock.
+        validation.validate_exp = false;
+        let mut required = Vec::new();
+        if let Some(issuer) = &config.jwt_issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        if let Some(audience) = &config.jwt_audience {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        }
+        validation.set_required_spec_claims(&required);
+        self.keys.push(Key { algorithm, decoding, validation });
+    }
+
+    /// Whom a token speaks for, at this time in Unix seconds.
+    ///
+    /// # Errors
+    /// Why it is not believed.
+    pub fn verify(&self, token: &[u8], now_unix_s: u64) -> Result<Claims, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::bad(format!("is longer than {TOKEN_BYTES_MAX} bytes")));
+        }
+        let header = decode_header(token).map_err(TokenError::from_jwt)?;
+        if header.crit.is_some() {
+            return Err(TokenError::bad("asks for extensions (crit) that are not known here"));
+        }
+        let key = self.keys.iter().find(|key| key.algorithm == header.alg);
+        let key = key.ok_or_else(|| TokenError::bad("has an algorithm with no key here"))?;
+        let data = decode::<claims::Typed>(token, &key.decoding, &key.validation);
+        data.map_err(TokenError::from_jwt)?.claims.judge(now_unix_s, self.leeway_s)
+    }
+}

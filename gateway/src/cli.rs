@@ -1,0 +1,140 @@
+//! The command line: what may be typed, and what it does.
+
+use crate::auth::{Auth, sign};
+use crate::config::{Config, Flags, Problems};
+use crate::exit;
+use crate::exit::Fatal;
+use crate::logging;
+use crate::serve::serve;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+use wire::Uid;
+
+/// The Longline gateway.
+#[derive(Debug, Parser)]
+#[command(name = "gateway", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve. The default.
+    Run(Run),
+    /// Print a token for trying out.
+    Token(Token),
+}
+
+#[derive(Args, Debug)]
+struct Run {
+    /// Print the configuration that results as TOML, or what is wrong with it, and exit with 0 or 2.
+    #[arg(long)]
+    check_config: bool,
+    #[command(flatten)]
+    layers: Layers,
+}
+
+#[derive(Args, Debug)]
+struct Token {
+    /// The user it speaks for.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    uid: u64,
+    /// How long it is good for: a number and s, m, h or d.
+    #[arg(long, default_value = "30d", value_parser = ttl_s, value_name = "TIME")]
+    ttl: u64,
+    #[command(flatten)]
+    layers: Layers,
+}
+
+#[derive(Args, Debug)]
+struct Layers {
+    /// A TOML file with settings; gateway.example.toml has all of them.
+    #[arg(long, env = "LONGLINE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl Layers {
+    fn load(&self) -> Result<Config, Fatal> {
+        Config::load(self.config.as_deref(), std::env::vars_os(), &self.flags)
+            .map_err(|problems: Problems| Fatal::Config(format!("configuration:\n{problems}")))
+    }
+}
+
+/// Does what was typed. Failures go to stderr.
+#[must_use]
+pub fn main(cli: Cli) -> ExitCode {
+    let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(run) if run.check_config => check(&run.layers),
+        Command::Run(run) => run.layers.load().and_then(|config| {
+            logging::start(&config);
+            serve(config)
+        }),
+        Command::Token(token) => print_token(&token),
+    };
+    match done {
+        Ok(()) => exit::OK.into(),
+        Err(fatal) => {
+            eprintln!("gateway: {fatal}");
+            (&fatal).into()
+        }
+    }
+}
+
+fn check(layers: &Layers) -> Result<(), Fatal> {
+    let config = layers.load()?;
+    Auth::configured(&config).map_err(|e| Fatal::Config(e.to_string()))?;
+    print!("{config}");
+    Ok(())
+}
+
+fn print_token(token: &Token) -> Result<(), Fatal> {
+    let config = token.layers.load()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now_unix_s = now.map_or(0, |since| since.as_secs());
+    let signed = sign(&config, Uid(token.uid), now_unix_s, token.ttl);
+    println!("{}", signed.map_err(|e| Fatal::Config(e.to_string()))?);
+    Ok(())
+}
+
+/// Seconds of a text such as `90s`, `15m`, `12h`, `30d`.
+fn ttl_s(text: &str) -> Result<u64, String> {
+    let seconds = text.char_indices().next_back().and_then(|(end, unit)| {
+        let unit_s: u64 = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return None,
+        };
+        text[..end].parse::<u32>().ok().map(|number| u64::from(number) * unit_s)
+    });
+    seconds.filter(|s| *s > 0).ok_or_else(|| "give a number and s, m, h or d, such as 30d".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("12h", 43_200), ("30d", 2_592_000)] {
+            assert_eq!(ttl_s(text), Ok(seconds));
+        }
+        for text in ["", "d", "30", "0s", "-1d", "1.5h", "1w", "1é", "99999999999d"] {
+            assert!(ttl_s(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Every setting, once: name, type, default, what it may be, documentation.
+//!
+//! A name ends with its unit. The documentation is that of the flag and of the example file.
+
+use super::limits::{CORES_MAX, TIMER_MS_MAX};
+use super::problem::Problem;
+use super::raw::Raw;
+use super::value::{LogFilter, LogFormat, Value};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A line of the table, as far as it is data.
+#[derive(Debug)]
+pub struct Setting {
+    pub name: &'static str,
+    pub docs: &'static [&'static str],
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:literal, $check:expr;)+) => {
+        /// The flags, as typed.
+        #[derive(Clone, Debug, Default, clap::Args)]
+        #[command(next_help_heading = "Settings (also in the file, and as LONGLINE_<NAME>)")]
+        pub struct Flags {$(
+            $(#[doc = $doc])+
+            #[arg(long, value_name = "VALUE")]
+            pub $name: Option<String>,
+        )+}
+
+        impl Flags {
+            pub(super) fn typed(&self) -> impl Iterator<Item = (&'static str, String)> {
+                [$((stringify!($name), self.$name.clone()),)+]
+                    .into_iter()
+                    .filter_map(|(key, text)| Some((key, text?)))
+            }
+        }
+
+        /// What the gateway runs with. Read-only.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Config {$(
+            $(#[doc = $doc])+
+            pub $name: $type,
+        )+}
+
+        pub(super) const SETTINGS: &[Setting] = &[$(
+            Setting { name: stringify!($name), docs: &[$($doc),+] },
+        )+];
+
+        impl Config {
+            /// Gives each setting its meaning; `None` with at least one problem.
+            pub(super) fn each(raw: &Raw, problems: &mut Vec<Problem>) -> Option<Self> {
+                $(let $name = one::<$type>(raw, (stringify!($name), $default), $check, problems);)+
+                Some(Self { $($name: $name?,)+ })
+            }
+
+            /// Names and values in the order of the table.
+            pub(super) fn values(&self) -> Vec<(&'static str, toml::Value)> {
+                vec![$((stringify!($name), self.$name.to_toml()),)+]
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where clients connect. The default serves this machine only: bind to a public address on purpose.
+    /// Port 0 takes a free one.
+    listen: SocketAddr = "127.0.0.1:7400", any;
+    /// Where /metrics, /healthz, /readyz and /config are served, over plain HTTP and to everybody who can connect.
+    admin: SocketAddr = "127.0.0.1:7401", any;
+    /// Whether `admin` may be other than a loopback address.
+    admin_allow_remote: bool = "false", any;
+    /// The directory of the embedded store and of the key for trying out. Made at the first start.
+    data_dir: PathBuf = "./longline-data", any;
+    /// Cores to use: one pinned executor and one shard each. 0: all that this process may use.
+    cores: u16 = "0", between(0, CORES_MAX);
+    /// Shards. 0: as many as the data directory was made with, or `cores` if it is new. A data directory
+    /// keeps its number of shards for life, and the gateway runs one executor a shard.
+    shards: u16 = "0", between(0, CORES_MAX);
+    /// Connections that are open at once in this process, at most; more are refused.
+    connections_max: u32 = "100000", between(1, 10_000_000);
+    /// Heartbeat that clients are asked for. A connection that is silent for two of them is closed.
+    heartbeat_ms: u64 = "60000", between(1_000, TIMER_MS_MAX);
+    /// How long a new connection may take to log in.
+    login_timeout_ms: u64 = "5000", between(100, 600_000);
+    /// Messages a second that a user may send, over all devices, with bursts of twice as many. 0: no limit.
+    user_rate: u32 = "50", between(0, 1_000_000);
+    /// Frames a second that a connection may send, with bursts of twice as many. 0: no limit.
+    connection_rate: u32 = "200", between(0, 1_000_000);
+    /// Devices of a user that are logged in at once, at most.
+    devices_max: u16 = "8", between(1, 64);
+    /// File with the secret of HS256 tokens: its bytes without the line end at the end, 32 at least.
+    /// Empty: none. With no key at all a key for trying out is made in `data_dir`.
+    jwt_hs256_key_file: Option<PathBuf> = "", any;
+    /// File with the public key of EdDSA (Ed25519) tokens, PEM. Empty: none.
+    jwt_eddsa_public_key_file: Option<PathBuf> = "", any;
+    /// The `iss` that a token must have. Empty: not looked at.
+    jwt_issuer: Option<String> = "", any;
+    /// The `aud` that a token must have, alone or among others. Empty: a token with an `aud` is refused,
+    /// being meant for somebody else.
+    jwt_audience: Option<String> = "", any;
+    /// How far the clocks of the issuer and of this machine may be apart, in seconds.
+    jwt_leeway_s: u64 = "30", between(0, 3_600);
+    /// How long a stop may take: after it, connections that are left are closed at once.
+    drain_timeout_ms: u64 = "10000", between(0, 600_000);
+    /// Connections a second that are told to go while draining.
+    drain_rate: u32 = "10000", between(1, 10_000_000);
+    /// Bytes to leave free on the disk: with less, sends are refused as long as it lasts.
+    store_reserve_bytes: u64 = "268435456", between(0, 1 << 50);
+    /// What is logged: off, error, warn, info, debug or trace, also per module (info,gateway::auth=debug).
+    log: LogFilter = "info", any;
+    /// How it is logged to stderr: text, or json with an object a line.
+    log_format: LogFormat = "text", any;
+    /// File to write when everything is served, with the lines `listen`, `admin`, `pid`. Empty: none.
+    ready_file: Option<PathBuf> = "", any;
+}
+
+fn any<T>(_: &T) -> Result<(), String> {
+    Ok(())
+}
+
+fn between<T: PartialOrd + std::fmt::Display>(
+    low: T,
+    high: T,
+) -> impl Fn(&T) -> Result<(), String> {
+    move |value| {
+        let fits = low <= *value && *value <= high;
+        if fits { Ok(()) } else { Err(format!("is out of range: give {low} to {high}")) }
+    }
+}
+
+fn one<T: Value>(
+    raw: &Raw,
+    (key, default): (&'static str, &'static str),
+    check: impl Fn(&T) -> Result<(), String>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let text = raw.get(key).map_or(default, |(text, _)| text);
+    let checked = match T::parse(text) {
+        Some(value) => check(&value).map(|()| value),
+        None => Err(format!("cannot be understood: give {}", T::EXPECTED)),
+    };
+    checked.map_err(|advice| problems.push(raw.problem(key, default, advice))).ok()
+}

@@ -1,0 +1,55 @@
+//! Every exit code of the gateway, and the failures that lead to them.
+//!
+//! The numbers are those of sysexits where one fits, so that a supervisor can tell what helps: a restart
+//! (71, 74, 75) or a person (2).
+
+use std::process::ExitCode;
+
+/// It did what was asked: for `run`, it drained and stopped.
+pub const OK: u8 = 0;
+/// Usage or configuration not valid. A restart does not help. The same that clap uses.
+pub const CONFIG: u8 = 2;
+/// The environment lacks something: io_uring, memory to lock, the address to listen on (EX_OSERR).
+pub const ENVIRONMENT: u8 = 71;
+/// The store could not read or write (EX_IOERR). Nothing acknowledged is lost.
+pub const STORE: u8 = 74;
+/// The data directory is in use by another process (EX_TEMPFAIL).
+pub const LOCKED: u8 = 75;
+/// Added to a signal's number when a second signal stops the process at once: 130 and 143.
+pub const SIGNAL_BASE: i32 = 128;
+
+/// Why the gateway cannot go on. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// What was asked for cannot be meant, or what it names cannot be used.
+    #[error("{0}")]
+    Config(String),
+    /// The machine does not offer what is needed.
+    #[error("{0}")]
+    Environment(String),
+    /// The store failed.
+    #[error("{0}")]
+    Store(String),
+    /// Another process has the data directory.
+    #[error("{0}")]
+    Locked(String),
+}
+
+impl Fatal {
+    /// The number of this failure.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Config(_) => CONFIG,
+            Self::Environment(_) => ENVIRONMENT,
+            Self::Store(_) => STORE,
+            Self::Locked(_) => LOCKED,
+        }
+    }
+}
+
+impl From<&Fatal> for ExitCode {
+    fn from(fatal: &Fatal) -> Self {
+        fatal.code().into()
+    }
+}

@@ -1,0 +1,112 @@
+//! The labels' values: why a connection closed, why a delivery was dropped, where a body was copied.
+
+use super::cell::Label;
+use wire::RefusalCode;
+
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident($label:literal) { $($(#[$value_doc:meta])* $value:ident = $text:literal,)+ })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$value_doc])* $value,)+ }
+
+        impl Label for $name {
+            const NAME: &'static str = $label;
+            const ALL: &'static [Self] = &[$(Self::$value,)+];
+            fn text(self) -> String {
+                match self { $(Self::$value => $text,)+ }.to_owned()
+            }
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    )+};
+}
+
+labels! {
+    /// Why a connection ended.
+    CloseReason("reason") {
+        /// The client closed it.
+        Peer = "peer",
+        /// The socket failed.
+        Socket = "socket",
+        /// The client said something that may not be said.
+        Protocol = "protocol",
+        /// It did not log in in time.
+        LoginTimeout = "login_timeout",
+        /// Its token was not believed.
+        Token = "token",
+        /// It was silent for two heartbeats.
+        Silent = "silent",
+        /// Pushes or replies stayed unread.
+        Unresponsive = "unresponsive",
+        /// A newer login of the device, or too many devices.
+        Replaced = "replaced",
+        /// More connections than allowed.
+        Full = "full",
+        /// The gateway drains.
+        Drain = "drain",
+    }
+    /// Why a delivery did not go out. The inbox still has it.
+    DropReason("reason") {
+        /// The connection is gone.
+        ConnectionGone = "connection_gone",
+        /// The connection's outbox is full.
+        OutboxFull = "outbox_full",
+        /// The core's mailbox is full.
+        MailboxFull = "mailbox_full",
+    }
+    /// Where bytes of a body were copied in user space.
+    CopyStage("stage") {
+        /// Out of the receive buffer, into a partial frame.
+        Partial = "partial",
+        /// Out of the receive buffer, for the shard.
+        Submit = "submit",
+        /// Into the store's batch.
+        Store = "store",
+        /// Into an outbox.
+        Outbox = "outbox",
+    }
+}
+
+/// In snake case.
+impl Label for RefusalCode {
+    const NAME: &'static str = "code";
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn text(self) -> String {
+        let mut text = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_ascii_uppercase() && !text.is_empty() {
+                text.push('_');
+            }
+            text.push(letter.to_ascii_lowercase());
+        }
+        text
+    }
+
+    fn index(self) -> usize {
+        let index = Self::ALL.iter().position(|code| *code == self);
+        index.expect("ALL has every code")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dense<L: Label>() {
+        for (index, label) in L::ALL.iter().enumerate() {
+            assert_eq!(label.index(), index);
+            assert!(label.text().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        }
+    }
+
+    #[test]
+    fn every_value_has_its_place_and_a_plain_text() {
+        dense::<CloseReason>();
+        dense::<DropReason>();
+        dense::<CopyStage>();
+        dense::<RefusalCode>();
+        assert_eq!(RefusalCode::IdTooOld.text(), "id_too_old");
+    }
+}

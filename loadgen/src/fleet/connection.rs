@@ -1,0 +1,83 @@
+//! One session and where its connection stands; and from the net ring's ids back to it.
+
+use crate::failure::Failure;
+use client::machine::Machine;
+use netring::ConnId;
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not wanted.
+    Away,
+    /// Waits for its time to come back.
+    Waiting,
+    /// Waits for a place among the logins under way.
+    Queued,
+    Dialing,
+    LoggingIn,
+    LoggedIn,
+}
+
+pub(super) struct Connection {
+    pub machine: Machine,
+    pub conn: Option<ConnId>,
+    /// When its one timer fires; `u64::MAX` for never.
+    pub timer_ms: u64,
+    pub dialed_ns: u64,
+    pub state: State,
+    /// Come back when lost.
+    pub wanted: bool,
+}
+
+impl Connection {
+    pub fn new(machine: Machine) -> Self {
+        Self {
+            machine,
+            conn: None,
+            timer_ms: u64::MAX,
+            dialed_ns: 0,
+            state: State::Away,
+            wanted: false,
+        }
+    }
+}
+
+/// From the net ring's slots to places: by table, then slot. The lower half of a [`ConnId`] names both.
+#[derive(Default)]
+pub(super) struct Places {
+    tables: Vec<Vec<u32>>,
+}
+
+const SLOT_BITS: u32 = 20;
+const TABLE_BITS: u32 = 12;
+
+impl Places {
+    pub fn set(&mut self, conn: ConnId, index: usize) -> Result<(), Failure> {
+        let (table, slot) = split(conn);
+        if self.tables.len() <= table {
+            self.tables.resize_with(table + 1, Vec::new);
+        }
+        let slots = &mut self.tables[table];
+        if slots.len() <= slot {
+            slots.resize(slot + 1, u32::MAX);
+        }
+        slots[slot] = u32::try_from(index).map_err(|_| {
+            Failure::Preflight("more than 2^32 connections: start several loadgens".into())
+        })?;
+        Ok(())
+    }
+
+    /// The last place that was given this slot; the caller compares the whole id.
+    pub fn get(&self, conn: ConnId) -> Option<usize> {
+        let (table, slot) = split(conn);
+        let index = *self.tables.get(table)?.get(slot)?;
+        (index != u32::MAX).then_some(index as usize)
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "20 and 12 bits")]
+fn split(conn: ConnId) -> (usize, usize) {
+    let bits = conn.to_bits();
+    let table = (bits >> SLOT_BITS) & ((1 << TABLE_BITS) - 1);
+    (table as usize, (bits & ((1 << SLOT_BITS) - 1)) as usize)
+}

@@ -1,0 +1,300 @@
+//! A thread's connections: each with its session machine, over one net ring. It dials within a limit of logins
+//! under way, keeps the machines' timers, reconnects those that are wanted. It judges nothing.
+
+mod clock;
+mod connection;
+mod sources;
+mod timers;
+
+use crate::clock::now_ns;
+use crate::failure::Failure;
+use client::machine::{Credentials, Event, Machine, Turn};
+use clock::SessionClock;
+use connection::{Connection, Places, State};
+use netring::{ConnId, NetRing};
+use sources::Sources;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+use timers::Timers;
+use wire::{InboxSeq, Scratch};
+
+/// Events of the net ring handled in one turn at most: what they wrote leaves at its end.
+const EVENTS_PER_TURN: usize = 64;
+
+/// Told what happens to connections, by their place in the fleet.
+pub trait Observer {
+    /// A session's event, at a monotonic time.
+    fn event(&mut self, index: usize, now_ns: u64, event: Event<'_>);
+    /// A session is logged in, so long after its connection was begun.
+    fn logged_in(&mut self, index: usize, took_ns: u64);
+    /// A connection that was logged in, or on its way there, is gone.
+    fn lost(&mut self, index: usize, was_logged_in: bool, why: &str);
+}
+
+/// The connections of one thread.
+pub struct Fleet {
+    ring: NetRing,
+    target: SocketAddr,
+    sources: Sources,
+    clock: SessionClock,
+    connections: Vec<Connection>,
+    places: Places,
+    timers: Timers,
+    /// Wanted, and waiting for a place among the logins under way.
+    to_dial: VecDeque<usize>,
+    under_way: usize,
+    under_way_max: usize,
+    logged_in: usize,
+    scratch: Scratch,
+    /// When bytes were last read.
+    now_ns: u64,
+    fatal: Option<Failure>,
+}
+
+impl Fleet {
+    /// No connections yet; at most `connections_max` at once.
+    ///
+    /// # Errors
+    /// The net ring cannot be set up; the message says what to change.
+    pub fn new(
+        target: SocketAddr,
+        connections_max: usize,
+        under_way_max: usize,
+    ) -> Result<Self, Failure> {
+        // Connections that are closing keep their slots a little longer.
+        let slots = connections_max + under_way_max + 64;
+        let config =
+            netring::Config { connections_max: slots, buffer_count: 1_024, ..Default::default() };
+        let ring = NetRing::new(config)
+            .map_err(|error| Failure::preflight("set up the net ring", error))?;
+        Ok(Self {
+            ring,
+            target,
+            sources: Sources::new(target, connections_max)?,
+            clock: SessionClock::new(),
+            connections: Vec::new(),
+            places: Places::default(),
+            timers: Timers::default(),
+            to_dial: VecDeque::new(),
+            under_way: 0,
+            under_way_max,
+            logged_in: 0,
+            scratch: Scratch::default(),
+            now_ns: 0,
+            fatal: None,
+        })
+    }
+
+    /// Adds a session that is not connected. Its place.
+    pub fn add(&mut self, credentials: Credentials, seed: u64) -> usize {
+        let machine = Machine::new(credentials, InboxSeq(0), 0, seed);
+        self.connections.push(Connection::new(machine));
+        self.connections.len() - 1
+    }
+
+    /// Wants a session connected, now and whenever it is lost.
+    pub fn connect(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        connection.wanted = true;
+        if connection.state == State::Away {
+            connection.state = State::Queued;
+            self.to_dial.push_back(index);
+        }
+    }
+
+    /// Closes a session's connection and wants it no more.
+    pub fn disconnect(&mut self, index: usize) {
+        self.connections[index].wanted = false;
+        self.part(index);
+    }
+
+    /// From here on, so many logins may be under way at once.
+    pub fn set_under_way_max(&mut self, under_way_max: usize) {
+        self.under_way_max = under_way_max;
+    }
+
+    /// A session's machine.
+    #[must_use]
+    pub fn machine(&self, index: usize) -> &Machine {
+        &self.connections[index].machine
+    }
+
+    /// Sessions logged in.
+    #[must_use]
+    pub fn logged_in(&self) -> usize {
+        self.logged_in
+    }
+
+    /// Does something with a machine that may write. Without a connection it writes nothing.
+    pub fn with<R>(
+        &mut self,
+        index: usize,
+        act: impl FnOnce(&mut Machine, u64, &mut Vec<u8>) -> R,
+    ) -> R {
+        let now_ms = self.clock.ms(now_ns());
+        let connection = &mut self.connections[index];
+        let mut nowhere = Vec::new();
+        let out = connection.conn.and_then(|conn| self.ring.outbox(conn)).unwrap_or(&mut nowhere);
+        let result = act(&mut connection.machine, now_ms, out);
+        self.timers.follow(index, connection);
+        result
+    }
+
+    /// Starts what is to start, waits until `deadline_ns` at most, and handles some of what came.
+    ///
+    /// # Errors
+    /// The ring failed, or the server refuses these credentials for good.
+    pub fn turn(&mut self, deadline_ns: u64, observer: &mut impl Observer) -> Result<(), Failure> {
+        self.fire_timers(observer);
+        self.dial()?;
+        let now = now_ns();
+        let mut wait_ns = deadline_ns.saturating_sub(now);
+        if let Some(at_ms) = self.timers.next_ms() {
+            wait_ns = wait_ns.min(self.clock.ns(at_ms).saturating_sub(now));
+        }
+        let waited = self.ring.wait_blocking(Some(Duration::from_nanos(wait_ns)));
+        waited.map_err(|error| Failure::preflight("drive the net ring", error))?;
+        for _ in 0..EVENTS_PER_TURN {
+            let Some(event) = self.ring.next_event() else { break };
+            self.on_ring_event(event, observer);
+            // A burst of arrivals must not delay what is due to be sent.
+            if self.now_ns >= deadline_ns {
+                break;
+            }
+        }
+        self.fatal.take().map_or(Ok(()), Err)
+    }
+
+    fn on_ring_event(&mut self, event: netring::Event, observer: &mut impl Observer) {
+        match event {
+            netring::Event::Data { conn, chunk } => {
+                if let Some(index) = self.place(conn) {
+                    self.on_bytes(index, conn, chunk.bytes(), observer);
+                }
+            }
+            netring::Event::Connected { conn } => {
+                if let Some(index) = self.place(conn) {
+                    self.connections[index].state = State::LoggingIn;
+                    self.with(index, Machine::on_connected);
+                }
+            }
+            netring::Event::ConnectFailed { conn, error } => {
+                if let Some(index) = self.place(conn) {
+                    self.lose(index, &error.to_string(), observer);
+                }
+            }
+            netring::Event::Closed { conn, reason } => {
+                if let Some(index) = self.place(conn) {
+                    self.lose(index, &format!("closed: {reason:?}"), observer);
+                }
+            }
+            netring::Event::Accepted { .. }
+            | netring::Event::AcceptPaused
+            | netring::Event::ListenerError { .. }
+            | netring::Event::Sent { .. }
+            | netring::Event::Woken => {}
+        }
+    }
+
+    fn on_bytes(&mut self, index: usize, conn: ConnId, bytes: &[u8], observer: &mut impl Observer) {
+        let now = now_ns();
+        self.now_ns = now;
+        let Some(out) = self.ring.outbox(conn) else { return };
+        let connection = &mut self.connections[index];
+        let turn = Turn { now_ms: self.clock.ms(now), out, scratch: &mut self.scratch };
+        let machine = &mut connection.machine;
+        let read = machine.on_bytes(bytes, turn, &mut |event| observer.event(index, now, event));
+        if connection.state == State::LoggingIn && machine.is_logged_in() {
+            connection.state = State::LoggedIn;
+            self.under_way -= 1;
+            self.logged_in += 1;
+            observer.logged_in(index, now - connection.dialed_ns);
+        }
+        match read {
+            Ok(()) if machine.may_leave() => {
+                self.lose(index, "the server asked to leave", observer)
+            }
+            Ok(()) => self.timers.follow(index, connection),
+            Err(error) => {
+                if error.is_fatal() {
+                    self.fatal = Some(Failure::preflight("log in", &error));
+                }
+                self.lose(index, &error.to_string(), observer);
+            }
+        }
+    }
+
+    fn fire_timers(&mut self, observer: &mut impl Observer) {
+        let now_ms = self.clock.ms(now_ns());
+        while let Some(index) = self.timers.pop(now_ms, &mut self.connections) {
+            match self.connections[index].state {
+                State::Away | State::Queued => {}
+                State::Waiting => {
+                    self.connections[index].state = State::Queued;
+                    self.to_dial.push_back(index);
+                }
+                State::Dialing | State::LoggingIn | State::LoggedIn => {
+                    if let Err(error) = self.with(index, Machine::on_timer) {
+                        self.lose(index, &error.to_string(), observer);
+                    }
+                }
+            }
+        }
+    }
+
+    fn dial(&mut self) -> Result<(), Failure> {
+        while self.under_way < self.under_way_max
+            && let Some(index) = self.to_dial.pop_front()
+        {
+            let connection = &mut self.connections[index];
+            if connection.state != State::Queued {
+                continue;
+            }
+            let Ok(conn) = self.ring.connect(self.target, self.sources.of(index)) else {
+                // Slots of closing connections come back soon.
+                self.to_dial.push_front(index);
+                return Ok(());
+            };
+            self.places.set(conn, index)?;
+            connection.conn = Some(conn);
+            connection.dialed_ns = now_ns();
+            connection.state = State::Dialing;
+            self.under_way += 1;
+        }
+        Ok(())
+    }
+
+    /// A connection ended against our will: tells, and comes back if it is wanted.
+    fn lose(&mut self, index: usize, why: &str, observer: &mut impl Observer) {
+        let was_logged_in = self.connections[index].state == State::LoggedIn;
+        self.part(index);
+        observer.lost(index, was_logged_in, why);
+        let connection = &mut self.connections[index];
+        if connection.wanted {
+            connection.state = State::Waiting;
+            let delay_ms = connection.machine.reconnect_delay_ms();
+            let at_ms = self.clock.ms(now_ns()) + delay_ms;
+            self.timers.set(index, connection, at_ms);
+        }
+    }
+
+    /// No connection any more.
+    fn part(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        match std::mem::replace(&mut connection.state, State::Away) {
+            State::Away | State::Queued | State::Waiting => {}
+            State::Dialing | State::LoggingIn => self.under_way -= 1,
+            State::LoggedIn => self.logged_in -= 1,
+        }
+        connection.machine.on_disconnected();
+        connection.timer_ms = u64::MAX;
+        if let Some(conn) = connection.conn.take() {
+            self.ring.close_now(conn);
+        }
+    }
+
+    fn place(&self, conn: ConnId) -> Option<usize> {
+        self.places.get(conn).filter(|index| self.connections[*index].conn == Some(conn))
+    }
+}

@@ -1,0 +1,81 @@
+//! Many sessions that send nothing: `idle` holds them, `storm` drops them all and lets them return at once.
+
+mod desk;
+mod idle;
+mod storm;
+
+pub use idle::{IdleArgs, idle};
+pub use storm::{StormArgs, storm};
+
+use crate::clock::{now_ns, run_number};
+use crate::failure::Failure;
+use crate::fleet::Fleet;
+use crate::target::Target;
+use client::machine::Credentials;
+use desk::Desk;
+use std::path::Path;
+use wire::DeviceId;
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// Longest a turn waits.
+const TURN_NS: u64 = 20_000_000;
+/// Without another login for so long, no more are expected.
+const PATIENCE_NS: u64 = 15 * SECOND_NS;
+
+/// The sessions.
+struct Herd {
+    fleet: Fleet,
+    desk: Desk,
+    connections: usize,
+}
+
+impl Herd {
+    /// Sessions of users that no earlier run has used, not connected.
+    fn new(target: &Target, connections: usize, under_way_max: usize) -> Result<Self, Failure> {
+        let mut fleet = Fleet::new(target.address, connections, under_way_max)?;
+        let run = run_number();
+        let uid_first = (((run >> 12) & 0x3f_ffff_ffff) << 24) | 1;
+        for uid in (uid_first..).take(connections) {
+            let credentials = Credentials { token: target.tokens.sign(uid), device: DeviceId(1) };
+            fleet.add(credentials, run ^ uid);
+        }
+        Ok(Self { fleet, desk: Desk::default(), connections })
+    }
+
+    /// Connects everybody; returns when all are logged in, telling each second how many are. How long it took.
+    fn log_in(&mut self, mut tell: impl FnMut(usize)) -> Result<u64, Failure> {
+        let start_ns = now_ns();
+        for index in 0..self.connections {
+            self.fleet.connect(index);
+        }
+        let (mut most, mut since_ns, mut told_ns) = (0, start_ns, start_ns);
+        while self.fleet.logged_in() < self.connections {
+            let now = now_ns();
+            if self.fleet.logged_in() > most {
+                (most, since_ns) = (self.fleet.logged_in(), now);
+            }
+            if now - since_ns > PATIENCE_NS {
+                let (connections, why) = (self.connections, &self.desk.lost_why);
+                return Err(Failure::TargetDown(format!(
+                    "{most} of {connections} logged in, then nothing more; last: {why}"
+                )));
+            }
+            if now - told_ns > SECOND_NS {
+                told_ns = now;
+                tell(self.fleet.logged_in());
+            }
+            self.fleet.turn(now + TURN_NS, &mut self.desk)?;
+        }
+        Ok(now_ns() - start_ns)
+    }
+}
+
+/// Writes `summary.json` into a directory, which is made.
+fn write_summary(out: Option<&Path>, summary: &impl serde::Serialize) -> Result<(), Failure> {
+    let Some(out) = out else { return Ok(()) };
+    let mut json = serde_json::to_string_pretty(summary).expect("a summary is plain data");
+    json.push('\n');
+    let made =
+        std::fs::create_dir_all(out).and_then(|()| std::fs::write(out.join("summary.json"), json));
+    made.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))
+}

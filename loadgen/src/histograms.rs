@@ -1,0 +1,128 @@
+//! Latency distributions in ns, recorded whole and merged by adding. They know no messages.
+
+use crate::limits::{LATENCY_DIGITS, LATENCY_NS_MAX};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// Samples that must lie beyond a percentile for it to be told.
+const SAMPLES_BEYOND_MIN: f64 = 10.0;
+
+/// One distribution.
+#[derive(Clone)]
+pub struct Latency(pub Histogram<u64>);
+
+impl Default for Latency {
+    fn default() -> Self {
+        let new = Histogram::new_with_bounds(1, LATENCY_NS_MAX, LATENCY_DIGITS);
+        Self(new.expect("the bounds are constants that fit"))
+    }
+}
+
+impl Latency {
+    /// With two digits, for one second of many: a tenth of the memory.
+    #[must_use]
+    pub fn coarse() -> Self {
+        let new = Histogram::new_with_bounds(1, LATENCY_NS_MAX, LATENCY_DIGITS - 1);
+        Self(new.expect("the bounds are constants that fit"))
+    }
+
+    /// Records a time; over the bound it counts as the bound.
+    pub fn record(&mut self, ns: u64) {
+        self.0.saturating_record(ns.clamp(1, LATENCY_NS_MAX));
+    }
+
+    /// Adds another's samples.
+    pub fn add(&mut self, other: &Self) {
+        self.0.add(&other.0).expect("no bound is below another's");
+    }
+
+    /// The value at a quantile; `None` when fewer than ten samples lie beyond it.
+    #[must_use]
+    pub fn quantile(&self, quantile: f64) -> Option<u64> {
+        #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+        let beyond = self.0.len() as f64 * (1.0 - quantile);
+        // 1.0 - 0.999 is a little below 0.001.
+        (beyond + 1e-6 >= SAMPLES_BEYOND_MIN).then(|| self.0.value_at_quantile(quantile))
+    }
+
+    /// The few numbers that a summary has.
+    #[must_use]
+    pub fn brief(&self) -> Brief {
+        Brief {
+            n: self.0.len(),
+            p50: self.quantile(0.5),
+            p99: self.quantile(0.99),
+            p999: self.quantile(0.999),
+            max: self.0.max(),
+        }
+    }
+}
+
+/// A distribution in a few numbers, ns. A percentile that too few samples lie beyond is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Brief {
+    /// Samples.
+    pub n: u64,
+    /// Median.
+    pub p50: Option<u64>,
+    /// 99 of 100 are not above.
+    pub p99: Option<u64>,
+    /// 999 of 1,000 are not above.
+    pub p999: Option<u64>,
+    /// The largest.
+    pub max: u64,
+}
+
+/// The four that are told apart, for messages due in the measured time.
+#[derive(Clone, Default)]
+pub struct Four {
+    /// Due to written: the generator's own delay.
+    pub lag: Latency,
+    /// Due to durable ack.
+    pub ack: Latency,
+    /// Due to recipient, each of its devices.
+    pub e2e: Latency,
+    /// Written to recipient: as `e2e`, without what the generator was late.
+    pub raw: Latency,
+}
+
+impl Four {
+    /// Adds another thread's.
+    pub fn add(&mut self, other: &Self) {
+        self.lag.add(&other.lag);
+        self.ack.add(&other.ack);
+        self.e2e.add(&other.e2e);
+        self.raw.add(&other.raw);
+    }
+
+    /// With their names.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, &Latency); 4] {
+        [("lag", &self.lag), ("ack", &self.ack), ("e2e", &self.e2e), ("raw", &self.raw)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_with_too_few_samples_beyond_is_not_told() {
+        let mut latency = Latency::default();
+        for ns in 1..=999 {
+            latency.record(ns);
+        }
+        assert_eq!(latency.quantile(0.99), None);
+        latency.record(1_000);
+        assert_eq!(latency.quantile(0.99), Some(990));
+        assert_eq!((latency.brief().p999, latency.brief().max), (None, 1_000));
+    }
+
+    #[test]
+    fn a_time_over_the_bound_counts_as_the_bound() {
+        let mut latency = Latency::default();
+        latency.record(u64::MAX);
+        latency.record(0);
+        assert_eq!(latency.0.len(), 2);
+    }
+}

@@ -1,0 +1,29 @@
+//! Every bound of the generator, with the arithmetic that gives it.
+
+/// Devices of one user: a message's deliveries are one byte, four bits for each side.
+pub const DEVICES_MAX: usize = 4;
+/// Smallest body: the stamp of [`crate::body`].
+pub const BODY_BYTES_MIN: usize = crate::body::STAMP_BYTES;
+/// Examples kept of each kind of fault, for a person to start from.
+pub const EXAMPLES_MAX: usize = 8;
+/// Faulty messages remembered of each kind, so that one message is one fault; 24 bytes each. Beyond it
+/// every sighting counts.
+pub const FAULTS_REMEMBERED_MAX: usize = 100_000;
+/// Longest latency that a histogram tells apart, in ns: 60 s. What is longer counts as this.
+pub const LATENCY_NS_MAX: u64 = 60_000_000_000;
+/// Digits that a histogram keeps.
+pub const LATENCY_DIGITS: u8 = 3;
+/// Per-second snapshots on their way from generator threads to the one that prints: a thread sends one
+/// a second, so a full channel means that the printer hung for a minute.
+pub const SNAPSHOTS_MAX: usize = 64;
+/// Logins under way at once, per thread. The gateway gives one a few seconds; at 85 us of CPU each this is 22 ms.
+pub const LOGINS_UNDER_WAY_MAX: usize = 256;
+/// Fresh devices reading at once, per thread; each holds a page of up to 256 rows under way.
+pub const READERS_UNDER_WAY_MAX: usize = 64;
+/// Ports of one source address: the default `ip_local_port_range` has 28,232.
+pub const PORTS_PER_SOURCE: usize = 28_000;
+/// Source addresses 127.0.0.1 to 127.0.0.250.
+pub const SOURCES_MAX: usize = 250;
+
+const _: () = assert!(DEVICES_MAX * 2 <= u8::BITS as usize);
+const _: () = assert!(BODY_BYTES_MIN <= wire::BODY_BYTES_MAX);

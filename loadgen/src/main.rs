@@ -1,0 +1,54 @@
+//! The `loadgen` program: what may be typed, and the code it ends with.
+
+use clap::{Parser, Subcommand};
+use loadgen::failure::{self, Failure};
+use loadgen::{doctor, herd, run};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The Longline load generator: measures what a user feels, and verifies every message.
+///
+/// Exit codes: 0 pass, 1 usage, 2 preflight, 3 SLO missed, 4 a promise was broken, 5 the generator was the bottleneck,
+/// 6 the target is down.
+#[derive(Parser)]
+#[command(name = "loadgen", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Idle(herd::IdleArgs),
+    Storm(herd::StormArgs),
+    /// Says what this machine can carry.
+    Doctor,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { failure::USAGE } else { failure::PASS };
+            // A closed stderr leaves nobody to tell.
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    let ended: Result<u8, Failure> = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Idle(args) => herd::idle(&args),
+        Command::Storm(args) => herd::storm(&args),
+        Command::Doctor => doctor::doctor().map(|()| failure::PASS),
+    };
+    match ended {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            eprintln!("loadgen: {failure}");
+            failure.into()
+        }
+    }
+}

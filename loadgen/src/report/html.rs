@@ -1,0 +1,129 @@
+//! The run as one HTML file that needs nothing else: verdict, numbers, plots.
+
+use super::Report;
+use super::svg::{Line, Plot, step};
+use super::table::table;
+use crate::histograms::Latency;
+use crate::run::Second;
+use crate::units::time;
+use crate::verdict::Verdict;
+
+const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:900px;margin:2em auto;padding:0 1em;color:#111}\
+    .banner{padding:.8em 1em;border-radius:6px;color:#fff;font-size:1.1em}.good{background:#047857}\
+    .bad{background:#b91c1c}.doubt{background:#b45309}pre{background:#f4f4f5;padding:1em;overflow-x:auto;\
+    font-size:12.5px;line-height:1.4}svg{width:100%}svg text{font:12px system-ui,sans-serif}\
+    .grid{stroke:#ddd;stroke-width:1}.line{fill:none;stroke-width:1.8}h2{margin-top:2em;font-size:1.15em}";
+
+/// The page.
+pub(super) fn page(report: &Report) -> String {
+    let summary = &report.summary;
+    let (class, text) = match (summary.faults(), summary.verdict) {
+        (0, Verdict::Valid) => ("good", "valid, and every message accounted for".to_owned()),
+        (0, verdict) => {
+            ("doubt", format!("{}: {}", verdict.name(), summary.verdict_reasons.join("; ")))
+        }
+        (faults, verdict) => ("bad", format!("{faults} broken promises ({})", verdict.name())),
+    };
+    let plan = serde_json::to_string_pretty(&summary.plan).unwrap_or_default();
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>loadgen: {class}</title>\
+         <style>{STYLE}</style><h1>loadgen</h1><p class=\"banner {class}\">{}</p><pre>{}</pre>\
+         <h2>Latency by percentile</h2>{}\
+         <h2>Messages a second</h2>{}<h2>End to end, second by second</h2>{}<h2>Plan</h2><pre>{}</pre></html>\n",
+        escape(&text),
+        escape(&table(summary)),
+        percentiles(report),
+        throughput(&report.seconds),
+        e2e(&report.seconds),
+        escape(&plan)
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Latency over percentile; the x axis is stretched so that each nine has the same width.
+fn percentiles(report: &Report) -> String {
+    let nines = report.four.e2e.0.len().max(10).ilog10();
+    let marks: [(&str, f64); 6] = [
+        ("0 %", 1.0),
+        ("90 %", 10.0),
+        ("99 %", 1e2),
+        ("99.9 %", 1e3),
+        ("99.99 %", 1e4),
+        ("99.999 %", 1e5),
+    ];
+    let shown = marks.into_iter().take(nines as usize + 1);
+    let x_marks: Vec<(f64, String)> =
+        shown.map(|(text, inverse)| (inverse.log10(), text.into())).collect();
+    let lines = report
+        .four
+        .named()
+        .into_iter()
+        .map(|(name, latency)| Line { name, points: curve(latency) });
+    let y_text = nanoseconds;
+    Plot { x_label: "percentile", x_marks, y_text, y_log: true, lines: lines.collect() }.draw()
+}
+
+/// A latency's quantiles, as far as ten samples lie beyond.
+fn curve(latency: &Latency) -> Vec<(f64, f64)> {
+    let positions = (0..=250).map(|step| f64::from(step) / 50.0);
+    #[allow(clippy::cast_precision_loss, reason = "a plot")]
+    let point = |x: f64| Some((x, latency.quantile(1.0 - 10f64.powf(-x))? as f64));
+    positions.filter_map(point).collect()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a plot")]
+fn throughput(seconds: &[Second]) -> String {
+    let line = |name, of: fn(&Second) -> u64| Line {
+        name,
+        points: (1u32..)
+            .zip(seconds)
+            .map(|(nth, second)| (f64::from(nth), of(second) as f64))
+            .collect(),
+    };
+    let lines = vec![
+        line("sent", |second| second.sent),
+        line("acked", |second| second.acked),
+        line("delivered", |second| second.delivered),
+    ];
+    by_second(seconds.len(), |y| format!("{y:.0}"), false, lines)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a plot")]
+fn e2e(seconds: &[Second]) -> String {
+    let line = |name, quantile| Line {
+        name,
+        points: (1u32..)
+            .zip(seconds)
+            .filter_map(|(nth, second)| {
+                Some((f64::from(nth), second.e2e.quantile(quantile)? as f64))
+            })
+            .collect(),
+    };
+    by_second(seconds.len(), nanoseconds, true, vec![line("p50", 0.5), line("p99", 0.99)])
+}
+
+fn by_second(count: usize, y_text: fn(f64) -> String, y_log: bool, lines: Vec<Line<'_>>) -> String {
+    let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    let gap = step(count / 10.0).max(1.0);
+    let mut x_marks = vec![(1.0, "1".to_owned())];
+    let mut x = gap;
+    while x <= count {
+        if x > 1.0 {
+            x_marks.push((x, format!("{x:.0}")));
+        }
+        x += gap;
+    }
+    Plot { x_label: "second", x_marks, y_text, y_log, lines }.draw()
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "marks of a plot are whole ns"
+)]
+fn nanoseconds(ns: f64) -> String {
+    time(ns.round() as u64)
+}

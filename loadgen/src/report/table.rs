@@ -1,0 +1,77 @@
+//! The result in plain lines.
+
+use super::summary::Summary;
+use crate::histograms::Brief;
+use crate::units::{bytes, latency, time};
+use std::fmt::Write;
+
+/// The table that a run ends with.
+pub(super) fn table(summary: &Summary) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| writeln!(out, "{text}").expect("writing to memory does not fail");
+    line(format!("verdict      {}", summary.verdict.name()));
+    for reason in &summary.verdict_reasons {
+        line(format!("             {reason}"));
+    }
+    let Summary { sent, acked, delivered, unknown, refused, .. } = summary;
+    line(format!(
+        "messages     sent {sent}  acked {acked}  delivered {delivered}  unknown {unknown}  refused {refused}"
+    ));
+    let faults: Vec<String> =
+        summary.named_faults().iter().map(|(name, count)| format!("{name} {count}")).collect();
+    line(format!("broken       {}", faults.join("  ")));
+    for example in &summary.examples {
+        line(format!("             {example}"));
+    }
+    if summary.unread_users > 0 && summary.plan.drain {
+        line(format!(
+            "             {} inboxes could not be read: nothing is said of them",
+            summary.unread_users
+        ));
+    }
+    line(format!(
+        "latency      {:>12} {:>12} {:>12} {:>12} {:>10}",
+        "p50", "p99", "p99.9", "max", "n"
+    ));
+    let rows = [
+        ("lag", summary.lag_ns),
+        ("ack", summary.ack_ns),
+        ("e2e", summary.e2e_ns),
+        ("raw", summary.raw_ns),
+    ];
+    for (name, Brief { n, p50, p99, p999, max }) in rows {
+        let [p50, p99, p999, max] = [latency(p50), latency(p99), latency(p999), time(max)];
+        line(format!("  {name:<10} {p50:>12} {p99:>12} {p999:>12} {max:>12} {n:>10}"));
+    }
+    let seconds = summary.measured.seconds;
+    line(format!("throughput   {:.0} messages/s over {seconds:.1} s", summary.throughput_per_s));
+    let server = &summary.server;
+    let number = |value: Option<f64>| value.map_or("unknown".into(), |value| format!("{value:.1}"));
+    let size = |value: Option<f64>| value.map_or("unknown".into(), bytes);
+    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let rss = size(server.rss_bytes.map(|rss| rss as f64));
+    line(format!("server       {} us CPU a message  RSS {rss}", number(server.cpu_us_per_message)));
+    line(format!(
+        "             {} user, {} kernel memory a connection (loopback pair halved)",
+        size(server.user_bytes_per_connection),
+        size(server.kernel_bytes_per_connection)
+    ));
+    let generator = &summary.generator;
+    line(format!(
+        "generator    {} us CPU a message  busiest thread {:.0} %  {} connections in {:.2} s",
+        number(generator.cpu_us_per_message),
+        generator.cpu_share_max * 100.0,
+        generator.connections,
+        generator.login_s
+    ));
+    let counters = &summary.counters;
+    line(format!(
+        "wire         duplicates {}  gaps healed {}  by sync {}  disconnects {}  refusals {:?}",
+        counters.wire_duplicates,
+        counters.wire_gaps,
+        counters.by_sync,
+        counters.disconnects,
+        counters.refusals
+    ));
+    out
+}

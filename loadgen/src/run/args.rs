@@ -1,0 +1,208 @@
+//! What `run` is told, and what that means.
+
+use crate::failure::Failure;
+use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX};
+use crate::schedule::Arrivals;
+use crate::target::TargetArgs;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Sends messages between users and verifies every one.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Users that talk to each other.
+    #[arg(long, default_value_t = 1_000)]
+    users: usize,
+    /// Messages a second, due whether or not earlier ones were answered.
+    #[arg(long, default_value_t = 1_000.0, conflicts_with = "window")]
+    rate: f64,
+    /// How arrivals are spread.
+    #[arg(long, value_enum, default_value_t = Arrivals::Poisson)]
+    arrivals: Arrivals,
+    /// Closed loop instead of a rate: so many messages in flight in all, each until acked and delivered.
+    #[arg(long)]
+    window: Option<usize>,
+    /// Measured time, after the warm-up.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    duration: Duration,
+    /// Time before it, at the same load, that is verified and not measured.
+    #[arg(long, default_value = "2s", value_parser = duration)]
+    warmup: Duration,
+    /// Bytes of a message's body.
+    #[arg(long, default_value_t = 128)]
+    payload: usize,
+    /// Devices of each user; the first one sends.
+    #[arg(long, default_value_t = 1)]
+    devices: usize,
+    /// Share of users, 0 to 1, that are away until the end and get everything by sync.
+    #[arg(long, default_value_t = 0.0)]
+    offline_share: f64,
+    /// Friends that a user talks to.
+    #[arg(long, default_value_t = 16)]
+    friends: usize,
+    /// Seed of who talks when to whom.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Generator threads. Users of different threads do not talk to each other.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// First uid; by default users that no earlier run has used.
+    #[arg(long)]
+    uid_base: Option<u64>,
+    /// Directory for summary.json, report.html, series.csv and the histograms; made if missing.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Time that nobody is logged in, after which the target counts as down.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    outage_max: Duration,
+    /// For a target that stores nothing: believe deliveries, do not read inboxes at the end.
+    #[arg(long)]
+    no_drain: bool,
+    /// Fail with exit code 3 if the 99th percentile of e2e is above this.
+    #[arg(long, value_name = "MS")]
+    slo_e2e_p99_ms: Option<f64>,
+}
+
+/// How messages are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Load {
+    /// At a rate, messages a second.
+    Open {
+        /// Messages a second.
+        rate: f64,
+        /// How they are spread.
+        arrivals: Arrivals,
+    },
+    /// So many in flight.
+    Closed {
+        /// Messages in flight.
+        window: usize,
+    },
+}
+
+/// The arguments, checked.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// Users.
+    pub users: usize,
+    /// How messages are offered.
+    pub load: Load,
+    /// Measured time, ns.
+    pub duration_ns: u64,
+    /// Time before it, ns.
+    pub warmup_ns: u64,
+    /// Bytes of a body.
+    pub payload: usize,
+    /// Devices of a user.
+    pub devices: usize,
+    /// Share of users that are away.
+    pub offline_share: f64,
+    /// Friends of a user.
+    pub friends: usize,
+    /// Seed.
+    pub seed: u64,
+    /// Generator threads.
+    pub threads: usize,
+    /// First uid.
+    pub uid_base: u64,
+    /// Names the run in bodies.
+    pub run: u64,
+    /// Outage that is survived, ns.
+    pub outage_ns_max: u64,
+    /// Read the inboxes at the end.
+    pub drain: bool,
+    /// Bound on the 99th percentile of e2e, ns.
+    pub slo_e2e_p99_ns: Option<f64>,
+}
+
+impl RunArgs {
+    /// Checks what was typed.
+    ///
+    /// # Errors
+    /// A value that makes no sense, and what would.
+    pub fn plan(&self) -> Result<Plan, Failure> {
+        let check = |fits: bool, what: &str| {
+            if fits {
+                Ok(())
+            } else {
+                Err(Failure::Usage(format!("{what}; see loadgen run --help")))
+            }
+        };
+        check((1..=DEVICES_MAX).contains(&self.devices), "--devices must be 1 to 4")?;
+        check(self.threads >= 1, "--threads must be at least 1")?;
+        check(self.users / self.threads.max(1) >= 2, "--users must be at least 2 for each thread")?;
+        check(self.rate > 0.0 && self.rate.is_finite(), "--rate must be above 0")?;
+        check(
+            self.window.is_none_or(|window| window >= self.threads),
+            "--window must be at least --threads",
+        )?;
+        let sizes = BODY_BYTES_MIN..=wire::BODY_BYTES_MAX;
+        let size = format!("--payload must be {} to {}", sizes.start(), sizes.end());
+        check(sizes.contains(&self.payload), &size)?;
+        check(
+            (0.0..1.0).contains(&self.offline_share),
+            "--offline-share must be 0 up to, not including, 1",
+        )?;
+        check(!self.duration.is_zero(), "--duration must be above 0")?;
+        check(self.uid_base != Some(0), "--uid-base must be at least 1")?;
+        let run = crate::clock::run_number();
+        Ok(Plan {
+            users: self.users,
+            load: match self.window {
+                Some(window) => Load::Closed { window },
+                None => Load::Open { rate: self.rate, arrivals: self.arrivals },
+            },
+            duration_ns: ns(self.duration),
+            warmup_ns: ns(self.warmup),
+            payload: self.payload,
+            devices: self.devices,
+            offline_share: self.offline_share,
+            friends: self.friends,
+            seed: self.seed,
+            threads: self.threads,
+            // 24 bits of users above 38 of the clock in ms, which repeat after 8 years.
+            uid_base: self.uid_base.unwrap_or((((run >> 12) & 0x3f_ffff_ffff) << 24) | 1),
+            run,
+            outage_ns_max: ns(self.outage_max),
+            drain: !self.no_drain,
+            slo_e2e_p99_ns: self.slo_e2e_p99_ms.map(|ms| ms * 1e6),
+        })
+    }
+}
+
+fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// `20s`, `500ms`, `2m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match &text[number.len()..] {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err("give a number and ms, s, m or h, such as 20s".into()),
+    };
+    let value: f64 = number.parse().map_err(|_| format!("{number:?} is no number"))?;
+    Duration::try_from_secs_f64(value * scale).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit() {
+        for (text, ms) in [("20s", 20_000), ("500ms", 500), ("2m", 120_000), ("0.5s", 500)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "20", "s", "-1s", "1d", "1e99s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

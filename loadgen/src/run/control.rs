@@ -1,0 +1,91 @@
+//! Between the generator threads and the one that watches them: a start time, a stop, and news.
+
+use super::counters::Second;
+use super::island::IslandResult;
+use crate::failure::Failure;
+use crate::limits::SNAPSHOTS_MAX;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// What a thread tells.
+pub(super) enum News {
+    /// Its users are logged in.
+    Ready,
+    /// A second is over.
+    Second(Box<Second>),
+    /// It has sent everything.
+    Sent,
+    /// It waits for nothing any more, and lets everybody sync.
+    Draining,
+    /// It is done.
+    Done(Box<IslandResult>),
+    /// It is not.
+    Failed(Failure),
+}
+
+/// A thread's end.
+pub(super) struct Control {
+    /// 0 until it is set.
+    start_ns: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    abandon: Arc<AtomicBool>,
+    news: SyncSender<(usize, News)>,
+    thread: usize,
+}
+
+impl Control {
+    pub fn start_ns(&self) -> Option<u64> {
+        Some(self.start_ns.load(Ordering::Acquire)).filter(|start_ns| *start_ns > 0)
+    }
+
+    /// End early: stop sending, then drain and judge as always.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Another thread failed: do not wait for anything.
+    pub fn abandoned(&self) -> bool {
+        self.abandon.load(Ordering::Relaxed)
+    }
+
+    /// A watcher that hangs for a minute makes the generator wait; one that is gone does not mind.
+    pub fn tell(&self, news: News) {
+        let _ = self.news.send((self.thread, news));
+    }
+}
+
+/// The watcher's end.
+pub(super) struct Watch {
+    start_ns: Arc<AtomicU64>,
+    /// Set: end early.
+    pub stop: Arc<AtomicBool>,
+    abandon: Arc<AtomicBool>,
+    pub news: Receiver<(usize, News)>,
+}
+
+impl Watch {
+    pub fn start(&self, start_ns: u64) {
+        self.start_ns.store(start_ns, Ordering::Release);
+    }
+
+    pub fn abandon(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.abandon.store(true, Ordering::Relaxed);
+        self.start(1);
+    }
+}
+
+pub(super) fn pair(threads: usize) -> (Watch, Vec<Control>) {
+    let (sender, news) = sync_channel(SNAPSHOTS_MAX * threads);
+    let (start_ns, stop, abandon) = <(Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+    let control = |thread| Control {
+        start_ns: Arc::clone(&start_ns),
+        stop: Arc::clone(&stop),
+        abandon: Arc::clone(&abandon),
+        news: sender.clone(),
+        thread,
+    };
+    let controls = (0..threads).map(control).collect();
+    (Watch { start_ns, stop, abandon, news }, controls)
+}

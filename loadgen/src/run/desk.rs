@@ -1,0 +1,322 @@
+//! What a thread knows of its users: what they sent and wait for, what came of it. It is told what happens by the
+//! fleet, and tells the judge; it decides nothing about connections.
+
+use super::counters::{Counters, Second};
+use super::lanes::Lanes;
+use crate::body::Stamp;
+use crate::clock::now_ns;
+use crate::fleet::{Fleet, Observer};
+use crate::friends::{Friends, StreamId};
+use crate::histograms::Four;
+use crate::verify::{Delivery, Reader, Row, Verifier};
+use client::limits::SENDS_PENDING_MAX;
+use client::machine::Event;
+use std::collections::VecDeque;
+use std::ops::Range;
+use wire::frames::ArchivedMessage;
+use wire::{Bytes, ClientMsgId, RefusalCode, Uid};
+
+/// A message that waits for its ack.
+struct Pending {
+    id: ClientMsgId,
+    stream: StreamId,
+    count: u64,
+    due_ns: u64,
+    written: bool,
+}
+
+/// A user as a sender.
+#[derive(Default)]
+pub(super) struct Sender {
+    pending: VecDeque<Pending>,
+    /// Due, and the session takes no more for now: sent as soon as it does.
+    queued: VecDeque<(StreamId, u64)>,
+}
+
+/// A thread's books.
+pub(super) struct Desk {
+    pub friends: Friends,
+    pub lanes: Lanes,
+    pub verifier: Verifier,
+    pub senders: Vec<Sender>,
+    /// Users that are away until the end.
+    pub away: Vec<bool>,
+    /// By place in the fleet: has everything.
+    pub synced: Vec<bool>,
+    pub synced_count: usize,
+    /// Messages sent and not yet both acked and, unless the recipient is away, delivered.
+    pub in_flight: usize,
+    /// Counts every step forward; standing still means that nothing comes any more.
+    pub progress: u64,
+    /// Messages due in this time are measured.
+    pub measured: Range<u64>,
+    pub four: Four,
+    pub counters: Counters,
+    pub second: Second,
+    /// Why a connection was last lost.
+    pub lost_why: String,
+    /// Readers that have read all.
+    pub finished: Vec<usize>,
+    unblocked: Vec<usize>,
+    run: u64,
+    payload: usize,
+    body: Vec<u8>,
+}
+
+impl Desk {
+    pub fn new(
+        run: u64,
+        payload: usize,
+        friends: Friends,
+        devices: usize,
+        away: Vec<bool>,
+    ) -> Self {
+        let lanes = Lanes { users: friends.users(), devices };
+        let mut senders = Vec::new();
+        senders.resize_with(friends.users(), Sender::default);
+        Self {
+            friends,
+            lanes,
+            verifier: Verifier::new(run, friends, devices),
+            senders,
+            away,
+            synced: vec![false; lanes.total()],
+            synced_count: 0,
+            in_flight: 0,
+            progress: 0,
+            measured: u64::MAX..u64::MAX,
+            four: Four::default(),
+            counters: Counters::default(),
+            second: Second::default(),
+            lost_why: String::new(),
+            finished: Vec::new(),
+            unblocked: Vec::new(),
+            run,
+            payload,
+            body: Vec::new(),
+        }
+    }
+
+    /// Sends a message that is or was due; if the session takes no more, as soon as it does.
+    pub fn send(&mut self, fleet: &mut Fleet, stream: StreamId, due_ns: u64) {
+        self.in_flight += 1;
+        if self.measured.contains(&due_ns) {
+            self.counters.planned += 1;
+        }
+        let (from, _) = self.friends.ends(stream);
+        let queued = &mut self.senders[from].queued;
+        let index = self.lanes.device(from, 0);
+        if !queued.is_empty() || fleet.machine(index).sends_pending() >= SENDS_PENDING_MAX {
+            queued.push_back((stream, due_ns));
+        } else {
+            self.write(fleet, stream, due_ns);
+        }
+    }
+
+    /// Sends what waited for its session to take more.
+    pub fn send_queued(&mut self, fleet: &mut Fleet) {
+        while let Some(user) = self.unblocked.pop() {
+            let index = self.lanes.device(user, 0);
+            while fleet.machine(index).sends_pending() < SENDS_PENDING_MAX
+                && let Some((stream, due_ns)) = self.senders[user].queued.pop_front()
+            {
+                self.write(fleet, stream, due_ns);
+            }
+        }
+    }
+
+    /// Messages that wait for an ack, or to be written.
+    pub fn unanswered(&self) -> usize {
+        self.senders.iter().map(|sender| sender.pending.len() + sender.queued.len()).sum()
+    }
+
+    pub fn forget_synced(&mut self) {
+        self.synced.fill(false);
+        self.synced_count = 0;
+    }
+
+    fn write(&mut self, fleet: &mut Fleet, stream: StreamId, due_ns: u64) {
+        let (from, to) = self.friends.ends(stream);
+        let now = now_ns();
+        let count = self.verifier.sent(stream, now);
+        let (from_uid, to_uid) = (self.friends.uid(from), self.friends.uid(to));
+        let stamp = Stamp { run: self.run, from: from_uid, to: to_uid, count, due_ns };
+        stamp.write(&mut self.body, self.payload);
+        let body = Bytes::copy_from_slice(&self.body);
+        let (written, sent) = fleet.with(self.lanes.device(from, 0), |machine, now_ms, out| {
+            (machine.is_logged_in(), machine.send(Uid(to_uid), body, now_ms, out))
+        });
+        let id = sent.expect("the number of pending sends and the body's size were checked");
+        self.senders[from].pending.push_back(Pending { id, stream, count, due_ns, written });
+        self.second.sent += 1;
+        if written {
+            self.note_written(due_ns, now);
+        }
+    }
+
+    fn note_written(&mut self, due_ns: u64, now: u64) {
+        let lag = now.saturating_sub(due_ns);
+        self.second.lag.record(lag);
+        if self.measured.contains(&due_ns) {
+            self.four.lag.record(lag);
+        }
+        self.counters.written += u64::from(self.measured.contains(&now));
+    }
+
+    fn complete(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    fn on_session(&mut self, user: usize, now: u64) {
+        let mut first_written = Vec::new();
+        for pending in &mut self.senders[user].pending {
+            if !std::mem::replace(&mut pending.written, true) {
+                self.verifier.written(pending.stream, pending.count, now);
+                first_written.push(pending.due_ns);
+            }
+        }
+        for due_ns in first_written {
+            self.note_written(due_ns, now);
+        }
+        self.unblocked.push(user);
+    }
+
+    /// Takes a message off the list of those that wait.
+    fn answered(&mut self, user: usize, id: ClientMsgId) -> Option<Pending> {
+        let pending = &mut self.senders[user].pending;
+        let at = pending.iter().position(|pending| pending.id == id)?;
+        let answered = pending.remove(at);
+        if !self.senders[user].queued.is_empty() {
+            self.unblocked.push(user);
+        }
+        answered
+    }
+
+    fn on_acked(&mut self, user: usize, now: u64, id: ClientMsgId, place: (u64, u64)) {
+        let Some(Pending { stream, count, due_ns, .. }) = self.answered(user, id) else { return };
+        let (seq, message_id) = place;
+        let Some(acked) = self.verifier.acked(stream, count, seq, message_id) else { return };
+        self.second.acked += 1;
+        self.counters.acked += u64::from(self.measured.contains(&now));
+        if self.measured.contains(&due_ns) {
+            self.four.ack.record(now.saturating_sub(due_ns));
+        }
+        let (_, to) = self.friends.ends(stream);
+        if acked.reached || self.away[to] {
+            self.complete();
+        }
+    }
+
+    fn on_refused(
+        &mut self,
+        user: usize,
+        id: Option<ClientMsgId>,
+        code: Option<RefusalCode>,
+        retry: bool,
+    ) {
+        let reason = code.map_or_else(|| "unknown code".to_owned(), |code| format!("{code:?}"));
+        *self.counters.refusals.entry(reason).or_default() += 1;
+        self.second.refused += 1;
+        let Some(id) = id else { return };
+        if retry {
+            let pending = self.senders[user].pending.iter().find(|pending| pending.id == id);
+            if let Some(pending) = pending {
+                self.verifier.retried(pending.stream, pending.count);
+            }
+        } else if let Some(pending) = self.answered(user, id) {
+            self.verifier.refused(pending.stream, pending.count);
+            self.complete();
+        }
+    }
+
+    fn on_message(&mut self, index: usize, now: u64, message: &ArchivedMessage) {
+        let row = Row {
+            from: message.from.to_native(),
+            to: message.to.to_native(),
+            seq: message.seq.to_native(),
+            message_id: message.message_id.to_native(),
+            inbox_seq: message.inbox_seq.to_native(),
+            body: message.body.as_slice(),
+        };
+        let (user, device) = match self.lanes.of(index) {
+            (user, Some(device)) => (user, device),
+            (user, None) => return self.verifier.kept(user, &row),
+        };
+        let delivery = self.verifier.delivered(Reader { user, device }, &row);
+        let Delivery::Reached { due_ns, written_ns, first, acked } = delivery else { return };
+        if self.away[user] {
+            self.second.delivered += u64::from(first);
+            return;
+        }
+        let e2e = now.saturating_sub(due_ns);
+        self.second.e2e.record(e2e);
+        if self.measured.contains(&due_ns) {
+            self.four.e2e.record(e2e);
+            self.four.raw.record(now.saturating_sub(written_ns));
+        }
+        if first {
+            self.second.delivered += 1;
+            self.counters.delivered += u64::from(self.measured.contains(&now));
+            if acked {
+                self.complete();
+            }
+        }
+    }
+
+    fn on_synced(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.synced[index], true) {
+            self.synced_count += 1;
+            if let (user, None) = self.lanes.of(index) {
+                self.verifier.kept_whole(user);
+                self.finished.push(index);
+            }
+        }
+    }
+}
+
+impl Observer for Desk {
+    fn event(&mut self, index: usize, now: u64, event: Event<'_>) {
+        self.progress += 1;
+        let (user, device) = self.lanes.of(index);
+        match event {
+            Event::Message { message, via_sync } => {
+                self.counters.by_sync += u64::from(via_sync && device.is_some());
+                self.on_message(index, now, message);
+            }
+            Event::Acked { client_msg_id, message_id, seq, .. } => {
+                self.on_acked(user, now, client_msg_id, (seq.0, message_id.0));
+            }
+            Event::Refused { client_msg_id, code, will_retry, .. } => {
+                self.on_refused(user, client_msg_id, code, will_retry);
+            }
+            Event::WireDuplicate { .. } => self.counters.wire_duplicates += 1,
+            Event::GapDetected { .. } => self.counters.wire_gaps += 1,
+            Event::RowsMissing { after, .. } => self.verifier.rows_missing(user, after.0),
+            Event::InboxReset { .. } => self.counters.inbox_resets += 1,
+            Event::Synced { .. } => self.on_synced(index),
+            Event::LoggedIn { .. } if device == Some(0) => self.on_session(user, now),
+            Event::HeartbeatReply { .. } => {
+                self.counters.heartbeats += 1;
+                self.progress -= 1;
+            }
+            Event::LoggedIn { .. }
+            | Event::HistoryPage { .. }
+            | Event::ContactsPage { .. }
+            | Event::ContactReply { .. }
+            | Event::GoingAway { .. }
+            | Event::LoggedOut => {}
+        }
+    }
+
+    fn logged_in(&mut self, _index: usize, _took_ns: u64) {}
+
+    fn lost(&mut self, index: usize, _was_logged_in: bool, why: &str) {
+        self.counters.disconnects += 1;
+        why.clone_into(&mut self.lost_why);
+        if let (user, Some(0)) = self.lanes.of(index) {
+            for pending in self.senders[user].pending.iter().filter(|pending| pending.written) {
+                self.verifier.retried(pending.stream, pending.count);
+            }
+        }
+    }
+}

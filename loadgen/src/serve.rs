@@ -1,0 +1,152 @@
+//! A server of the generator's own: started in a scratch directory, ended with the run. It knows the program's flags
+//! and its ready file, nothing else of it.
+
+use crate::failure::Failure;
+use crate::token::{self, Tokens};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// From start to the ready file.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// From SIGTERM to the end; the gateway drains for up to 10 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// Between looks at a file or a child, neither of which calls back.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// What to start.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ServeArgs {
+    /// Start a gateway of its own in a scratch directory, without rate limits.
+    #[arg(long, conflicts_with_all = ["target", "server_pid", "key_file"])]
+    pub serve: bool,
+    /// Program to start instead of the gateway beside this one; it gets only --listen and --ready-file.
+    #[arg(long, value_name = "PATH", requires = "serve")]
+    pub serve_binary: Option<PathBuf>,
+    /// One more argument for the started program; repeat it.
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true, requires = "serve")]
+    pub serve_arg: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    listen: SocketAddr,
+    pid: u32,
+}
+
+/// A running server. Dropped, it is ended.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its process.
+    pub pid: u32,
+    /// Makes tokens that it takes.
+    pub tokens: Tokens,
+    stopped: bool,
+}
+
+impl Server {
+    /// Starts it in `scratch` and waits until it serves.
+    ///
+    /// # Errors
+    /// There is no such program, or it did not come up: says what it printed.
+    pub fn start(args: &ServeArgs, scratch: &Path) -> Result<Self, Failure> {
+        let binary = match &args.serve_binary {
+            Some(path) => path.clone(),
+            None => gateway_beside_this()?,
+        };
+        let (ready_file, data_dir) = (scratch.join("ready"), scratch.join("data"));
+        let log_file = scratch.join("server.log");
+        let log = std::fs::File::create(&log_file)
+            .map_err(|error| Failure::preflight("make the server's log", error))?;
+        let log_too =
+            log.try_clone().map_err(|error| Failure::preflight("share the log", error))?;
+        let mut command = Command::new(&binary);
+        command.args(["--listen", "127.0.0.1:0", "--ready-file"]).arg(&ready_file);
+        if args.serve_binary.is_none() {
+            command.args(["--admin", "127.0.0.1:0", "--user-rate", "0", "--connection-rate", "0"]);
+            command.arg("--data-dir").arg(&data_dir);
+        }
+        command.args(&args.serve_arg).stdin(Stdio::null()).stdout(log).stderr(log_too);
+        let child = command
+            .spawn()
+            .map_err(|error| Failure::preflight(&format!("start {}", binary.display()), error))?;
+        let (listen, pid) = (SocketAddr::from(([0; 4], 0)), child.id());
+        // Until its key is read; a program without keys takes any token.
+        let tokens = Tokens::from_secret(&[0; 32]);
+        let mut server = Self { child, listen, pid, tokens, stopped: false };
+        let ready = server.wait_ready(&ready_file, &log_file)?;
+        (server.listen, server.pid) = (ready.listen, ready.pid);
+        if args.serve_binary.is_none() {
+            server.tokens = Tokens::from_file(&token::key_path(None, &data_dir))?;
+        }
+        Ok(server)
+    }
+
+    fn wait_ready(&mut self, ready_file: &Path, log_file: &Path) -> Result<Ready, Failure> {
+        let start = Instant::now();
+        loop {
+            if let Ok(text) = std::fs::read_to_string(ready_file)
+                && let Ok(ready) = toml::from_str(&text)
+            {
+                return Ok(ready);
+            }
+            let ended = self.child.try_wait().ok().flatten();
+            if ended.is_some() || start.elapsed() > READY_TIMEOUT {
+                self.stopped = ended.is_some();
+                let log = std::fs::read_to_string(log_file).unwrap_or_default();
+                let state = ended
+                    .map_or("did not become ready".into(), |status| format!("ended: {status}"));
+                return Err(Failure::Preflight(format!("the server {state}\n{log}")));
+            }
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    }
+
+    /// Ends it by SIGTERM, or by force after a while.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if std::mem::replace(&mut self.stopped, true) {
+            return;
+        }
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let asked = pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok());
+        let start = Instant::now();
+        while asked && start.elapsed() < STOP_TIMEOUT {
+            if self.child.try_wait().ok().flatten().is_some() {
+                return;
+            }
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+        let killed = self.child.kill().and_then(|()| self.child.wait());
+        eprintln!(
+            "loadgen: the server did not end by itself within {STOP_TIMEOUT:?}; killed: {killed:?}"
+        );
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn gateway_beside_this() -> Result<PathBuf, Failure> {
+    let own =
+        std::env::current_exe().map_err(|error| Failure::preflight("find this program", error))?;
+    let gateway = own.with_file_name("gateway");
+    if gateway.is_file() {
+        return Ok(gateway);
+    }
+    Err(Failure::Preflight(format!(
+        "there is no {}: build it with `cargo build --release -p gateway` (the same profile as this program)",
+        gateway.display()
+    )))
+}

@@ -1,0 +1,112 @@
+//! Whom to load: an address, or a server of our own. And how to get in.
+
+use crate::failure::Failure;
+use crate::serve::{ServeArgs, Server};
+use crate::token::{Tokens, key_path};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Time to a first connection, by which a target is found to be there.
+const FIRST_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the server is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TargetArgs {
+    /// The server, host:port.
+    #[arg(long, required_unless_present = "serve")]
+    target: Option<String>,
+    #[command(flatten)]
+    serve: ServeArgs,
+    /// The server's process, to read its CPU and memory; with --serve it is known.
+    #[arg(long)]
+    server_pid: Option<u32>,
+    /// File with the HS256 secret for tokens; by default the gateway's key for trying out.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// The gateway's data directory, where that key is.
+    #[arg(long, value_name = "DIR", default_value = "./longline-data")]
+    data_dir: PathBuf,
+}
+
+/// A server that is there.
+pub struct Target {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Its process, if known.
+    pub pid: Option<u32>,
+    /// Makes tokens for it.
+    pub tokens: Tokens,
+    /// Ours to end.
+    pub server: Option<Server>,
+    /// Its directory, deleted at the end unless the run has one to keep it in.
+    _scratch: Option<tempfile::TempDir>,
+}
+
+impl Target {
+    /// Finds or starts it. A server of our own lives in `out`, or in a directory that goes with it.
+    ///
+    /// # Errors
+    /// It is not there, or the key is not.
+    pub fn find(args: &TargetArgs, out: Option<&Path>) -> Result<Self, Failure> {
+        if let Some(target) = &args.target {
+            let resolved = target.to_socket_addrs().ok().and_then(|mut all| all.next());
+            let address = resolved.ok_or_else(|| {
+                Failure::Preflight(format!(
+                    "could not resolve {target}: give host:port, such as 127.0.0.1:7400"
+                ))
+            })?;
+            let tokens = Tokens::from_file(&key_path(args.key_file.as_deref(), &args.data_dir))?;
+            let found =
+                Self { address, pid: args.server_pid, tokens, server: None, _scratch: None };
+            return found.knock();
+        }
+        let scratch = match out {
+            Some(_) => None,
+            None => Some(
+                tempfile::tempdir()
+                    .map_err(|error| Failure::preflight("make a directory", error))?,
+            ),
+        };
+        let directory = match (out, &scratch) {
+            (Some(out), _) => fresh(&out.join("server"))?,
+            (None, Some(scratch)) => scratch.path().to_owned(),
+            (None, None) => unreachable!("one of the two is there"),
+        };
+        let server = Server::start(&args.serve, &directory)?;
+        let found = Self {
+            address: server.listen,
+            pid: Some(server.pid),
+            tokens: server.tokens.clone(),
+            server: Some(server),
+            _scratch: scratch,
+        };
+        found.knock()
+    }
+
+    /// Ends the server, if it is ours.
+    pub fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+    }
+
+    fn knock(self) -> Result<Self, Failure> {
+        let knock = TcpStream::connect_timeout(&self.address, FIRST_CONNECT_TIMEOUT);
+        knock.map_err(|error| {
+            Failure::TargetDown(format!("could not connect to {}: {error}", self.address))
+        })?;
+        Ok(self)
+    }
+}
+
+/// An empty directory, where an earlier run's may have been.
+fn fresh(path: &Path) -> Result<PathBuf, Failure> {
+    let removed = match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    };
+    let made = removed.and_then(|()| std::fs::create_dir_all(path));
+    made.map_err(|error| Failure::preflight(&format!("empty {}", path.display()), error))?;
+    Ok(path.to_owned())
+}

@@ -1,0 +1,65 @@
+//! A run that cannot be ends with the code that its documentation names, and says what to do: the program is started
+//! with what is wrong, and nothing else.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+/// Starts loadgen; its code must be `code`, and its words have `word`.
+#[track_caller]
+fn check(arguments: &[&str], code: i32, word: &str) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_loadgen")).args(arguments).output().expect("it starts");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    assert!(told.contains(word), "{told}");
+}
+
+fn key(directory: &Path) -> String {
+    let key = directory.join("key");
+    std::fs::write(&key, "a secret of enough bytes for nobody\\n").expect("the directory is there");
+    key.display().to_string()
+}
+
+/// An address where nobody listens: it was free a moment ago.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").to_string()
+}
+
+#[test]
+fn usage_is_1() {
+    check(&["walk"], 1, "walk");
+    check(&["run"], 1, "--target");
+    check(&["run", "--serve", "--target", "127.0.0.1:1"], 1, "--target");
+    check(&["run", "--serve", "--duration", "20"], 1, "such as 20s");
+    check(&["run", "--serve", "--users", "1"], 1, "--users must be at least 2");
+    check(&["run", "--serve", "--payload", "8"], 1, "--payload must be 48 to");
+    check(&["run", "--serve", "--devices", "9"], 1, "--devices must be 1 to 4");
+}
+
+#[test]
+fn preflight_is_2() {
+    check(
+        &["run", "--target", "127.0.0.1:1", "--key-file", "nowhere/key"],
+        2,
+        "start the gateway once",
+    );
+    check(
+        &["run", "--serve", "--serve-binary", "nowhere/gateway"],
+        2,
+        "could not start nowhere/gateway",
+    );
+    check(&["run", "--serve", "--serve-binary", "false"], 2, "the server ended");
+    check(&["idle", "--target", "nonsense", "--connections", "10"], 2, "give host:port");
+    check(&["idle", "--serve", "--connections", "100000000"], 2, "source addresses");
+}
+
+#[test]
+fn a_target_that_is_not_there_is_6() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let key = key(directory.path());
+    for command in ["run", "idle", "storm"] {
+        check(&[command, "--target", &nobody(), "--key-file", &key], 6, "could not connect");
+    }
+}

@@ -1,0 +1,135 @@
+//! A FAKE server: threads, blocking sockets, one lock, everything in memory. It speaks the protocol and keeps the
+//! promises, but for one fault that a test plants. It exists to be found out.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod shop;
+
+use shop::{Device, Shop};
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+use wire::frames::{
+    Heartbeat, HeartbeatReply, Hello, HelloReply, Login, LoginReply, Send, Sync, SyncPage,
+};
+use wire::{FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, Scratch, VERSION};
+
+/// What is wrong with it, at its nth message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    Nothing,
+    /// Does nothing at all for a while.
+    Stall(u64, Duration),
+    /// Acks and forgets.
+    Lose(u64),
+    /// Puts the next message of the conversation before it.
+    Swap(u64),
+    /// Stores it twice.
+    Duplicate(u64),
+    /// Changes a bit of it.
+    Corrupt(u64),
+    /// Stores it, then closes every connection: no fault, if what was not acked is sent again.
+    HangUp(u64),
+}
+
+/// Serves until the process ends.
+pub fn start(planted: Planted) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let shop = Arc::new(Mutex::new(Shop::new(planted)));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, shop) = (stream.unwrap(), Arc::clone(&shop));
+            stream.set_nodelay(true).unwrap();
+            thread::spawn(move || serve(&stream, &shop));
+        }
+    });
+    address
+}
+
+fn serve(stream: &TcpStream, shop: &Mutex<Shop>) {
+    let mut session = None;
+    let (mut frames, mut scratch) = (FrameBuffer::default(), Scratch::default());
+    let mut piece = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = (&mut &*stream).read(&mut piece) {
+        let mut pieces = frames.read(&piece[..length], FRAME_BYTES_MAX);
+        while let Some(frame) = pieces.next(&mut scratch) {
+            let mut shop = shop.lock().unwrap();
+            on_frame(&frame.unwrap(), stream, &mut shop, &mut session);
+        }
+    }
+    if let Some((uid, number)) = session {
+        shop.lock().unwrap().leave(uid, number);
+    }
+}
+
+/// A session is a user and the number of its device's connection.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the last arm asserts what is left")]
+fn on_frame(
+    frame: &RawFrame<'_>,
+    stream: &TcpStream,
+    shop: &mut Shop,
+    session: &mut Option<(u64, u64)>,
+) {
+    let (id, mut out) = (frame.header.request_id, Vec::new());
+    match frame.header.kind {
+        Kind::Hello => {
+            frame.access::<Hello>().unwrap();
+            let reply = HelloReply {
+                version: VERSION,
+                heartbeat_ms: 60_000,
+                frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).unwrap(),
+                server_time_ms: now_ms(),
+            };
+            wire::encode(&mut out, id, reply);
+        }
+        Kind::Login => {
+            let login = frame.access::<Login>().unwrap();
+            let uid = uid_of(login.token.as_slice());
+            let inbox_head = shop.head(uid);
+            let device = Device { stream: stream.try_clone().unwrap(), pushed: inbox_head };
+            *session = Some((uid, shop.enter(uid, device)));
+            let reply = LoginReply {
+                uid,
+                generation: 1,
+                inbox_epoch: 1,
+                inbox_head,
+                server_time_ms: now_ms(),
+            };
+            wire::encode(&mut out, id, reply);
+        }
+        Kind::Send => {
+            let (from, number) = session.unwrap();
+            let send = frame.access::<Send>().unwrap();
+            shop.take((from, number), id, send);
+        }
+        Kind::Sync => {
+            let (uid, _) = session.unwrap();
+            let sync = frame.access::<Sync>().unwrap();
+            let messages = shop.rows(uid, sync.cursor.to_native(), sync.limit.to_native());
+            let inbox_head = shop.head(uid);
+            wire::encode(&mut out, id, SyncPage { inbox_epoch: 1, inbox_head, messages });
+        }
+        Kind::Heartbeat => {
+            let time_ms = frame.access::<Heartbeat>().unwrap().time_ms.to_native();
+            let inbox_head = shop.head(session.unwrap().0);
+            wire::encode(&mut out, id, HeartbeatReply { time_ms, inbox_epoch: 1, inbox_head });
+        }
+        kind => assert_eq!(kind, Kind::PushAck, "loadgen sends nothing else"),
+    }
+    shop::write(stream, &out);
+}
+
+fn uid_of(token: &[u8]) -> u64 {
+    #[derive(serde::Deserialize)]
+    struct Claims {
+        sub: String,
+    }
+    let token = jsonwebtoken::dangerous::insecure_decode::<Claims>(token).unwrap();
+    token.claims.sub.parse().unwrap()
+}
+
+pub fn now_ms() -> u64 {
+    u64::try_from(loadgen::clock::unix().as_millis()).unwrap()
+}

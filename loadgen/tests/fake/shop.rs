@@ -1,0 +1,163 @@
+//! What the fake server keeps: inboxes, places in conversations, who is connected; and its one fault.
+
+use super::{Planted, now_ms};
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+use wire::Bytes;
+use wire::frames::{ArchivedSend, Message, Push, SendAck};
+
+pub struct Device {
+    pub stream: TcpStream,
+    /// The last inbox row pushed to it.
+    pub pushed: u64,
+}
+
+#[derive(Default)]
+struct User {
+    inbox: Vec<Message>,
+    devices: HashMap<u64, Device>,
+}
+
+pub struct Shop {
+    planted: Planted,
+    users: HashMap<u64, User>,
+    seqs: HashMap<(u64, u64), u64>,
+    acks: HashMap<[u8; 16], SendAck>,
+    messages: u64,
+    logins: u64,
+    /// Withheld until its conversation has another.
+    withheld: Option<Message>,
+}
+
+impl Shop {
+    pub fn new(planted: Planted) -> Self {
+        Self {
+            planted,
+            users: HashMap::new(),
+            seqs: HashMap::new(),
+            acks: HashMap::new(),
+            messages: 0,
+            logins: 0,
+            withheld: None,
+        }
+    }
+
+    pub fn enter(&mut self, uid: u64, device: Device) -> u64 {
+        self.logins += 1;
+        self.users.entry(uid).or_default().devices.insert(self.logins, device);
+        self.logins
+    }
+
+    pub fn leave(&mut self, uid: u64, number: u64) {
+        self.users.get_mut(&uid).unwrap().devices.remove(&number);
+    }
+
+    pub fn head(&self, uid: u64) -> u64 {
+        self.users.get(&uid).map_or(0, |user| user.inbox.len() as u64)
+    }
+
+    pub fn rows(&self, uid: u64, cursor: u64, limit: u32) -> Vec<Message> {
+        let inbox = &self.users[&uid].inbox;
+        inbox.iter().skip(usize::try_from(cursor).unwrap()).take(limit as usize).cloned().collect()
+    }
+
+    pub fn take(&mut self, (from, number): (u64, u64), request_id: u64, send: &ArchivedSend) {
+        if !self.acks.contains_key(&send.client_msg_id) {
+            self.store(from, number, send);
+        }
+        if self.planted == Planted::HangUp(self.messages) {
+            self.planted = Planted::Nothing;
+            let devices = self.users.values().flat_map(|user| user.devices.values());
+            devices.for_each(|device| device.stream.shutdown(Shutdown::Both).unwrap_or(()));
+        }
+        let mut out = Vec::new();
+        wire::encode(&mut out, request_id, self.acks[&send.client_msg_id].clone());
+        write(&self.users[&from].devices[&number].stream, &out);
+    }
+
+    fn store(&mut self, from: u64, number: u64, send: &ArchivedSend) {
+        self.messages += 1;
+        let nth = self.messages;
+        if let Planted::Stall(at, length) = self.planted
+            && nth == at
+        {
+            stall(length);
+        }
+        let mut message = self.message(from, send);
+        if self.planted == Planted::Corrupt(nth) {
+            let mut body = message.body.to_vec();
+            *body.last_mut().unwrap() ^= 1;
+            message.body = Bytes::from(body);
+        }
+        let (message_id, seq, client_msg_id) =
+            (message.message_id, message.seq, message.client_msg_id);
+        let mut inbox_seq = 0;
+        if self.planted == Planted::Swap(nth) {
+            self.withheld = Some(message);
+        } else if self.planted != Planted::Lose(nth) {
+            inbox_seq = self.append(number, &message);
+            if self.planted == Planted::Duplicate(nth) {
+                let again = self.message(from, send);
+                self.append(number, &again);
+            }
+            let follows = |held: &mut Message| (held.from, held.to) == (message.from, message.to);
+            if let Some(held) = self.withheld.take_if(follows) {
+                self.append(number, &held);
+            }
+        }
+        self.acks.insert(client_msg_id, SendAck { message_id, seq, time_ms: now_ms(), inbox_seq });
+    }
+
+    /// With the next place of its conversation.
+    fn message(&mut self, from: u64, send: &ArchivedSend) -> Message {
+        let to = send.to.to_native();
+        let seq = self.seqs.entry((from.min(to), from.max(to))).or_default();
+        *seq += 1;
+        Message {
+            inbox_seq: 0,
+            from,
+            to,
+            seq: *seq,
+            message_id: (self.messages << 1)
+                + u64::from(self.planted == Planted::Duplicate(self.messages)),
+            time_ms: now_ms(),
+            client_msg_id: send.client_msg_id,
+            body: Bytes::copy_from_slice(send.body.as_slice()),
+        }
+    }
+
+    /// Into both inboxes, and to all devices but the one that sent it. The sender's inbox row.
+    fn append(&mut self, number: u64, message: &Message) -> u64 {
+        for uid in [message.to, message.from] {
+            let user = self.users.entry(uid).or_default();
+            let inbox_seq = user.inbox.len() as u64 + 1;
+            user.inbox.push(Message { inbox_seq, ..message.clone() });
+            for (device, Device { stream, pushed }) in &mut user.devices {
+                if *device != number {
+                    let previous = std::mem::replace(pushed, inbox_seq);
+                    let push = Push { previous, message: Message { inbox_seq, ..message.clone() } };
+                    let mut out = Vec::new();
+                    wire::encode(&mut out, 0, push);
+                    write(stream, &out);
+                }
+            }
+        }
+        self.head(message.from)
+    }
+}
+
+/// A peer that is gone is noticed by whoever reads from it.
+pub fn write(mut stream: &TcpStream, bytes: &[u8]) {
+    let _ = stream.write_all(bytes);
+}
+
+/// With the lock held, so that nobody is served.
+fn stall(length: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < length {
+        thread::park_timeout(length);
+    }
+}

@@ -1,0 +1,270 @@
+//! What goes into a shard and what comes out, as values.
+
+use crate::partition::ShardId;
+use crate::rows::{Completion, ContactRow, InboxRow, MessageRow, Read, Row, Ticket};
+use bytes::Bytes;
+use wire::{ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
+
+/// One connection of one entry: where answers and pushes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Session {
+    /// The entry's number.
+    pub entry: u16,
+    /// The entry's name for the connection; never reused.
+    pub connection: u64,
+}
+
+/// A request that wants an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// Who asked.
+    pub session: Session,
+    /// The request's id.
+    pub request_id: u64,
+}
+
+/// A user's device as logged in; a command with an old generation does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The user.
+    pub uid: Uid,
+    /// The device.
+    pub device: DeviceId,
+    /// The login.
+    pub generation: Generation,
+}
+
+/// The two clocks at the time of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Wall clock, Unix ms: stamps messages, judges the time in ids.
+    pub unix_ms: u64,
+    /// Monotonic, ms from any start: timers.
+    pub mono_ms: u64,
+}
+
+/// A message on its way into a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Send {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// The sender.
+    pub from: Uid,
+    /// The sending device: its own message is not pushed to it.
+    pub device: DeviceId,
+    /// The client's id.
+    pub client_msg_id: ClientMsgId,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What an entry asks of a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// To the user's shard. Answered by [`Answer::LoggedIn`].
+    Login {
+        /// The user.
+        uid: Uid,
+        /// The device.
+        device: DeviceId,
+    },
+    /// To the user's shard: the session is over. Answered by [`Answer::LoggedOut`].
+    Logout(Login),
+    /// To the conversation's shard. Answered by [`Answer::Acked`].
+    Send(Send),
+    /// To the user's shard. Not answered.
+    PushAck(Login, InboxSeq),
+    /// To the user's shard. Answered by [`Answer::Head`].
+    Heartbeat(Uid),
+    /// To the user's shard. Answered by [`Answer::Inbox`].
+    Sync {
+        /// The user.
+        uid: Uid,
+        /// Rows after this one.
+        after: InboxSeq,
+        /// Rows at most.
+        limit: usize,
+    },
+    /// To the conversation's shard. Answered by [`Answer::History`].
+    History {
+        /// The conversation.
+        conversation: Conversation,
+        /// Messages before this one; `None`: the newest.
+        before: Option<Seq>,
+        /// Rows at most.
+        limit: usize,
+    },
+    /// To the user's shard. Answered by [`Answer::Contacts`].
+    Contacts {
+        /// The user.
+        uid: Uid,
+        /// Contacts above this peer.
+        after: Uid,
+        /// Rows at most.
+        limit: usize,
+    },
+    /// To the user's shard. Answered by [`Answer::Contact`].
+    ChangeContact {
+        /// The user.
+        uid: Uid,
+        /// The other user.
+        peer: Uid,
+        /// What changes.
+        change: ContactChange,
+    },
+}
+
+/// What a user does to a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContactChange {
+    /// Read up to here.
+    Read(Seq),
+    /// Hidden until its next message.
+    Delete,
+}
+
+/// What shards say to each other. The same between processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mail {
+    /// To a user's shard: this message is durable in its conversation; put it in the user's inbox.
+    Append {
+        /// Whose inbox.
+        uid: Uid,
+        /// The message.
+        message: MessageRow,
+        /// The sending device, if this is its first way; `None` when the message comes from the store.
+        device: Option<DeviceId>,
+    },
+    /// Answers [`Mail::Append`], to the conversation's shard: the inbox has it, durably.
+    Confirm {
+        /// Whose inbox.
+        uid: Uid,
+        /// The conversation.
+        conversation: Conversation,
+        /// Which message.
+        seq: Seq,
+        /// Its place in the inbox, if still known.
+        inbox_seq: InboxSeq,
+    },
+    /// Answers [`Mail::Append`]: not now, and why.
+    Decline {
+        /// The conversation.
+        conversation: Conversation,
+        /// Which message.
+        seq: Seq,
+        /// Why.
+        code: RefusalCode,
+    },
+    /// To the conversation's shard: the inbox lacks these messages; append them again, in order.
+    Pull {
+        /// Whose inbox.
+        uid: Uid,
+        /// The conversation.
+        conversation: Conversation,
+        /// From here ...
+        from: Seq,
+        /// ... up to here, both included.
+        to: Seq,
+    },
+}
+
+/// One input of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// From an entry.
+    Command(Command, ReplyTo),
+    /// From a shard.
+    Mail(Mail),
+}
+
+/// What an entry is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The login holds.
+    LoggedIn {
+        /// Its number.
+        login: Login,
+        /// The last committed inbox row.
+        inbox_head: InboxSeq,
+    },
+    /// The session is over.
+    LoggedOut(Generation),
+    /// The message is durable in both inboxes.
+    Acked {
+        /// The message's id.
+        message_id: MessageId,
+        /// Its place.
+        seq: Seq,
+        /// Its time.
+        time_ms: u64,
+        /// Its place in the sender's inbox, 0 if not known any more.
+        inbox_seq: InboxSeq,
+    },
+    /// A row for the device, after `previous`.
+    Push {
+        /// The row pushed before.
+        previous: InboxSeq,
+        /// The row.
+        row: Box<InboxRow>,
+    },
+    /// The last committed inbox row.
+    Head(InboxSeq),
+    /// A page of the inbox.
+    Inbox {
+        /// The last committed inbox row.
+        head: InboxSeq,
+        /// The rows.
+        rows: Vec<InboxRow>,
+    },
+    /// A page of a conversation.
+    History(Vec<MessageRow>),
+    /// A page of contacts.
+    Contacts {
+        /// The contacts with their newest message.
+        contacts: Vec<(ContactRow, Option<MessageRow>)>,
+        /// There may be more.
+        more: bool,
+    },
+    /// A contact after its change.
+    Contact(ContactRow),
+    /// Refused.
+    Refused {
+        /// Why.
+        code: RefusalCode,
+        /// Retry not before this many ms.
+        retry_after_ms: u32,
+    },
+    /// The session is over by the shard's decision.
+    Closed(RefusalCode),
+}
+
+/// An answer and whom it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whom. The request id is 0 for pushes and closes.
+    pub to: ReplyTo,
+    /// What.
+    pub answer: Answer,
+}
+
+/// What a step wants done, in any order between the lists and in order within one. The driver empties them.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// At most one: a shard has one commit under way.
+    pub commit: Option<(Ticket, Vec<Row>)>,
+    /// To be asked after the commit.
+    pub reads: Vec<(Ticket, Read)>,
+    /// For entries.
+    pub deliveries: Vec<Delivery>,
+    /// For other shards.
+    pub mail: Vec<(ShardId, Mail)>,
+}
+
+/// Everything that a step takes.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// From entries and shards, in order of arrival.
+    pub inputs: Vec<Input>,
+    /// From the store.
+    pub completions: Vec<Completion>,
+}

@@ -1,0 +1,10 @@
+//! Logic shards: they order messages, store them, and deliver them.
+//!
+//! It knows no sockets and no frames' bytes; the gateway does.
+
+pub mod limits;
+pub mod partition;
+pub mod command;
+pub mod shard;
+pub mod rows;
+pub mod store;

@@ -1,0 +1,41 @@
+//! The bounds of a shard, with the arithmetic that gives them.
+
+use wire::{CLOCK_SKEW_MS_MAX, PUSH_WINDOW_MAX};
+
+/// Virtual partitions. Fixed for the life of a data directory and of a cluster.
+pub const PARTITIONS: u16 = 1024;
+/// Messages of one conversation that are not acknowledged yet.
+pub const CONVERSATION_WINDOW_MAX: usize = 64;
+/// Inputs that wait for one user, contact or conversation to load, or for room in its window: four windows.
+pub const PARKED_PER_KEY_MAX: usize = 4 * CONVERSATION_WINDOW_MAX;
+/// Messages that a shard has taken and not answered, and inputs that wait. At 30,000/s, half a second.
+pub const SHARD_IN_FLIGHT_MAX: usize = 16 * 1024;
+/// Inbox rows of a user that its stored contacts may not tell of. Read again when the user is loaded.
+pub const CONTACT_LAG_MAX: u64 = 256;
+/// How long a changed contact stays in memory only, in ms.
+pub const CONTACT_FLUSH_MS: u64 = 2_000;
+/// How long a shard remembers ids without asking its store, in ms: three times the skew, so that an id
+/// made now is known to be new for two skews.
+pub const DEDUP_WINDOW_MS: u64 = 3 * CLOCK_SKEW_MS_MAX;
+/// Ids remembered: 17,000/s over the window. About 60 MB when full; above, the window shortens.
+pub const DEDUP_ENTRIES_MAX: usize = 512 * 1024;
+/// First wait for the ack of a push, in ms; it doubles with each try.
+pub const PUSH_TIMEOUT_MS: u64 = 2_000;
+/// Tries of a push, the first included: 2 + 4 + 8 + 16 + 32 s, then the session is closed.
+pub const PUSH_TRIES_MAX: u8 = 5;
+/// Rows read at a time to push them again or to catch up.
+pub const PUSH_PAGE_ROWS: usize = 64;
+/// Bytes of bodies in a page: a frame less its fixed parts.
+pub const PAGE_BYTES_MAX: usize = 24 * 1024;
+/// Users, contacts and conversations kept in memory while nothing needs them.
+pub const CACHED_MAX: usize = 128 * 1024;
+/// How long to wait before a retry when a queue is full, in ms.
+pub const BUSY_RETRY_MS: u32 = 100;
+/// How long to wait before a retry when the store is full or failing, in ms.
+pub const STORE_RETRY_MS: u32 = 2_000;
+
+const _: () = assert!(PUSH_PAGE_ROWS as u64 <= PUSH_WINDOW_MAX);
+const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= CONTACT_LAG_MAX);
+const _: () = assert!(DEDUP_WINDOW_MS >= 2 * CLOCK_SKEW_MS_MAX);
+const _: () = assert!(PAGE_BYTES_MAX + 257 * 128 <= wire::FRAME_BYTES_MAX);
+const _: () = assert!(wire::BODY_BYTES_MAX + 1024 <= wire::FRAME_BYTES_MAX);

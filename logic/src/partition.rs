@@ -1,0 +1,44 @@
+//! Which partition a user belongs to, and which shard owns a partition.
+
+use crate::limits::PARTITIONS;
+use wire::{Conversation, Uid};
+
+/// A unit of ownership: everything of the users that hash to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(u16);
+
+/// A shard, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u16);
+
+impl Partition {
+    /// The partition of a user's inbox, contacts and devices.
+    #[must_use]
+    pub fn of_user(uid: Uid) -> Self {
+        // The finalizer of splitmix64: neighbours spread, and the map never changes with a library.
+        let mut hash = uid.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        hash ^= hash >> 31;
+        Self(u16::try_from(hash % u64::from(PARTITIONS)).expect("below the count"))
+    }
+
+    /// The partition of a conversation: its big user's.
+    #[must_use]
+    pub fn of_conversation(conversation: Conversation) -> Self {
+        Self::of_user(conversation.big())
+    }
+
+    /// Its number, below [`PARTITIONS`].
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self.0
+    }
+
+    /// The shard that owns it where all shards are of one process.
+    #[must_use]
+    pub fn owner(self, shards: u16) -> ShardId {
+        assert!(shards > 0, "somebody owns a partition");
+        ShardId(self.0 % shards)
+    }
+}

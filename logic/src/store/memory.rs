@@ -1,0 +1,168 @@
+//! The store of tests and of the simulator. Requests wait until they are polled, so a crash can fall between.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound::{Excluded, Included};
+
+use wire::{ClientMsgId, Conversation, InboxSeq, Seq, Uid};
+
+use super::page::Page;
+use crate::rows::{
+    Completion, ContactRow, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
+};
+
+#[derive(Clone, Debug)]
+enum Request {
+    Commit(Ticket, Vec<Row>),
+    Read(Ticket, Read),
+}
+
+/// Rows in memory, done strictly in the order asked for.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    waiting: VecDeque<Request>,
+    refusal: Option<StoreError>,
+    tables: Tables,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// See [`super::Store::commit`].
+    pub fn commit(&mut self, ticket: Ticket, batch: Vec<Row>) {
+        self.waiting.push_back(Request::Commit(ticket, batch));
+    }
+
+    /// See [`super::Store::read`].
+    pub fn read(&mut self, ticket: Ticket, read: Read) {
+        self.waiting.push_back(Request::Read(ticket, read));
+    }
+
+    /// See [`super::Store::poll`].
+    pub fn poll(&mut self, completions: &mut Vec<Completion>) {
+        self.poll_some(usize::MAX, completions);
+    }
+
+    /// Does at most `count` of the waiting requests: a store that is slow.
+    pub fn poll_some(&mut self, count: usize, completions: &mut Vec<Completion>) {
+        let count = count.min(self.waiting.len());
+        for request in self.waiting.drain(..count) {
+            completions.push(match (request, &self.refusal) {
+                (Request::Commit(ticket, _), Some(error)) => {
+                    Completion::Committed(ticket, Err(error.clone()))
+                }
+                (Request::Commit(ticket, batch), None) => {
+                    batch.into_iter().for_each(|row| self.tables.write(row));
+                    Completion::Committed(ticket, Ok(()))
+                }
+                (Request::Read(ticket, _), Some(error @ StoreError::Failed(_))) => {
+                    Completion::Read(ticket, Err(error.clone()))
+                }
+                (Request::Read(ticket, read), Some(StoreError::Full) | None) => {
+                    Completion::Read(ticket, Ok(self.tables.read(read)))
+                }
+            });
+        }
+    }
+
+    /// See [`super::Store::in_flight`].
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// The process dies: of the commits that were not polled the first `keep` were written, unseen.
+    pub fn crash(&mut self, keep: usize) {
+        let commits = self.waiting.drain(..).filter_map(|request| match request {
+            Request::Commit(_, batch) => Some(batch),
+            Request::Read(..) => None,
+        });
+        commits.take(keep).flatten().for_each(|row| self.tables.write(row));
+    }
+
+    /// From now on requests end as those of a store that is full or failed; `None`: it works again.
+    pub fn refuse(&mut self, refusal: Option<StoreError>) {
+        self.refusal = refusal;
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tables {
+    messages: BTreeMap<(Conversation, Seq), MessageRow>,
+    ids: BTreeMap<(ClientMsgId, Uid), (Conversation, Seq)>,
+    inbox: BTreeMap<(Uid, InboxSeq), InboxRow>,
+    contacts: BTreeMap<(Uid, Uid), ContactRow>,
+    users: BTreeMap<Uid, UserRow>,
+}
+
+impl Tables {
+    fn write(&mut self, row: Row) {
+        match row {
+            Row::Message(row) => {
+                self.ids.insert((row.client_msg_id, row.from), (row.conversation, row.seq));
+                self.messages.insert((row.conversation, row.seq), row);
+            }
+            Row::Inbox(row) => drop(self.inbox.insert((row.uid, row.inbox_seq), row)),
+            Row::Contact(row) => drop(self.contacts.insert((row.uid, row.peer), row)),
+            Row::User(row) => drop(self.users.insert(row.uid, row)),
+        }
+    }
+
+    fn read(&self, read: Read) -> Found {
+        match read {
+            Read::User { uid } => self.user(uid),
+            Read::Messages { conversation, before, limit, bytes_max } => {
+                let mut page = Page::new(limit, bytes_max);
+                let end = before.map_or(Included(Seq(u64::MAX)), Excluded);
+                let range = (Included((conversation, Seq(0))), end.map(|seq| (conversation, seq)));
+                let rows = self.messages.range(range).rev().map(|(_, row)| row.clone());
+                let mut rows: Vec<_> = rows.take_while(|row| page.take(row.body.len())).collect();
+                rows.reverse();
+                Found::Messages(rows)
+            }
+            Read::ByClientMsgId { from, client_msg_id } => {
+                let place = self.ids.get(&(client_msg_id, from));
+                let row = place.and_then(|place| self.messages.get(place)).cloned();
+                Found::Messages(row.into_iter().collect())
+            }
+            Read::Inbox { uid, after, limit, bytes_max } => {
+                Found::Inbox(self.inbox(uid, after, Page::new(limit, bytes_max)))
+            }
+            Read::Contact { uid, peer } => {
+                let row = self.contacts.get(&(uid, peer));
+                Found::Contacts(row.map(|row| self.with_message(*row)).into_iter().collect())
+            }
+            Read::Contacts { uid, after, limit, bytes_max } => {
+                let mut page = Page::new(limit, bytes_max);
+                let range = (Excluded((uid, after)), Included((uid, Uid(u64::MAX))));
+                let rows = self.contacts.range(range).map(|(_, row)| self.with_message(*row));
+                let rows = rows.take_while(|(_, message)| {
+                    page.take(message.as_ref().map_or(0, |message| message.body.len()))
+                });
+                Found::Contacts(rows.collect())
+            }
+        }
+    }
+
+    fn user(&self, uid: Uid) -> Found {
+        let row = self.users.get(&uid).copied();
+        let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
+        let all = (uid, InboxSeq(0))..=(uid, InboxSeq(u64::MAX));
+        let head = self.inbox.range(all).next_back().map_or(InboxSeq(0), |(key, _)| key.1);
+        Found::User { row, head, tail: self.inbox(uid, through, Page::unbounded()) }
+    }
+
+    fn inbox(&self, uid: Uid, after: InboxSeq, mut page: Page) -> Vec<InboxRow> {
+        let range = (Excluded((uid, after)), Included((uid, InboxSeq(u64::MAX))));
+        let rows = self.inbox.range(range).map(|(_, row)| row.clone());
+        rows.take_while(|row| page.take(row.message.body.len())).collect()
+    }
+
+    fn with_message(&self, row: ContactRow) -> (ContactRow, Option<MessageRow>) {
+        let newest = self.inbox.get(&(row.uid, row.recent_inbox_seq));
+        (row, newest.map(|row| row.message.clone()))
+    }
+}

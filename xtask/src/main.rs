@@ -1,0 +1,44 @@
+//! Everything a developer does, one command each: `cargo xtask <command>`. CI calls the same commands.
+//!
+//! A command is one file with an `Args` and a `run`; to add one, add its `mod`, its variant and its arm here.
+//! Exit codes: 0 well, 1 not well or could not be done, 2 wrong usage, 4 a promise of
+//! Longline was seen broken (as loadgen says it).
+
+mod process;
+mod needs;
+mod steps;
+mod check;
+mod test;
+mod fuzz;
+mod deny;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Everything a developer does, one command each.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Formatting, lints, docs and style: fast, changes nothing.
+    Check(check::Args),
+    /// Everything: every test, then the release parts end to end. Installs what it needs.
+    Test(test::Args),
+    /// Feeds hostile bytes to the parsers, guided by coverage, on the stable toolchain.
+    Fuzz(fuzz::Args),
+    /// Licenses, sources and bans of every dependency.
+    Deny(deny::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Check(args) => check::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
+        Command::Deny(args) => deny::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

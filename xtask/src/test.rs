@@ -1,0 +1,53 @@
+//! `cargo xtask test`: every test, then the release build end to end, in a short form of each long run.
+//!
+//! To change what runs, edit the tables.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::needs::{self, Need};
+use crate::steps::{Step, Tally};
+
+/// Nothing to choose.
+#[derive(clap::Args)]
+pub struct Args {}
+
+const NEEDS: &[Need] = &[
+    Need { program: "c++", package: "g++", purpose: "building libFuzzer" },
+    Need { program: "valgrind", package: "valgrind", purpose: "counting instructions" },
+];
+
+const STEPS: &[Step] = &[
+    Step { name: "tests", line: "cargo test --workspace --locked --no-fail-fast", exit: 0 },
+    Step {
+        name: "release build",
+        line: "cargo build --release --locked -p gateway -p loadgen",
+        exit: 0,
+    },
+    Step {
+        name: "a verified load",
+        line: "release/loadgen run --serve --users 200 --rate 1000 --duration 5s --out target/tmp/load",
+        exit: 0,
+    },
+    Step { name: "kill and resume", line: "cargo xtask crash --cycles 3", exit: 0 },
+    Step {
+        name: "a planted early ack is seen",
+        line: "cargo xtask crash --cycles 2 --planted ack-before-commit",
+        exit: 4,
+    },
+    Step {
+        name: "a planted double is seen",
+        line: "cargo xtask crash --cycles 2 --planted skip-dedup",
+        exit: 4,
+    },
+    Step { name: "hostile bytes", line: "cargo xtask fuzz --seconds 10", exit: 0 },
+];
+
+/// Installs what is absent, then runs every step.
+pub fn run(_: &Args) -> Result<ExitCode> {
+    needs::install(NEEDS)?;
+    let mut tally = Tally::default();
+    tally.run(STEPS);
+    Ok(tally.finish())
+}
