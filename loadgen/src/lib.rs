@@ -15,6 +15,7 @@ pub mod serve;
 pub mod target;
 pub mod server_cost;
 pub mod fleet;
+pub mod stalls;
 pub mod run;
 pub mod verdict;
 pub mod progress;

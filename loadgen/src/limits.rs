@@ -13,6 +13,11 @@ pub const FAULTS_REMEMBERED_MAX: usize = 100_000;
 pub const LATENCY_NS_MAX: u64 = 60_000_000_000;
 /// Digits that a histogram keeps.
 pub const LATENCY_DIGITS: u8 = 3;
+/// Messages of a thread remembered for being written late, to be compared with the machine's stalls; 16 bytes each.
+/// Beyond it lateness is the generator's own.
+pub const LATE_MAX: usize = 1_000_000;
+/// Later than this is late, in ns. It is below what counts as a stall.
+pub const LATE_NS: u64 = 200_000;
 /// Per-second snapshots on their way from generator threads to the one that prints: a thread sends one
 /// a second, so a full channel means that the printer hung for a minute.
 pub const SNAPSHOTS_MAX: usize = 64;

@@ -31,8 +31,8 @@ impl Verdict {
 pub struct Evidence {
     /// Open loop: there was a plan to keep.
     pub open_loop: bool,
-    /// 99.9th percentile of lag, if it can be told.
-    pub lag_p999_ns: Option<u64>,
+    /// 99.9th percentile of lag, if it can be told; without messages due while the whole machine stood still.
+    pub own_lag_p999_ns: Option<u64>,
     /// 99.9th percentile of e2e, if it can be told.
     pub e2e_p999_ns: Option<u64>,
     /// The busiest generator thread's share of a core.
@@ -67,10 +67,11 @@ pub fn judge(evidence: &Evidence) -> (Verdict, Vec<String>) {
         let percent = evidence.cpu_share_max * 100.0;
         own.push(format!("a generator thread used {percent:.0} % of a core, over 85 %"));
     }
-    if let (true, Some(lag), Some(e2e)) = (open_loop, evidence.lag_p999_ns, evidence.e2e_p999_ns)
+    if let (true, Some(lag), Some(e2e)) =
+        (open_loop, evidence.own_lag_p999_ns, evidence.e2e_p999_ns)
         && lag.saturating_mul(100) > e2e.saturating_mul(LAG_PERCENT_MAX)
     {
-        own.push(format!("lag p99.9 of {lag} ns is over 10 % of e2e p99.9, {e2e} ns"));
+        own.push(format!("own lag p99.9 of {lag} ns is over 10 % of e2e p99.9, {e2e} ns"));
     }
     if open_loop && written * 100 < planned * OFFERED_PERCENT_MIN {
         own.push(format!(
@@ -98,7 +99,7 @@ mod tests {
 
     const GOOD: Evidence = Evidence {
         open_loop: true,
-        lag_p999_ns: Some(100),
+        own_lag_p999_ns: Some(100),
         e2e_p999_ns: Some(1_000),
         cpu_share_max: 0.85,
         planned: 1_000,
@@ -118,7 +119,7 @@ mod tests {
     fn each_reason_is_enough_and_at_its_bound_is_none() {
         use Verdict::{GeneratorLimited, ServerLimited, Valid};
         check(GOOD, Valid);
-        check(Evidence { lag_p999_ns: Some(101), ..GOOD }, GeneratorLimited);
+        check(Evidence { own_lag_p999_ns: Some(101), ..GOOD }, GeneratorLimited);
         check(Evidence { cpu_share_max: 0.86, ..GOOD }, GeneratorLimited);
         check(Evidence { written: 989, ..GOOD }, GeneratorLimited);
         check(Evidence { acked: 900, ..GOOD }, ServerLimited);
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn a_closed_loop_has_no_plan_to_miss() {
         let closed =
-            Evidence { open_loop: false, lag_p999_ns: Some(999), planned: 0, acked: 1, ..GOOD };
+            Evidence { open_loop: false, own_lag_p999_ns: Some(999), planned: 0, acked: 1, ..GOOD };
         check(closed, Verdict::Valid);
     }
 }

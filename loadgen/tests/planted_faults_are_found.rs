@@ -6,11 +6,13 @@ mod fake;
 
 use fake::Planted;
 use serde_json::Value;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 /// Exit code of a broken promise.
 const CORRECTNESS: i32 = 4;
+/// Exit code of a target that went.
+const TARGET_DOWN: i32 = 6;
 const FAULTS: [&str; 8] = [
     "lost",
     "visible_duplicates",
@@ -22,38 +24,47 @@ const FAULTS: [&str; 8] = [
     "diverged",
 ];
 
-/// Runs loadgen; its summary. `fault` must be there once, and no other.
-#[track_caller]
-fn check(planted: Planted, fault: Option<&str>, more: &[&str]) -> Value {
+/// Runs loadgen: what it said, and its summary's text.
+fn run(planted: Planted, more: &[&str]) -> (Output, std::io::Result<String>) {
     let directory = tempfile::tempdir().unwrap();
     let key = directory.path().join("key");
     std::fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
     let target = fake::start(planted).to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
-    command.args([
-        "run",
-        "--target",
-        &target,
-        "--arrivals",
-        "constant",
-        "--warmup",
-        "0s",
-        "--duration",
-        "1s",
-    ]);
-    command.args(["--users", "10", "--friends", "2"]).args(more);
+    command.args(["run", "--target", &target, "--arrivals", "constant", "--warmup", "0s"]);
+    command.args(["--duration", "1s", "--users", "10", "--friends", "2"]).args(more);
     if !more.contains(&"--window") {
         command.args(["--rate", "500"]);
     }
     command.arg("--key-file").arg(&key).arg("--out").arg(directory.path());
     let output = command.output().unwrap();
+    if let Ok(page) = std::fs::read_to_string(directory.path().join("report.html")) {
+        assert_eq!(
+            (page.matches("<svg").count(), page.matches("</svg>").count()),
+            (3, 3),
+            "{page}"
+        );
+        assert!(
+            !page.contains("NaN") && !page.contains("://"),
+            "whole, and needs nothing else: {page}"
+        );
+        for file in ["series.csv", "e2e.hlog", "e2e.hgrm", "lag.hlog", "ack.hgrm", "raw.hlog"] {
+            assert!(directory.path().join(file).is_file(), "{file}");
+        }
+    }
+    (output, std::fs::read_to_string(directory.path().join("summary.json")))
+}
+
+/// Runs loadgen; its summary. `fault` must be there once, and no other.
+#[track_caller]
+fn check(planted: Planted, fault: Option<&str>, more: &[&str]) -> Value {
+    let (output, summary) = run(planted, more);
     let told = format!(
         "{}\n{}",
         String::from_utf8_lossy(&output.stderr),
         String::from_utf8_lossy(&output.stdout)
     );
-    let summary = std::fs::read_to_string(directory.path().join("summary.json")).expect(&told);
-    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let summary: Value = serde_json::from_str(&summary.expect(&told)).unwrap();
     for name in FAULTS {
         assert_eq!(summary[name], u64::from(fault == Some(name)), "{name}\n{told}");
     }
@@ -129,4 +140,11 @@ fn connections_that_are_lost_come_back_and_nothing_is_missed() {
     let summary = check(Planted::HangUp(100), None, &[]);
     assert_eq!(summary["delivered"], 500);
     assert!(summary["counters"]["disconnects"].as_u64() >= Some(10), "{summary}");
+}
+
+#[test]
+fn a_server_that_goes_and_does_not_come_back_is_a_target_down() {
+    let (output, summary) = run(Planted::Die(100), &["--outage-max", "1s"]);
+    assert_eq!(output.status.code(), Some(TARGET_DOWN));
+    assert!(summary.is_err(), "nothing is said of a run that could not be verified");
 }

@@ -20,7 +20,7 @@ use timers::Timers;
 use wire::{InboxSeq, Scratch};
 
 /// Events of the net ring handled in one turn at most: what they wrote leaves at its end.
-const EVENTS_PER_TURN: usize = 64;
+const EVENTS_PER_TURN: usize = 32;
 
 /// Told what happens to connections, by their place in the fleet.
 pub trait Observer {

@@ -3,6 +3,7 @@
 use crate::histograms::{Brief, Four};
 use crate::run::{Counters, Load, Plan, Watched};
 use crate::server_cost::Cost;
+use crate::stalls::StallBrief;
 use crate::verdict::{Evidence, Verdict, judge};
 use crate::verify::Fault;
 use serde::Serialize;
@@ -51,6 +52,11 @@ pub struct Summary {
     pub unread_users: u64,
     /// Due to written.
     pub lag_ns: Brief,
+    /// The same without messages due while the machine stood still: what the verdict judges.
+    pub own_lag_ns: Brief,
+    /// Times when a core of this machine stood still, taken away by its hypervisor or held by its kernel. They
+    /// are in all latencies.
+    pub machine_stalls: StallBrief,
     /// Due to durable ack.
     pub ack_ns: Brief,
     /// Due to each device of the recipient.
@@ -139,9 +145,10 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Four) {
     let connections = watched.seconds.first().map_or(0, |second| second.logged_in);
     let [lag_ns, ack_ns, e2e_ns, raw_ns] = four.named().map(|(_, latency)| latency.brief());
     let cpu_share_max = watched.results.iter().map(|result| result.cpu_share).fold(0.0, f64::max);
+    let own_lag_ns = watched.own_lag().brief();
     let (verdict, verdict_reasons) = judge(&Evidence {
         open_loop: matches!(plan.load, Load::Open { .. }),
-        lag_p999_ns: lag_ns.p999,
+        own_lag_p999_ns: own_lag_ns.p999,
         e2e_p999_ns: e2e_ns.p999,
         cpu_share_max,
         planned: counters.planned,
@@ -171,6 +178,8 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Four) {
         diverged: count(Fault::Diverged),
         unread_users: totals.unread_users,
         lag_ns,
+        own_lag_ns,
+        machine_stalls: watched.stall_brief(),
         ack_ns,
         e2e_ns,
         raw_ns,

@@ -35,6 +35,7 @@ pub(super) fn table(summary: &Summary) -> String {
     ));
     let rows = [
         ("lag", summary.lag_ns),
+        ("own lag", summary.own_lag_ns),
         ("ack", summary.ack_ns),
         ("e2e", summary.e2e_ns),
         ("raw", summary.raw_ns),
@@ -45,6 +46,12 @@ pub(super) fn table(summary: &Summary) -> String {
     }
     let seconds = summary.measured.seconds;
     line(format!("throughput   {:.0} messages/s over {seconds:.1} s", summary.throughput_per_s));
+    costs(summary, &mut line);
+    out
+}
+
+/// What server and generator cost, and what else was seen.
+fn costs(summary: &Summary, line: &mut impl FnMut(String)) {
     let server = &summary.server;
     let number = |value: Option<f64>| value.map_or("unknown".into(), |value| format!("{value:.1}"));
     let size = |value: Option<f64>| value.map_or("unknown".into(), bytes);
@@ -64,6 +71,9 @@ pub(super) fn table(summary: &Summary) -> String {
         generator.connections,
         generator.login_s
     ));
+    let stalls = summary.machine_stalls;
+    let [total, max] = [stalls.total_ns, stalls.max_ns].map(time);
+    line(format!("machine      stood still {} times, {total} in all, {max} at most", stalls.count));
     let counters = &summary.counters;
     line(format!(
         "wire         duplicates {}  gaps healed {}  by sync {}  disconnects {}  refusals {:?}",
@@ -73,5 +83,4 @@ pub(super) fn table(summary: &Summary) -> String {
         counters.disconnects,
         counters.refusals
     ));
-    out
 }

@@ -7,7 +7,8 @@ use crate::body::Stamp;
 use crate::clock::now_ns;
 use crate::fleet::{Fleet, Observer};
 use crate::friends::{Friends, StreamId};
-use crate::histograms::Four;
+use crate::histograms::{Four, Latency};
+use crate::limits::{LATE_MAX, LATE_NS};
 use crate::verify::{Delivery, Reader, Row, Verifier};
 use client::limits::SENDS_PENDING_MAX;
 use client::machine::Event;
@@ -51,6 +52,10 @@ pub(super) struct Desk {
     /// Messages due in this time are measured.
     pub measured: Range<u64>,
     pub four: Four,
+    /// Lag of what was written in time, ...
+    pub punctual: Latency,
+    /// ... and of what was not: when it was due, and its lag.
+    pub late: Vec<(u64, u64)>,
     pub counters: Counters,
     pub second: Second,
     /// Why a connection was last lost.
@@ -86,6 +91,8 @@ impl Desk {
             progress: 0,
             measured: u64::MAX..u64::MAX,
             four: Four::default(),
+            punctual: Latency::default(),
+            late: Vec::new(),
             counters: Counters::default(),
             second: Second::default(),
             lost_why: String::new(),
@@ -159,6 +166,11 @@ impl Desk {
         self.second.lag.record(lag);
         if self.measured.contains(&due_ns) {
             self.four.lag.record(lag);
+            if lag > LATE_NS && self.late.len() < LATE_MAX {
+                self.late.push((due_ns, lag));
+            } else {
+                self.punctual.record(lag);
+            }
         }
         self.counters.written += u64::from(self.measured.contains(&now));
     }

@@ -9,7 +9,7 @@ use crate::clock::{now_ns, thread_cpu_ns};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::friends::Friends;
-use crate::histograms::Four;
+use crate::histograms::{Four, Latency};
 use crate::limits::{LOGINS_UNDER_WAY_MAX, READERS_UNDER_WAY_MAX};
 use crate::schedule::Schedule;
 use crate::token::Tokens;
@@ -40,6 +40,12 @@ pub struct IslandResult {
     pub faults: Faults,
     /// Latencies.
     pub four: Four,
+    /// Lag of what was written in time.
+    pub punctual: Latency,
+    /// When the rest was due, and its lag.
+    pub late: Vec<(u64, u64)>,
+    /// The measured time.
+    pub measured: std::ops::Range<u64>,
     /// Counts.
     pub counters: Counters,
     /// Its share of a core in the measured time.
@@ -76,11 +82,11 @@ pub(super) fn run(
         island.drain()?;
         island.read_inboxes(tokens)?;
     }
-    let Desk { verifier, four, counters, measured, .. } = island.desk;
+    let Desk { verifier, four, punctual, late, counters, measured, .. } = island.desk;
     let (totals, faults) = verifier.finish();
     #[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
     let cpu_share = cpu_ns as f64 / (measured.end - measured.start).max(1) as f64;
-    Ok(IslandResult { totals, faults, four, counters, cpu_share, cpu_ns })
+    Ok(IslandResult { totals, faults, four, punctual, late, measured, counters, cpu_share, cpu_ns })
 }
 
 /// The kernel's default timer slack of 50 us would be lag, and so would waiting for a core behind the server that is
@@ -174,15 +180,9 @@ impl<'a> Island<'a> {
             if now >= end_ns {
                 break;
             }
-            let c0 = thread_cpu_ns();
             let next_ns = self.send_due(start_ns, now, &mut schedule);
             self.desk.send_queued(&mut self.fleet);
-            let mid = now_ns();
-            let dl = next_ns.min(second_ns).min(end_ns);
-            self.turn(dl)?;
-            let end = now_ns();
-            let c1 = thread_cpu_ns();
-            if end - now > 1_500_000 && end > dl + 1_000_000 { eprintln!("at {} ms: send {} us turn {} us late {} us cpu {} us", (now - start_ns)/1_000_000, (mid-now)/1000, (end-mid)/1000, (end.saturating_sub(dl))/1000, (c1-c0)/1000); }
+            self.turn(next_ns.min(second_ns).min(end_ns))?;
         }
         Ok(thread_cpu_ns() - cpu_before.unwrap_or_else(thread_cpu_ns))
     }

@@ -20,6 +20,7 @@ use crate::failure::{Failure, PASS};
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::server_cost::Sample;
+use crate::stalls::StallMeter;
 use crate::target::Target;
 use control::{News, Watch};
 use std::sync::Arc;
@@ -41,9 +42,12 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     }
     crate::doctor::check_connections(plan.users * plan.devices)?;
     let mut target = Target::find(&args.target, args.out.as_deref())?;
+    // A closed loop is not judged by lag.
+    let meter = matches!(plan.load, Load::Open { .. }).then(StallMeter::start);
     let watched = watch_all(&plan, &target);
+    let stalls = meter.map(StallMeter::stop).unwrap_or_default();
     target.stop();
-    let report = Report::new(plan, &watched?);
+    let report = Report::new(plan, &Watched { stalls, ..watched? });
     report.print();
     if let Some(out) = &args.out {
         let wrote = report.write(out);

@@ -2,8 +2,9 @@
 
 use super::counters::{Counters, Second};
 use super::island::IslandResult;
-use crate::histograms::Four;
+use crate::histograms::{Four, Latency};
 use crate::server_cost::{Cost, Sample, per};
+use crate::stalls::{StallBrief, Stalls};
 use crate::verify::{Faults, Totals};
 
 /// What the threads found and how the server looked.
@@ -19,6 +20,8 @@ pub struct Watched {
     pub seconds: Vec<Second>,
     /// Each thread's.
     pub results: Vec<IslandResult>,
+    /// When the machine stood still.
+    pub stalls: Stalls,
 }
 
 impl Watched {
@@ -52,6 +55,25 @@ impl Watched {
             kernel_bytes_per_connection: grown(|sample| sample.kernel_bytes)
                 .map(|bytes| bytes / 2.0),
         }
+    }
+
+    /// The generator's own lag: without that of messages due while the machine stood still.
+    #[must_use]
+    pub fn own_lag(&self) -> Latency {
+        let mut own = Latency::default();
+        for result in &self.results {
+            own.add(&result.punctual);
+            let alone = result.late.iter().filter(|(due_ns, _)| !self.stalls.cover(*due_ns));
+            alone.for_each(|(_, lag_ns)| own.record(*lag_ns));
+        }
+        own
+    }
+
+    /// The machine's stalls in the measured time.
+    #[must_use]
+    pub fn stall_brief(&self) -> StallBrief {
+        let measured = self.results.first().map(|result| result.measured.clone());
+        measured.map_or_else(StallBrief::default, |measured| self.stalls.brief(&measured))
     }
 
     /// The threads' together: totals, faults, latencies, counts.

@@ -31,6 +31,8 @@ pub enum Planted {
     Corrupt(u64),
     /// Stores it, then closes every connection: no fault, if what was not acked is sent again.
     HangUp(u64),
+    /// Closes every connection, and every later one at once.
+    Die(u64),
 }
 
 /// Serves until the process ends.
@@ -49,6 +51,9 @@ pub fn start(planted: Planted) -> SocketAddr {
 }
 
 fn serve(stream: &TcpStream, shop: &Mutex<Shop>) {
+    if shop.lock().unwrap().is_dead() {
+        return;
+    }
     let mut session = None;
     let (mut frames, mut scratch) = (FrameBuffer::default(), Scratch::default());
     let mut piece = vec![0; 64 * 1024];

@@ -1,0 +1,239 @@
+//! A conversation: gives messages their place, and acknowledges them once both inboxes have them.
+
+use super::Shard;
+use super::commit::Written;
+use super::dedup::Seen;
+use crate::command::{Answer, Mail, ReplyTo, Send};
+use crate::limits::{CONVERSATION_WINDOW_MAX, PARKED_PER_KEY_MAX, SHARD_IN_FLIGHT_MAX};
+use crate::partition::Partition;
+use crate::rows::{MessageRow, Row};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use wire::{CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, DeviceId};
+use wire::{Conversation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
+
+/// A conversation with traffic.
+pub(super) struct ConversationState {
+    /// The last place given.
+    pub head: Seq,
+    /// The last place that is durable.
+    pub committed: Seq,
+    last_time_ms: u64,
+    /// Not acknowledged yet, by seq. At most [`CONVERSATION_WINDOW_MAX`], and retries of older ones.
+    pub in_flight: VecDeque<Pending>,
+    /// Sends that wait for room or for the look-up of the first of them.
+    pub waiting: VecDeque<(Send, ReplyTo)>,
+    /// The store is asked for the id of the first in `waiting`.
+    pub is_looking: bool,
+}
+
+/// A message on its way to both inboxes.
+pub(super) struct Pending {
+    pub row: MessageRow,
+    pub device: Option<DeviceId>,
+    /// Whom to answer; the same send over again replaces the answer's way.
+    pub reply: Option<ReplyTo>,
+    pub is_durable: bool,
+    /// Which inboxes were given it already: big, small.
+    pub given: [bool; 2],
+    /// Which inboxes have it durably.
+    pub confirmed: [bool; 2],
+    /// Its row in the sender's inbox.
+    pub inbox_seq: InboxSeq,
+}
+
+impl ConversationState {
+    pub fn new(last: Option<&MessageRow>) -> Self {
+        let head = last.map_or(Seq(0), |row| row.seq);
+        Self {
+            head,
+            committed: head,
+            last_time_ms: last.map_or(0, |row| row.time_ms),
+            in_flight: VecDeque::new(),
+            waiting: VecDeque::new(),
+            is_looking: false,
+        }
+    }
+
+    pub fn pending(&mut self, seq: Seq) -> Option<&mut Pending> {
+        let at = self.in_flight.binary_search_by_key(&seq, |pending| pending.row.seq).ok()?;
+        self.in_flight.get_mut(at)
+    }
+
+    pub fn is_quiet(&self) -> bool {
+        self.in_flight.is_empty() && self.waiting.is_empty() && !self.is_looking
+    }
+
+    fn may_take(&self) -> bool {
+        !self.is_looking && self.in_flight.len() < CONVERSATION_WINDOW_MAX
+    }
+}
+
+impl Shard {
+    pub(super) fn on_send(&mut self, send: Send, reply: ReplyTo) {
+        if let Some(code) = self.id_refusal(&send) {
+            return self.refuse(reply, code);
+        }
+        if self.in_flight() >= SHARD_IN_FLIGHT_MAX {
+            return self.refuse(reply, RefusalCode::Busy);
+        }
+        let conversation = send.conversation;
+        let Some((send, reply)) = self.has_conversation(conversation, send, reply) else { return };
+        let state = self.conversations.get_mut(&conversation).expect("just found");
+        if state.waiting.len() >= PARKED_PER_KEY_MAX {
+            return self.refuse(reply, RefusalCode::Busy);
+        }
+        state.waiting.push_back((send, reply));
+        self.in_flight += 1;
+        self.pump(conversation);
+    }
+
+    fn id_refusal(&self, send: &Send) -> Option<RefusalCode> {
+        let Some(made_ms) = send.client_msg_id.unix_ms() else { return Some(RefusalCode::BadId) };
+        if made_ms > self.now.unix_ms + CLOCK_SKEW_MS_MAX {
+            return Some(RefusalCode::IdInFuture);
+        }
+        (made_ms + CLIENT_MSG_ID_AGE_MS_MAX < self.now.unix_ms).then_some(RefusalCode::IdTooOld)
+    }
+
+    /// Takes waiting sends, in order, as far as there is room and their ids are known.
+    pub(super) fn pump(&mut self, conversation: Conversation) {
+        loop {
+            let Some(state) = self.conversations.get_mut(&conversation) else { return };
+            if !state.may_take() {
+                return;
+            }
+            let Some((send, reply)) = state.waiting.pop_front() else { return };
+            self.in_flight -= 1;
+            let made_ms = send.client_msg_id.unix_ms().expect("checked when it arrived");
+            match self.dedup.find(send.from, send.client_msg_id).copied() {
+                Some(seen) => self.on_seen(send, reply, seen),
+                None if self.dedup.is_sure(made_ms) => self.take(send, reply),
+                None => self.look_up(send, reply),
+            }
+        }
+    }
+
+    /// Gives a new message its place and writes it; at once into the inboxes that are here and ready.
+    pub(super) fn take(&mut self, send: Send, reply: ReplyTo) {
+        let conversation = send.conversation;
+        let message_id = self.next_message_id(conversation);
+        let state = self.conversations.get_mut(&conversation).expect("the conversation is loaded");
+        state.head = state.head.next();
+        state.last_time_ms = state.last_time_ms.max(self.now.unix_ms);
+        let row = MessageRow {
+            conversation,
+            seq: state.head,
+            message_id,
+            from: send.from,
+            time_ms: state.last_time_ms,
+            client_msg_id: send.client_msg_id,
+            body: send.body,
+        };
+        self.dedup.insert(row.from, row.client_msg_id, self.seen(&row), self.now.unix_ms);
+        self.commit.push(Row::Message(row.clone()), Written::Message(conversation, row.seq));
+        let device = Some(send.device);
+        let users = [conversation.big(), conversation.small()];
+        let given = users.map(|uid| self.append_now(uid, &row, device));
+        self.add_pending(Pending {
+            row,
+            device,
+            reply: Some(reply),
+            is_durable: false,
+            given,
+            confirmed: [false; 2],
+            inbox_seq: InboxSeq(0),
+        });
+    }
+
+    pub(super) fn add_pending(&mut self, pending: Pending) {
+        let state = self.conversations.get_mut(&pending.row.conversation).expect("it is loaded");
+        let at = state.in_flight.partition_point(|other| other.row.seq < pending.row.seq);
+        state.in_flight.insert(at, pending);
+        self.in_flight += 1;
+    }
+
+    pub(super) fn seen(&self, row: &MessageRow) -> Seen {
+        Seen {
+            conversation: row.conversation,
+            seq: row.seq,
+            message_id: row.message_id,
+            time_ms: row.time_ms,
+            body_hash: self.hasher.hash_one(&row.body),
+            settled: false,
+        }
+    }
+
+    fn next_message_id(&mut self, conversation: Conversation) -> MessageId {
+        let partition = u64::from(Partition::of_conversation(conversation).number());
+        self.messages += 1;
+        assert!(self.messages < 1 << 34, "an owner's epoch has 2^34 messages");
+        MessageId((partition << 54) | (u64::from(self.config.boot) << 34) | self.messages)
+    }
+
+    pub(super) fn on_message_durable(&mut self, conversation: Conversation, seq: Seq) {
+        let state = self.conversations.get_mut(&conversation).expect("it has a message in flight");
+        assert_eq!(state.committed.next(), seq, "messages become durable in order");
+        state.committed = seq;
+        state.pending(seq).expect("it is in flight").is_durable = true;
+        self.forward(conversation, seq);
+    }
+
+    /// Gives a durable message to the inboxes that were not given it yet.
+    pub(super) fn forward(&mut self, conversation: Conversation, seq: Seq) {
+        let state = self.conversations.get_mut(&conversation).expect("it has a message in flight");
+        let pending = state.pending(seq).expect("it is in flight");
+        assert!(pending.is_durable, "only what is durable is forwarded");
+        let given = std::mem::replace(&mut pending.given, [true; 2]);
+        let (row, device) = (pending.row.clone(), pending.device);
+        for (uid, given) in [conversation.big(), conversation.small()].into_iter().zip(given) {
+            if !given {
+                let message = row.clone();
+                self.mail(Partition::of_user(uid), Mail::Append { uid, message, device });
+            }
+        }
+    }
+
+    /// An inbox has a message, durably.
+    pub(super) fn on_confirm(
+        &mut self,
+        conversation: Conversation,
+        seq: Seq,
+        uid: Uid,
+        inbox_seq: InboxSeq,
+    ) {
+        let Some(state) = self.conversations.get_mut(&conversation) else { return };
+        let Some(pending) = state.pending(seq) else { return };
+        pending.confirmed[usize::from(uid == conversation.small())] = true;
+        if uid == pending.row.from {
+            pending.inbox_seq = inbox_seq;
+        }
+        self.acknowledge(conversation);
+        self.pump(conversation);
+    }
+
+    /// Answers what is complete, in seq order.
+    fn acknowledge(&mut self, conversation: Conversation) {
+        loop {
+            let state = self.conversations.get_mut(&conversation).expect("it has messages");
+            match state.in_flight.front() {
+                Some(first) if first.is_durable && first.confirmed == [true; 2] => {}
+                _ => return,
+            }
+            let done = state.in_flight.pop_front().expect("just seen");
+            self.in_flight -= 1;
+            if let Some(seen) = self.dedup.find(done.row.from, done.row.client_msg_id) {
+                seen.settled = true;
+            }
+            let answer = Answer::Acked {
+                message_id: done.row.message_id,
+                seq: done.row.seq,
+                time_ms: done.row.time_ms,
+                inbox_seq: done.inbox_seq,
+            };
+            if let Some(reply) = done.reply {
+                self.answer(reply, answer);
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What is not in memory is loaded, and the inputs that need it wait, in order.
+
+use super::contact::{Contact, empty};
+use super::conversation::ConversationState;
+use super::user::User;
+use super::Shard;
+use crate::command::{Command, Input, Login, ReplyTo, Send};
+use crate::limits::{CACHED_MAX, PAGE_BYTES_MAX, PARKED_PER_KEY_MAX, SHARD_IN_FLIGHT_MAX};
+use crate::rows::{ContactRow, Found, InboxRow, MessageRow, Read, Ticket};
+use hashbrown::HashMap;
+use wire::{Conversation, InboxSeq, RefusalCode, Uid};
+
+/// What inputs wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    User(Uid),
+    Contact(Uid, Uid),
+    Conversation(Conversation),
+}
+
+/// What to do with a read's answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Waiting {
+    Load(Key),
+    /// A contact that a loading user's inbox tail tells of.
+    Repair(Uid, Uid),
+    Id(Conversation),
+    Pull(Uid),
+    Sync(Uid, ReplyTo),
+    History(ReplyTo),
+    Contacts(ReplyTo),
+    Push(Login),
+}
+
+/// Reads under way, and inputs that wait for them.
+#[derive(Default)]
+pub(super) struct Parking {
+    reads: HashMap<Ticket, Waiting>,
+    parked: HashMap<Key, Vec<Input>>,
+    parked_len: usize,
+    loading: HashMap<Uid, Loading>,
+}
+
+/// A user whose contacts are being repaired.
+struct Loading {
+    user: User,
+    tail: Vec<InboxRow>,
+    missing: usize,
+}
+
+impl Parking {
+    pub fn wait(&mut self, ticket: Ticket, waiting: Waiting) {
+        self.reads.insert(ticket, waiting);
+    }
+
+    pub fn len(&self) -> usize {
+        self.parked_len
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.reads.is_empty()
+    }
+}
+
+impl Shard {
+    /// Whether the user is in memory; if not, the input waits for it.
+    pub(super) fn has_user(&mut self, uid: Uid, input: impl FnOnce() -> Input) -> bool {
+        let found = self.users.contains_key(&uid);
+        if !found {
+            self.park(Key::User(uid), input(), Read::User { uid });
+        }
+        found
+    }
+
+    /// Whether the contact is in memory; if not, the input waits for it.
+    pub(super) fn has_contact(&mut self, uid: Uid, peer: Uid, input: impl FnOnce() -> Input) -> bool {
+        let found = self.contacts.contains_key(&(uid, peer));
+        if !found {
+            self.park(Key::Contact(uid, peer), input(), Read::Contact { uid, peer });
+        }
+        found
+    }
+
+    /// Gives the send back if its conversation is in memory; if not, it waits.
+    pub(super) fn has_conversation(
+        &mut self,
+        conversation: Conversation,
+        send: Send,
+        reply: ReplyTo,
+    ) -> Option<(Send, ReplyTo)> {
+        if self.conversations.contains_key(&conversation) {
+            return Some((send, reply));
+        }
+        let bytes_max = PAGE_BYTES_MAX;
+        let read = Read::Messages { conversation, before: None, limit: 1, bytes_max };
+        self.park(Key::Conversation(conversation), Input::Command(Command::Send(send), reply), read);
+        None
+    }
+
+    fn park(&mut self, key: Key, input: Input, read: Read) {
+        let waits = self.parking.parked.get(&key).map_or(0, Vec::len);
+        if waits >= PARKED_PER_KEY_MAX || self.parking.parked_len >= SHARD_IN_FLIGHT_MAX {
+            return self.decline(input, RefusalCode::Busy);
+        }
+        self.parking.parked_len += 1;
+        self.parking.parked.entry(key).or_default().push(input);
+        if waits == 0 {
+            let ticket = self.ask_after_commit(read);
+            self.parking.wait(ticket, Waiting::Load(key));
+        }
+    }
+
+    fn unpark(&mut self, key: Key) -> Vec<Input> {
+        let inputs = self.parking.parked.remove(&key).unwrap_or_default();
+        self.parking.parked_len -= inputs.len();
+        inputs
+    }
+
+    /// The key is in memory: what waited for it goes on, in order.
+    fn resume(&mut self, key: Key) {
+        for input in self.unpark(key) {
+            self.handle(input);
+        }
+    }
+
+    pub(super) fn on_found(&mut self, ticket: Ticket, found: Found) {
+        let waiting = self.parking.reads.remove(&ticket).expect("a read is answered once");
+        match (waiting, found) {
+            (Waiting::Load(Key::User(uid)), Found::User { row, head, tail }) => {
+                let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
+                self.on_user_found(uid, User::new(head, through), tail);
+            }
+            (Waiting::Load(key @ Key::Contact(uid, peer)), Found::Contacts(rows)) => {
+                self.add_contact(uid, peer, rows);
+                self.resume(key);
+            }
+            (Waiting::Load(key @ Key::Conversation(conversation)), Found::Messages(rows)) => {
+                let state = ConversationState::new(rows.last());
+                self.conversations.insert(conversation, state);
+                self.resume(key);
+            }
+            (Waiting::Repair(uid, peer), Found::Contacts(rows)) => {
+                self.add_contact(uid, peer, rows);
+                self.on_contact_repaired(uid);
+            }
+            (Waiting::Id(conversation), Found::Messages(mut rows)) => {
+                self.on_looked_up(conversation, rows.pop());
+            }
+            (Waiting::Pull(uid), Found::Messages(rows)) => self.on_pulled(uid, rows),
+            (Waiting::Sync(uid, reply), Found::Inbox(rows)) => self.on_sync_read(uid, reply, rows),
+            (Waiting::History(reply), Found::Messages(rows)) => self.on_history_read(reply, rows),
+            (Waiting::Contacts(reply), Found::Contacts(rows)) => self.on_contacts_read(reply, rows),
+            (Waiting::Push(login), Found::Inbox(rows)) => self.on_push_read(login, rows),
+            (waiting, found) => unreachable!("{waiting:?} was answered with {found:?}"),
+        }
+    }
+
+    /// The store could not answer: whoever waits for it is told.
+    pub(super) fn on_unread(&mut self, ticket: Ticket) {
+        let code = RefusalCode::StoreUnavailable;
+        match self.parking.reads.remove(&ticket).expect("a read is answered once") {
+            Waiting::Load(key) => {
+                for input in self.unpark(key) {
+                    self.decline(input, code);
+                }
+            }
+            Waiting::Sync(_, reply) | Waiting::History(reply) | Waiting::Contacts(reply) => {
+                self.refuse(reply, code);
+            }
+            Waiting::Id(conversation) => {
+                let state = self.conversations.get_mut(&conversation).expect("it is kept");
+                for (_, reply) in std::mem::take(&mut state.waiting) {
+                    self.in_flight -= 1;
+                    self.refuse(reply, code);
+                }
+            }
+            Waiting::Repair(uid, _) => {
+                self.parking.loading.remove(&uid);
+                for input in self.unpark(Key::User(uid)) {
+                    self.decline(input, code);
+                }
+            }
+            Waiting::Pull(_) | Waiting::Push(_) => {}
+        }
+    }
+
+    fn add_contact(&mut self, uid: Uid, peer: Uid, rows: Vec<(ContactRow, Option<MessageRow>)>) {
+        let row = rows.first().map_or_else(|| empty(uid, peer), |found| found.0);
+        let contact = Contact { row, is_dirty: false, touched: 0 };
+        self.contacts.entry((uid, peer)).or_insert(contact);
+    }
+
+    /// A user whose contacts lag behind its inbox: they are loaded, and brought up to it.
+    fn on_user_found(&mut self, uid: Uid, user: User, tail: Vec<InboxRow>) {
+        let mut peers: Vec<Uid> =
+            tail.iter().map(|row| row.message.conversation.peer_of(uid)).collect();
+        peers.sort_unstable();
+        peers.dedup();
+        peers.retain(|peer| !self.contacts.contains_key(&(uid, *peer)));
+        for peer in &peers {
+            let ticket = self.ask_after_commit(Read::Contact { uid, peer: *peer });
+            self.parking.wait(ticket, Waiting::Repair(uid, *peer));
+        }
+        let loading = Loading { user, tail, missing: peers.len() + 1 };
+        self.parking.loading.insert(uid, loading);
+        self.on_contact_repaired(uid);
+    }
+
+    fn on_contact_repaired(&mut self, uid: Uid) {
+        let Some(loading) = self.parking.loading.get_mut(&uid) else { return };
+        loading.missing -= 1;
+        if loading.missing > 0 {
+            return;
+        }
+        let loading = self.parking.loading.remove(&uid).expect("just seen");
+        self.users.insert(uid, loading.user);
+        for row in loading.tail {
+            let peer = row.message.conversation.peer_of(uid);
+            let known = self.contacts.get(&(uid, peer)).expect("loaded before").row.recent_seq;
+            if row.message.seq > known {
+                self.apply_to_contact(&row);
+            }
+        }
+        self.resume(Key::User(uid));
+    }
+
+    /// Forgets what nothing needs, once there is too much of it.
+    pub(super) fn evict(&mut self) {
+        let commit = &self.commit;
+        if self.conversations.len() > CACHED_MAX {
+            self.conversations.retain(|_, state| !state.is_quiet());
+        }
+        if self.contacts.len() > CACHED_MAX {
+            let keep = |contact: &Contact| contact.is_dirty || !commit.is_over(contact.touched);
+            self.contacts.retain(|_, contact| keep(contact));
+        }
+        if self.users.len() > CACHED_MAX {
+            self.users.retain(|_, user| user.is_needed() || !commit.is_over(user.touched));
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! A shard: the users, contacts and conversations of its partitions, in memory, as a pure state machine.
+//!
+//! [`Shard::step`] takes what arrived and says what to do. It never awaits, reads no clock and touches no
+//! store: it asks by ticket, and what must wait for an answer is parked until the answer comes.
+//!
+//! If the process dies: before the commit, nothing was promised; after it, the rows are there and a
+//! retry finds them by id; between a conversation's commit and the other user's, the retry or the
+//! next message completes the inbox. Nothing in memory is needed to recover.
+
+mod commit;
+mod contact;
+mod conversation;
+mod dedup;
+mod device;
+mod load;
+mod pages;
+mod pushes;
+mod retry;
+mod timers;
+mod user;
+
+use crate::command::{Answer, Command, Delivery, Effects, Input, Inputs, Mail, Now, ReplyTo};
+use crate::limits::STORE_RETRY_MS;
+use crate::partition::{Partition, ShardId};
+use crate::rows::{Read, StoreError, Ticket};
+use commit::Commit;
+use contact::Contact;
+use conversation::ConversationState;
+use dedup::Dedup;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use load::Parking;
+use std::collections::VecDeque;
+use timers::PushTimers;
+use user::User;
+use wire::{Conversation, Generation, RefusalCode, Uid};
+
+/// What a shard is told once.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardConfig {
+    /// Which shard it is.
+    pub id: ShardId,
+    /// How many there are.
+    pub shards: u16,
+    /// The owner's epoch: how often the store was opened. 1: it is new and empty.
+    pub boot: u32,
+    /// Devices of one user at a time.
+    pub devices_max: usize,
+}
+
+/// See the module.
+pub struct Shard {
+    config: ShardConfig,
+    now: Now,
+    out: Effects,
+    /// Inputs that the shard gives itself: what was parked, and mail to itself.
+    local: VecDeque<Input>,
+    users: HashMap<Uid, User>,
+    contacts: HashMap<(Uid, Uid), Contact>,
+    conversations: HashMap<Conversation, ConversationState>,
+    dedup: Dedup,
+    parking: Parking,
+    commit: Commit,
+    push_timers: PushTimers,
+    /// Users with changed contacts, and when to store them.
+    dirty_users: VecDeque<(u64, Uid)>,
+    hasher: DefaultHashBuilder,
+    tickets: u64,
+    messages: u64,
+    logins: u64,
+    /// Messages taken and not answered.
+    in_flight: usize,
+    /// Conversations whose messages were just taken back.
+    taken_back: Vec<Conversation>,
+    failed: Option<StoreError>,
+}
+
+impl Shard {
+    /// A shard that has just taken its partitions over.
+    ///
+    /// # Panics
+    /// `boot` is 0 or does not fit 20 bits.
+    #[must_use]
+    pub fn new(config: ShardConfig, now: Now) -> Self {
+        assert!(config.boot > 0 && config.boot < 1 << 20, "an owner's epoch has 20 bits");
+        assert!(config.id.0 < config.shards, "a shard is one of its shards");
+        Self {
+            config,
+            now,
+            out: Effects::default(),
+            local: VecDeque::new(),
+            users: HashMap::new(),
+            contacts: HashMap::new(),
+            conversations: HashMap::new(),
+            dedup: Dedup::new(if config.boot == 1 { 0 } else { now.unix_ms }),
+            parking: Parking::default(),
+            commit: Commit::default(),
+            push_timers: PushTimers::default(),
+            dirty_users: VecDeque::new(),
+            hasher: DefaultHashBuilder::default(),
+            tickets: 0,
+            messages: 0,
+            logins: 0,
+            in_flight: 0,
+            taken_back: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// Takes everything in `inputs` and adds to `effects` what is to be done.
+    pub fn step(&mut self, inputs: &mut Inputs, now: Now, effects: &mut Effects) {
+        self.now = now;
+        std::mem::swap(&mut self.out, effects);
+        for completion in inputs.completions.drain(..) {
+            self.on_completion(completion);
+            self.run_local();
+        }
+        for input in inputs.inputs.drain(..) {
+            self.handle(input);
+            self.run_local();
+        }
+        self.on_timers();
+        self.run_local();
+        self.submit();
+        std::mem::swap(&mut self.out, effects);
+        self.invariants();
+    }
+
+    /// Asks for everything that is only in memory to be stored: the last commit before a clean stop.
+    pub fn drain(&mut self, effects: &mut Effects) {
+        std::mem::swap(&mut self.out, effects);
+        while let Some((_, uid)) = self.dirty_users.pop_front() {
+            self.flush_user(uid);
+        }
+        self.submit();
+        std::mem::swap(&mut self.out, effects);
+    }
+
+    /// When to step even if nothing arrives, in the monotonic ms of [`Now`].
+    #[must_use]
+    pub fn next_timer_ms(&self) -> Option<u64> {
+        let flush = self.dirty_users.front().map(|dirty| dirty.0);
+        [flush, self.push_timers.next_ms()].into_iter().flatten().min()
+    }
+
+    /// Messages taken and not answered, and inputs that wait.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight + self.parking.len()
+    }
+
+    /// Nothing waits for the store.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.commit.is_idle() && self.parking.is_idle()
+    }
+
+    /// The store's failure. Everything is refused from then on; the process is to end.
+    #[must_use]
+    pub fn failed(&self) -> Option<&StoreError> {
+        self.failed.as_ref()
+    }
+
+    fn run_local(&mut self) {
+        while let Some(input) = self.local.pop_front() {
+            self.handle(input);
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        if self.failed.is_some() {
+            return self.decline(input, RefusalCode::StoreUnavailable);
+        }
+        match input {
+            Input::Command(command, reply) => self.on_command(command, reply),
+            Input::Mail(Mail::Confirm { uid, conversation, seq, inbox_seq }) => {
+                self.on_confirm(conversation, seq, uid, inbox_seq);
+            }
+            Input::Mail(Mail::Decline { conversation, seq, code }) => {
+                self.on_decline(conversation, seq, code);
+            }
+            Input::Mail(Mail::Pull { uid, conversation, from, to }) => {
+                self.on_pull(uid, conversation, from, to);
+            }
+            Input::Mail(Mail::Append { uid, message, device }) => {
+                self.on_append(uid, message, device);
+            }
+        }
+    }
+
+    fn on_command(&mut self, command: Command, reply: ReplyTo) {
+        match command {
+            Command::Send(send) => self.on_send(send, reply),
+            Command::PushAck(login, row) => self.on_push_ack(login, row),
+            Command::Login { uid, device } => self.on_login(uid, device, reply),
+            Command::Logout(login) => self.on_logout(login, reply),
+            Command::Heartbeat(uid) => self.on_heartbeat(uid, reply),
+            Command::Sync { uid, after, limit } => self.on_sync(uid, after, limit, reply),
+            Command::History { conversation, before, limit } => {
+                self.on_history(conversation, before, limit, reply);
+            }
+            Command::Contacts { uid, after, limit } => self.on_contacts(uid, after, limit, reply),
+            Command::ChangeContact { uid, peer, change } => {
+                self.on_change_contact(uid, peer, change, reply);
+            }
+        }
+    }
+
+    /// Says no to an input: its sender must not wait for an answer that will not come.
+    fn decline(&mut self, input: Input, code: RefusalCode) {
+        match input {
+            Input::Command(Command::PushAck(..) | Command::Logout(_), _) => {}
+            Input::Command(_, reply) => self.refuse(reply, code),
+            Input::Mail(Mail::Append { message, .. }) => {
+                let (conversation, seq) = (message.conversation, message.seq);
+                self.mail(
+                    Partition::of_conversation(conversation),
+                    Mail::Decline { conversation, seq, code },
+                );
+            }
+            Input::Mail(Mail::Confirm { .. } | Mail::Decline { .. } | Mail::Pull { .. }) => {}
+        }
+    }
+
+    fn answer(&mut self, to: ReplyTo, answer: Answer) {
+        self.out.deliveries.push(Delivery { to, answer });
+    }
+
+    fn refuse(&mut self, to: ReplyTo, code: RefusalCode) {
+        let retry_after_ms = match code {
+            RefusalCode::Busy => crate::limits::BUSY_RETRY_MS,
+            _ if code.is_retryable() => STORE_RETRY_MS,
+            _ => 0,
+        };
+        self.answer(to, Answer::Refused { code, retry_after_ms });
+    }
+
+    fn mail(&mut self, partition: Partition, mail: Mail) {
+        let owner = partition.owner(self.config.shards);
+        if owner == self.config.id {
+            self.local.push_back(Input::Mail(mail));
+        } else {
+            self.out.mail.push((owner, mail));
+        }
+    }
+
+    fn owns_user(&self, uid: Uid) -> bool {
+        Partition::of_user(uid).owner(self.config.shards) == self.config.id
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    /// Asks the store; what is being gathered for the next commit is not seen by it.
+    fn ask(&mut self, read: Read) -> Ticket {
+        let ticket = self.ticket();
+        self.out.reads.push((ticket, read));
+        ticket
+    }
+
+    fn next_generation(&mut self) -> Generation {
+        self.logins += 1;
+        Generation((u64::from(self.config.boot) << 40) | self.logins)
+    }
+
+    fn invariants(&self) {
+        assert!(self.local.is_empty(), "a step leaves nothing of its own behind");
+        assert!(self.commit.is_idle() || self.failed.is_some() || self.commit.is_under_way());
+    }
+}

@@ -1,0 +1,66 @@
+//! Pages of an inbox, a conversation, the contacts. Nobody is shown what is not committed.
+
+use super::Shard;
+use super::load::Waiting;
+use crate::command::{Answer, Command, Input, ReplyTo};
+use crate::limits::PAGE_BYTES_MAX;
+use crate::rows::{ContactRow, InboxRow, MessageRow, Read};
+use wire::{Conversation, InboxSeq, Seq, Uid};
+
+impl Shard {
+    pub(super) fn on_sync(&mut self, uid: Uid, after: InboxSeq, limit: usize, reply: ReplyTo) {
+        if self.has_user(uid, || Input::Command(Command::Sync { uid, after, limit }, reply)) {
+            let bytes_max = PAGE_BYTES_MAX;
+            let ticket = self.ask(Read::Inbox { uid, after, limit, bytes_max });
+            self.parking.wait(ticket, Waiting::Sync(uid, reply));
+        }
+    }
+
+    pub(super) fn on_sync_read(&mut self, uid: Uid, reply: ReplyTo, mut rows: Vec<InboxRow>) {
+        // The user may have been forgotten meanwhile; what a quiet user's store holds is committed.
+        let last = rows.last().map_or(InboxSeq(0), |row| row.inbox_seq);
+        let head = self.users.get(&uid).map_or(last, |user| user.committed);
+        rows.retain(|row| row.inbox_seq <= head);
+        self.answer(reply, Answer::Inbox { head, rows });
+    }
+
+    pub(super) fn on_history(
+        &mut self,
+        conversation: Conversation,
+        before: Option<Seq>,
+        limit: usize,
+        reply: ReplyTo,
+    ) {
+        let read = Read::Messages { conversation, before, limit, bytes_max: PAGE_BYTES_MAX };
+        let ticket = self.ask(read);
+        self.parking.wait(ticket, Waiting::History(reply));
+    }
+
+    pub(super) fn on_history_read(&mut self, reply: ReplyTo, mut rows: Vec<MessageRow>) {
+        if let Some(first) = rows.first() {
+            // Without messages in flight everything in the store is committed.
+            let state = self.conversations.get(&first.conversation);
+            let committed = state.map_or(Seq(u64::MAX), |state| state.committed);
+            rows.retain(|row| row.seq <= committed);
+        }
+        self.answer(reply, Answer::History(rows));
+    }
+
+    pub(super) fn on_contacts(&mut self, uid: Uid, after: Uid, limit: usize, reply: ReplyTo) {
+        if self.has_user(uid, || Input::Command(Command::Contacts { uid, after, limit }, reply)) {
+            self.flush_user(uid);
+            let bytes_max = PAGE_BYTES_MAX;
+            let ticket = self.ask_after_commit(Read::Contacts { uid, after, limit, bytes_max });
+            self.parking.wait(ticket, Waiting::Contacts(reply));
+        }
+    }
+
+    pub(super) fn on_contacts_read(
+        &mut self,
+        reply: ReplyTo,
+        contacts: Vec<(ContactRow, Option<MessageRow>)>,
+    ) {
+        let more = !contacts.is_empty();
+        self.answer(reply, Answer::Contacts { contacts, more });
+    }
+}

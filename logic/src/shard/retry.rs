@@ -1,0 +1,135 @@
+//! Sends that came before, messages that could not be finished, and gaps that are filled from the log.
+
+use super::Shard;
+use super::conversation::Pending;
+use super::dedup::Seen;
+use super::load::Waiting;
+use crate::command::{Answer, Mail, ReplyTo, Send};
+use crate::limits::CONVERSATION_WINDOW_MAX;
+use crate::partition::Partition;
+use crate::rows::{MessageRow, Read};
+use std::hash::BuildHasher;
+use wire::{BODY_BYTES_MAX, Conversation, InboxSeq, RefusalCode, Seq, Uid};
+
+impl Shard {
+    /// The id was used before: the first answer again, or the rest of the way.
+    pub(super) fn on_seen(&mut self, send: Send, reply: ReplyTo, seen: Seen) {
+        let same_body = self.hasher.hash_one(&send.body) == seen.body_hash;
+        if seen.conversation != send.conversation || !same_body {
+            return self.refuse(reply, RefusalCode::IdConflict);
+        }
+        if seen.settled {
+            let Seen { message_id, seq, time_ms, .. } = seen;
+            let inbox_seq = InboxSeq(0);
+            return self.answer(reply, Answer::Acked { message_id, seq, time_ms, inbox_seq });
+        }
+        let state = self.conversations.get_mut(&send.conversation).expect("it is loaded");
+        let Some(pending) = state.pending(seen.seq) else { return self.look_up(send, reply) };
+        pending.reply = Some(reply);
+        if pending.is_durable {
+            pending.given = pending.confirmed;
+            self.forward(send.conversation, seen.seq);
+        }
+    }
+
+    /// Asks the store for the id; sends behind this one wait, so that they keep their order.
+    pub(super) fn look_up(&mut self, send: Send, reply: ReplyTo) {
+        let (from, client_msg_id) = (send.from, send.client_msg_id);
+        let conversation = send.conversation;
+        let state = self.conversations.get_mut(&conversation).expect("it is loaded");
+        state.is_looking = true;
+        state.waiting.push_front((send, reply));
+        self.in_flight += 1;
+        let ticket = self.ask(Read::ByClientMsgId { from, client_msg_id });
+        self.parking.wait(ticket, Waiting::Id(conversation));
+    }
+
+    pub(super) fn on_looked_up(&mut self, conversation: Conversation, found: Option<MessageRow>) {
+        let state = self.conversations.get_mut(&conversation).expect("it is kept while looking");
+        state.is_looking = false;
+        let (send, reply) = state.waiting.pop_front().expect("the send that was looked up");
+        self.in_flight -= 1;
+        match found {
+            None => self.take(send, reply),
+            Some(row) if row.conversation != conversation || row.body != send.body => {
+                self.refuse(reply, RefusalCode::IdConflict);
+            }
+            Some(row) => self.finish(row, reply),
+        }
+        self.pump(conversation);
+    }
+
+    /// A message that is stored and may not be in both inboxes: goes the rest of its way.
+    fn finish(&mut self, row: MessageRow, reply: ReplyTo) {
+        self.dedup.insert(row.from, row.client_msg_id, self.seen(&row), self.now.unix_ms);
+        let (conversation, seq) = (row.conversation, row.seq);
+        self.add_pending(Pending {
+            row,
+            device: None,
+            reply: Some(reply),
+            is_durable: true,
+            given: [false; 2],
+            confirmed: [false; 2],
+            inbox_seq: InboxSeq(0),
+        });
+        self.forward(conversation, seq);
+    }
+
+    /// An inbox cannot take a message now: its sender is told, and may retry.
+    pub(super) fn on_decline(&mut self, conversation: Conversation, seq: Seq, code: RefusalCode) {
+        let Some(state) = self.conversations.get_mut(&conversation) else { return };
+        let Some(pending) = state.pending(seq) else { return };
+        if !pending.is_durable {
+            return;
+        }
+        let reply = pending.reply;
+        state.in_flight.retain(|pending| pending.row.seq != seq);
+        self.in_flight -= 1;
+        if let Some(reply) = reply {
+            self.refuse(reply, code);
+        }
+        self.pump(conversation);
+    }
+
+    /// A message was not written: its place is free again.
+    pub(super) fn take_back_message(
+        &mut self,
+        conversation: Conversation,
+        seq: Seq,
+        code: RefusalCode,
+    ) {
+        let state = self.conversations.get_mut(&conversation).expect("it has a message in flight");
+        let pending = state.in_flight.pop_back().expect("it has a message in flight");
+        assert_eq!((pending.row.seq, state.head), (seq, seq), "messages are taken back last first");
+        state.head = Seq(seq.0 - 1);
+        self.in_flight -= 1;
+        self.dedup.remove(pending.row.from, pending.row.client_msg_id);
+        if let Some(reply) = pending.reply {
+            self.refuse(reply, code);
+        }
+        self.taken_back.push(conversation);
+    }
+
+    /// What waited behind messages that were taken back may be taken now.
+    pub(super) fn after_taking_back(&mut self) {
+        for conversation in std::mem::take(&mut self.taken_back) {
+            self.pump(conversation);
+        }
+    }
+
+    /// An inbox lacks messages of this conversation: they are read from it and appended again.
+    pub(super) fn on_pull(&mut self, uid: Uid, conversation: Conversation, from: Seq, to: Seq) {
+        let count = (to.0 + 1).saturating_sub(from.0).min(CONVERSATION_WINDOW_MAX as u64);
+        let before = Some(Seq(from.0 + count));
+        let limit = usize::try_from(count).unwrap_or(CONVERSATION_WINDOW_MAX);
+        let bytes_max = BODY_BYTES_MAX * CONVERSATION_WINDOW_MAX;
+        let ticket = self.ask(Read::Messages { conversation, before, limit, bytes_max });
+        self.parking.wait(ticket, Waiting::Pull(uid));
+    }
+
+    pub(super) fn on_pulled(&mut self, uid: Uid, messages: Vec<MessageRow>) {
+        for message in messages {
+            self.mail(Partition::of_user(uid), Mail::Append { uid, message, device: None });
+        }
+    }
+}
