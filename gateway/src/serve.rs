@@ -6,10 +6,21 @@ use crate::config::Config;
 use crate::exit::Fatal;
 use crate::lifecycle::Shutdown;
 use crate::metrics::Metrics;
+use crate::core::{Core, Parts, unix_ms};
+use crate::limits::BACKLOG;
+use crate::mailbox::{Directory, Post};
 use crate::ready;
+use flume::{Receiver, Sender};
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use logic::command::Now;
+use logic::partition::ShardId;
+use logic::shard::{Shard, ShardConfig};
+use logic::store::{DataDir, DataDirError, EmbeddedConfig, EmbeddedStore};
+use netring::NetRing;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// What every core is given.
 #[derive(Clone, Debug)]
@@ -35,8 +46,9 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     shutdown
         .listen_for_signals()
         .map_err(|e| Fatal::Environment(format!("could not listen for signals: {e}")))?;
+    let (data, shards) = open_data_dir(&config)?;
     let auth = Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
-    let metrics = Arc::new(Metrics::new(executors(&config)));
+    let metrics = Arc::new(Metrics::new(shards.into()));
     let setup = Setup { config: config.clone(), auth: Arc::new(auth), metrics, shutdown };
     let admin = Admin::start(Seen {
         config: config.clone(),
@@ -53,22 +65,134 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     };
     // An earlier process may have left one.
     ready::retract(&config);
-    let served = run_cores(setup, announce);
+    let served = run_cores(&setup, &data, announce);
     ready::retract(&config);
     served
 }
 
+/// Opens the data directory, with as many shards as it has if that was left open.
+fn open_data_dir(config: &Config) -> Result<(DataDir, u16), Fatal> {
+    let shards = executors(config);
+    match DataDir::open(&config.data_dir, shards) {
+        Err(DataDirError::OtherShards { found, .. }) if config.shards == 0 => {
+            DataDir::open(&config.data_dir, found).map(|data| (data, found))
+        }
+        opened => opened.map(|data| (data, shards)),
+    }
+    .map_err(data_dir_failed)
+}
+
+fn data_dir_failed(error: DataDirError) -> Fatal {
+    let text = error.to_string();
+    match error {
+        DataDirError::Locked { .. } => Fatal::Locked(text),
+        DataDirError::Io { .. } => Fatal::Store(text),
+        _ => Fatal::Config(text),
+    }
+}
+
 /// Executors to run, of which each has one shard.
-fn executors(config: &Config) -> usize {
+fn executors(config: &Config) -> u16 {
     let available = std::thread::available_parallelism().map_or(1, NonZero::get);
     let asked = config.shards.max(config.cores);
-    if asked == 0 { available } else { asked.into() }
+    if asked == 0 { u16::try_from(available).unwrap_or(u16::MAX) } else { asked }
 }
 
 /// Starts the cores, announces the address once all of them serve, and returns when all have stopped.
 fn run_cores(
-    _setup: Setup,
-    _announce: impl FnOnce(SocketAddr) -> Result<(), Fatal>,
+    setup: &Setup,
+    data: &DataDir,
+    announce: impl FnOnce(SocketAddr) -> Result<(), Fatal>,
 ) -> Result<(), Fatal> {
-    Err(Fatal::Environment("core not built yet".into()))
+    let count = setup.metrics.cores().len();
+    let (directory, mailboxes) = Directory::new(count);
+    let quiet = Arc::new(AtomicUsize::new(0));
+    let mut listen = setup.config.listen;
+    let mut threads = Vec::with_capacity(count);
+    for (id, mailbox) in (0..).zip(mailboxes) {
+        let (setup, directory, quiet) = (setup.clone(), directory.clone(), quiet.clone());
+        let parts = parts(id, setup, data, directory, mailbox, quiet)?;
+        let (started, address) = flume::bounded(1);
+        threads.push(spawn(parts, listen, started)?);
+        match address.recv() {
+            Ok(bound) => listen = bound,
+            // It ended before it listened: its result says why.
+            Err(_) => break,
+        }
+    }
+    let mut result = if threads.len() == count { announce(listen) } else { Ok(()) };
+    if result.is_err() {
+        setup.shutdown.stop();
+    }
+    for thread in threads {
+        let ended = thread.join().unwrap_or_else(|e| Err(Fatal::Environment(e.to_string())));
+        if ended.is_err() {
+            setup.shutdown.stop();
+        }
+        result = result.and(ended);
+    }
+    result
+}
+
+fn parts(
+    id: u16,
+    setup: Setup,
+    data: &DataDir,
+    directory: Directory,
+    mailbox: Receiver<Vec<Post>>,
+    quiet: Arc<AtomicUsize>,
+) -> Result<Parts, Fatal> {
+    let shards = u16::try_from(setup.metrics.cores().len()).expect("at most 512");
+    let config = ShardConfig {
+        id: ShardId(id),
+        shards,
+        boot: data.boot(),
+        devices_max: setup.config.devices_max.into(),
+    };
+    let wake = directory.clone();
+    let embedded = EmbeddedConfig {
+        reserve_bytes: setup.config.store_reserve_bytes,
+        ..EmbeddedConfig::new(data.shard_dir(id))
+    };
+    let store = EmbeddedStore::open(embedded, Arc::new(move || wake.wake(id.into())))
+        .map_err(|e| Fatal::Store(e.to_string()))?;
+    let inbox_epoch = data.inbox_epoch();
+    let shard = Shard::new(config, Now { unix_ms: unix_ms(), mono_ms: 0 });
+    Ok(Parts { id, setup, shard, store, inbox_epoch, directory, mailbox, quiet })
+}
+
+/// Starts a core on its own pinned thread; it tells the address it listens on once it does.
+fn spawn(
+    parts: Parts,
+    listen: SocketAddr,
+    started: Sender<SocketAddr>,
+) -> Result<ExecutorJoinHandle<Result<(), Fatal>>, Fatal> {
+    let id = usize::from(parts.id);
+    let available = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let cores = parts.setup.metrics.cores().len();
+    let placement = if cores <= available { Placement::Fixed(id) } else { Placement::Unbound };
+    LocalExecutorBuilder::new(placement)
+        .name(&format!("core-{id}"))
+        .spawn(move || async move {
+            let mut ring = open_ring(&parts)?;
+            let bound = ring.listen(listen, BACKLOG).map_err(|e| Fatal::Environment(e.to_string()))?;
+            let waker = ring.waker();
+            parts.directory.set_waker(parts.id, ring.waker());
+            parts.setup.shutdown.subscribe(Arc::new(move || waker.wake()));
+            let core = Core::new(parts, ring);
+            // The starter waits for this; if it is gone, the process is ending.
+            let _ = started.send(bound);
+            core.run().await
+        })
+        .map_err(|e| Fatal::Environment(format!("could not start core {id}: {e}")))
+}
+
+fn open_ring(parts: &Parts) -> Result<NetRing, Fatal> {
+    let cores = parts.setup.metrics.cores().len();
+    let connections = usize::try_from(parts.setup.config.connections_max).unwrap_or(usize::MAX);
+    // The kernel spreads connections over the cores' listeners; an eighth more than the mean each.
+    let share = connections.div_ceil(cores);
+    let connections_max = share + share / 8 + 1;
+    NetRing::new(netring::Config { connections_max, ..netring::Config::default() })
+        .map_err(|e| Fatal::Environment(e.to_string()))
 }

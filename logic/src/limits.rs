@@ -10,6 +10,8 @@ pub const CONVERSATION_WINDOW_MAX: usize = 64;
 pub const PARKED_PER_KEY_MAX: usize = 4 * CONVERSATION_WINDOW_MAX;
 /// Messages that a shard has taken and not answered, and inputs that wait. At 30,000/s, half a second.
 pub const SHARD_IN_FLIGHT_MAX: usize = 16 * 1024;
+/// Reads that the store is asked at a time; more wait in the shard. Half of what the store takes.
+pub const READS_MAX: usize = SHARD_IN_FLIGHT_MAX;
 /// Inbox rows of a user that its stored contacts may not tell of. Read again when the user is loaded.
 pub const CONTACT_LAG_MAX: u64 = 256;
 /// How long a changed contact stays in memory only, in ms.

@@ -9,6 +9,8 @@ mod needs;
 mod steps;
 mod check;
 mod test;
+mod bench;
+mod crash;
 mod fuzz;
 mod deny;
 
@@ -24,6 +26,10 @@ enum Command {
     Check(check::Args),
     /// Everything: every test, then the release parts end to end. Installs what it needs.
     Test(test::Args),
+    /// What Longline costs: each figure by one command.
+    Bench(bench::Args),
+    /// Kills the gateway under load, and counts what became of every message.
+    Crash(crash::Args),
     /// Feeds hostile bytes to the parsers, guided by coverage, on the stable toolchain.
     Fuzz(fuzz::Args),
     /// Licenses, sources and bans of every dependency.
@@ -34,6 +40,8 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Crash(args) => crash::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Deny(args) => deny::run(&args),
     };

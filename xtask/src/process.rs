@@ -161,20 +161,37 @@ impl Guarded {
         self.child.wait().with_context(|| format!("could not wait for {}", self.name))
     }
 
+    /// Whether its output ends within that time.
+    pub fn ends_within(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.keep(line),
+                Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
+
     /// SIGKILL, and waits until it is gone.
     pub fn kill(&mut self) -> Result<ExitStatus> {
         self.child.kill().with_context(|| format!("could not kill {}", self.name))?;
         self.child.wait().with_context(|| format!("could not wait for {}", self.name))
     }
 
+    /// Remembers a line for when a wait fails.
+    fn keep(&mut self, line: String) {
+        self.last.push_back(line);
+        if self.last.len() > LAST_LINES_MAX {
+            self.last.pop_front();
+        }
+    }
+
     /// The next line; none when the output has ended.
     fn next_line(&mut self, deadline: Instant) -> Result<Option<String>> {
         match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => {
-                self.last.push_back(line.clone());
-                if self.last.len() > LAST_LINES_MAX {
-                    self.last.pop_front();
-                }
+                self.keep(line.clone());
                 Ok(Some(line))
             }
             Err(RecvTimeoutError::Disconnected) => Ok(None),
@@ -232,10 +249,16 @@ mod tests {
 
     #[test]
     fn a_wait_ends_at_its_deadline() {
-        let mut child = shell("exec cat /dev/zero > /dev/null & wait");
+        let mut child = shell("exec tail -f /dev/null");
         let error = child.wait_line(Duration::ZERO, |_| Some(())).unwrap_err();
         assert!(error.to_string().contains("too long"), "{error}");
         child.kill().unwrap();
+    }
+
+    #[test]
+    fn an_end_is_told_from_a_time_that_passed() {
+        assert!(shell("echo done").ends_within(PATIENCE));
+        assert!(!shell("exec tail -f /dev/null").ends_within(Duration::ZERO));
     }
 
     #[test]

@@ -27,10 +27,10 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "a verified load",
-        line: "release/loadgen run --serve --users 200 --rate 1000 --duration 5s --out target/tmp/load",
+        line: "release/loadgen run --serve --users 200 --rate 1000 --duration 5s",
         exit: 0,
     },
-    Step { name: "kill and resume", line: "cargo xtask crash --cycles 3", exit: 0 },
+    Step { name: "kill and resume", line: "cargo xtask crash --cycles 2", exit: 0 },
     Step {
         name: "a planted early ack is seen",
         line: "cargo xtask crash --cycles 2 --planted ack-before-commit",
@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
         line: "cargo xtask crash --cycles 2 --planted skip-dedup",
         exit: 4,
     },
+    Step { name: "instruction counts", line: "cargo xtask bench counts", exit: 0 },
     Step { name: "hostile bytes", line: "cargo xtask fuzz --seconds 10", exit: 0 },
 ];
 

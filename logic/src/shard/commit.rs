@@ -75,7 +75,8 @@ impl Shard {
         self.commit.under_way = Some((ticket, std::mem::take(&mut self.commit.written)));
         assert!(self.out.commit.is_none(), "one commit at a time");
         self.out.commit = Some((ticket, rows));
-        self.out.reads.append(&mut self.commit.reads_after);
+        let reads = self.commit.reads_after.drain(..);
+        self.reads_later.extend(reads);
     }
 
     /// Asks the store; what is being gathered for the next commit is seen.
@@ -91,8 +92,12 @@ impl Shard {
     pub(super) fn on_completion(&mut self, completion: Completion) {
         match completion {
             Completion::Committed(ticket, result) => self.on_committed(ticket, result),
-            Completion::Read(ticket, Ok(found)) => self.on_found(ticket, found),
+            Completion::Read(ticket, Ok(found)) => {
+                self.reads_asked -= 1;
+                self.on_found(ticket, found);
+            }
             Completion::Read(ticket, Err(error)) => {
+                self.reads_asked -= 1;
                 self.fail(error);
                 self.on_unread(ticket);
             }
@@ -116,7 +121,7 @@ impl Shard {
                 written.append(&mut self.commit.written);
                 written.into_iter().rev().for_each(|written| self.take_back(written, code));
                 let reads = std::mem::take(&mut self.commit.reads_after);
-                self.out.reads.extend(reads);
+                self.reads_later.extend(reads);
                 self.after_taking_back();
             }
         }

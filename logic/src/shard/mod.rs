@@ -14,13 +14,14 @@ mod dedup;
 mod device;
 mod load;
 mod pages;
+mod plant;
 mod pushes;
 mod retry;
 mod timers;
 mod user;
 
 use crate::command::{Answer, Command, Delivery, Effects, Input, Inputs, Mail, Now, ReplyTo};
-use crate::limits::STORE_RETRY_MS;
+use crate::limits::{BUSY_RETRY_MS, READS_MAX, STORE_RETRY_MS};
 use crate::partition::{Partition, ShardId};
 use crate::rows::{Read, StoreError, Ticket};
 use commit::Commit;
@@ -29,6 +30,7 @@ use conversation::ConversationState;
 use dedup::Dedup;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use load::Parking;
+use plant::Plant;
 use std::collections::VecDeque;
 use timers::PushTimers;
 use user::User;
@@ -64,6 +66,9 @@ pub struct Shard {
     /// Users with changed contacts, and when to store them.
     dirty_users: VecDeque<(u64, Uid)>,
     hasher: DefaultHashBuilder,
+    /// Reads beyond [`READS_MAX`], and how many are with the store.
+    reads_later: VecDeque<(Ticket, Read)>,
+    reads_asked: usize,
     tickets: u64,
     messages: u64,
     logins: u64,
@@ -71,6 +76,7 @@ pub struct Shard {
     in_flight: usize,
     /// Conversations whose messages were just taken back.
     taken_back: Vec<Conversation>,
+    plant: Plant,
     failed: Option<StoreError>,
 }
 
@@ -97,11 +103,14 @@ impl Shard {
             push_timers: PushTimers::default(),
             dirty_users: VecDeque::new(),
             hasher: DefaultHashBuilder::default(),
+            reads_later: VecDeque::new(),
+            reads_asked: 0,
             tickets: 0,
             messages: 0,
             logins: 0,
             in_flight: 0,
             taken_back: Vec::new(),
+            plant: Plant::from_env(),
             failed: None,
         }
     }
@@ -121,6 +130,7 @@ impl Shard {
         self.on_timers();
         self.run_local();
         self.submit();
+        self.submit_reads();
         std::mem::swap(&mut self.out, effects);
         self.invariants();
     }
@@ -132,6 +142,7 @@ impl Shard {
             self.flush_user(uid);
         }
         self.submit();
+        self.submit_reads();
         std::mem::swap(&mut self.out, effects);
     }
 
@@ -226,10 +237,12 @@ impl Shard {
     }
 
     fn refuse(&mut self, to: ReplyTo, code: RefusalCode) {
-        let retry_after_ms = match code {
-            RefusalCode::Busy => crate::limits::BUSY_RETRY_MS,
-            _ if code.is_retryable() => STORE_RETRY_MS,
-            _ => 0,
+        let retry_after_ms = if code == RefusalCode::Busy {
+            BUSY_RETRY_MS
+        } else if code.is_retryable() {
+            STORE_RETRY_MS
+        } else {
+            0
         };
         self.answer(to, Answer::Refused { code, retry_after_ms });
     }
@@ -255,8 +268,26 @@ impl Shard {
     /// Asks the store; what is being gathered for the next commit is not seen by it.
     fn ask(&mut self, read: Read) -> Ticket {
         let ticket = self.ticket();
-        self.out.reads.push((ticket, read));
+        self.reads_later.push_back((ticket, read));
         ticket
+    }
+
+    /// Hands the reads to the store, as many as it takes.
+    fn submit_reads(&mut self) {
+        while self.reads_asked < READS_MAX {
+            let Some(read) = self.reads_later.pop_front() else { return };
+            self.reads_asked += 1;
+            self.out.reads.push(read);
+        }
+    }
+
+    /// Whether a page may be asked for, or too many are already.
+    fn may_ask(&mut self, reply: ReplyTo) -> bool {
+        let may = self.reads_later.is_empty();
+        if !may {
+            self.refuse(reply, RefusalCode::Busy);
+        }
+        may
     }
 
     fn next_generation(&mut self) -> Generation {

@@ -9,7 +9,8 @@ use wire::{Conversation, InboxSeq, Seq, Uid};
 
 impl Shard {
     pub(super) fn on_sync(&mut self, uid: Uid, after: InboxSeq, limit: usize, reply: ReplyTo) {
-        if self.has_user(uid, || Input::Command(Command::Sync { uid, after, limit }, reply)) {
+        let input = || Input::Command(Command::Sync { uid, after, limit }, reply);
+        if self.may_ask(reply) && self.has_user(uid, input) {
             let bytes_max = PAGE_BYTES_MAX;
             let ticket = self.ask(Read::Inbox { uid, after, limit, bytes_max });
             self.parking.wait(ticket, Waiting::Sync(uid, reply));
@@ -31,6 +32,9 @@ impl Shard {
         limit: usize,
         reply: ReplyTo,
     ) {
+        if !self.may_ask(reply) {
+            return;
+        }
         let read = Read::Messages { conversation, before, limit, bytes_max: PAGE_BYTES_MAX };
         let ticket = self.ask(read);
         self.parking.wait(ticket, Waiting::History(reply));
@@ -47,7 +51,8 @@ impl Shard {
     }
 
     pub(super) fn on_contacts(&mut self, uid: Uid, after: Uid, limit: usize, reply: ReplyTo) {
-        if self.has_user(uid, || Input::Command(Command::Contacts { uid, after, limit }, reply)) {
+        let input = || Input::Command(Command::Contacts { uid, after, limit }, reply);
+        if self.may_ask(reply) && self.has_user(uid, input) {
             self.flush_user(uid);
             let bytes_max = PAGE_BYTES_MAX;
             let ticket = self.ask_after_commit(Read::Contacts { uid, after, limit, bytes_max });

@@ -2,7 +2,7 @@
 
 /// The name of the variable; `store-io-error-after=N` lets the first N groups pass.
 #[cfg(feature = "planted")]
-const VARIABLE: &str = "LONGLINE_PLANT";
+const VARIABLE: &str = "PLANTED_FAULT";
 
 /// Fails a group when told to.
 #[derive(Debug, Default)]

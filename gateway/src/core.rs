@@ -1,0 +1,304 @@
+//! One core: its net ring, its connections, its shard, its store, and the loop that drives them.
+//!
+//! It does and does not decide: [`crate::session`] says what a frame means, [`logic::shard`] what follows.
+
+use crate::conn::{Connection, Wheel};
+use crate::exit::Fatal;
+use crate::lifecycle::State;
+use crate::limits::RATES_SWEEP;
+use crate::mailbox::{Directory, Outgoing, Post};
+use crate::metrics::CoreMetrics;
+use crate::rate::Rate;
+use crate::serve::Setup;
+use flume::Receiver;
+use logic::command::{Command, Effects, Input, Inputs, Login, Now, ReplyTo, Session as SessionId};
+use logic::rows::{Completion, StoreError, Ticket};
+use logic::shard::Shard;
+use logic::store::Store;
+use netring::{ConnId, NetRing};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wire::{Scratch, Uid};
+
+/// How long a core sleeps at most: its tick.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What a core is built of.
+pub struct Parts {
+    /// Its number, also its shard's.
+    pub id: u16,
+    /// What all cores share.
+    pub setup: Setup,
+    /// Its shard.
+    pub shard: Shard,
+    /// Its shard's store.
+    pub store: Store,
+    /// The inbox's epoch.
+    pub inbox_epoch: u64,
+    /// Every core's mailbox.
+    pub directory: Directory,
+    /// Its own.
+    pub mailbox: Receiver<Vec<Post>>,
+    /// Cores that have nothing left to do.
+    pub quiet: Arc<AtomicUsize>,
+}
+
+/// See the module.
+pub struct Core {
+    pub(crate) id: u16,
+    pub(crate) shards: u16,
+    pub(crate) setup: Setup,
+    pub(crate) metrics: Arc<CoreMetrics>,
+    pub(crate) ring: NetRing,
+    pub(crate) conns: HashMap<ConnId, Connection>,
+    pub(crate) wheel: Wheel,
+    pub(crate) scratch: Scratch,
+    pub(crate) inputs: Inputs,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) inbox_epoch: u64,
+    pub(crate) now: Now,
+    pub(crate) now_us: u64,
+    pub(crate) connection_rate: Rate,
+    pub(crate) user_rate: Rate,
+    pub(crate) user_due_us: HashMap<Uid, u64>,
+    pub(crate) users_online: u64,
+    pub(crate) drain: Option<Drain>,
+    shard: Shard,
+    store: Store,
+    effects: Effects,
+    mailbox: Receiver<Vec<Post>>,
+    quiet: Arc<AtomicUsize>,
+    started: Instant,
+    commit_started: Option<(Ticket, Instant, usize)>,
+}
+
+/// A drain under way.
+pub(crate) struct Drain {
+    /// When it gives up waiting, in ms of the core's clock.
+    pub deadline_ms: u64,
+    /// Who is still to be told.
+    pub evict: VecDeque<ConnId>,
+    /// Evicted so far, and when the drain began.
+    pub evicted: u64,
+    pub started_ms: u64,
+    /// This core is counted among the quiet ones.
+    pub is_quiet: bool,
+}
+
+impl Core {
+    /// On the core's own thread.
+    #[must_use]
+    pub fn new(parts: Parts, ring: NetRing) -> Self {
+        let config = parts.setup.config.clone();
+        let metrics = parts.setup.metrics.core(parts.id.into());
+        let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
+        Self {
+            id: parts.id,
+            shards: u16::try_from(parts.setup.metrics.cores().len()).expect("at most 512"),
+            metrics,
+            ring,
+            conns: HashMap::new(),
+            wheel: Wheel::new(0),
+            scratch: Scratch::default(),
+            inputs: Inputs::default(),
+            outgoing: Outgoing::new(parts.directory),
+            inbox_epoch: parts.inbox_epoch,
+            now,
+            now_us: 0,
+            connection_rate: Rate::new(config.connection_rate),
+            user_rate: Rate::new(config.user_rate),
+            user_due_us: HashMap::new(),
+            users_online: 0,
+            drain: None,
+            shard: parts.shard,
+            store: parts.store,
+            effects: Effects::default(),
+            mailbox: parts.mailbox,
+            quiet: parts.quiet,
+            started: Instant::now(),
+            commit_started: None,
+            setup: parts.setup,
+        }
+    }
+
+    /// Serves until the process drains or the store fails.
+    ///
+    /// # Errors
+    /// The ring or the store failed.
+    pub async fn run(mut self) -> Result<(), Fatal> {
+        self.metrics.shard_ready.set(1);
+        loop {
+            let waited = self.ring.wait(Some(self.patience())).await;
+            waited.map_err(|e| Fatal::Environment(format!("could not wait for sockets: {e}")))?;
+            self.turn();
+            if let Some(error) = self.shard.failed().cloned() {
+                return Err(self.store_failed(error).await);
+            }
+            if self.setup.shutdown.state() == State::Stopping || self.is_drained() {
+                return self.close_store();
+            }
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let timer = self.shard.next_timer_ms().map_or(u64::MAX, |at| at.saturating_sub(self.now.mono_ms));
+        TICK.min(Duration::from_millis(timer.max(1)))
+    }
+
+    fn turn(&mut self) {
+        let elapsed = self.started.elapsed();
+        self.now_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        self.now = Now { unix_ms: unix_ms(), mono_ms: self.now_us / 1_000 };
+        while let Some(event) = self.ring.next_event() {
+            self.on_event(event);
+        }
+        while let Ok(batch) = self.mailbox.try_recv() {
+            batch.into_iter().for_each(|post| self.on_post(post));
+        }
+        self.store.poll(&mut self.inputs.completions);
+        self.observe_commit();
+        self.step();
+        self.look_after_connections();
+        self.step_drain();
+        self.step();
+        self.metrics.mailbox_full.add(self.outgoing.flush());
+        self.show();
+    }
+
+    fn on_post(&mut self, post: Post) {
+        match post {
+            Post::Command(command, reply) => {
+                self.inputs.inputs.push(Input::Command(command, reply));
+            }
+            Post::Mail(mail) => self.inputs.inputs.push(Input::Mail(mail)),
+            Post::Delivery(delivery) => self.deliver(delivery),
+        }
+    }
+
+    /// Steps the shard until what follows from its steps is done too.
+    fn step(&mut self) {
+        loop {
+            self.shard.step(&mut self.inputs, self.now, &mut self.effects);
+            self.apply();
+            if self.inputs.inputs.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn apply(&mut self) {
+        let mut effects = std::mem::take(&mut self.effects);
+        if let Some((ticket, rows)) = effects.commit.take() {
+            self.commit_started = Some((ticket, Instant::now(), rows.len()));
+            self.store.commit(ticket, rows);
+        }
+        for (ticket, read) in effects.reads.drain(..) {
+            self.store.read(ticket, read);
+        }
+        for (shard, mail) in effects.mail.drain(..) {
+            self.outgoing.post(shard.0, Post::Mail(mail));
+        }
+        for delivery in effects.deliveries.drain(..) {
+            self.deliver(delivery);
+        }
+        self.effects = effects;
+    }
+
+    /// Sends a command to the shard that it belongs to.
+    pub(crate) fn submit(&mut self, shard: u16, command: Command, reply: ReplyTo) {
+        if shard == self.id {
+            self.inputs.inputs.push(Input::Command(command, reply));
+        } else {
+            self.outgoing.post(shard, Post::Command(command, reply));
+        }
+    }
+
+    /// How the shards name a connection of this entry.
+    pub(crate) fn session_id(&self, conn: ConnId) -> SessionId {
+        SessionId { entry: self.id, connection: conn.to_bits() }
+    }
+
+    /// Tells the user's shard that a session is over; nobody waits for the answer.
+    pub(crate) fn log_out(&mut self, login: Login, conn: ConnId) {
+        let reply = ReplyTo { session: self.session_id(conn), request_id: 0 };
+        let shard = logic::partition::Partition::of_user(login.uid).owner(self.shards);
+        self.submit(shard.0, Command::Logout(login), reply);
+    }
+
+    fn observe_commit(&mut self) {
+        for completion in &self.inputs.completions {
+            let Completion::Committed(ticket, result) = completion else { continue };
+            let started = self.commit_started.take().expect("one commit is under way");
+            assert_eq!(started.0, *ticket, "one commit is under way");
+            let micros = u64::try_from(started.1.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.metrics.commit_seconds.observe_us(micros);
+            self.metrics.store_failing.set(result.is_err().into());
+            if result.is_ok() {
+                self.metrics.commits.inc();
+                self.metrics.commit_rows.add(started.2 as u64);
+            }
+        }
+    }
+
+    fn show(&mut self) {
+        let stats = self.ring.stats();
+        let metrics = &self.metrics;
+        metrics.last_tick_ms.set(self.setup.metrics.age_ms());
+        metrics.connections.set(self.conns.len() as u64);
+        metrics.users_online.set(self.users_online);
+        metrics.store_in_flight.set(self.store.in_flight() as u64);
+        metrics.shard_in_flight.set(self.shard.in_flight() as u64);
+        metrics.ring_enters.set(stats.enters);
+        metrics.ring_recv_chunks.set(stats.recv_chunks);
+        metrics.ring_sends.set(stats.sends);
+        metrics.ring_out_of_buffers.set(stats.out_of_buffers);
+        metrics.ring_sleeps.set(stats.sleeps);
+        metrics.bytes_in.set(stats.bytes_in);
+        metrics.bytes_out.set(stats.bytes_out);
+        if self.user_due_us.len() > RATES_SWEEP {
+            let now_us = self.now_us;
+            self.user_due_us.retain(|_, due_us| *due_us > now_us);
+        }
+    }
+
+    /// Nothing of this core, nor of the others, waits for anything any more; or it waited long enough.
+    fn is_drained(&mut self) -> bool {
+        let is_quiet = self.conns.is_empty() && self.shard.is_idle() && self.outgoing.is_empty();
+        let Some(drain) = &mut self.drain else { return false };
+        if is_quiet != drain.is_quiet {
+            drain.is_quiet = is_quiet;
+            if is_quiet {
+                self.quiet.fetch_add(1, Ordering::AcqRel);
+            } else {
+                self.quiet.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        let all = self.quiet.load(Ordering::Acquire) == usize::from(self.shards);
+        all || self.now.mono_ms >= drain.deadline_ms
+    }
+
+    fn close_store(mut self) -> Result<(), Fatal> {
+        if self.shard.is_idle() {
+            self.shard.drain(&mut self.effects);
+            self.apply();
+        }
+        self.store.close().map_err(|e| Fatal::Store(format!("could not close the store: {e}")))
+    }
+
+    /// The last word to the clients, then the end: a restart finds what was acknowledged.
+    async fn store_failed(mut self, error: StoreError) -> Fatal {
+        self.metrics.store_failing.set(1);
+        // One more turn of the ring writes the refusals; a peer that does not read is not waited for.
+        let _ = self.ring.wait(Some(Duration::from_millis(1))).await;
+        self.setup.shutdown.stop();
+        Fatal::Store(format!("{error}; mend the disk and start again: what was acknowledged is stored"))
+    }
+}
+
+/// The wall clock. A clock before 1970 reads as 1970.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

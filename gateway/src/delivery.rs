@@ -1,0 +1,151 @@
+//! A shard's answers as frames. It knows no connection.
+
+use logic::command::Answer;
+use logic::rows::{ContactRow, MessageRow};
+use wire::frames::{Contact, ContactReply, ContactsPage, GoingAway, HeartbeatReply, HistoryPage};
+use wire::frames::{LoginReply, LogoutReply, Message, Push, Refusal, SendAck, SyncPage};
+use wire::{Bytes, InboxSeq, RefusalCode, Uid, encode};
+
+/// What answers need beside themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// The inbox's epoch.
+    pub inbox_epoch: u64,
+    /// Unix ms.
+    pub server_time_ms: u64,
+    /// The client's clock at its last heartbeat.
+    pub heartbeat_time_ms: u64,
+    /// The user of the connection.
+    pub uid: Uid,
+}
+
+/// Writes an answer as a frame; returns the bytes of the body that was pushed.
+pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Context) -> usize {
+    let Context { inbox_epoch, server_time_ms, heartbeat_time_ms: time_ms, uid } = context;
+    match answer {
+        Answer::Push { previous, row } => {
+            let copied = row.message.body.len();
+            let message = message(row.message, row.inbox_seq);
+            encode(out, 0, Push { previous: previous.0, message });
+            return copied;
+        }
+        Answer::Acked { message_id, seq, time_ms, inbox_seq } => {
+            let (message_id, seq, inbox_seq) = (message_id.0, seq.0, inbox_seq.0);
+            encode(out, request_id, SendAck { message_id, seq, time_ms, inbox_seq });
+        }
+        Answer::LoggedIn { login, inbox_head } => {
+            let (uid, generation) = (login.uid.0, login.generation.0);
+            let inbox_head = inbox_head.0;
+            let reply = LoginReply { uid, generation, inbox_epoch, inbox_head, server_time_ms };
+            encode(out, request_id, reply);
+        }
+        Answer::LoggedOut(generation) => {
+            encode(out, request_id, LogoutReply { generation: generation.0 });
+        }
+        Answer::Head(head) => {
+            encode(out, request_id, HeartbeatReply { time_ms, inbox_epoch, inbox_head: head.0 });
+        }
+        Answer::Inbox { head, rows } => {
+            let messages = rows.into_iter().map(|row| message(row.message, row.inbox_seq)).collect();
+            encode(out, request_id, SyncPage { inbox_epoch, inbox_head: head.0, messages });
+        }
+        Answer::History(rows) => {
+            let peer = rows.first().map_or(0, |row| row.conversation.peer_of(uid).0);
+            let messages = rows.into_iter().map(|row| message(row, InboxSeq(0))).collect();
+            encode(out, request_id, HistoryPage { peer, messages });
+        }
+        Answer::Contacts { contacts, more } => {
+            let last = contacts.last().map_or(0, |(row, _)| row.peer.0);
+            let next_after_peer = if more { last } else { 0 };
+            let contacts = contacts.into_iter().map(|(row, recent)| contact(row, recent)).collect();
+            encode(out, request_id, ContactsPage { next_after_peer, contacts });
+        }
+        Answer::Contact(row) => {
+            let (peer, read_seq, unread) = (row.peer.0, row.read_seq.0, unread(&row));
+            let is_deleted = row.is_deleted.into();
+            encode(out, request_id, ContactReply { peer, read_seq, unread, is_deleted });
+        }
+        Answer::Refused { code, retry_after_ms } => {
+            refusal(out, request_id, code, retry_after_ms, "");
+        }
+        Answer::Closed(code) => going_away(out, code, 0, 0),
+    }
+    0
+}
+
+/// Writes a refusal; without a text, the code's own.
+pub fn refusal(out: &mut Vec<u8>, request_id: u64, code: RefusalCode, retry_after_ms: u32, text: &str) {
+    let text = if text.is_empty() { explain(code) } else { text };
+    let text = Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(wire::TEXT_BYTES_MAX)]);
+    encode(out, request_id, Refusal { code: code as u16, retry_after_ms, text });
+}
+
+/// Writes that the connection will close.
+pub fn going_away(out: &mut Vec<u8>, code: RefusalCode, reconnect_after_ms: u32, jitter_ms: u32) {
+    encode(out, 0, GoingAway { code: code as u16, reconnect_after_ms, jitter_ms });
+}
+
+fn message(row: MessageRow, inbox_seq: InboxSeq) -> Message {
+    Message {
+        inbox_seq: inbox_seq.0,
+        to: row.conversation.peer_of(row.from).0,
+        from: row.from.0,
+        seq: row.seq.0,
+        message_id: row.message_id.0,
+        time_ms: row.time_ms,
+        client_msg_id: row.client_msg_id.0,
+        body: row.body,
+    }
+}
+
+fn unread(row: &ContactRow) -> u64 {
+    row.recent_seq.0 - row.read_seq.0
+}
+
+fn contact(row: ContactRow, recent: Option<MessageRow>) -> Contact {
+    let empty = || Message {
+        inbox_seq: row.recent_inbox_seq.0,
+        from: 0,
+        to: 0,
+        seq: row.recent_seq.0,
+        message_id: 0,
+        time_ms: 0,
+        client_msg_id: [0; 16],
+        body: Bytes::new(),
+    };
+    Contact {
+        peer: row.peer.0,
+        recent: recent.map_or_else(empty, |recent| message(recent, row.recent_inbox_seq)),
+        read_time_ms: row.read_time_ms,
+        read_seq: row.read_seq.0,
+        unread: unread(&row),
+        is_deleted: row.is_deleted.into(),
+    }
+}
+
+/// What to tell a person.
+fn explain(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::Malformed => "not a frame that may be sent here",
+        RefusalCode::UnsupportedVersion => "this server speaks protocol version 1 only",
+        RefusalCode::NotLoggedIn => "say hello and log in first",
+        RefusalCode::BadToken => "the token is not valid here",
+        RefusalCode::TokenExpired => "the token is over; get a new one",
+        RefusalCode::RateLimited => "too many requests; wait as long as the hint says",
+        RefusalCode::Busy => "a queue is full; wait as long as the hint says",
+        RefusalCode::StoreUnavailable => "the store failed; retry with the same client_msg_id",
+        RefusalCode::StoreFull => "the store has no room; retry later with the same client_msg_id",
+        RefusalCode::IdConflict => "this client_msg_id was used for another message",
+        RefusalCode::IdTooOld => "this client_msg_id is too old to be checked; make a new one",
+        RefusalCode::IdInFuture => "this client_msg_id is from the future; use the server's clock",
+        RefusalCode::BadId => "a client_msg_id is a UUIDv7",
+        RefusalCode::BodyTooLarge => "the body is over 32768 bytes",
+        RefusalCode::BadRecipient => "the other user must be another one, and not 0",
+        RefusalCode::Draining => "the server is draining; connect again",
+        RefusalCode::SessionReplaced => "this device logged in elsewhere",
+        RefusalCode::TooManyDevices => "too many devices are logged in; log one out",
+        RefusalCode::OutOfRange => "a value is out of its range",
+        RefusalCode::LoginTimeout => "no login in time",
+        RefusalCode::Unresponsive => "pushes, heartbeats or replies stayed unread",
+    }
+}

@@ -1,0 +1,25 @@
+//! The bounds of an entry, with the arithmetic that gives them.
+
+/// Bytes that wait for a client, beyond which pushes to it are left to the inbox: 1,000 small messages.
+pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
+/// Bytes that wait for a client, beyond which nothing is received from it until they are gone.
+pub const OUTBOX_HIGH_BYTES: usize = 64 * 1024;
+/// Bytes that wait for a client, beyond which it is closed: only answers it asked for come here.
+pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
+/// Batches in a core's mailbox: every other core of 512 with two turns' worth.
+pub const MAILBOX_BATCHES_MAX: usize = 1024;
+/// Things held for another core whose mailbox is full, beyond which commands are refused and pushes dropped.
+pub const OUTGOING_MAX: usize = 64 * 1024;
+/// Connections that the kernel holds for a core before it accepts them.
+pub const BACKLOG: i32 = 4096;
+/// Slots of the wheel, of one second each.
+pub const WHEEL_SLOTS: usize = 256;
+/// Users whose rate is remembered before those at rest are forgotten.
+pub const RATES_SWEEP: usize = 4096;
+/// Part of the heartbeat interval, in percent, after which a silent client is asked.
+pub const PROBE_PERCENT: u64 = 150;
+/// And after which it is closed.
+pub const SILENT_PERCENT: u64 = 250;
+
+const _: () = assert!(OUTBOX_HIGH_BYTES >= wire::FRAME_BYTES_MAX);
+const _: () = assert!(OUTBOX_CLOSE_BYTES > OUTBOX_BYTES_MAX + wire::FRAME_BYTES_MAX);

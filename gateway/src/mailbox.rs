@@ -1,0 +1,107 @@
+//! How cores talk: each has one bounded mailbox of batches, and hands over a turn's posts to another at once.
+//!
+//! A batch whose mailbox is full is held and tried again the next turn; the sender bounds what it holds.
+
+use crate::limits::{MAILBOX_BATCHES_MAX, OUTGOING_MAX};
+use flume::{Receiver, Sender, TrySendError};
+use logic::command::{Command, Delivery, Mail, ReplyTo};
+use netring::Waker;
+use std::sync::{Arc, OnceLock};
+
+/// One thing for another core.
+#[derive(Debug)]
+pub enum Post {
+    /// From an entry to a shard.
+    Command(Command, ReplyTo),
+    /// From a shard to a shard.
+    Mail(Mail),
+    /// From a shard to an entry.
+    Delivery(Delivery),
+}
+
+/// Every core's mailbox, for senders.
+#[derive(Clone)]
+pub struct Directory(Arc<[Address]>);
+
+struct Address {
+    batches: Sender<Vec<Post>>,
+    /// Set when the core has its ring; until then it looks by itself.
+    waker: OnceLock<Waker>,
+}
+
+impl Directory {
+    /// Mailboxes for so many cores, and each one's receiving end.
+    #[must_use]
+    pub fn new(cores: usize) -> (Self, Vec<Receiver<Vec<Post>>>) {
+        let channels = (0..cores).map(|_| flume::bounded(MAILBOX_BATCHES_MAX));
+        let (senders, receivers): (Vec<_>, Vec<_>) = channels.unzip();
+        let address = |batches| Address { batches, waker: OnceLock::new() };
+        (Self(senders.into_iter().map(address).collect()), receivers)
+    }
+
+    /// The core has its ring.
+    pub fn set_waker(&self, core: u16, waker: Waker) {
+        let set = self.0[usize::from(core)].waker.set(waker);
+        assert!(set.is_ok(), "a core starts once");
+    }
+
+    /// Ends the core's sleep.
+    pub fn wake(&self, core: usize) {
+        if let Some(waker) = self.0[core].waker.get() {
+            waker.wake();
+        }
+    }
+}
+
+/// What a core's turn gathers for the other cores.
+pub struct Outgoing {
+    directory: Directory,
+    held: Vec<Vec<Post>>,
+}
+
+impl Outgoing {
+    /// With nothing in it.
+    #[must_use]
+    pub fn new(directory: Directory) -> Self {
+        let held = directory.0.iter().map(|_| Vec::new()).collect();
+        Self { directory, held }
+    }
+
+    /// Whether a command or a push may still be added for this core.
+    #[must_use]
+    pub fn has_room(&self, core: u16) -> bool {
+        self.held[usize::from(core)].len() < OUTGOING_MAX
+    }
+
+    /// Adds a post. Mail and answers are bounded by the shards' messages in flight.
+    pub fn post(&mut self, core: u16, post: Post) {
+        self.held[usize::from(core)].push(post);
+    }
+
+    /// Hands over what was gathered; returns how many mailboxes were full.
+    pub fn flush(&mut self) -> u64 {
+        let mut full = 0;
+        for (core, held) in self.held.iter_mut().enumerate() {
+            if held.is_empty() {
+                continue;
+            }
+            match self.directory.0[core].batches.try_send(std::mem::take(held)) {
+                Ok(()) => {}
+                Err(TrySendError::Full(batch)) => {
+                    *held = batch;
+                    full += 1;
+                }
+                // The core has stopped: the process is ending.
+                Err(TrySendError::Disconnected(_)) => {}
+            }
+            self.directory.wake(core);
+        }
+        full
+    }
+
+    /// Nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held.iter().all(Vec::is_empty)
+    }
+}
