@@ -18,7 +18,7 @@ use logic::store::Store;
 use netring::{ConnId, NetRing};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::{Scratch, Uid};
 
@@ -41,8 +41,6 @@ pub struct Parts {
     pub directory: Directory,
     /// Its own.
     pub mailbox: Receiver<Vec<Post>>,
-    /// Cores that have nothing left to do.
-    pub quiet: Arc<AtomicUsize>,
 }
 
 /// See the module.
@@ -69,7 +67,6 @@ pub struct Core {
     store: Store,
     effects: Effects,
     mailbox: Receiver<Vec<Post>>,
-    quiet: Arc<AtomicUsize>,
     started: Instant,
     commit_started: Option<(Ticket, Instant, usize)>,
 }
@@ -116,7 +113,6 @@ impl Core {
             store: parts.store,
             effects: Effects::default(),
             mailbox: parts.mailbox,
-            quiet: parts.quiet,
             started: Instant::now(),
             commit_started: None,
             setup: parts.setup,
@@ -143,7 +139,8 @@ impl Core {
     }
 
     fn patience(&self) -> Duration {
-        let timer = self.shard.next_timer_ms().map_or(u64::MAX, |at| at.saturating_sub(self.now.mono_ms));
+        let timer =
+            self.shard.next_timer_ms().map_or(u64::MAX, |at| at.saturating_sub(self.now.mono_ms));
         TICK.min(Duration::from_millis(timer.max(1)))
     }
 
@@ -270,12 +267,12 @@ impl Core {
         if is_quiet != drain.is_quiet {
             drain.is_quiet = is_quiet;
             if is_quiet {
-                self.quiet.fetch_add(1, Ordering::AcqRel);
+                self.setup.quiet.fetch_add(1, Ordering::AcqRel);
             } else {
-                self.quiet.fetch_sub(1, Ordering::AcqRel);
+                self.setup.quiet.fetch_sub(1, Ordering::AcqRel);
             }
         }
-        let all = self.quiet.load(Ordering::Acquire) == usize::from(self.shards);
+        let all = self.setup.quiet.load(Ordering::Acquire) == usize::from(self.shards);
         all || self.now.mono_ms >= drain.deadline_ms
     }
 
@@ -293,7 +290,9 @@ impl Core {
         // One more turn of the ring writes the refusals; a peer that does not read is not waited for.
         let _ = self.ring.wait(Some(Duration::from_millis(1))).await;
         self.setup.shutdown.stop();
-        Fatal::Store(format!("{error}; mend the disk and start again: what was acknowledged is stored"))
+        Fatal::Store(format!(
+            "{error}; mend the disk and start again: what was acknowledged is stored"
+        ))
     }
 }
 

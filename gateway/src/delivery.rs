@@ -46,7 +46,8 @@ pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Contex
             encode(out, request_id, HeartbeatReply { time_ms, inbox_epoch, inbox_head: head.0 });
         }
         Answer::Inbox { head, rows } => {
-            let messages = rows.into_iter().map(|row| message(row.message, row.inbox_seq)).collect();
+            let messages =
+                rows.into_iter().map(|row| message(row.message, row.inbox_seq)).collect();
             encode(out, request_id, SyncPage { inbox_epoch, inbox_head: head.0, messages });
         }
         Answer::History(rows) => {
@@ -74,7 +75,13 @@ pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Contex
 }
 
 /// Writes a refusal; without a text, the code's own.
-pub fn refusal(out: &mut Vec<u8>, request_id: u64, code: RefusalCode, retry_after_ms: u32, text: &str) {
+pub fn refusal(
+    out: &mut Vec<u8>,
+    request_id: u64,
+    code: RefusalCode,
+    retry_after_ms: u32,
+    text: &str,
+) {
     let text = if text.is_empty() { explain(code) } else { text };
     let text = Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(wire::TEXT_BYTES_MAX)]);
     encode(out, request_id, Refusal { code: code as u16, retry_after_ms, text });

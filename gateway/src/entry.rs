@@ -13,7 +13,9 @@ use logic::limits::BUSY_RETRY_MS;
 use logic::partition::Partition;
 use netring::{Chunk, ConnId, Event};
 use wire::frames::{Heartbeat, HelloReply};
-use wire::{Bytes, DeviceId, FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, Kind, RefusalCode, Uid};
+use wire::{
+    Bytes, DeviceId, FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, Kind, RefusalCode, Uid,
+};
 
 /// When clients of a draining gateway come back: at once, spread over five seconds.
 const RECONNECT_JITTER_MS: u32 = 5_000;
@@ -27,7 +29,9 @@ impl Core {
             Event::Closed { conn, reason } => self.on_closed(conn, reason),
             Event::ListenerError { error } => tracing::warn!(%error, "could not accept"),
             Event::AcceptPaused => tracing::warn!("every connection is taken; new ones wait"),
-            Event::Connected { .. } | Event::ConnectFailed { .. } => unreachable!("it never connects"),
+            Event::Connected { .. } | Event::ConnectFailed { .. } => {
+                unreachable!("it never connects")
+            }
             Event::Woken => {}
         }
     }
@@ -37,7 +41,7 @@ impl Core {
         self.conns.insert(conn, Connection::new(now_ms));
         self.wheel.place(conn, now_ms + self.setup.config.login_timeout_ms);
         if self.drain.is_some() {
-            self.end(conn, RefusalCode::Draining, CloseReason::Drain);
+            self.end(conn, RefusalCode::Draining);
         }
     }
 
@@ -95,11 +99,7 @@ impl Core {
                 self.answer(conn, request_id, Answer::Refused { code, retry_after_ms: 0 });
             }
             Action::Close(code) => {
-                let reason = match code {
-                    RefusalCode::BadToken | RefusalCode::TokenExpired => CloseReason::Token,
-                    _ => CloseReason::Protocol,
-                };
-                self.end_with(conn, request_id, code, "", reason);
+                self.end_with(conn, request_id, code, "");
             }
         }
     }
@@ -142,7 +142,7 @@ impl Core {
             Err(error) => {
                 let text = error.to_string();
                 let code = error.code();
-                self.end_with(conn, reply.request_id, code, &text, CloseReason::Token);
+                self.end_with(conn, reply.request_id, code, &text);
             }
             Ok(claims) => {
                 let Some(state) = self.conns.get_mut(&conn) else { return };
@@ -200,7 +200,9 @@ impl Core {
     /// Writes an answer into a connection's outbox, and does what the answer means for the connection.
     fn answer(&mut self, conn: ConnId, request_id: u64, answer: Answer) {
         let waiting = self.ring.outbox_len(conn);
-        let Some(state) = self.conns.get_mut(&conn) else { return self.on_undeliverable(conn, &answer) };
+        let Some(state) = self.conns.get_mut(&conn) else {
+            return self.on_undeliverable(conn, &answer);
+        };
         let is_push = matches!(answer, Answer::Push { .. });
         if is_push && waiting > OUTBOX_BYTES_MAX {
             return self.metrics.deliveries_dropped.of(DropReason::OutboxFull).inc();
@@ -214,10 +216,10 @@ impl Core {
                 self.users_online += 1;
                 self.metrics.logins.inc();
             }
-            (Answer::Closed(code), _) => return self.end(conn, *code, CloseReason::Unresponsive),
+            (Answer::Closed(code), _) => return self.end(conn, *code),
             (Answer::LoggedOut(_), _) => state.session = Session::Closing,
             (Answer::Refused { code, .. }, Session::LoggingIn) => {
-                return self.end_with(conn, request_id, *code, "", CloseReason::Replaced);
+                return self.end_with(conn, request_id, *code, "");
             }
             (_, Session::Active(login)) => uid = login.uid,
             (_, Session::New | Session::Greeted | Session::LoggingIn) => {}
@@ -233,11 +235,12 @@ impl Core {
     }
 
     fn count(&self, answer: &Answer) {
-        match answer {
-            Answer::Push { .. } => self.metrics.pushes.inc(),
-            Answer::Acked { .. } => self.metrics.acks.inc(),
-            Answer::Refused { code, .. } => self.metrics.refusals.of(*code).inc(),
-            _ => {}
+        if let Answer::Push { .. } = answer {
+            self.metrics.pushes.inc();
+        } else if let Answer::Acked { .. } = answer {
+            self.metrics.acks.inc();
+        } else if let Answer::Refused { code, .. } = answer {
+            self.metrics.refusals.of(*code).inc();
         }
     }
 
@@ -280,28 +283,21 @@ impl Core {
     }
 
     /// Says why, and closes once that is written.
-    pub(crate) fn end(&mut self, conn: ConnId, code: RefusalCode, reason: CloseReason) {
+    pub(crate) fn end(&mut self, conn: ConnId, code: RefusalCode) {
         if let Some(out) = self.ring.outbox(conn) {
             let jitter_ms = if code == RefusalCode::Draining { RECONNECT_JITTER_MS } else { 0 };
             delivery::going_away(out, code, 0, jitter_ms);
         }
-        self.forget(conn, reason);
+        self.forget(conn, reason(code));
         self.ring.close(conn);
     }
 
-    fn end_with(
-        &mut self,
-        conn: ConnId,
-        request_id: u64,
-        code: RefusalCode,
-        text: &str,
-        reason: CloseReason,
-    ) {
+    fn end_with(&mut self, conn: ConnId, request_id: u64, code: RefusalCode, text: &str) {
         if let Some(out) = self.ring.outbox(conn) {
             delivery::refusal(out, request_id, code, 0, text);
         }
         self.metrics.refusals.of(code).inc();
-        self.forget(conn, reason);
+        self.forget(conn, reason(code));
         self.ring.close(conn);
     }
 
@@ -349,9 +345,12 @@ impl Core {
         match state.due(now_ms, config.login_timeout_ms, config.heartbeat_ms) {
             Due::Later(at_ms) => self.wheel.place(conn, at_ms),
             Due::LoginTimeout => {
-                self.end(conn, RefusalCode::LoginTimeout, CloseReason::LoginTimeout);
+                self.end(conn, RefusalCode::LoginTimeout);
             }
-            Due::Silent => self.end(conn, RefusalCode::Unresponsive, CloseReason::Silent),
+            Due::Silent => {
+                self.forget(conn, CloseReason::Silent);
+                self.end(conn, RefusalCode::Unresponsive);
+            }
             Due::Probe => {
                 state.is_probed = true;
                 if let Some(out) = self.ring.outbox(conn) {
@@ -371,11 +370,13 @@ impl Core {
         if self.drain.is_none() {
             let deadline_ms = now_ms + config.drain_timeout_ms;
             let evict = self.conns.keys().copied().collect();
-            self.drain = Some(Drain { deadline_ms, evict, evicted: 0, started_ms: now_ms, is_quiet: false });
+            self.drain =
+                Some(Drain { deadline_ms, evict, evicted: 0, started_ms: now_ms, is_quiet: false });
         }
         let drain = self.drain.as_mut().expect("just made");
         let passed_ms = now_ms - drain.started_ms;
-        let due = u64::from(config.drain_rate) * (passed_ms + 1) / 1_000 / u64::from(self.shards) + 1;
+        let due =
+            u64::from(config.drain_rate) * (passed_ms + 1) / 1_000 / u64::from(self.shards) + 1;
         let mut batch = Vec::new();
         while drain.evicted < due {
             let Some(conn) = drain.evict.pop_front() else { break };
@@ -383,7 +384,24 @@ impl Core {
             batch.push(conn);
         }
         for conn in batch {
-            self.end(conn, RefusalCode::Draining, CloseReason::Drain);
+            self.end(conn, RefusalCode::Draining);
         }
+    }
+}
+
+/// Under which reason a close for this code is counted.
+fn reason(code: RefusalCode) -> CloseReason {
+    if matches!(code, RefusalCode::BadToken | RefusalCode::TokenExpired) {
+        CloseReason::Token
+    } else if matches!(code, RefusalCode::SessionReplaced | RefusalCode::TooManyDevices) {
+        CloseReason::Replaced
+    } else if code == RefusalCode::LoginTimeout {
+        CloseReason::LoginTimeout
+    } else if code == RefusalCode::Unresponsive {
+        CloseReason::Unresponsive
+    } else if code == RefusalCode::Draining {
+        CloseReason::Drain
+    } else {
+        CloseReason::Protocol
     }
 }

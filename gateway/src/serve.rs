@@ -3,12 +3,12 @@
 use crate::admin::{Admin, Seen};
 use crate::auth::Auth;
 use crate::config::Config;
+use crate::core::{Core, Parts, unix_ms};
 use crate::exit::Fatal;
 use crate::lifecycle::Shutdown;
-use crate::metrics::Metrics;
-use crate::core::{Core, Parts, unix_ms};
 use crate::limits::BACKLOG;
 use crate::mailbox::{Directory, Post};
+use crate::metrics::Metrics;
 use crate::ready;
 use flume::{Receiver, Sender};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -33,6 +33,8 @@ pub struct Setup {
     pub metrics: Arc<Metrics>,
     /// The state of the process.
     pub shutdown: Shutdown,
+    /// Cores of a draining process that have nothing left to do.
+    pub quiet: Arc<AtomicUsize>,
 }
 
 /// Serves until it is told to stop and has.
@@ -49,7 +51,13 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     let (data, shards) = open_data_dir(&config)?;
     let auth = Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
     let metrics = Arc::new(Metrics::new(shards.into()));
-    let setup = Setup { config: config.clone(), auth: Arc::new(auth), metrics, shutdown };
+    let setup = Setup {
+        config: config.clone(),
+        auth: Arc::new(auth),
+        metrics,
+        shutdown,
+        quiet: Arc::default(),
+    };
     let admin = Admin::start(Seen {
         config: config.clone(),
         metrics: setup.metrics.clone(),
@@ -84,10 +92,12 @@ fn open_data_dir(config: &Config) -> Result<(DataDir, u16), Fatal> {
 
 fn data_dir_failed(error: DataDirError) -> Fatal {
     let text = error.to_string();
-    match error {
-        DataDirError::Locked { .. } => Fatal::Locked(text),
-        DataDirError::Io { .. } => Fatal::Store(text),
-        _ => Fatal::Config(text),
+    if matches!(error, DataDirError::Locked(_)) {
+        Fatal::Locked(text)
+    } else if matches!(error, DataDirError::Io { .. }) {
+        Fatal::Store(text)
+    } else {
+        Fatal::Config(text)
     }
 }
 
@@ -106,12 +116,11 @@ fn run_cores(
 ) -> Result<(), Fatal> {
     let count = setup.metrics.cores().len();
     let (directory, mailboxes) = Directory::new(count);
-    let quiet = Arc::new(AtomicUsize::new(0));
     let mut listen = setup.config.listen;
     let mut threads = Vec::with_capacity(count);
     for (id, mailbox) in (0..).zip(mailboxes) {
-        let (setup, directory, quiet) = (setup.clone(), directory.clone(), quiet.clone());
-        let parts = parts(id, setup, data, directory, mailbox, quiet)?;
+        let (setup, directory) = (setup.clone(), directory.clone());
+        let parts = parts(id, setup, data, directory, mailbox)?;
         let (started, address) = flume::bounded(1);
         threads.push(spawn(parts, listen, started)?);
         match address.recv() {
@@ -140,7 +149,6 @@ fn parts(
     data: &DataDir,
     directory: Directory,
     mailbox: Receiver<Vec<Post>>,
-    quiet: Arc<AtomicUsize>,
 ) -> Result<Parts, Fatal> {
     let shards = u16::try_from(setup.metrics.cores().len()).expect("at most 512");
     let config = ShardConfig {
@@ -158,7 +166,7 @@ fn parts(
         .map_err(|e| Fatal::Store(e.to_string()))?;
     let inbox_epoch = data.inbox_epoch();
     let shard = Shard::new(config, Now { unix_ms: unix_ms(), mono_ms: 0 });
-    Ok(Parts { id, setup, shard, store, inbox_epoch, directory, mailbox, quiet })
+    Ok(Parts { id, setup, shard, store, inbox_epoch, directory, mailbox })
 }
 
 /// Starts a core on its own pinned thread; it tells the address it listens on once it does.
@@ -175,7 +183,8 @@ fn spawn(
         .name(&format!("core-{id}"))
         .spawn(move || async move {
             let mut ring = open_ring(&parts)?;
-            let bound = ring.listen(listen, BACKLOG).map_err(|e| Fatal::Environment(e.to_string()))?;
+            let bound =
+                ring.listen(listen, BACKLOG).map_err(|e| Fatal::Environment(e.to_string()))?;
             let waker = ring.waker();
             parts.directory.set_waker(parts.id, ring.waker());
             parts.setup.shutdown.subscribe(Arc::new(move || waker.wake()));

@@ -4,7 +4,9 @@
 
 use logic::command::{Command, ContactChange, Login, Send};
 use wire::{BODY_BYTES_MAX, Bytes, ClientMsgId, Conversation, DeviceId, FrameError, InboxSeq};
-use wire::{Kind, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX, RawFrame, RefusalCode, Seq, Uid, VERSION, frames};
+use wire::{
+    Kind, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX, RawFrame, RefusalCode, Seq, Uid, VERSION, frames,
+};
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,23 +110,32 @@ fn request(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
         Kind::Sync => {
             let sync = frame.access::<frames::Sync>()?;
             let after = InboxSeq(sync.cursor.to_native());
-            page(sync.limit.to_native(), PAGE_MESSAGES_MAX, |limit| Command::Sync { uid, after, limit })
+            page(sync.limit.to_native(), PAGE_MESSAGES_MAX, |limit| Command::Sync {
+                uid,
+                after,
+                limit,
+            })
         }
         Kind::History => {
             let history = frame.access::<frames::History>()?;
             let before = Some(Seq(history.before_seq.to_native())).filter(|seq| seq.0 != 0);
-            let Some(conversation) = Conversation::between(uid, Uid(history.peer.to_native())) else {
+            let Some(conversation) = Conversation::between(uid, Uid(history.peer.to_native()))
+            else {
                 return Ok(Action::Refuse(RefusalCode::BadRecipient));
             };
-            page(history.limit.to_native(), PAGE_MESSAGES_MAX, |limit| {
-                Command::History { conversation, before, limit }
+            page(history.limit.to_native(), PAGE_MESSAGES_MAX, |limit| Command::History {
+                conversation,
+                before,
+                limit,
             })
         }
         Kind::Contacts => {
             let contacts = frame.access::<frames::Contacts>()?;
             let after = Uid(contacts.after_peer.to_native());
-            page(contacts.limit.to_native(), PAGE_CONTACTS_MAX, |limit| {
-                Command::Contacts { uid, after, limit }
+            page(contacts.limit.to_native(), PAGE_CONTACTS_MAX, |limit| Command::Contacts {
+                uid,
+                after,
+                limit,
             })
         }
         Kind::MarkRead => {
@@ -141,8 +152,12 @@ fn request(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
             Action::Submit(Command::Logout(login))
         }
         // What only a server says, and what is said once.
-        Kind::Hello | Kind::HelloReply | Kind::Login | Kind::LoginReply | Kind::LogoutReply => closed(),
-        Kind::SendAck | Kind::Push | Kind::SyncPage | Kind::HistoryPage | Kind::ContactsPage => closed(),
+        Kind::Hello | Kind::HelloReply | Kind::Login | Kind::LoginReply | Kind::LogoutReply => {
+            closed()
+        }
+        Kind::SendAck | Kind::Push | Kind::SyncPage | Kind::HistoryPage | Kind::ContactsPage => {
+            closed()
+        }
         Kind::ContactReply | Kind::Refusal | Kind::GoingAway => closed(),
     })
 }
@@ -244,7 +259,9 @@ mod tests {
 
     #[test]
     fn versions_must_overlap() {
-        for (version_min, version_max, fits) in [(1, 1, true), (0, 9, true), (2, 3, false), (1, 0, false)] {
+        for (version_min, version_max, fits) in
+            [(1, 1, true), (0, 9, true), (2, 3, false), (1, 0, false)]
+        {
             let mut out = vec![];
             encode(&mut out, 0, frames::Hello { version_min, version_max });
             check(Session::New, &out, |action| (*action == Action::Greet) == fits);

@@ -3,7 +3,9 @@
 use crate::partition::ShardId;
 use crate::rows::{Completion, ContactRow, InboxRow, MessageRow, Read, Row, Ticket};
 use bytes::Bytes;
-use wire::{ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
+use wire::{
+    ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid,
+};
 
 /// One connection of one entry: where answers and pushes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

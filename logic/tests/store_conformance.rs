@@ -29,7 +29,7 @@ impl Bench {
     }
 
     fn open(dir: tempfile::TempDir) -> Self {
-        let (wake, woken) = flume::unbounded();
+        let (wake, woken) = flume::bounded(1_024);
         let mut config = EmbeddedConfig::new(dir.path().join("shard-0"));
         config.reserve_bytes = 0;
         let wake = Arc::new(move || wake.send(()).unwrap_or_default());
@@ -174,15 +174,20 @@ fn cases() -> Vec<(Read, &'static str)> {
         let (conversation, before) = (pair(ALICE, BOB), before.map(Seq));
         Read::Messages { conversation, before, limit, bytes_max }
     };
-    let inbox = |uid, after, (limit, bytes_max)| {
-        Read::Inbox { uid, after: InboxSeq(after), limit, bytes_max }
+    let inbox = |uid, after, (limit, bytes_max)| Read::Inbox {
+        uid,
+        after: InboxSeq(after),
+        limit,
+        bytes_max,
     };
-    let contacts = |after, (limit, bytes_max)| {
-        Read::Contacts { uid: ALICE, after: Uid(after), limit, bytes_max }
+    let contacts = |after, (limit, bytes_max)| Read::Contacts {
+        uid: ALICE,
+        after: Uid(after),
+        limit,
+        bytes_max,
     };
-    let by_id = |from, id: MessageRow| {
-        Read::ByClientMsgId { from, client_msg_id: id.client_msg_id }
-    };
+    let by_id =
+        |from, id: MessageRow| Read::ByClientMsgId { from, client_msg_id: id.client_msg_id };
     vec![
         (messages(None, all), "1..=300"),
         (messages(None, (3, usize::MAX)), "298..=300"),
@@ -290,7 +295,8 @@ fn every_request_completes_once_and_in_order() {
             commits.push(bench.commit(vec![Row::Message(message(ALICE, BOB, seq, 200))]));
             let ticket = bench.ticket();
             let conversation = pair(ALICE, BOB);
-            let read = Read::Messages { conversation, before: Some(Seq(seq + 1)), limit: 1, bytes_max: 1 };
+            let read =
+                Read::Messages { conversation, before: Some(Seq(seq + 1)), limit: 1, bytes_max: 1 };
             bench.store.read(ticket, read);
             reads.push((ticket, seq));
         }

@@ -85,7 +85,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (wake, woken) = flume::unbounded();
+        let (wake, woken) = flume::bounded(1_024);
         let wake = Arc::new(move || wake.send(()).unwrap_or_default());
         let config = EmbeddedConfig::new(dir.path().join("shard-0"));
         let store = EmbeddedStore::open(config, wake).unwrap();
@@ -117,7 +117,8 @@ impl Bench {
             self.times.push(asked.elapsed());
         }
         let (wall, used) = (start.elapsed(), cpu() - start_cpu);
-        let each = |time: Duration| time.as_secs_f64() * 1e6 / u32::try_from(total).map_or(0.0, f64::from);
+        let each =
+            |time: Duration| time.as_secs_f64() * 1e6 / u32::try_from(total).map_or(0.0, f64::from);
         println!(
             "commits of {size:2}: {:6.2} us CPU a message ({:.2} of it making the rows), {:6.2} us wall, {}",
             each(used),
@@ -175,8 +176,9 @@ fn cost() {
         let client_msg_id = ClientMsgId::new(time, u128::from(traffic.random));
         Read::ByClientMsgId { from: user(traffic), client_msg_id }
     });
-    bench.ask("contact that is not there", 5_000, |traffic| {
-        Read::Contact { uid: user(traffic), peer: Uid(5) }
+    bench.ask("contact that is not there", 5_000, |traffic| Read::Contact {
+        uid: user(traffic),
+        peer: Uid(5),
     });
     bench.store.close().unwrap();
 }

@@ -21,11 +21,14 @@ const SMALL: Uid = Uid(1);
 const WINDOW: u64 = 64;
 
 fn open(dir: &Path) -> (Store, flume::Receiver<()>) {
-    let (wake, woken) = flume::unbounded();
+    let (wake, woken) = flume::bounded(1_024);
     let mut config = EmbeddedConfig::new(dir.to_path_buf());
     config.reserve_bytes = 0;
     config.memtable_bytes = 1024 * 1024;
-    (EmbeddedStore::open(config, Arc::new(move || wake.send(()).unwrap_or_default())).unwrap(), woken)
+    (
+        EmbeddedStore::open(config, Arc::new(move || wake.send(()).unwrap_or_default())).unwrap(),
+        woken,
+    )
 }
 
 /// A message and its two inbox rows, all with the number `seq`.
@@ -59,7 +62,9 @@ fn child_commits_until_it_is_killed() {
         store.poll(&mut completions);
         for completion in completions.drain(..) {
             match completion {
-                Completion::Committed(Ticket(seq), Ok(())) => writeln!(stdout, "acked {seq}").unwrap(),
+                Completion::Committed(Ticket(seq), Ok(())) => {
+                    writeln!(stdout, "acked {seq}").unwrap()
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -118,12 +123,11 @@ fn check(dir: &Path, acked: u64) {
     let (mut store, woken) = open(dir);
     let all = (usize::MAX, usize::MAX);
     let conversation = Conversation::between(BIG, SMALL).unwrap();
-    let found = ask(&mut store, &woken, Read::Messages {
-        conversation,
-        before: None,
-        limit: all.0,
-        bytes_max: all.1,
-    });
+    let found = ask(
+        &mut store,
+        &woken,
+        Read::Messages { conversation, before: None, limit: all.0, bytes_max: all.1 },
+    );
     let Found::Messages(messages) = found else { panic!("{found:?}") };
     assert!(messages.len() as u64 >= acked, "{} of {acked} are there", messages.len());
     for uid in [BIG, SMALL] {

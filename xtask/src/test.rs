@@ -27,7 +27,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "a verified load",
-        line: "release/loadgen run --serve --users 200 --rate 1000 --duration 5s",
+        line: "release/loadgen run --serve --users 200 --window 4 --duration 5s",
         exit: 0,
     },
     Step { name: "kill and resume", line: "cargo xtask crash --cycles 2", exit: 0 },

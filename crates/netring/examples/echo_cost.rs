@@ -38,7 +38,7 @@ struct Report {
 }
 
 fn measure(mode: Mode, connections: usize, print: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let (ready, started) = mpsc::channel();
+    let (ready, started) = mpsc::sync_channel(1);
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let server = std::thread::spawn(move || match mode {
@@ -67,7 +67,7 @@ fn measure(mode: Mode, connections: usize, print: bool) -> Result<(), Box<dyn st
     Ok(())
 }
 
-fn listen(ready: &mpsc::Sender<(SocketAddr, Waker)>) -> Result<NetRing, Error> {
+fn listen(ready: &mpsc::SyncSender<(SocketAddr, Waker)>) -> Result<NetRing, Error> {
     let mut ring = NetRing::new(Config::default())?;
     let addr = ring.listen(SocketAddr::from(([127, 0, 0, 1], 0)), 128)?;
     ready.send((addr, ring.waker())).expect("the driver waits");
@@ -75,7 +75,7 @@ fn listen(ready: &mpsc::Sender<(SocketAddr, Waker)>) -> Result<NetRing, Error> {
 }
 
 fn serve_blocking(
-    ready: &mpsc::Sender<(SocketAddr, Waker)>,
+    ready: &mpsc::SyncSender<(SocketAddr, Waker)>,
     stop: &AtomicBool,
 ) -> Result<Report, Error> {
     let mut ring = listen(ready)?;
@@ -88,7 +88,7 @@ fn serve_blocking(
 }
 
 fn serve_in_glommio(
-    ready: &mpsc::Sender<(SocketAddr, Waker)>,
+    ready: &mpsc::SyncSender<(SocketAddr, Waker)>,
     stop: &AtomicBool,
 ) -> Result<Report, Error> {
     let executor = LocalExecutorBuilder::new(Placement::Unbound).make().expect("an executor");

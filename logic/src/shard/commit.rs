@@ -15,7 +15,13 @@ pub(super) enum Written {
     /// A message in its conversation.
     Message(Conversation, Seq),
     /// A message in an inbox; what the contact was before.
-    Inbox { uid: Uid, inbox_seq: InboxSeq, message: MessageRow, device: Option<DeviceId>, before: ContactRow },
+    Inbox {
+        uid: Uid,
+        inbox_seq: InboxSeq,
+        message: MessageRow,
+        device: Option<DeviceId>,
+        before: ContactRow,
+    },
     /// A contact that its user changed; what it was before.
     Contact(ContactRow, ReplyTo),
     /// Contacts of a user, written behind.

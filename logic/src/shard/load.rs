@@ -1,9 +1,9 @@
 //! What is not in memory is loaded, and the inputs that need it wait, in order.
 
+use super::Shard;
 use super::contact::{Contact, empty};
 use super::conversation::ConversationState;
 use super::user::User;
-use super::Shard;
 use crate::command::{Command, Input, Login, ReplyTo, Send};
 use crate::limits::{CACHED_MAX, PAGE_BYTES_MAX, PARKED_PER_KEY_MAX, SHARD_IN_FLIGHT_MAX};
 use crate::rows::{ContactRow, Found, InboxRow, MessageRow, Read, Ticket};
@@ -73,7 +73,12 @@ impl Shard {
     }
 
     /// Whether the contact is in memory; if not, the input waits for it.
-    pub(super) fn has_contact(&mut self, uid: Uid, peer: Uid, input: impl FnOnce() -> Input) -> bool {
+    pub(super) fn has_contact(
+        &mut self,
+        uid: Uid,
+        peer: Uid,
+        input: impl FnOnce() -> Input,
+    ) -> bool {
         let found = self.contacts.contains_key(&(uid, peer));
         if !found {
             self.park(Key::Contact(uid, peer), input(), Read::Contact { uid, peer });
@@ -93,7 +98,11 @@ impl Shard {
         }
         let bytes_max = PAGE_BYTES_MAX;
         let read = Read::Messages { conversation, before: None, limit: 1, bytes_max };
-        self.park(Key::Conversation(conversation), Input::Command(Command::Send(send), reply), read);
+        self.park(
+            Key::Conversation(conversation),
+            Input::Command(Command::Send(send), reply),
+            read,
+        );
         None
     }
 

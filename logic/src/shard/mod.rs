@@ -283,7 +283,7 @@ impl Shard {
 
     /// Whether a page may be asked for, or too many are already.
     fn may_ask(&mut self, reply: ReplyTo) -> bool {
-        let may = self.reads_later.is_empty();
+        let may = self.reads_later.len() < READS_MAX;
         if !may {
             self.refuse(reply, RefusalCode::Busy);
         }

@@ -145,7 +145,8 @@ impl Shard {
             Expiry::PushAgain(tries) => {
                 let (after, count) = device.unacked();
                 let is_reading = device.is_reading;
-                let limit = usize::try_from(count).map_or(PUSH_PAGE_ROWS, |n| n.min(PUSH_PAGE_ROWS));
+                let limit =
+                    usize::try_from(count).map_or(PUSH_PAGE_ROWS, |n| n.min(PUSH_PAGE_ROWS));
                 if !is_reading {
                     self.read_pushes(login, after, limit);
                 }

@@ -18,7 +18,8 @@ impl PushTimers {
 
     /// The next wait that is over.
     pub fn expired(&mut self, now_ms: u64) -> Option<Login> {
-        let over = |queue: &&mut VecDeque<(u64, Login)>| queue.front().is_some_and(|t| t.0 <= now_ms);
+        let over =
+            |queue: &&mut VecDeque<(u64, Login)>| queue.front().is_some_and(|t| t.0 <= now_ms);
         let queue = self.queues.iter_mut().find(over)?;
         queue.pop_front().map(|(_, login)| login)
     }

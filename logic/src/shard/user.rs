@@ -43,7 +43,12 @@ impl User {
 impl Shard {
     /// Puts a message into an inbox in the batch of the message itself, if the user is of this shard, in memory
     /// and has everything before it. A batch is atomic, so neither row is ever there alone.
-    pub(super) fn append_now(&mut self, uid: Uid, message: &MessageRow, device: Option<DeviceId>) -> bool {
+    pub(super) fn append_now(
+        &mut self,
+        uid: Uid,
+        message: &MessageRow,
+        device: Option<DeviceId>,
+    ) -> bool {
         if !self.owns_user(uid) {
             return false;
         }
@@ -93,7 +98,8 @@ impl Shard {
         let row = InboxRow { uid, inbox_seq: user.head, message };
         let before = self.apply_to_contact(&row);
         let InboxRow { inbox_seq, message, .. } = row.clone();
-        self.commit.push(Row::Inbox(row), Written::Inbox { uid, inbox_seq, message, device, before });
+        self.commit
+            .push(Row::Inbox(row), Written::Inbox { uid, inbox_seq, message, device, before });
         if lag >= CONTACT_LAG_MAX {
             self.flush_user(uid);
         }

@@ -204,8 +204,7 @@ pub fn put_user(value: &mut Vec<u8>, row: &UserRow) {
 /// The user at a key.
 pub fn take_user(key: &[u8], value: &[u8]) -> Option<UserRow> {
     let (mut key, mut value) = (Fields(key), Fields(value));
-    let row =
-        UserRow { uid: Uid(key.key_number()?), contacts_through: InboxSeq(value.u64()?) };
+    let row = UserRow { uid: Uid(key.key_number()?), contacts_through: InboxSeq(value.u64()?) };
     key.end().and(value.end()).map(|()| row)
 }
 

@@ -10,12 +10,12 @@ use std::{io, mem, thread};
 
 use flume::{Receiver, Sender};
 
+use super::Store;
 use super::limits::{GROUP_BYTES_MAX, GROUP_ROWS_MAX, JOURNAL_BYTES_MIN, REQUESTS_MAX};
 use super::plant::Plant;
 use super::read::read;
 use super::space::Space;
 use super::tables::Tables;
-use super::Store;
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 
 /// Called from the storage thread after completions were queued.
@@ -28,7 +28,8 @@ pub struct EmbeddedConfig {
     pub dir: PathBuf,
     /// Commits are refused while less than this is free. It must hold the journals and one compaction.
     pub reserve_bytes: u64,
-    /// Rows of a kind in memory before they are flushed.
+    /// Rows of a kind in memory before they are flushed. Three kinds are busy, up to four tables each. 8, 16, 32 MiB:
+    /// each step saves 1 µs of CPU a message.
     pub memtable_bytes: u64,
     /// Journals on disk; also what is read again at the start after a crash. At least 64 MiB.
     pub journal_bytes_max: u64,
@@ -41,7 +42,7 @@ impl EmbeddedConfig {
         Self {
             dir,
             reserve_bytes: 512 * 1024 * 1024,
-            memtable_bytes: 8 * 1024 * 1024,
+            memtable_bytes: 16 * 1024 * 1024,
             journal_bytes_max: 128 * 1024 * 1024,
         }
     }
@@ -130,7 +131,10 @@ impl EmbeddedStore {
     fn ask(&mut self, request: Request) {
         assert!(self.in_flight < REQUESTS_MAX, "the shard bounds its requests");
         self.in_flight += 1;
-        assert!(self.requests.try_send(request).is_ok(), "as many places as requests, and a thread");
+        assert!(
+            self.requests.try_send(request).is_ok(),
+            "as many places as requests, and a thread"
+        );
     }
 
     /// See [`Store::poll`].
@@ -255,7 +259,8 @@ struct Group {
 
 impl Group {
     fn has_room_for(&self, batch: &[Row]) -> bool {
-        self.rows.len() + batch.len() <= GROUP_ROWS_MAX && self.bytes + bytes(batch) <= GROUP_BYTES_MAX
+        self.rows.len() + batch.len() <= GROUP_ROWS_MAX
+            && self.bytes + bytes(batch) <= GROUP_BYTES_MAX
     }
 
     fn push(&mut self, ticket: Ticket, batch: Vec<Row>) {

@@ -152,7 +152,7 @@ impl Tables {
         let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
         let all = (uid, InboxSeq(0))..=(uid, InboxSeq(u64::MAX));
         let head = self.inbox.range(all).next_back().map_or(InboxSeq(0), |(key, _)| key.1);
-        Found::User { row, head, tail: self.inbox(uid, through, Page::unbounded()) }
+        Found::User { row, head, tail: self.inbox(uid, through, Page::unlimited()) }
     }
 
     fn inbox(&self, uid: Uid, after: InboxSeq, mut page: Page) -> Vec<InboxRow> {

@@ -14,7 +14,7 @@ impl Page {
     }
 
     /// No bound.
-    pub fn unbounded() -> Self {
+    pub fn unlimited() -> Self {
         Self::new(usize::MAX, usize::MAX)
     }
 
@@ -51,6 +51,10 @@ mod tests {
         assert_eq!(taken(2, 100, &[1, 1, 1]), 2);
         assert_eq!(taken(9, 100, &[60, 40, 1]), 2);
         assert_eq!(taken(9, 100, &[60, 41, 1]), 1);
-        assert_eq!(taken(9, 100, &[200, 0, 1]), 2, "the first row always fits, and uses the page up");
+        assert_eq!(
+            taken(9, 100, &[200, 0, 1]),
+            2,
+            "the first row always fits, and uses the page up"
+        );
     }
 }

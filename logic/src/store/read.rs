@@ -5,9 +5,7 @@ use std::ops::Bound::{self, Excluded, Included};
 use fjall::{Guard, Keyspace};
 use wire::{ClientMsgId, Conversation, InboxSeq, Seq, Uid};
 
-use super::codec::{
-    Key, take_contact, take_inbox, take_inbox_seq, take_message, take_user,
-};
+use super::codec::{Key, take_contact, take_inbox, take_inbox_seq, take_message, take_user};
 use super::page::Page;
 use super::tables::Tables;
 use crate::rows::{ContactRow, Found, InboxRow, MessageRow, Read};
@@ -58,7 +56,7 @@ pub fn read(tables: &Tables, read: Read) -> Result<Found> {
 fn user(tables: &Tables, uid: Uid) -> Result<Found> {
     let row = get(&tables.users, Key::user(uid).as_ref(), take_user)?;
     let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
-    let tail = inbox(tables, uid, through, Page::unbounded())?;
+    let tail = inbox(tables, uid, through, Page::unlimited())?;
     let head = match tail.last() {
         Some(row) => row.inbox_seq,
         None => inbox_head(tables, uid)?,
@@ -82,15 +80,15 @@ fn messages(
     let end = before.map_or(Included(Seq(u64::MAX)), Excluded);
     let start = Included(Key::message(conversation, Seq(0)));
     let range = tables.messages.range((start, end.map(|seq| Key::message(conversation, seq))));
-    let mut rows = collect(&tables.messages, range.rev(), take_message, |row| {
-        page.take(row.body.len())
-    })?;
+    let mut rows =
+        collect(&tables.messages, range.rev(), take_message, |row| page.take(row.body.len()))?;
     rows.reverse();
     Ok(rows)
 }
 
 fn by_client_msg_id(tables: &Tables, from: Uid, id: ClientMsgId) -> Result<Option<MessageRow>> {
-    let Some(key) = tables.places.get(Key::client_msg_id(id, from)).map_err(ReadError::from)? else {
+    let Some(key) = tables.places.get(Key::client_msg_id(id, from)).map_err(ReadError::from)?
+    else {
         return Ok(None);
     };
     get(&tables.messages, &key, take_message)

@@ -79,7 +79,7 @@ pub const BANS: &[Ban] = &[
     Ban {
         rule: "queues are bounded",
         look: Look::Code,
-        words: &["unbounded", "unbounded_channel", "mpsc::channel"],
+        words: &["unbounded", "unbounded_channel", "mpsc::channel()"],
         places: &[],
         except: &[],
         instead: "use the bounded form with a `_MAX` from limits.rs and say what happens when it is full",
