@@ -70,10 +70,12 @@ impl Bench {
     fn ask(&mut self, read: Read) -> Found {
         let ticket = self.ticket();
         self.store.read(ticket, read);
-        match self.settle().pop() {
-            Some(Completion::Read(answered, found)) if answered == ticket => found.unwrap(),
-            other => panic!("no answer: {other:?}"),
-        }
+        let answer = self.settle().pop();
+        let Some(Completion::Read(answered, found)) = answer else {
+            panic!("no answer: {answer:?}")
+        };
+        assert_eq!(answered, ticket);
+        found.unwrap()
     }
 }
 

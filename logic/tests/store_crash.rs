@@ -61,12 +61,10 @@ fn child_commits_until_it_is_killed() {
         woken.recv().unwrap();
         store.poll(&mut completions);
         for completion in completions.drain(..) {
-            match completion {
-                Completion::Committed(Ticket(seq), Ok(())) => {
-                    writeln!(stdout, "acked {seq}").unwrap()
-                }
-                other => panic!("{other:?}"),
-            }
+            let Completion::Committed(Ticket(seq), Ok(())) = completion else {
+                panic!("{completion:?}")
+            };
+            writeln!(stdout, "acked {seq}").unwrap();
         }
         stdout.flush().unwrap();
     }
@@ -79,17 +77,15 @@ fn ask(store: &mut Store, woken: &flume::Receiver<()>, read: Read) -> Found {
         woken.recv().unwrap();
         store.poll(&mut completions);
     }
-    match completions.pop() {
-        Some(Completion::Read(_, found)) => found.unwrap(),
-        other => panic!("{other:?}"),
-    }
+    let answer = completions.pop();
+    let Some(Completion::Read(_, found)) = answer else { panic!("{answer:?}") };
+    found.unwrap()
 }
 
 fn last(store: &mut Store, woken: &flume::Receiver<()>) -> u64 {
-    match ask(store, woken, Read::User { uid: BIG }) {
-        Found::User { head, .. } => head.0,
-        other => panic!("{other:?}"),
-    }
+    let found = ask(store, woken, Read::User { uid: BIG });
+    let Found::User { head, .. } = found else { panic!("{found:?}") };
+    head.0
 }
 
 #[test]

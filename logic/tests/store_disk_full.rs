@@ -2,6 +2,7 @@
 //! small file system: a tmpfs, mounted in a name space of the test's own; skipped, saying so, where that is not allowed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else comes fails the test")]
 
 use std::fs;
 use std::path::Path;
@@ -70,10 +71,9 @@ fn newest(store: &mut Store, woken: &flume::Receiver<()>) -> u64 {
     let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
     let read = Read::Messages { conversation, before: None, limit: 1, bytes_max: 0 };
     store.read(Ticket(0), read);
-    match complete(store, woken) {
-        Completion::Read(_, Ok(Found::Messages(rows))) => rows[0].seq.0,
-        other => panic!("{other:?}"),
-    }
+    let answer = complete(store, woken);
+    let Completion::Read(_, Ok(Found::Messages(rows))) = answer else { panic!("{answer:?}") };
+    rows[0].seq.0
 }
 
 #[test]
