@@ -17,7 +17,7 @@ use crate::rows::Row;
 /// Bits of filter a key: 1 % of the lookups of a key that is not there read a block.
 const FILTER_BITS: f32 = 10.0;
 /// Tables in level 0 that start a compaction: fewer, larger merges than with fjall's 4, and well below the 20 where it
-/// slows writes down. Measured: 4 to 8 saves 2 µs a message, 8 to 16 another 1.
+/// slows writes down. On a noisy machine 4 to 8 saved about 2 µs a message, 8 to 16 about 1 more.
 const LEVEL_0_TABLES: u8 = 12;
 /// Blocks kept in memory, a shard. Pages are read once, by whoever was away; more would not be hit.
 const CACHE_BYTES: u64 = 24 * 1024 * 1024;
