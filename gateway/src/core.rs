@@ -5,11 +5,11 @@
 use crate::conn::{Connection, Wheel};
 use crate::exit::Fatal;
 use crate::lifecycle::State;
-use crate::limits::RATES_SWEEP;
+use crate::limits::MAILBOX_RETRY_MS;
 use crate::mailbox::{Directory, Outgoing, Post};
 use crate::metrics::CoreMetrics;
 use crate::rate::Rate;
-use crate::serve::Setup;
+use crate::serve::{Setup, connections_max};
 use flume::Receiver;
 use logic::command::{Command, Effects, Input, Inputs, Login, Now, ReplyTo, Session as SessionId};
 use logic::rows::{Completion, StoreError, Ticket};
@@ -62,6 +62,7 @@ pub struct Core {
     pub(crate) user_rate: Rate,
     pub(crate) user_due_us: HashMap<Uid, u64>,
     pub(crate) users_online: u64,
+    pub(crate) connections_max: usize,
     pub(crate) drain: Option<Drain>,
     shard: Shard,
     store: Store,
@@ -76,9 +77,11 @@ pub(crate) struct Drain {
     /// When it gives up waiting, in ms of the core's clock.
     pub deadline_ms: u64,
     /// Who is still to be told.
-    pub evict: VecDeque<ConnId>,
-    /// Evicted so far, and when the drain began.
-    pub evicted: u64,
+    pub untold: VecDeque<ConnId>,
+    /// Who was told, and when to close it if it is still there.
+    pub leaving: VecDeque<(u64, ConnId)>,
+    /// Told so far, and when the drain began.
+    pub told: u64,
     pub started_ms: u64,
     /// This core is counted among the quiet ones.
     pub is_quiet: bool,
@@ -108,6 +111,7 @@ impl Core {
             user_rate: Rate::new(config.user_rate),
             user_due_us: HashMap::new(),
             users_online: 0,
+            connections_max: connections_max(&parts.setup),
             drain: None,
             shard: parts.shard,
             store: parts.store,
@@ -141,7 +145,8 @@ impl Core {
     fn patience(&self) -> Duration {
         let timer =
             self.shard.next_timer_ms().map_or(u64::MAX, |at| at.saturating_sub(self.now.mono_ms));
-        TICK.min(Duration::from_millis(timer.max(1)))
+        let retry = if self.outgoing.is_empty() { u64::MAX } else { MAILBOX_RETRY_MS };
+        TICK.min(Duration::from_millis(timer.min(retry).max(1)))
     }
 
     fn turn(&mut self) {
@@ -254,10 +259,6 @@ impl Core {
         metrics.ring_sleeps.set(stats.sleeps);
         metrics.bytes_in.set(stats.bytes_in);
         metrics.bytes_out.set(stats.bytes_out);
-        if self.user_due_us.len() > RATES_SWEEP {
-            let now_us = self.now_us;
-            self.user_due_us.retain(|_, due_us| *due_us > now_us);
-        }
     }
 
     /// Nothing of this core, nor of the others, waits for anything any more; or it waited long enough.

@@ -4,7 +4,7 @@ use crate::conn::{Connection, Due};
 use crate::core::{Core, Drain};
 use crate::delivery::{self, Context};
 use crate::lifecycle::State;
-use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
+use crate::limits::{DRAIN_GRACE_MS, OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
 use crate::mailbox::Post;
 use crate::metrics::{CloseReason, CopyStage, DropReason};
 use crate::session::{Action, Session};
@@ -12,6 +12,7 @@ use logic::command::{Answer, Command, Delivery, ReplyTo};
 use logic::limits::BUSY_RETRY_MS;
 use logic::partition::Partition;
 use netring::{Chunk, ConnId, Event};
+use std::collections::VecDeque;
 use wire::frames::{Heartbeat, HelloReply};
 use wire::{
     Bytes, DeviceId, FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, Kind, RefusalCode, Uid,
@@ -37,6 +38,10 @@ impl Core {
     }
 
     fn on_accepted(&mut self, conn: ConnId) {
+        if self.conns.len() >= self.connections_max {
+            self.metrics.closes.of(CloseReason::Full).inc();
+            return self.ring.close_now(conn);
+        }
         let now_ms = self.now.mono_ms;
         self.conns.insert(conn, Connection::new(now_ms));
         self.wheel.place(conn, now_ms + self.setup.config.login_timeout_ms);
@@ -106,7 +111,8 @@ impl Core {
 
     /// How long to wait, if a frame is over a rate. What a client owes the server is never refused.
     fn over_rate(&mut self, conn: ConnId, kind: Option<Kind>, action: &Action) -> Option<u32> {
-        if matches!(kind, None | Some(Kind::PushAck | Kind::HeartbeatReply)) {
+        let is_owed = matches!(kind, None | Some(Kind::PushAck | Kind::HeartbeatReply));
+        if is_owed || matches!(action, Action::Close(_)) {
             return None;
         }
         let state = self.conns.get_mut(&conn)?;
@@ -177,7 +183,7 @@ impl Core {
         let shard = partition.owner(self.shards).0;
         if self.outgoing.has_room(shard) {
             self.submit(shard, command, reply);
-        } else {
+        } else if !matches!(command, Command::PushAck(..)) {
             let (code, retry_after_ms) = (RefusalCode::Busy, BUSY_RETRY_MS);
             self.answer(conn, reply.request_id, Answer::Refused { code, retry_after_ms });
         }
@@ -332,6 +338,8 @@ impl Core {
     pub(crate) fn look_after_connections(&mut self) {
         let now_ms = self.now.mono_ms;
         while let Some(conns) = self.wheel.turn(now_ms) {
+            let now_us = self.now_us;
+            self.user_due_us.retain(|_, due_us| *due_us > now_us);
             conns.into_iter().for_each(|conn| self.look_after(conn, now_ms));
         }
     }
@@ -361,30 +369,38 @@ impl Core {
         }
     }
 
-    /// Goes on with a drain: the answers under way first, then the clients, at a rate.
+    /// Goes on with a drain: clients are told at a rate, and closed when the answers under way had time.
     pub(crate) fn step_drain(&mut self) {
         if self.setup.shutdown.state() == State::Running {
             return;
         }
         let (now_ms, config) = (self.now.mono_ms, self.setup.config.clone());
-        if self.drain.is_none() {
-            let deadline_ms = now_ms + config.drain_timeout_ms;
-            let evict = self.conns.keys().copied().collect();
-            self.drain =
-                Some(Drain { deadline_ms, evict, evicted: 0, started_ms: now_ms, is_quiet: false });
-        }
-        let drain = self.drain.as_mut().expect("just made");
+        let drain = self.drain.get_or_insert_with(|| Drain {
+            deadline_ms: now_ms + config.drain_timeout_ms,
+            untold: self.conns.keys().copied().collect(),
+            leaving: VecDeque::new(),
+            told: 0,
+            started_ms: now_ms,
+            is_quiet: false,
+        });
         let passed_ms = now_ms - drain.started_ms;
         let due =
             u64::from(config.drain_rate) * (passed_ms + 1) / 1_000 / u64::from(self.shards) + 1;
-        let mut batch = Vec::new();
-        while drain.evicted < due {
-            let Some(conn) = drain.evict.pop_front() else { break };
-            drain.evicted += 1;
-            batch.push(conn);
+        let mut over = Vec::new();
+        while let Some((_, conn)) = drain.leaving.pop_front_if(|(at_ms, _)| *at_ms <= now_ms) {
+            over.push(conn);
         }
-        for conn in batch {
-            self.end(conn, RefusalCode::Draining);
+        while drain.told < due {
+            let Some(conn) = drain.untold.pop_front() else { break };
+            drain.told += 1;
+            if let Some(out) = self.ring.outbox(conn) {
+                delivery::going_away(out, RefusalCode::Draining, 0, RECONNECT_JITTER_MS);
+                drain.leaving.push_back((now_ms + DRAIN_GRACE_MS, conn));
+            }
+        }
+        for conn in over {
+            self.forget(conn, CloseReason::Drain);
+            self.ring.close(conn);
         }
     }
 }

@@ -12,10 +12,14 @@ pub const MAILBOX_BATCHES_MAX: usize = 1024;
 pub const OUTGOING_MAX: usize = 64 * 1024;
 /// Connections that the kernel holds for a core before it accepts them.
 pub const BACKLOG: i32 = 4096;
+/// Slots of a core's ring beyond its connections: for those over the limit, until they are closed.
+pub const CLOSING_SLOTS: usize = 64;
+/// How long a client that was told of the drain has for the answers under way, in ms: many commits.
+pub const DRAIN_GRACE_MS: u64 = 1_000;
+/// How long to wait before a full mailbox is tried again, in ms.
+pub const MAILBOX_RETRY_MS: u64 = 1;
 /// Slots of the wheel, of one second each.
 pub const WHEEL_SLOTS: usize = 256;
-/// Users whose rate is remembered before those at rest are forgotten.
-pub const RATES_SWEEP: usize = 4096;
 /// Part of the heartbeat interval, in percent, after which a silent client is asked.
 pub const PROBE_PERCENT: u64 = 150;
 /// And after which it is closed.

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::core::{Core, Parts, unix_ms};
 use crate::exit::Fatal;
 use crate::lifecycle::Shutdown;
-use crate::limits::BACKLOG;
+use crate::limits::{BACKLOG, CLOSING_SLOTS};
 use crate::mailbox::{Directory, Post};
 use crate::metrics::Metrics;
 use crate::ready;
@@ -118,6 +118,7 @@ fn run_cores(
     let (directory, mailboxes) = Directory::new(count);
     let mut listen = setup.config.listen;
     let mut threads = Vec::with_capacity(count);
+    let mut serving = 0;
     for (id, mailbox) in (0..).zip(mailboxes) {
         let (setup, directory) = (setup.clone(), directory.clone());
         let parts = parts(id, setup, data, directory, mailbox)?;
@@ -128,16 +129,14 @@ fn run_cores(
             // It ended before it listened: its result says why.
             Err(_) => break,
         }
+        serving += 1;
     }
-    let mut result = if threads.len() == count { announce(listen) } else { Ok(()) };
-    if result.is_err() {
+    let mut result = if serving == count { announce(listen) } else { Ok(()) };
+    if serving < count || result.is_err() {
         setup.shutdown.stop();
     }
     for thread in threads {
         let ended = thread.join().unwrap_or_else(|e| Err(Fatal::Environment(e.to_string())));
-        if ended.is_err() {
-            setup.shutdown.stop();
-        }
         result = result.and(ended);
     }
     result
@@ -182,26 +181,43 @@ fn spawn(
     LocalExecutorBuilder::new(placement)
         .name(&format!("core-{id}"))
         .spawn(move || async move {
-            let mut ring = open_ring(&parts)?;
-            let bound =
-                ring.listen(listen, BACKLOG).map_err(|e| Fatal::Environment(e.to_string()))?;
-            let waker = ring.waker();
-            parts.directory.set_waker(parts.id, ring.waker());
-            parts.setup.shutdown.subscribe(Arc::new(move || waker.wake()));
-            let core = Core::new(parts, ring);
-            // The starter waits for this; if it is gone, the process is ending.
-            let _ = started.send(bound);
-            core.run().await
+            let shutdown = parts.setup.shutdown.clone();
+            let ended = run_core(parts, listen, started).await;
+            if ended.is_err() {
+                // The others are joined in order: none may wait for this one to be noticed.
+                shutdown.stop();
+            }
+            ended
         })
         .map_err(|e| Fatal::Environment(format!("could not start core {id}: {e}")))
 }
 
-fn open_ring(parts: &Parts) -> Result<NetRing, Fatal> {
-    let cores = parts.setup.metrics.cores().len();
-    let connections = usize::try_from(parts.setup.config.connections_max).unwrap_or(usize::MAX);
+async fn run_core(
+    parts: Parts,
+    listen: SocketAddr,
+    started: Sender<SocketAddr>,
+) -> Result<(), Fatal> {
+    let mut ring = open_ring(&parts.setup)?;
+    let bound = ring.listen(listen, BACKLOG).map_err(|e| Fatal::Environment(e.to_string()))?;
+    let waker = ring.waker();
+    parts.directory.set_waker(parts.id, ring.waker());
+    parts.setup.shutdown.subscribe(Arc::new(move || waker.wake()));
+    let core = Core::new(parts, ring);
+    // The starter waits for this; if it is gone, the process is ending.
+    let _ = started.send(bound);
+    core.run().await
+}
+
+/// Connections of one core, at most.
+pub(crate) fn connections_max(setup: &Setup) -> usize {
+    let connections = usize::try_from(setup.config.connections_max).unwrap_or(usize::MAX);
     // The kernel spreads connections over the cores' listeners; an eighth more than the mean each.
-    let share = connections.div_ceil(cores);
-    let connections_max = share + share / 8 + 1;
+    let share = connections.div_ceil(setup.metrics.cores().len());
+    share + share / 8
+}
+
+fn open_ring(setup: &Setup) -> Result<NetRing, Fatal> {
+    let connections_max = connections_max(setup) + CLOSING_SLOTS;
     NetRing::new(netring::Config { connections_max, ..netring::Config::default() })
         .map_err(|e| Fatal::Environment(e.to_string()))
 }

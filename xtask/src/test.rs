@@ -31,16 +31,6 @@ const STEPS: &[Step] = &[
         exit: 0,
     },
     Step { name: "kill and resume", line: "cargo xtask crash --cycles 2", exit: 0 },
-    Step {
-        name: "a planted early ack is seen",
-        line: "cargo xtask crash --cycles 2 --planted ack-before-commit",
-        exit: 4,
-    },
-    Step {
-        name: "a planted double is seen",
-        line: "cargo xtask crash --cycles 2 --planted skip-dedup",
-        exit: 4,
-    },
     Step { name: "instruction counts", line: "cargo xtask bench counts", exit: 0 },
     Step { name: "hostile bytes", line: "cargo xtask fuzz --seconds 10", exit: 0 },
 ];

@@ -1,5 +1,5 @@
 //! `run`: messages between users, each verified. Here the threads are started and watched, and the server is looked at;
-//! what a thread does is in [`island`].
+//! what a thread does is in `island`.
 
 mod args;
 mod control;
