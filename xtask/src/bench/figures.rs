@@ -69,8 +69,8 @@ impl Figures {
 
 impl Latency {
     fn parse(summary: &Value, name: &str) -> Result<Self> {
-        let of = |percentile| {
-            Ok::<_, anyhow::Error>(number(summary, &format!("/{name}/{percentile}"))? / 1e6)
+        let of = |name_of: &str| {
+            Ok::<_, anyhow::Error>(percentile(summary, &format!("/{name}/{name_of}"))? / 1e6)
         };
         Ok(Self { p50: of("p50")?, p99: of("p99")?, p999: of("p999")? })
     }
@@ -79,6 +79,14 @@ impl Latency {
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2} / {:.2} / {:.2}", self.p50, self.p99, self.p999)
+    }
+}
+
+/// A percentile by its JSON pointer: NaN where loadgen says `null`, for fewer than 10 samples lie beyond it.
+fn percentile(summary: &Value, pointer: &str) -> Result<f64> {
+    match summary.pointer(pointer) {
+        Some(Value::Null) => Ok(f64::NAN),
+        _ => number(summary, pointer),
     }
 }
 

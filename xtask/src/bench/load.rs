@@ -93,6 +93,9 @@ impl Server {
         loadgen.args(["run", "--target", &self.listen, "--users", "500", "--payload", "128"]);
         loadgen.args(["--server-pid", &self.pid().to_string()]).args(load.args());
         loadgen.args(["--duration", &format!("{seconds}s"), "--warmup", &format!("{WARMUP_S}s")]);
+        if self.target == Target::Floor {
+            loadgen.arg("--no-drain");
+        }
         loadgen.arg("--out").arg(out).arg("--data-dir").arg(data_dir);
         loadgen.stdin(Stdio::null()).stdout(Stdio::null());
         loadgen
