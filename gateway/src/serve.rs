@@ -199,6 +199,8 @@ async fn run_core(
 ) -> Result<(), Fatal> {
     let mut ring = open_ring(&parts.setup)?;
     let bound = ring.listen(listen, BACKLOG).map_err(|e| Fatal::Environment(e.to_string()))?;
+    let cores = u32::try_from(parts.setup.metrics.cores().len()).expect("at most 512");
+    ring.spread(cores).map_err(|e| Fatal::Environment(e.to_string()))?;
     let waker = ring.waker();
     parts.directory.set_waker(parts.id, ring.waker());
     parts.setup.shutdown.subscribe(Arc::new(move || waker.wake()));

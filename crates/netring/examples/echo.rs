@@ -50,7 +50,10 @@ fn answer(ring: &mut NetRing, event: Event) {
         Event::Closed { conn, reason } => println!("{conn:?} closed: {reason:?}"),
         Event::Accepted { conn } => println!("{conn:?} accepted"),
         Event::AcceptPaused => println!("full"),
-        Event::Connected { .. } | Event::ConnectFailed { .. } | Event::Woken => {}
+        Event::Connected { .. }
+        | Event::ConnectFailed { .. }
+        | Event::Written { .. }
+        | Event::Woken => {}
     }
 }
 

@@ -69,6 +69,7 @@ fn events(ring: &mut NetRing) -> Result<usize, Error> {
             | Event::Sent { .. }
             | Event::Closed { .. }
             | Event::ListenerError { .. }
+            | Event::Written { .. }
             | Event::Woken => panic!("not expected: {event:?}"),
         }
     }

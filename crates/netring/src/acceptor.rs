@@ -56,6 +56,11 @@ impl Acceptor {
         Ok((acceptor, bound))
     }
 
+    /// See [`crate::NetRing::spread`].
+    pub(crate) fn spread(&self, sharers: u32) -> std::io::Result<()> {
+        address::spread(self.fd(), sharers)
+    }
+
     fn fd(&self) -> RawFd {
         self.listener.as_raw_fd()
     }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use crate::error::Error;
 
@@ -89,6 +89,25 @@ pub(crate) fn listen(addr: SocketAddr, backlog: i32) -> Result<(OwnedFd, SocketA
     let listener = std::net::TcpListener::from(fd);
     let bound = listener.local_addr().map_err(fail("getsockname"))?;
     Ok((listener.into(), bound))
+}
+
+/// Gives each connection to one of `sharers` sockets that share the listener's address, by chance. The kernel's own
+/// choice adds the client's port to a hash (seen on Linux 6.18), so it gives all connections of one client host, which
+/// come from ports in a row, to one socket.
+pub(crate) fn spread(listener: RawFd, sharers: u32) -> io::Result<()> {
+    /// Where a classic filter finds a random number: `SKF_AD_OFF + SKF_AD_RANDOM`.
+    const RANDOM: u32 = (-0x1000_i32 + 56) as u32;
+    let step = |code: u32, k| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    let mut steps = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, RANDOM),
+        step(libc::BPF_ALU | libc::BPF_MOD | libc::BPF_K, sharers),
+        step(libc::BPF_RET | libc::BPF_A, 0),
+    ];
+    let program = libc::sock_fprog { len: 3, filter: steps.as_mut_ptr() };
+    let (value, size) = ((&raw const program).cast(), size_of_val(&program) as libc::socklen_t);
+    let option = libc::SO_ATTACH_REUSEPORT_CBPF;
+    // SAFETY: `value` points to `size` bytes, and they to three steps; all outlive the call, which copies them.
+    check(unsafe { libc::setsockopt(listener, libc::SOL_SOCKET, option, value, size) }).map(drop)
 }
 
 fn check(code: libc::c_int) -> io::Result<libc::c_int> {

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::buffers::Chunk;
+use crate::file_writes::FileWrite;
 use crate::id::ConnId;
 
 /// One thing that happened. Every connection begins with `Accepted` or `Connected` and ends with
@@ -51,6 +52,13 @@ pub enum Event {
     ListenerError {
         /// The system's reason.
         error: io::Error,
+    },
+    /// A write to a file came back.
+    Written {
+        /// As it was given.
+        write: Box<FileWrite>,
+        /// Bytes written, or the system's reason.
+        result: io::Result<usize>,
     },
     /// A `Waker` was used, once or more, since the last `Woken`.
     Woken,

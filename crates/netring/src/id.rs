@@ -74,6 +74,8 @@ pub(crate) enum Op {
     Tick,
     /// The close of a file that found no slot.
     Orphan,
+    /// A write to a file; the slot is the write's number.
+    Write,
     Socket,
     Dial,
     DialCancel,
@@ -86,7 +88,7 @@ pub(crate) enum Op {
     TimerCancel,
 }
 
-const OPS: [Op; 17] = [
+const OPS: [Op; 18] = [
     Op::Accept,
     Op::AcceptCancel,
     Op::AcceptRetry,
@@ -94,6 +96,7 @@ const OPS: [Op; 17] = [
     Op::Child,
     Op::Tick,
     Op::Orphan,
+    Op::Write,
     Op::Socket,
     Op::Dial,
     Op::DialCancel,

@@ -46,6 +46,12 @@ pub const OUTBOX_KEPT_CAPACITY_MAX: usize = 16 * 1_024;
 /// One send hands at most this to the kernel; the rest follows when it completes.
 pub const SEND_SIZE_MAX: usize = 1 << 20;
 
+/// Writes to files in flight: a log has one or a few.
+pub const FILE_WRITES_MAX: usize = 64;
+
+/// One write to a file hands at most this to the kernel.
+pub const FILE_WRITE_SIZE_MAX: usize = 1 << 30;
+
 /// How long `close` lets a peer take the pending output before it is dropped.
 pub const CLOSE_FLUSH: Timespec = Timespec::new().sec(5);
 

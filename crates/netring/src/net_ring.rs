@@ -9,6 +9,7 @@ use crate::address::SocketAddress;
 use crate::config::{Config, Plan};
 use crate::error::Error;
 use crate::event::{CloseReason, Event};
+use crate::file_writes::FileWrites;
 use crate::id::{ConnId, Key, Op, Token};
 use crate::limits::REAPED_MAX;
 use crate::sleep::Tick;
@@ -24,6 +25,7 @@ pub struct NetRing {
     pub(crate) tables: Vec<Table>,
     pub(crate) acceptor: Option<Acceptor>,
     pub(crate) sleeper: Sleeper,
+    pub(crate) file_writes: FileWrites,
     /// Completions not yet turned into events.
     reaped: VecDeque<Completion>,
     /// Events that came without a completion.
@@ -52,6 +54,7 @@ impl NetRing {
             tables,
             acceptor: None,
             sleeper: Sleeper::new().map_err(|error| Error::ring("make the waker", error))?,
+            file_writes: FileWrites::default(),
             reaped: VecDeque::new(),
             ready: VecDeque::new(),
             wake_polled: false,
@@ -73,6 +76,23 @@ impl NetRing {
         let (acceptor, bound) = Acceptor::listen(addr, backlog)?;
         self.acceptor = Some(acceptor);
         Ok(bound)
+    }
+
+    /// Spreads connections evenly, by chance, over all `sharers` net rings that listen on the address of this one: to be
+    /// called once, by any of them. Without it the kernel chooses, which gives one client host's connections to few.
+    ///
+    /// # Errors
+    /// It does not listen, or the system refuses.
+    ///
+    /// # Panics
+    /// `sharers` is 0.
+    pub fn spread(&self, sharers: u32) -> Result<(), Error> {
+        assert!(sharers > 0, "the one that listens is one of them");
+        let refused = |source| Error::ring("spread connections over the listeners", source);
+        let Some(acceptor) = &self.acceptor else {
+            return Err(refused(std::io::ErrorKind::NotConnected.into()));
+        };
+        acceptor.spread(sharers).map_err(refused)
     }
 
     /// Connects to `addr`, from the local address `from` if given. `Event::Connected` or
@@ -293,6 +313,7 @@ impl NetRing {
                 self.child_polled[key.slot as usize] = false;
                 None
             }
+            Op::Write => Some(self.file_writes.finish(key, completion.result)),
             Op::Tick | Op::Orphan => None,
             Op::Socket
             | Op::Dial

@@ -91,6 +91,18 @@ impl Uring {
         unsafe { self.push(&[entry]) };
     }
 
+    /// # Safety
+    /// The bytes stay where they are and unchanged until the write completes.
+    pub(crate) unsafe fn write(&mut self, file: RawFd, bytes: &[u8], offset: u64, token: Token) {
+        let len = u32::try_from(bytes.len()).expect("bounded by FILE_WRITE_SIZE_MAX");
+        let entry = opcode::Write::new(Fd(file), bytes.as_ptr(), len)
+            .offset(offset)
+            .build()
+            .user_data(token.bits());
+        // SAFETY: this function's contract.
+        unsafe { self.push(&[entry]) };
+    }
+
     /// Sets the socket up and connects it, as linked operations with one completion: that of the
     /// connect, or of the first that failed.
     ///

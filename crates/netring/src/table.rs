@@ -93,7 +93,8 @@ impl Table {
             | Op::Wake
             | Op::Tick
             | Op::Child
-            | Op::Orphan => {
+            | Op::Orphan
+            | Op::Write => {
                 unreachable!("{op:?} belongs to no connection")
             }
         }

@@ -20,7 +20,8 @@ impl Drop for NetRing {
         let mut stalls = 0;
         while stalls < DROP_STALLS_MAX {
             let accepting = self.acceptor.as_ref().is_some_and(|acceptor| !acceptor.is_off());
-            let before = self.connections();
+            let in_use = |ring: &NetRing| ring.connections() + ring.file_writes.count();
+            let before = in_use(self);
             if before == 0 && !accepting {
                 return;
             }
@@ -32,8 +33,9 @@ impl Drop for NetRing {
                     self.close_now(conn);
                 }
             }
-            stalls = if self.connections() < before { 0 } else { stalls + 1 };
+            stalls = if in_use(self) < before { 0 } else { stalls + 1 };
         }
+        self.file_writes.leak();
         for table in &mut self.tables {
             table.leak();
         }

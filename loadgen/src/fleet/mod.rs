@@ -193,6 +193,7 @@ impl Fleet {
             | netring::Event::AcceptPaused
             | netring::Event::ListenerError { .. }
             | netring::Event::Sent { .. }
+            | netring::Event::Written { .. }
             | netring::Event::Woken => {}
         }
     }

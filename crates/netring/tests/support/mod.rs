@@ -6,7 +6,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use netring::{CloseReason, Config, ConnId, Event, NetRing};
+use netring::{CloseReason, Config, ConnId, Event, FileWrite, NetRing};
 
 /// Far beyond any wait of a passing test.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,6 +22,7 @@ pub struct Rig {
     pub closed: HashMap<ConnId, CloseReason>,
     pub accept_pauses: usize,
     pub wakes: usize,
+    pub written: Vec<(FileWrite, io::Result<usize>)>,
     /// Whether what arrives is sent back.
     pub echo: bool,
 }
@@ -39,6 +40,7 @@ impl Rig {
             closed: HashMap::new(),
             accept_pauses: 0,
             wakes: 0,
+            written: Vec::new(),
             echo: false,
         }
     }
@@ -82,6 +84,7 @@ impl Rig {
             }
             Event::AcceptPaused => self.accept_pauses += 1,
             Event::ListenerError { error } => panic!("listener: {error}"),
+            Event::Written { write, result } => self.written.push((*write, result)),
             Event::Woken => self.wakes += 1,
         }
     }

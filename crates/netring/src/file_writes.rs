@@ -1,0 +1,88 @@
+//! Writes to files through the same ring, so that a log needs neither another thread nor another wake. They know nothing of
+//! connections; the order of several writes under way is not kept.
+#![allow(unsafe_code, reason = "the kernel reads the buffers")]
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::id::{Key, Op, Token};
+use crate::limits::{FILE_WRITE_SIZE_MAX, FILE_WRITES_MAX};
+use crate::net_ring::NetRing;
+use crate::uring::Uring;
+
+/// Bytes for a place in a file. How durable a write is, is said when the file is opened (`O_DSYNC`,
+/// `O_DIRECT`, the latter with its rules of alignment).
+pub struct FileWrite {
+    /// Open for writing.
+    pub file: Arc<File>,
+    /// Where, in bytes from the file's start.
+    pub offset: u64,
+    /// Holds what is written; comes back with `Event::Written`.
+    pub buffer: Vec<u8>,
+    /// Which part of it is written.
+    pub content: Range<usize>,
+}
+
+impl fmt::Debug for FileWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FileWrite({} bytes at {})", self.content.len(), self.offset)
+    }
+}
+
+/// Writes in flight, each at its number.
+#[derive(Debug, Default)]
+pub(crate) struct FileWrites {
+    slots: Vec<Option<Box<FileWrite>>>,
+}
+
+impl FileWrites {
+    pub(crate) fn count(&self) -> usize {
+        self.slots.iter().flatten().count()
+    }
+
+    fn start(&mut self, write: FileWrite, uring: &mut Uring) {
+        let free = self.slots.iter().position(Option::is_none);
+        let index = free.unwrap_or(self.slots.len());
+        assert!(index < FILE_WRITES_MAX, "the caller has at most {FILE_WRITES_MAX} in flight");
+        if free.is_none() {
+            self.slots.push(None);
+        }
+        let FileWrite { file, offset, buffer, content } = &write;
+        let bytes = &buffer[content.clone()];
+        assert!(bytes.len() <= FILE_WRITE_SIZE_MAX, "the caller writes at most this at once");
+        let slot = u32::try_from(index).expect("below FILE_WRITES_MAX");
+        let token = Token::new(Op::Write, Key { slot, generation: 0 });
+        // SAFETY: the bytes are on the heap, owned by `write`, which this keeps untouched until the
+        // completion (`finish`); `NetRing::drop` waits for that or leaks it.
+        unsafe { uring.write(file.as_raw_fd(), bytes, *offset, token) };
+        self.slots[index] = Some(Box::new(write));
+    }
+
+    pub(crate) fn finish(&mut self, key: Key, result: i32) -> Event {
+        let write = self.slots[key.slot as usize].take().expect("a write completes once");
+        let result = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
+        Event::Written { write, result }
+    }
+
+    /// Gives up the memory of writes that the kernel did not give back.
+    pub(crate) fn leak(&mut self) {
+        std::mem::forget(std::mem::take(&mut self.slots));
+    }
+}
+
+impl NetRing {
+    /// Starts a write with the next `submit` or wait; `Event::Written` follows, with the buffer. It may have written
+    /// less than asked for.
+    ///
+    /// # Panics
+    /// More than `limits::FILE_WRITES_MAX` are in flight, one is larger than `limits::FILE_WRITE_SIZE_MAX`, or its
+    /// content is not in its buffer.
+    pub fn write_file(&mut self, write: FileWrite) {
+        self.file_writes.start(write, &mut self.tables[0].uring);
+    }
+}
