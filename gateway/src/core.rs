@@ -14,9 +14,10 @@ use flume::Receiver;
 use logic::command::{Command, Effects, Input, Inputs, Login, Now, ReplyTo, Session as SessionId};
 use logic::rows::{Completion, StoreError, Ticket};
 use logic::shard::Shard;
-use logic::store::Store;
-use netring::{ConnId, NetRing};
+use logic::store::{LogWrite, Store};
+use netring::{ConnId, FileWrite, NetRing};
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -160,6 +161,7 @@ impl Core {
             batch.into_iter().for_each(|post| self.on_post(post));
         }
         self.store.poll(&mut self.inputs.completions);
+        self.write_log();
         self.observe_commit();
         self.step();
         self.look_after_connections();
@@ -195,6 +197,7 @@ impl Core {
         if let Some((ticket, rows)) = effects.commit.take() {
             self.commit_started = Some((ticket, Instant::now(), rows.len()));
             self.store.commit(ticket, rows);
+            self.write_log();
         }
         for (ticket, read) in effects.reads.drain(..) {
             self.store.read(ticket, read);
@@ -206,6 +209,19 @@ impl Core {
             self.deliver(delivery);
         }
         self.effects = effects;
+    }
+
+    /// Starts the write that the store wants, if it does.
+    fn write_log(&mut self) {
+        if let Some(LogWrite { file, offset, buffer, content }) = self.store.next_write() {
+            self.ring.write_file(FileWrite { file, offset, buffer, content });
+        }
+    }
+
+    pub(crate) fn on_log_written(&mut self, write: FileWrite, result: io::Result<usize>) {
+        let FileWrite { file, offset, buffer, content } = write;
+        self.store.on_written(LogWrite { file, offset, buffer, content }, result);
+        self.write_log();
     }
 
     /// Sends a command to the shard that it belongs to.

@@ -33,6 +33,7 @@ impl Core {
             Event::Connected { .. } | Event::ConnectFailed { .. } => {
                 unreachable!("it never connects")
             }
+            Event::Written { write, result } => self.on_log_written(*write, result),
             Event::Woken => {}
         }
     }

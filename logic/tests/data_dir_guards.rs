@@ -61,7 +61,10 @@ fn foreign_and_damaged_directories_are_refused() {
     drop(DataDir::open(&path, 1).unwrap());
     let layout = fs::read_to_string(path.join("LAYOUT")).unwrap();
     for (text, words) in [
-        (layout.replace("version = 1", "version = 2"), ["layout version 2", "start a newer one"]),
+        (
+            layout.replace("version = 2", "version = 3"),
+            ["layout version 3", "start the version that made it"],
+        ),
         (layout.replace("shards", "x"), ["no number of shards", "backup"]),
         (layout.replace("inbox_epoch", "x"), ["no inbox_epoch", "backup"]),
         (String::new(), ["no version", "backup"]),

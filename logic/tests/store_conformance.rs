@@ -59,9 +59,12 @@ impl Bench {
     /// Everything asked for, done.
     fn settle(&mut self) -> Vec<Completion> {
         let mut completions = Vec::new();
+        self.store.write_now();
         self.store.poll(&mut completions);
         while self.store.in_flight() > 0 {
             self.woken.as_ref().unwrap().1.recv().unwrap();
+            self.store.poll(&mut completions);
+            self.store.write_now();
             self.store.poll(&mut completions);
         }
         completions

@@ -94,6 +94,8 @@ impl Bench {
 
     fn settle(&mut self) -> Vec<Completion> {
         let mut completions = Vec::new();
+        self.store.write_now();
+        self.store.poll(&mut completions);
         while self.store.in_flight() > 0 {
             self.woken.recv().unwrap();
             self.store.poll(&mut completions);

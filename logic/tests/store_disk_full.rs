@@ -31,6 +31,8 @@ fn message(seq: u64) -> Vec<Row> {
 
 fn complete(store: &mut Store, woken: &flume::Receiver<()>) -> Completion {
     let mut completions = Vec::new();
+    store.write_now();
+    store.poll(&mut completions);
     while store.in_flight() > 0 {
         woken.recv().unwrap();
         store.poll(&mut completions);
@@ -38,7 +40,7 @@ fn complete(store: &mut Store, woken: &flume::Receiver<()>) -> Completion {
     completions.pop().unwrap()
 }
 
-/// Runs where a tmpfs of 96 MiB is mounted; the reserve is 32.
+/// Runs where a tmpfs of 128 MiB is mounted; the reserve is 32, the log takes 16.
 fn fill_and_free(dir: &Path) {
     let (wake, woken) = flume::bounded(1_024);
     let mut config = EmbeddedConfig::new(dir.join("shard-0"));
@@ -52,7 +54,7 @@ fn fill_and_free(dir: &Path) {
     assert_eq!(commit(&mut store, 1), Completion::Committed(Ticket(1), Ok(())));
     // The first look has grown old when a group does not fit any more; until then groups are taken.
     let ballast = dir.join("ballast");
-    fs::write(&ballast, vec![0; 80 * MIB]).unwrap();
+    fs::write(&ballast, vec![0; 88 * MIB]).unwrap();
     let mut seq = 2;
     while commit(&mut store, seq) == Completion::Committed(Ticket(seq), Ok(())) {
         seq += 1;
@@ -90,7 +92,7 @@ fn full_disk_refuses_and_recovers() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let script = r#"mount -t tmpfs -o size=96m tmpfs "$1" && exec "$2" --exact child_fills_its_disk --nocapture"#;
+    let script = r#"mount -t tmpfs -o size=128m tmpfs "$1" && exec "$2" --exact child_fills_its_disk --nocapture"#;
     let status = Command::new("unshare")
         .args(["-rm", "sh", "-c", script, "sh"])
         .arg(dir.path())

@@ -5,7 +5,6 @@
 //! little-endian fields of fixed size, then the body.
 
 use bytes::Bytes;
-use fjall::Slice;
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 use crate::rows::{ContactRow, InboxRow, MessageRow, UserRow};
@@ -68,12 +67,6 @@ impl Key {
 impl AsRef<[u8]> for Key {
     fn as_ref(&self) -> &[u8] {
         &self.bytes[..self.len]
-    }
-}
-
-impl From<Key> for Slice {
-    fn from(key: Key) -> Self {
-        Self::from(key.as_ref())
     }
 }
 
@@ -150,10 +143,15 @@ pub fn put_place(value: &mut Vec<u8>, row: &MessageRow) {
 
 /// The value of an inbox row: the peer and the seq, then as a message's.
 pub fn put_inbox(value: &mut Vec<u8>, row: &InboxRow) {
+    put_inbox_head(value, row);
+    put_content(value, &row.message);
+}
+
+/// The same without what is the message's.
+pub fn put_inbox_head(value: &mut Vec<u8>, row: &InboxRow) {
     let peer = row.message.conversation.peer_of(row.uid);
     value.extend_from_slice(&peer.0.to_le_bytes());
     value.extend_from_slice(&row.message.seq.0.to_le_bytes());
-    put_content(value, &row.message);
 }
 
 /// The inbox row at a key.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The layout that this program writes and reads.
-const LAYOUT_VERSION: u32 = 1;
+const LAYOUT_VERSION: u32 = 2;
 /// Openings are the epoch in a message's id, which has 20 bits for it.
 const BOOTS_MAX: u32 = 1 << 20;
 /// What a directory may hold whose creation was cut short, after which it is begun anew.
@@ -41,10 +41,10 @@ pub enum DataDirError {
     #[error("another gateway uses {}; stop it, or give this one its own directory", .0.display())]
     Locked(PathBuf),
     #[error(
-        "{} has layout version {found}, this program reads up to {LAYOUT_VERSION}; start a newer one",
+        "{} has layout version {found}, this program reads {LAYOUT_VERSION}; start the version that made it",
         path.display()
     )]
-    TooNew { path: PathBuf, found: u32 },
+    OtherLayout { path: PathBuf, found: u32 },
     #[error(
         "{} was made with {found} shards, and {asked} were asked for; start with --shards {found}, \
          or start an empty directory and move the users there",
@@ -161,8 +161,8 @@ fn check_layout(path: &Path, asked: u16) -> Result<u64, DataDirError> {
     };
     let version = field("version").and_then(|it| u32::try_from(it).ok());
     let version = version.ok_or_else(|| damaged("no version"))?;
-    if version > LAYOUT_VERSION {
-        return Err(DataDirError::TooNew { path: path.to_path_buf(), found: version });
+    if version != LAYOUT_VERSION {
+        return Err(DataDirError::OtherLayout { path: path.to_path_buf(), found: version });
     }
     let found = field("shards").and_then(|it| u16::try_from(it).ok());
     let found = found.ok_or_else(|| damaged("no number of shards"))?;

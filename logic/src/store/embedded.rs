@@ -1,24 +1,30 @@
-//! The embedded store: its front on the shard's core, and the thread that does what blocks.
+//! The embedded store: commits go to the shard's log, which the core itself writes; the index follows behind, on a thread of
+//! its own, and answers reads.
 //!
-//! It knows no layout of rows. All commits that wait are written as one group with one sync; then the reads that
-//! wait are answered. So reads never cut a group in two.
+//! A read must know every commit asked for before it. While one of those is being written the read waits here; then the
+//! index is given the records, and the read after them.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::{io, mem, thread};
+use std::time::Instant;
+use std::{io, thread};
 
 use flume::{Receiver, Sender};
 
 use super::Store;
-use super::limits::{GROUP_BYTES_MAX, GROUP_ROWS_MAX, JOURNAL_BYTES_MIN, REQUESTS_MAX};
+use super::index::{Index, Reply, Request};
+use super::limits::{
+    INDEX_BATCH_BYTES, INDEX_DELAY, JOURNAL_BYTES_MIN, READS_MAX, REQUESTS_MAX, SEGMENTS_MAX,
+};
+use super::log::{Damage, Front, LogWrite, recover};
 use super::plant::Plant;
-use super::read::read;
 use super::space::Space;
 use super::tables::Tables;
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 
-/// Called from the storage thread after completions were queued.
+/// Called from the index's thread when there is something to poll.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Where and how large.
@@ -31,7 +37,7 @@ pub struct EmbeddedConfig {
     /// Rows of a kind in memory before they are flushed. Three kinds are busy, up to four tables each. 8, 16, 32 MiB:
     /// each step saves 1 µs of CPU a message.
     pub memtable_bytes: u64,
-    /// Journals on disk; also what is read again at the start after a crash. At least 64 MiB.
+    /// The index's own journals on disk; also what is read again at the start after a crash. At least 64 MiB.
     pub journal_bytes_max: u64,
 }
 
@@ -64,6 +70,8 @@ enum OpenReason {
     Locked,
     #[error("{0}; if it is damaged, restore it from a backup")]
     Database(fjall::Error),
+    #[error("{0}; restore the data directory from a backup")]
+    Log(#[from] Damage),
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -74,28 +82,33 @@ impl From<fjall::Error> for OpenReason {
     }
 }
 
-enum Request {
-    Commit(Ticket, Vec<Row>),
-    Read(Ticket, Read),
-}
-
 /// The shard's end of the store.
 pub struct EmbeddedStore {
+    front: Front,
+    space: Space,
+    plant: Plant,
+    /// Reads that wait for so many records: those of the commits before them.
+    held: VecDeque<(u64, Ticket, Read)>,
+    /// Reads asked for and not polled.
+    reads: usize,
+    /// When the oldest record that the index was not given was written.
+    behind_since: Option<Instant>,
     requests: Sender<Request>,
-    completions: Receiver<Vec<Completion>>,
-    in_flight: usize,
+    replies: Receiver<Reply>,
     thread: JoinHandle<Result<(), StoreError>>,
 }
 
 impl EmbeddedStore {
-    /// Opens or creates the store and starts its thread. Blocks. The threads inherit the caller's CPU set: call it
-    /// before the caller is pinned.
+    /// Opens or creates the store, replays what its index lacks, and starts its thread. Blocks. The threads inherit the
+    /// caller's CPU set: call it before the caller is pinned.
     ///
     /// # Errors
     /// The directory is in use, damaged, not writable.
     pub fn open(config: EmbeddedConfig, wake: Wake) -> Result<Store, OpenError> {
         let dir = config.dir.clone();
-        Self::start(config, wake).map(Store::Embedded).map_err(|reason| OpenError { dir, reason })
+        Self::start(config, wake)
+            .map(|store| Store::Embedded(Box::new(store)))
+            .map_err(|reason| OpenError { dir, reason })
     }
 
     fn start(config: EmbeddedConfig, wake: Wake) -> Result<Self, OpenReason> {
@@ -103,174 +116,166 @@ impl EmbeddedStore {
         if journal_bytes_max < JOURNAL_BYTES_MIN {
             return Err(OpenReason::JournalTooSmall(journal_bytes_max));
         }
-        let tables = Tables::open(&dir, memtable_bytes, journal_bytes_max)?;
+        let tables = Tables::open(&dir.join("index"), memtable_bytes, journal_bytes_max)?;
+        let mut recovered = recover(&dir.join("log"), tables.applied()?, |items| {
+            tables.replay(items).map_err(|error| error.to_string())
+        })?;
+        if recovered.records > 0 {
+            tracing::info!(records = recovered.records, dir = %dir.display(), "replayed the log");
+        }
+        tables.sync(recovered.end)?;
+        recovered.free()?;
+        let mut files = recovered.files;
+        let segment = files.prepare()?.ok_or_else(|| io::Error::other("no segment is free"))?;
+        let space = Space::new(&dir, reserve_bytes)?;
         let (requests, asked) = flume::bounded(REQUESTS_MAX);
-        let (done, completions) = flume::bounded(REQUESTS_MAX);
-        let storage = Storage {
+        let (told, replies) = flume::bounded(READS_MAX + SEGMENTS_MAX + 1);
+        let index = Index {
             tables,
-            space: Space::new(&dir, reserve_bytes)?,
-            plant: Plant::from_env(),
-            failure: None,
-            done,
+            files,
+            applied: recovered.end,
+            replies: told,
             wake,
+            sealed: Vec::new(),
+            owed: 1,
+            failure: None,
         };
-        let thread = thread::Builder::new().name("store".into()).spawn(|| storage.run(asked))?;
-        Ok(Self { requests, completions, in_flight: 0, thread })
+        let thread =
+            thread::Builder::new().name("store".into()).spawn(move || index.run(&asked))?;
+        Ok(Self {
+            front: Front::new(segment, recovered.end),
+            space,
+            plant: Plant::from_env(),
+            held: VecDeque::new(),
+            reads: 0,
+            behind_since: None,
+            requests,
+            replies,
+            thread,
+        })
     }
 
     /// See [`Store::commit`].
-    pub fn commit(&mut self, ticket: Ticket, batch: Vec<Row>) {
-        self.ask(Request::Commit(ticket, batch));
+    pub fn commit(&mut self, ticket: Ticket, batch: &[Row]) {
+        match self.space.has_room_for(bytes(batch)) {
+            Ok(true) => self.front.commit(ticket, batch),
+            Ok(false) => self.front.refuse(ticket, StoreError::Full),
+            Err(error) => {
+                self.front.fail(format!("free space: {error}"));
+                self.front.commit(ticket, batch);
+            }
+        }
     }
 
     /// See [`Store::read`].
     pub fn read(&mut self, ticket: Ticket, read: Read) {
-        self.ask(Request::Read(ticket, read));
+        assert!(self.reads < READS_MAX, "the shard bounds its reads");
+        self.reads += 1;
+        self.held.push_back((self.front.asked(), ticket, read));
+        self.release_reads();
     }
 
-    fn ask(&mut self, request: Request) {
-        assert!(self.in_flight < REQUESTS_MAX, "the shard bounds its requests");
-        self.in_flight += 1;
-        assert!(
-            self.requests.try_send(request).is_ok(),
-            "as many places as requests, and a thread"
-        );
+    /// See [`Store::next_write`].
+    pub fn next_write(&mut self) -> Option<LogWrite> {
+        self.front.next_write()
+    }
+
+    /// See [`Store::on_written`].
+    pub fn on_written(&mut self, write: LogWrite, result: io::Result<usize>) {
+        let result = if self.plant.fails() { Err(io::Error::other("planted")) } else { result };
+        self.front.on_written(write, result);
+        self.behind_since.get_or_insert_with(Instant::now);
+        self.release_reads();
+    }
+
+    /// See [`Store::write_now`].
+    pub fn write_now(&mut self) {
+        while let Some(write) = self.next_write() {
+            let result = write.perform();
+            self.on_written(write, result);
+        }
     }
 
     /// See [`Store::poll`].
     pub fn poll(&mut self, completions: &mut Vec<Completion>) {
-        for mut group in self.completions.try_iter() {
-            assert!(group.len() <= self.in_flight, "one completion a request");
-            self.in_flight -= group.len();
-            completions.append(&mut group);
+        // An answer may know the commits that complete here: they come first.
+        self.front.completed(completions);
+        while let Ok(reply) = self.replies.try_recv() {
+            self.on_reply(reply, completions);
         }
+        let is_due = self.behind_since.is_some_and(|since| since.elapsed() >= INDEX_DELAY);
+        let is_much = self.front.written_bytes() >= INDEX_BATCH_BYTES;
+        if is_due || is_much || self.front.lacks_segment() {
+            self.hand_over();
+        }
+        self.release_reads();
     }
 
     /// See [`Store::in_flight`].
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.in_flight
+        self.front.commits() + self.reads
     }
 
     /// See [`Store::close`].
     ///
     /// # Errors
     /// The failure that stopped the store.
-    pub fn close(self) -> Result<(), StoreError> {
-        let Self { requests, completions, thread, .. } = self;
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.write_now();
+        while self.front.lacks_segment() {
+            self.hand_over();
+            // The thread lives until the requests are dropped.
+            let Ok(reply) = self.replies.recv() else { break };
+            self.on_reply(reply, &mut Vec::new());
+            self.write_now();
+        }
+        self.hand_over();
+        let Self { front, requests, replies, thread, .. } = self;
         drop(requests);
         let result = thread.join();
-        drop(completions);
-        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        drop(replies);
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        front.failure().cloned().map_or(Ok(()), Err)
     }
-}
 
-/// The thread's end.
-struct Storage {
-    tables: Tables,
-    space: Space,
-    plant: Plant,
-    failure: Option<StoreError>,
-    done: Sender<Vec<Completion>>,
-    wake: Wake,
-}
-
-impl Storage {
-    fn run(mut self, asked: Receiver<Request>) -> Result<(), StoreError> {
-        while let Ok(first) = asked.recv() {
-            let (mut group, mut reads) = (Group::default(), Vec::new());
-            for request in std::iter::once(first).chain(asked.drain()) {
-                match request {
-                    Request::Commit(ticket, batch) => {
-                        if !group.has_room_for(&batch) {
-                            self.commit(mem::take(&mut group));
-                        }
-                        group.push(ticket, batch);
-                    }
-                    Request::Read(ticket, read) => reads.push((ticket, read)),
-                }
+    fn on_reply(&mut self, reply: Reply, completions: &mut Vec<Completion>) {
+        match reply {
+            Reply::Answers(mut answers) => {
+                self.reads -= answers.len();
+                completions.append(&mut answers);
             }
-            self.commit(group);
-            self.answer(reads);
-        }
-        if let Err(error) = self.tables.sync() {
-            self.failure.get_or_insert(StoreError::Failed(error.to_string()));
-        }
-        self.failure.map_or(Ok(()), Err)
-    }
-
-    fn commit(&mut self, group: Group) {
-        if group.tickets.is_empty() {
-            return;
-        }
-        let result = self.write(&group);
-        if let Err(error @ StoreError::Failed(_)) = &result
-            && self.failure.is_none()
-        {
-            tracing::error!(%error, "could not write a group; the store takes nothing more");
-            self.failure = Some(error.clone());
-        }
-        let tickets = group.tickets.into_iter();
-        self.complete(tickets.map(|it| Completion::Committed(it, result.clone())).collect());
-    }
-
-    fn write(&mut self, group: &Group) -> Result<(), StoreError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if self.plant.fails() {
-            return Err(StoreError::Failed("planted".into()));
-        }
-        match self.space.has_room_for(group.bytes) {
-            Ok(true) => {}
-            Ok(false) => return Err(StoreError::Full),
-            Err(error) => return Err(StoreError::Failed(format!("free space: {error}"))),
-        }
-        let written = self.tables.write(group.rows.iter());
-        written.map_err(|error| StoreError::Failed(error.to_string()))
-    }
-
-    fn answer(&self, reads: Vec<(Ticket, Read)>) {
-        if reads.is_empty() {
-            return;
-        }
-        let answers = reads.into_iter().map(|(ticket, question)| {
-            let found = read(&self.tables, question);
-            Completion::Read(ticket, found.map_err(|error| StoreError::Failed(error.to_string())))
-        });
-        self.complete(answers.collect());
-    }
-
-    fn complete(&self, completions: Vec<Completion>) {
-        // Fails only when the front is gone, and with it whoever asked.
-        if self.done.try_send(completions).is_ok() {
-            (self.wake)();
+            Reply::Segment(segment) => self.front.add(segment),
+            Reply::Failed(reason) => self.front.fail(reason),
         }
     }
-}
 
-/// Commits written as one.
-#[derive(Default)]
-struct Group {
-    tickets: Vec<Ticket>,
-    rows: Vec<Row>,
-    bytes: usize,
-}
-
-impl Group {
-    fn has_room_for(&self, batch: &[Row]) -> bool {
-        self.rows.len() + batch.len() <= GROUP_ROWS_MAX
-            && self.bytes + bytes(batch) <= GROUP_BYTES_MAX
+    /// Reads go once every commit before them is in the log, or never will be.
+    fn release_reads(&mut self) {
+        let has_failed = self.front.failure().is_some();
+        let durable = if has_failed { u64::MAX } else { self.front.durable() };
+        if self.held.front().is_some_and(|held| held.0 <= durable) {
+            self.hand_over();
+        }
+        while let Some((_, ticket, read)) = self.held.pop_front_if(|held| held.0 <= durable) {
+            self.ask(Request::Read(ticket, read));
+        }
     }
 
-    fn push(&mut self, ticket: Ticket, batch: Vec<Row>) {
-        self.bytes += bytes(&batch);
-        self.tickets.push(ticket);
-        if self.rows.is_empty() {
-            self.rows = batch;
-        } else {
-            self.rows.extend(batch);
+    fn hand_over(&mut self) {
+        self.behind_since = None;
+        let (records, sealed) = self.front.take_written();
+        if !records.is_empty() {
+            self.ask(Request::Apply(records));
         }
+        sealed.into_iter().for_each(|segment| self.ask(Request::Sealed(segment)));
+    }
+
+    fn ask(&self, request: Request) {
+        assert!(
+            self.requests.try_send(request).is_ok(),
+            "as many places as requests, and a thread"
+        );
     }
 }
 

@@ -6,15 +6,18 @@ mod limits;
 mod memory;
 mod page;
 mod codec;
-mod tables;
-mod read;
 mod space;
 mod plant;
+mod log;
+mod tables;
+mod read;
+mod index;
 mod embedded;
 mod data_dir;
 
 pub use data_dir::{DataDir, DataDirError};
 pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Wake};
+pub use log::LogWrite;
 pub use memory::MemoryStore;
 
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
@@ -23,8 +26,8 @@ use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 pub enum Store {
     /// For tests and the simulator: nothing survives the process.
     Memory(MemoryStore),
-    /// fjall on a thread of its own.
-    Embedded(EmbeddedStore),
+    /// A log that the driver writes, and fjall behind it as its index.
+    Embedded(Box<EmbeddedStore>),
 }
 
 impl Store {
@@ -32,7 +35,7 @@ impl Store {
     pub fn commit(&mut self, ticket: Ticket, batch: Vec<Row>) {
         match self {
             Self::Memory(store) => store.commit(ticket, batch),
-            Self::Embedded(store) => store.commit(ticket, batch),
+            Self::Embedded(store) => store.commit(ticket, &batch),
         }
     }
 
@@ -42,6 +45,34 @@ impl Store {
         match self {
             Self::Memory(store) => store.read(ticket, read),
             Self::Embedded(store) => store.read(ticket, read),
+        }
+    }
+
+    /// A write to a file that the store wants done now; the driver does it and says so by [`Store::on_written`]. To be
+    /// asked for after each commit and each write. Never blocks.
+    pub fn next_write(&mut self) -> Option<LogWrite> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Embedded(store) => store.next_write(),
+        }
+    }
+
+    /// A write came back: with the bytes that are durable, or an error.
+    ///
+    /// # Panics
+    /// The write is not this store's.
+    pub fn on_written(&mut self, write: LogWrite, result: std::io::Result<usize>) {
+        match self {
+            Self::Memory(_) => panic!("a store in memory has no writes"),
+            Self::Embedded(store) => store.on_written(write, result),
+        }
+    }
+
+    /// Does the writes that the store wants, for a driver without a ring. Blocks.
+    pub fn write_now(&mut self) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Embedded(store) => store.write_now(),
         }
     }
 
@@ -62,7 +93,8 @@ impl Store {
         }
     }
 
-    /// Does what was asked for, then closes. Completions that were not polled are dropped. Blocks.
+    /// Does what was asked for, then closes. Completions that were not polled are dropped; a write that is on its way is
+    /// not waited for. Blocks.
     ///
     /// # Errors
     /// The failure that stopped the store, if one did.

@@ -1,4 +1,4 @@
-//! The rows in fjall: which keyspace holds what, how it is tuned, and how a group is written. Blocks.
+//! The index of the log in fjall: which keyspace holds what, how it is tuned, how records are written. Blocks.
 //!
 //! It knows neither tickets nor threads. One keyspace a kind of row: one for all, with a prefix in the key, cost
 //! the same CPU (13.1 and 13.3 µs a message), but could not leave the filter off where only ranges are read.
@@ -10,9 +10,8 @@ use fjall::compaction::Leveled;
 use fjall::config::{BloomConstructionPolicy, FilterPolicy, FilterPolicyEntry};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
-use super::codec::{Key, put_contact, put_inbox, put_message, put_place, put_user};
 use super::limits::{SEALED_MEMTABLES_MAX, SEALED_WAIT};
-use crate::rows::Row;
+use super::log::{BadItem, Item, Items, Record, Table};
 
 /// Bits of filter a key: 1 % of the lookups of a key that is not there read a block.
 const FILTER_BITS: f32 = 10.0;
@@ -21,6 +20,9 @@ const FILTER_BITS: f32 = 10.0;
 const LEVEL_0_TABLES: u8 = 12;
 /// Blocks kept in memory, a shard. Pages are read once, by whoever was away; more would not be hit.
 const CACHE_BYTES: u64 = 24 * 1024 * 1024;
+
+/// The key, in the keyspace `log`, of the place up to which the log is not needed any more.
+const APPLIED: &str = "applied";
 
 /// A shard's database.
 pub struct Tables {
@@ -35,6 +37,19 @@ pub struct Tables {
     pub contacts: Keyspace,
     /// (uid).
     pub users: Keyspace,
+    /// What is known of the log: [`APPLIED`].
+    log: Keyspace,
+}
+
+/// Why records were not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] fjall::Error),
+    /// A whole record holds what this program does not write.
+    #[error("a record holds items of an unknown kind; start the version that wrote it")]
+    BadItem,
 }
 
 impl Tables {
@@ -63,48 +78,52 @@ impl Tables {
             inbox: keyspace("inbox", FilterPolicy::all(bloom))?,
             contacts: keyspace("contacts", FilterPolicy::all(bloom))?,
             users: keyspace("users", FilterPolicy::all(bloom))?,
+            log: keyspace("log", FilterPolicy::disabled())?,
             database,
         })
     }
 
-    /// Writes all of `rows` or nothing, and syncs once.
-    pub fn write<'a>(&self, rows: impl ExactSizeIterator<Item = &'a Row>) -> fjall::Result<()> {
+    /// Writes the items of some records, in order; not durable before the next [`Tables::sync`].
+    pub fn write(&self, records: &[Record]) -> Result<(), WriteError> {
         self.wait_for_worker()?;
-        // A message is two items; most batches are one message and its inbox rows.
-        let batch = OwnedWriteBatch::with_capacity(self.database.clone(), rows.len() * 3 / 2);
-        let mut batch = batch.durability(Some(PersistMode::SyncData));
+        let mut batch = self.database.batch();
         let mut value = Vec::new();
-        for row in rows {
-            self.put(&mut batch, row, &mut value);
+        for item in records.iter().flat_map(Record::items) {
+            self.put(&mut batch, item.map_err(|BadItem| WriteError::BadItem)?, &mut value);
         }
-        batch.commit()
+        Ok(batch.commit()?)
     }
 
-    fn put(&self, batch: &mut OwnedWriteBatch, row: &Row, value: &mut Vec<u8>) {
-        let mut insert = |keyspace: &Keyspace, key: Key, value: &mut Vec<u8>| {
-            batch.insert(keyspace, key, Slice::from(value.as_slice()));
-            value.clear();
-        };
-        match row {
-            Row::Message(row) => {
-                put_message(value, row);
-                insert(&self.messages, Key::message(row.conversation, row.seq), value);
-                put_place(value, row);
-                insert(&self.places, Key::client_msg_id(row.client_msg_id, row.from), value);
-            }
-            Row::Inbox(row) => {
-                put_inbox(value, row);
-                insert(&self.inbox, Key::inbox(row.uid, row.inbox_seq), value);
-            }
-            Row::Contact(row) => {
-                put_contact(value, row);
-                insert(&self.contacts, Key::contact(row.uid, row.peer), value);
-            }
-            Row::User(row) => {
-                put_user(value, row);
-                insert(&self.users, Key::user(row.uid), value);
-            }
+    /// The same for one payload that was found in the log.
+    pub fn replay(&self, items: Items<'_>) -> Result<(), WriteError> {
+        self.wait_for_worker()?;
+        let mut batch = self.database.batch();
+        let mut value = Vec::new();
+        for item in items {
+            self.put(&mut batch, item.map_err(|BadItem| WriteError::BadItem)?, &mut value);
         }
+        Ok(batch.commit()?)
+    }
+
+    fn put(&self, batch: &mut OwnedWriteBatch, item: Item<'_>, value: &mut Vec<u8>) {
+        let table = match item.table {
+            Table::Messages => &self.messages,
+            Table::Places => &self.places,
+            Table::Inbox => &self.inbox,
+            Table::Contacts => &self.contacts,
+            Table::Users => &self.users,
+        };
+        value.clear();
+        value.extend_from_slice(item.head);
+        value.extend_from_slice(item.content);
+        batch.insert(table, Slice::from(item.key), Slice::from(value.as_slice()));
+    }
+
+    /// The place in the log up to which everything is here, durably.
+    pub fn applied(&self) -> fjall::Result<u64> {
+        let value = self.log.get(APPLIED)?;
+        let place = value.and_then(|value| value.as_ref().try_into().ok().map(u64::from_le_bytes));
+        Ok(place.unwrap_or(0))
     }
 
     /// Until the worker has flushed enough, or has died: then `persist` fails.
@@ -117,8 +136,9 @@ impl Tables {
         Ok(())
     }
 
-    /// Syncs everything.
-    pub fn sync(&self) -> fjall::Result<()> {
+    /// Makes everything written durable: all of the log up to `applied`.
+    pub fn sync(&self, applied: u64) -> fjall::Result<()> {
+        self.log.insert(APPLIED, applied.to_le_bytes())?;
         self.database.persist(PersistMode::SyncAll)
     }
 }

@@ -1,0 +1,218 @@
+//! Rows as the items of the index that they become: what a record carries.
+//!
+//! An item is a table (1 byte), the key's length (1), the value's length (4, little-endian), the key, the value.
+//! An inbox row whose message stands right before it in the record leaves the content out: it shares the message's.
+
+use std::ops::Range;
+
+use wire::{Conversation, Seq};
+
+use super::Buffer;
+use crate::rows::{MessageRow, Row};
+use crate::store::codec::{
+    Key, put_contact, put_inbox, put_inbox_head, put_message, put_place, put_user,
+};
+
+/// Bytes before an item's key.
+const HEAD_BYTES: usize = 6;
+/// What a row needs beside its body, in all its items: two heads, two keys, the fields.
+const ROW_BYTES_MAX: usize = 256;
+/// The table's bit for a value that goes on with the content of the last message.
+const SHARES: u8 = 0x80;
+
+/// Which table of the index an item is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the tables say what they hold")]
+pub enum Table {
+    Messages,
+    Places,
+    Inbox,
+    Contacts,
+    Users,
+}
+
+const TABLES: [Table; 5] =
+    [Table::Messages, Table::Places, Table::Inbox, Table::Contacts, Table::Users];
+
+/// A key, and its value in two parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// Where it belongs.
+    pub table: Table,
+    /// Its key.
+    pub key: &'a [u8],
+    /// The value begins with this ...
+    pub head: &'a [u8],
+    /// ... and ends with this.
+    pub content: &'a [u8],
+}
+
+/// Writes rows one after the other into one buffer.
+#[derive(Debug, Default)]
+pub struct Writer {
+    last: Option<(Conversation, Seq)>,
+}
+
+impl Writer {
+    /// Appends a row's items.
+    pub fn put(&mut self, out: &mut Buffer, row: &Row) {
+        let content = |message: &MessageRow| message.body.len();
+        match row {
+            Row::Message(message) => {
+                out.reserve(ROW_BYTES_MAX + content(message));
+                let key = Key::message(message.conversation, message.seq);
+                put(out, Table::Messages as u8, key, |value| put_message(value, message));
+                let key = Key::client_msg_id(message.client_msg_id, message.from);
+                put(out, Table::Places as u8, key, |value| put_place(value, message));
+                self.last = Some((message.conversation, message.seq));
+            }
+            Row::Inbox(row) => {
+                let shares = self.last == Some((row.message.conversation, row.message.seq));
+                let key = Key::inbox(row.uid, row.inbox_seq);
+                if shares {
+                    out.reserve(ROW_BYTES_MAX);
+                    put(out, Table::Inbox as u8 | SHARES, key, |value| put_inbox_head(value, row));
+                } else {
+                    out.reserve(ROW_BYTES_MAX + content(&row.message));
+                    put(out, Table::Inbox as u8, key, |value| put_inbox(value, row));
+                }
+            }
+            Row::Contact(row) => {
+                out.reserve(ROW_BYTES_MAX);
+                put(out, Table::Contacts as u8, Key::contact(row.uid, row.peer), |value| {
+                    put_contact(value, row);
+                });
+            }
+            Row::User(row) => {
+                out.reserve(ROW_BYTES_MAX);
+                put(out, Table::Users as u8, Key::user(row.uid), |value| put_user(value, row));
+            }
+        }
+    }
+
+    /// Another buffer begins: nothing of the last is shared.
+    pub fn begin(&mut self) {
+        self.last = None;
+    }
+}
+
+fn put(out: &mut Buffer, table: u8, key: Key, value: impl FnOnce(&mut Vec<u8>)) {
+    let tail = out.tail();
+    let key = key.as_ref();
+    tail.push(table);
+    tail.push(u8::try_from(key.len()).expect("a key has at most 27 bytes"));
+    let at = tail.len();
+    tail.extend_from_slice(&[0; 4]);
+    tail.extend_from_slice(key);
+    let start = tail.len();
+    value(tail);
+    let len = u32::try_from(tail.len() - start).expect("a body is bounded");
+    tail[at..at + 4].copy_from_slice(&len.to_le_bytes());
+}
+
+/// Reads the items of a payload in order; ends early, with an error item, where they make no sense.
+pub struct Items<'a> {
+    payload: &'a [u8],
+    at: usize,
+    content: Range<usize>,
+}
+
+/// A payload whose checksum was right and whose items are not: written by another program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadItem;
+
+impl<'a> Items<'a> {
+    pub fn new(payload: &'a [u8]) -> Self {
+        Self { payload, at: 0, content: 0..0 }
+    }
+
+    fn read(&mut self) -> Option<Item<'a>> {
+        let payload = self.payload;
+        let (head, rest) = payload[self.at..].split_first_chunk::<HEAD_BYTES>()?;
+        let [tag, key_len, len @ ..] = *head;
+        let table = *TABLES.get(usize::from(tag & !SHARES))?;
+        let len = usize::try_from(u32::from_le_bytes(len)).ok()?;
+        let (key, rest) = rest.split_at_checked(usize::from(key_len))?;
+        let (value, _) = rest.split_at_checked(len)?;
+        let end = self.at + HEAD_BYTES + key.len() + len;
+        if table == Table::Messages {
+            self.content = end - len..end;
+        }
+        let content = if tag & SHARES == 0 { &[][..] } else { &payload[self.content.clone()] };
+        self.at = end;
+        Some(Item { table, key, head: value, content })
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Result<Item<'a>, BadItem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at == self.payload.len() {
+            return None;
+        }
+        let item = self.read();
+        if item.is_none() {
+            self.at = self.payload.len();
+        }
+        Some(item.ok_or(BadItem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use wire::{ClientMsgId, InboxSeq, MessageId, Uid};
+
+    use super::*;
+    use crate::rows::InboxRow;
+    use crate::store::codec::{take_inbox, take_message};
+
+    fn message(seq: u64) -> MessageRow {
+        MessageRow {
+            conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
+            seq: Seq(seq),
+            message_id: MessageId(seq),
+            from: Uid(1),
+            time_ms: 7,
+            client_msg_id: ClientMsgId([9; 16]),
+            body: Bytes::from(vec![b'x'; 100]),
+        }
+    }
+
+    #[test]
+    fn an_inbox_row_shares_the_content_of_its_message_only() {
+        let (mut out, mut writer) = (Buffer::default(), Writer::default());
+        let inbox = |uid: u64, seq| InboxRow {
+            uid: Uid(uid),
+            inbox_seq: InboxSeq(seq),
+            message: message(seq),
+        };
+        let rows = [
+            Row::Message(message(1)),
+            Row::Inbox(inbox(1, 1)),
+            Row::Inbox(inbox(2, 1)),
+            Row::Inbox(inbox(2, 5)),
+        ];
+        rows.iter().for_each(|row| writer.put(&mut out, row));
+        let items: Vec<_> = Items::new(out.content()).map(Result::unwrap).collect();
+        assert_eq!(items.len(), 5);
+        assert_eq!(take_message(items[0].key, items[0].head), Some(message(1)));
+        for (item, row) in items[2..].iter().zip(&rows[1..]) {
+            let value = [item.head, item.content].concat();
+            assert_eq!(take_inbox(item.key, &value).map(Row::Inbox), Some(row.clone()));
+        }
+        assert!(items[4].content.is_empty(), "another message's content is not its own");
+        assert!(out.len() < 500, "two bodies, not four");
+    }
+
+    proptest! {
+        #[test]
+        fn any_payload_is_read_without_panic(payload: Vec<u8>) {
+            let count = Items::new(&payload).count();
+            prop_assert!(count <= payload.len());
+        }
+    }
+}

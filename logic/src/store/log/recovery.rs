@@ -1,0 +1,123 @@
+//! What a log holds that its index may lack, after a crash or a clean stop.
+//!
+//! The index says up to which place it has everything durably. From there on records must follow each other without a
+//! hole. The log ends at the first that is not whole; but a whole record of the same segment behind that
+//! end was acknowledged once, so it says that the disk lost something: that is refused, not passed over.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::items::Items;
+use super::record::{self, FoundRecord};
+use super::segment::{FoundSegment, SegmentFiles, read_all};
+use crate::store::limits::BLOCK_BYTES;
+
+/// Why a log cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum Damage {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("the log is damaged: {} {what} at block {place}", path.display())]
+    Record { path: PathBuf, what: &'static str, place: u64 },
+    #[error("could not apply the log: {0}")]
+    Index(String),
+}
+
+/// A log that was read.
+pub struct Recovered {
+    /// Its files, all of them free once [`Recovered::free`] was called.
+    pub files: SegmentFiles,
+    /// The place behind its last whole commit.
+    pub end: u64,
+    /// Records that were applied.
+    pub records: u64,
+    found: Vec<FoundSegment>,
+}
+
+impl Recovered {
+    /// The index has everything durably: the segments may be used for new records.
+    pub fn free(&mut self) -> io::Result<()> {
+        self.found.drain(..).try_for_each(|segment| self.files.free(&segment))
+    }
+}
+
+/// Reads the log in `dir`. The items of each whole commit from place `applied` on go to `apply`, in order.
+pub fn recover(
+    dir: &Path,
+    applied: u64,
+    apply: impl FnMut(Items<'_>) -> Result<(), String>,
+) -> Result<Recovered, Damage> {
+    let io = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Damage::Io { path, source }
+    };
+    let (files, found) = SegmentFiles::open(dir).map_err(io(dir))?;
+    let mut replay = Replay { end: applied, next: applied, group: Vec::new(), records: 0, apply };
+    for segment in &found {
+        let bytes = read_all(segment).map_err(io(&segment.path))?;
+        replay.segment(segment, &bytes)?;
+    }
+    let Replay { end, records, .. } = replay;
+    Ok(Recovered { files, end, records, found })
+}
+
+struct Replay<F> {
+    /// Behind the last whole commit.
+    end: u64,
+    /// Where the next record must be.
+    next: u64,
+    /// Payloads of a commit that is not whole yet.
+    group: Vec<Vec<u8>>,
+    records: u64,
+    apply: F,
+}
+
+impl<F: FnMut(Items<'_>) -> Result<(), String>> Replay<F> {
+    fn segment(&mut self, segment: &FoundSegment, bytes: &[u8]) -> Result<(), Damage> {
+        let damaged = |what, place| {
+            let path = segment.path.clone();
+            Err(Damage::Record { path, what, place })
+        };
+        let mut at = BLOCK_BYTES;
+        let mut is_first = true;
+        while let Some(found) = bytes.get(at..).and_then(|rest| record::find(rest, segment.salt)) {
+            if is_first && found.place == self.end {
+                // A commit that was cut short before a restart: the log went on in its place.
+                (self.next, self.group) = (self.end, Vec::new());
+            }
+            is_first = false;
+            if found.place > self.next {
+                return damaged("lacks records before the one", found.place);
+            }
+            if found.place == self.next {
+                self.record(&found)?;
+            } else if found.place >= self.end {
+                return damaged("has a second record", found.place);
+            }
+            let blocks = usize::try_from(found.end() - found.place).expect("within the segment");
+            at += blocks * BLOCK_BYTES;
+        }
+        let later = (at + BLOCK_BYTES..bytes.len()).step_by(BLOCK_BYTES);
+        match later.filter_map(|at| record::find(&bytes[at..], segment.salt)).next() {
+            Some(found) => damaged("has an unreadable record before the one", found.place),
+            None => Ok(()),
+        }
+    }
+
+    fn record(&mut self, found: &FoundRecord<'_>) -> Result<(), Damage> {
+        self.next = found.end();
+        if found.continues {
+            self.group.push(found.payload.to_vec());
+            return Ok(());
+        }
+        for payload in std::mem::take(&mut self.group) {
+            (self.apply)(Items::new(&payload)).map_err(Damage::Index)?;
+            self.records += 1;
+        }
+        (self.apply)(found.items()).map_err(Damage::Index)?;
+        self.records += 1;
+        self.end = self.next;
+        Ok(())
+    }
+}
