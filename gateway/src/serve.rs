@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::core::{Core, Parts, unix_ms};
 use crate::exit::Fatal;
 use crate::lifecycle::Shutdown;
-use crate::limits::{BACKLOG, CLOSING_SLOTS};
+use crate::limits::{BACKLOG, CLOSING_SLOTS, RING_TICK};
 use crate::mailbox::{Directory, Post};
 use crate::metrics::Metrics;
 use crate::ready;
@@ -220,6 +220,6 @@ pub(crate) fn connections_max(setup: &Setup) -> usize {
 
 fn open_ring(setup: &Setup) -> Result<NetRing, Fatal> {
     let connections_max = connections_max(setup) + CLOSING_SLOTS;
-    NetRing::new(netring::Config { connections_max, ..netring::Config::default() })
-        .map_err(|e| Fatal::Environment(e.to_string()))
+    let config = netring::Config { connections_max, tick: RING_TICK, ..netring::Config::default() };
+    NetRing::new(config).map_err(|e| Fatal::Environment(e.to_string()))
 }

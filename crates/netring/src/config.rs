@@ -1,10 +1,12 @@
 //! What a net ring is told, and what that means: how many tables of which size. It knows nothing
 //! of the kernel's structures.
 
+use std::time::Duration;
+
 use crate::error::Error;
 use crate::limits::{
     BUFFER_COUNT_MAX, BUFFER_SIZE_MAX, QUEUE_DEPTH_MAX, TABLE_SIZE_DEFAULT_MAX, TABLE_SIZE_MAX,
-    TABLES_MAX,
+    TABLES_MAX, TICK_DEFAULT, TICK_MAX,
 };
 
 /// Sizes of a net ring. Memory: one table takes `buffer_count * buffer_size` bytes of receive
@@ -22,6 +24,9 @@ pub struct Config {
     pub buffer_size: u32,
     /// Submission entries of one ring, a power of two.
     pub queue_depth: u32,
+    /// How often a busy net ring looks up, at most a second: other tasks of its executor wait for up to two of
+    /// these. An executor without any costs less with a longer one.
+    pub tick: Duration,
 }
 
 impl Default for Config {
@@ -32,6 +37,7 @@ impl Default for Config {
             buffer_count: 512,
             buffer_size: 4_096,
             queue_depth: 1_024,
+            tick: TICK_DEFAULT,
         }
     }
 }
@@ -45,6 +51,7 @@ pub(crate) struct Plan {
     pub buffer_size: u32,
     pub queue_depth: u32,
     pub connections_max: usize,
+    pub tick: Duration,
 }
 
 impl Plan {
@@ -63,6 +70,9 @@ impl Plan {
         let depth_fits =
             depth.is_power_of_two() && (8..=QUEUE_DEPTH_MAX).contains(&(config.queue_depth));
         check("queue_depth", depth, depth_fits, "a power of two, from 8 to 2^15")?;
+        let tick_us = usize::try_from(config.tick.as_micros()).unwrap_or(usize::MAX);
+        let tick_fits = tick_us > 0 && config.tick <= TICK_MAX;
+        check("tick", tick_us, tick_fits, "from a microsecond to a second")?;
         let tables = connections_max.div_ceil(table_size_max);
         let tables_fit = tables <= TABLES_MAX;
         check("connections_max", connections_max, tables_fit, "at most 4096 * table_size_max")?;
@@ -80,6 +90,7 @@ impl Plan {
             buffer_size: config.buffer_size,
             queue_depth: config.queue_depth,
             connections_max,
+            tick: config.tick,
         })
     }
 }
@@ -129,7 +140,12 @@ mod tests {
             (Config { buffer_count: 500, ..base.clone() }, "buffer_count"),
             (Config { buffer_size: 1, ..base.clone() }, "buffer_size"),
             (Config { queue_depth: 1000, ..base.clone() }, "queue_depth"),
-            (Config { connections_max: 5_000, table_size_max: 1, ..base }, "connections_max"),
+            (
+                Config { connections_max: 5_000, table_size_max: 1, ..base.clone() },
+                "connections_max",
+            ),
+            (Config { tick: Duration::ZERO, ..base.clone() }, "tick"),
+            (Config { tick: Duration::from_secs(2), ..base }, "tick"),
         ];
         for (config, name) in bad {
             let error = Plan::new(&config).unwrap_err();

@@ -58,7 +58,7 @@ impl NetRing {
             reaped: VecDeque::new(),
             ready: VecDeque::new(),
             wake_polled: false,
-            tick: Tick::default(),
+            tick: Tick::new(plan.tick),
             own_stats: Stats::default(),
             connections_max: plan.connections_max,
         })

@@ -30,15 +30,15 @@ use io_uring::types::Timespec;
 
 use crate::error::Error;
 use crate::id::{Key, Op, Token};
-use crate::limits::{TICK, TICK_TIME, TICKS_PER_EXECUTOR_TURN};
+use crate::limits::TICKS_PER_EXECUTOR_TURN;
 use crate::net_ring::NetRing;
 
-/// The kernel reads it from here.
-static TICK_TIMER: Timespec = TICK;
-
 /// The timer that tells a wait how long nothing came.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tick {
+    length: Duration,
+    /// The same for the kernel, which reads it when the timer is submitted: leaked, once a net ring.
+    timer: &'static Timespec,
     armed: bool,
     /// Something came since the last tick.
     busy: bool,
@@ -49,6 +49,11 @@ pub(crate) struct Tick {
 }
 
 impl Tick {
+    pub(crate) fn new(length: Duration) -> Self {
+        let timer = Box::leak(Box::new(Timespec::from(length)));
+        Self { length, timer, armed: false, busy: false, idle: false, passed: 0 }
+    }
+
     pub(crate) fn fire(&mut self) {
         self.armed = false;
         self.passed += 1;
@@ -60,8 +65,8 @@ impl NetRing {
     /// Sleeps until there is a completion, a wake, or `timeout` is over, inside a glommio executor.
     /// Starts everything queued. Returns at once when there are events.
     ///
-    /// Other tasks of the executor run while this sleeps, and at least every millisecond or so when
-    /// the ring is busy; a ring that falls idle holds them back by up to a millisecond.
+    /// Other tasks of the executor run while this sleeps, and at least every two ticks
+    /// ([`crate::Config::tick`]) or so when the ring is busy; a ring that falls idle holds them back by as much.
     ///
     /// # Errors
     /// The ring failed.
@@ -78,10 +83,10 @@ impl NetRing {
         }
         loop {
             if !std::mem::replace(&mut self.tick.armed, true) {
-                self.tables[0].uring.timer(&TICK_TIMER, Token::lone(Op::Tick));
+                self.tables[0].uring.timer(self.tick.timer, Token::lone(Op::Tick));
             }
             // A longer timeout is looked at when the tick comes.
-            if self.block(left().filter(|left| *left < TICK_TIME))? {
+            if self.block(left().filter(|left| *left < self.tick.length))? {
                 self.tick.busy = true;
                 self.tick.idle = false;
                 return Ok(());

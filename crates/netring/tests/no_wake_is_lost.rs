@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use glommio::{LocalExecutorBuilder, Placement};
-use netring::limits::TICK_TIME;
+use netring::limits::TICK_DEFAULT;
 use netring::{Event, NetRing, Waker};
 use support::{PATIENCE, Random, small};
 
@@ -27,7 +27,7 @@ fn pinger(waker: Waker, asked: Arc<AtomicU64>, answered: Arc<AtomicU64>, pings: 
     for number in 1..=pings.count {
         // A wait parks after one to two ticks without events: wakes hit every point of a wait.
         if number % pings.delay_every == 0 {
-            let until = Instant::now() + TICK_TIME.mul_f64(random.below(3_000) as f64 / 1e3);
+            let until = Instant::now() + TICK_DEFAULT.mul_f64(random.below(3_000) as f64 / 1e3);
             while Instant::now() < until {
                 std::hint::spin_loop();
             }
