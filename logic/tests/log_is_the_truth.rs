@@ -162,6 +162,15 @@ fn a_hole_before_a_later_record_is_refused() {
 }
 
 #[test]
+fn a_log_that_is_gone_is_refused() {
+    let cut = power_cut(small_commits(9));
+    assert_eq!(seqs(cut.path()).len(), 9);
+    fs::remove_dir_all(cut.path().join("log")).unwrap();
+    let Err(error) = open(cut.path()) else { panic!("a store without its log was opened") };
+    assert!(error.to_string().contains("the log is gone"), "{error}");
+}
+
+#[test]
 fn a_segment_that_is_gone_is_refused() {
     let body = |seq: u64| (0..60).map(move |_| message(seq + 1, 31_000)).collect();
     let cut = power_cut((0..12).map(body));

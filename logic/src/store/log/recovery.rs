@@ -20,6 +20,8 @@ pub enum Damage {
     Io { path: PathBuf, source: io::Error },
     #[error("the log is damaged: {} {what} at block {place}", path.display())]
     Record { path: PathBuf, what: &'static str, place: u64 },
+    #[error("the log is gone: {} has no segments, and the index knows of some", .0.display())]
+    Gone(PathBuf),
     #[error("could not apply the log: {0}")]
     Index(String),
 }
@@ -53,6 +55,9 @@ pub fn recover(
         move |source| Damage::Io { path, source }
     };
     let (files, found) = SegmentFiles::open(dir).map_err(io(dir))?;
+    if applied > 0 && files.is_empty() {
+        return Err(Damage::Gone(dir.to_path_buf()));
+    }
     let mut replay = Replay { end: applied, next: applied, group: Vec::new(), records: 0, apply };
     for segment in &found {
         let bytes = read_all(segment).map_err(io(&segment.path))?;

@@ -73,6 +73,11 @@ impl SegmentFiles {
         Ok((files, found))
     }
 
+    /// There is no segment, not even a free one: the log is new, or its files were taken away.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// A segment ready for records, if one is free or may be made and there is room for it.
     pub fn prepare(&mut self) -> io::Result<Option<Segment>> {
         let file = match self.free.pop() {
