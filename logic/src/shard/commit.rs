@@ -77,9 +77,13 @@ impl Shard {
             return;
         }
         let ticket = self.ticket();
-        let rows = std::mem::take(&mut self.commit.rows);
+        // The next batch is about as large: growing to it would copy every row several times.
+        let room = self.commit.rows.len();
+        let rows = std::mem::replace(&mut self.commit.rows, Vec::with_capacity(room));
+        let room = self.commit.written.len();
+        let written = std::mem::replace(&mut self.commit.written, Vec::with_capacity(room));
         self.commit.submitted += 1;
-        self.commit.under_way = Some((ticket, std::mem::take(&mut self.commit.written)));
+        self.commit.under_way = Some((ticket, written));
         assert!(self.out.commit.is_none(), "one commit at a time");
         self.out.commit = Some((ticket, rows));
         let reads = self.commit.reads_after.drain(..);
