@@ -179,7 +179,13 @@ impl Shards {
                     inputs.push(Input::Command(Command::Logout(login), to));
                 }
                 Answer::Inbox { rows, .. } => self.page = rows,
-                _ => {}
+                Answer::LoggedOut(_)
+                | Answer::Head(_)
+                | Answer::History(_)
+                | Answer::Contacts { .. }
+                | Answer::Contact(_)
+                | Answer::Refused { .. }
+                | Answer::Closed(_) => {}
             }
         }
         acked
