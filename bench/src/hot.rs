@@ -7,6 +7,7 @@ use wire::frames::{Push, Send};
 use wire::{FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, Scratch};
 
 use crate::samples;
+use crate::shards::Shards;
 
 /// A function under its name in the baseline.
 pub struct Hot {
@@ -24,6 +25,11 @@ pub const ALL: &[Hot] = &[
     Hot { name: "wire_read_send", run: read_send },
     Hot { name: "wire_read_push", run: read_push },
     Hot { name: "wire_read_piece_4k", run: read_piece },
+    Hot { name: "shard_message_alone", run: message_alone },
+    Hot { name: "shard_message_of_64", run: message_of_64 },
+    Hot { name: "shard_message_of_64_two_shards", run: message_of_64_two_shards },
+    Hot { name: "shard_login_logout", run: login_logout },
+    Hot { name: "shard_sync_page_64", run: sync_page },
 ];
 
 fn encode_send(calls: u64) {
@@ -84,6 +90,33 @@ fn read(calls: u64, piece: &[u8], mut on_frame: impl FnMut(RawFrame<'_>)) {
             on_frame(frame.expect("a valid frame"));
         }
     }
+}
+
+/// A message has a step, a commit, an ack and a push for itself.
+fn message_alone(calls: u64) {
+    let mut shards = Shards::with_pairs(1, 1);
+    (0..calls).for_each(|_| shards.messages(1));
+}
+
+fn message_of_64(calls: u64) {
+    let mut shards = Shards::with_pairs(1, 64);
+    (0..calls.div_ceil(64)).for_each(|_| shards.messages(64));
+}
+
+/// The sender's inbox is in another shard than the conversation.
+fn message_of_64_two_shards(calls: u64) {
+    let mut shards = Shards::with_pairs(2, 64);
+    (0..calls.div_ceil(64)).for_each(|_| shards.messages(64));
+}
+
+fn login_logout(calls: u64) {
+    let mut shards = Shards::new(1);
+    (0..calls).for_each(|_| shards.login());
+}
+
+fn sync_page(calls: u64) {
+    let mut shards = Shards::new(1);
+    (0..calls).for_each(|_| shards.sync_page(64));
 }
 
 #[cfg(test)]

@@ -4,5 +4,6 @@
 //! counted. Nothing here knows how to start or judge a run: `cargo xtask bench` does.
 
 pub mod samples;
+pub mod shards;
 pub mod hot;
 pub mod floor;

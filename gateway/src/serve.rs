@@ -155,6 +155,7 @@ fn parts(
         shards,
         boot: data.boot(),
         devices_max: setup.config.devices_max.into(),
+        cached_max: usize::try_from(setup.config.cached_max).expect("32 bits fit"),
     };
     let wake = directory.clone();
     let embedded = EmbeddedConfig {

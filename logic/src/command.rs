@@ -137,7 +137,7 @@ pub enum Mail {
         /// The sending device, if this is its first way; `None` when the message comes from the store.
         device: Option<DeviceId>,
     },
-    /// Answers [`Mail::Append`], to the conversation's shard: the inbox has it, durably.
+    /// Answers [`Mail::Append`], to the conversation's shard: the inbox has everything up to it, durably.
     Confirm {
         /// Whose inbox.
         uid: Uid,

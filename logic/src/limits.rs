@@ -21,6 +21,9 @@ pub const CONTACT_FLUSH_MS: u64 = 2_000;
 pub const DEDUP_WINDOW_MS: u64 = 3 * CLOCK_SKEW_MS_MAX;
 /// Ids remembered: 17,000/s over the window. About 60 MB when full; above, the window shortens.
 pub const DEDUP_ENTRIES_MAX: usize = 512 * 1024;
+/// How long a conversation whose window is full waits for its inboxes before it gives them its newest message
+/// again, in ms: many times what an append takes.
+pub const FORWARD_AGAIN_MS: u64 = 2_000;
 /// First wait for the ack of a push, in ms; it doubles with each try.
 pub const PUSH_TIMEOUT_MS: u64 = 2_000;
 /// Tries of a push, the first included: 2 + 4 + 8 + 16 + 32 s, then the session is closed.
@@ -29,8 +32,6 @@ pub const PUSH_TRIES_MAX: u8 = 5;
 pub const PUSH_PAGE_ROWS: usize = 64;
 /// Bytes of bodies in a page: a frame less its fixed parts.
 pub const PAGE_BYTES_MAX: usize = 24 * 1024;
-/// Users, contacts and conversations kept in memory while nothing needs them.
-pub const CACHED_MAX: usize = 128 * 1024;
 /// How long to wait before a retry when a queue is full, in ms.
 pub const BUSY_RETRY_MS: u32 = 100;
 /// How long to wait before a retry when the store is full or failing, in ms.

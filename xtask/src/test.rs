@@ -21,6 +21,12 @@ const NEEDS: &[Need] = &[
 const STEPS: &[Step] = &[
     Step { name: "tests", line: "cargo test --workspace --locked --no-fail-fast", exit: 0 },
     Step {
+        name: "planted faults are caught",
+        line: "cargo test -p logic --locked --features planted --test acked_is_in_both_inboxes_once \
+               -- every_planted_fault_is_caught --nocapture",
+        exit: 0,
+    },
+    Step {
         name: "release build",
         line: "cargo build --release --locked -p gateway -p loadgen",
         exit: 0,

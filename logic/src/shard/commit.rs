@@ -4,6 +4,7 @@
 //! the load. If the store refuses one, it and all that was built on it is taken back, last first.
 
 use super::Shard;
+use super::plant::Fault;
 use crate::command::{Answer, Mail, ReplyTo};
 use crate::partition::Partition;
 use crate::rows::{Completion, ContactRow, MessageRow, Read, Row, StoreError, Ticket};
@@ -22,8 +23,8 @@ pub(super) enum Written {
         device: Option<DeviceId>,
         before: ContactRow,
     },
-    /// A contact that its user changed; what it was before.
-    Contact(ContactRow, ReplyTo),
+    /// A contact that its user changed.
+    Contact { before: ContactRow, after: ContactRow, reply: ReplyTo },
     /// Contacts of a user, written behind.
     Flush { uid: Uid, peers: Vec<Uid>, through_before: InboxSeq },
 }
@@ -76,9 +77,13 @@ impl Shard {
             return;
         }
         let ticket = self.ticket();
-        let rows = std::mem::take(&mut self.commit.rows);
+        // The next batch is about as large: growing to it would copy every row several times.
+        let room = self.commit.rows.len();
+        let rows = std::mem::replace(&mut self.commit.rows, Vec::with_capacity(room));
+        let room = self.commit.written.len();
+        let written = std::mem::replace(&mut self.commit.written, Vec::with_capacity(room));
         self.commit.submitted += 1;
-        self.commit.under_way = Some((ticket, std::mem::take(&mut self.commit.written)));
+        self.commit.under_way = Some((ticket, written));
         assert!(self.out.commit.is_none(), "one commit at a time");
         self.out.commit = Some((ticket, rows));
         let reads = self.commit.reads_after.drain(..);
@@ -125,6 +130,9 @@ impl Shard {
                 self.commit.rows.clear();
                 let mut written = under_way.1;
                 written.append(&mut self.commit.written);
+                if self.plant.has(Fault::TakeBackInOrder) {
+                    written.reverse();
+                }
                 written.into_iter().rev().for_each(|written| self.take_back(written, code));
                 let reads = std::mem::take(&mut self.commit.reads_after);
                 self.reads_later.extend(reads);
@@ -144,16 +152,17 @@ impl Shard {
             Written::Message(conversation, seq) => self.on_message_durable(conversation, seq),
             Written::Inbox { uid, inbox_seq, message, device, .. } => {
                 let (conversation, seq) = (message.conversation, message.seq);
-                self.on_inbox_durable(uid, inbox_seq, message, device);
+                self.set_durable(uid, conversation.peer_of(uid), seq);
+                if !self.plant.has(Fault::PushBeforeCommit) {
+                    self.on_inbox_durable(uid, inbox_seq, message, device);
+                }
                 self.mail(
                     Partition::of_conversation(conversation),
                     Mail::Confirm { uid, conversation, seq, inbox_seq },
                 );
             }
-            Written::Contact(before, reply) => {
-                let row = self.contacts.get(&(before.uid, before.peer)).map_or(before, |c| c.row);
-                self.answer(reply, Answer::Contact(row));
-            }
+            // As it was written: what changed since is not durable yet.
+            Written::Contact { after, reply, .. } => self.answer(reply, Answer::Contact(after)),
             Written::Flush { .. } => {}
         }
     }
@@ -166,14 +175,16 @@ impl Shard {
                 let user = self.users.get_mut(&uid).expect("a user with rows in flight is kept");
                 assert_eq!(user.head, inbox_seq, "rows are taken back last first");
                 user.head = InboxSeq(inbox_seq.0 - 1);
-                self.restore_contact(before);
+                if !self.plant.has(Fault::KeepRefused) {
+                    self.restore_contact(before);
+                }
                 let (conversation, seq) = (message.conversation, message.seq);
                 self.mail(
                     Partition::of_conversation(conversation),
                     Mail::Decline { conversation, seq, code },
                 );
             }
-            Written::Contact(before, reply) => {
+            Written::Contact { before, reply, .. } => {
                 self.restore_contact(before);
                 self.refuse(reply, code);
             }

@@ -13,6 +13,8 @@ use wire::{InboxSeq, RefusalCode, Seq, Uid};
 /// A contact row as it should be, and whether the store has it so.
 pub(super) struct Contact {
     pub row: ContactRow,
+    /// The last message of the conversation that is durable in the user's inbox.
+    pub durable: Seq,
     pub is_dirty: bool,
     /// The commit round that last wrote or changed it.
     pub touched: u64,
@@ -50,6 +52,10 @@ impl Shard {
         }
         self.mark_dirty(row.uid, peer);
         before
+    }
+
+    pub(super) fn set_durable(&mut self, uid: Uid, peer: Uid, seq: Seq) {
+        self.contacts.get_mut(&(uid, peer)).expect("contacts in flight are kept").durable = seq;
     }
 
     pub(super) fn mark_dirty(&mut self, uid: Uid, peer: Uid) {
@@ -118,8 +124,8 @@ impl Shard {
             }
             ContactChange::Delete => contact.row.is_deleted = true,
         }
-        let row = contact.row;
+        let after = contact.row;
         contact.touched = self.commit.round();
-        self.commit.push(Row::Contact(row), Written::Contact(before, reply));
+        self.commit.push(Row::Contact(after), Written::Contact { before, after, reply });
     }
 }

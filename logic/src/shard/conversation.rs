@@ -3,9 +3,10 @@
 use super::Shard;
 use super::commit::Written;
 use super::dedup::Seen;
-use super::plant::Plant;
+use super::plant::Fault;
 use crate::command::{Answer, Mail, ReplyTo, Send};
-use crate::limits::{CONVERSATION_WINDOW_MAX, PARKED_PER_KEY_MAX, SHARD_IN_FLIGHT_MAX};
+use crate::limits::{CONVERSATION_WINDOW_MAX, FORWARD_AGAIN_MS};
+use crate::limits::{PARKED_PER_KEY_MAX, SHARD_IN_FLIGHT_MAX};
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Row};
 use std::collections::VecDeque;
@@ -19,7 +20,12 @@ pub(super) struct ConversationState {
     pub head: Seq,
     /// The last place that is durable.
     pub committed: Seq,
+    /// Up to where the inboxes have it durably: big, small. An inbox keeps the conversation's order, so one
+    /// confirmation tells of everything before it, and a lost one is made good by any later one.
+    confirmed: [Seq; 2],
     last_time_ms: u64,
+    /// When a message last went to the inboxes, in the monotonic ms of `Now`.
+    forwarded_ms: u64,
     /// Not acknowledged yet, by seq. At most [`CONVERSATION_WINDOW_MAX`], and retries of older ones.
     pub in_flight: VecDeque<Pending>,
     /// Sends that wait for room or for the look-up of the first of them.
@@ -34,11 +40,8 @@ pub(super) struct Pending {
     pub device: Option<DeviceId>,
     /// Whom to answer; the same send over again replaces the answer's way.
     pub reply: Option<ReplyTo>,
-    pub is_durable: bool,
-    /// Which inboxes were given it already: big, small.
+    /// Which inboxes were given it in the batch of the message itself: big, small.
     pub given: [bool; 2],
-    /// Which inboxes have it durably.
-    pub confirmed: [bool; 2],
     /// Its row in the sender's inbox.
     pub inbox_seq: InboxSeq,
 }
@@ -49,6 +52,8 @@ impl ConversationState {
         Self {
             head,
             committed: head,
+            confirmed: [Seq(0); 2],
+            forwarded_ms: 0,
             last_time_ms: last.map_or(0, |row| row.time_ms),
             in_flight: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -66,7 +71,24 @@ impl ConversationState {
     }
 
     fn may_take(&self) -> bool {
-        !self.is_looking && self.in_flight.len() < CONVERSATION_WINDOW_MAX
+        !self.is_looking && self.has_room()
+    }
+
+    fn has_room(&self) -> bool {
+        self.in_flight.len() < CONVERSATION_WINDOW_MAX
+    }
+
+    /// Up to where both inboxes have everything.
+    fn complete(&self) -> Seq {
+        let [big, small] = self.confirmed;
+        big.min(small).min(self.committed)
+    }
+
+    /// The newest durable message in flight, if nothing went to the inboxes for [`FORWARD_AGAIN_MS`].
+    fn stalled(&self, now_ms: u64) -> Option<Seq> {
+        let seqs = self.in_flight.iter().rev().map(|pending| pending.row.seq);
+        let newest = seqs.into_iter().find(|seq| *seq <= self.committed)?;
+        (now_ms >= self.forwarded_ms + FORWARD_AGAIN_MS).then_some(newest)
     }
 }
 
@@ -80,13 +102,32 @@ impl Shard {
         }
         let conversation = send.conversation;
         let Some((send, reply)) = self.has_conversation(conversation, send, reply) else { return };
-        let state = self.conversations.get_mut(&conversation).expect("just found");
-        if state.waiting.len() >= PARKED_PER_KEY_MAX {
-            return self.refuse(reply, RefusalCode::Busy);
+        let state = self.conversations.get(&conversation).expect("just found");
+        if state.waiting.is_empty() && state.may_take() {
+            return self.admit(send, reply);
         }
-        state.waiting.push_back((send, reply));
-        self.in_flight += 1;
-        self.pump(conversation);
+        let state = self.conversations.get_mut(&conversation).expect("just found");
+        if let Some(same) = state.waiting.iter_mut().find(|(waiting, _)| *waiting == send) {
+            // Retries of what waits would fill the queue, each with a look-up of its own.
+            same.1 = reply;
+        } else if state.waiting.len() < PARKED_PER_KEY_MAX {
+            state.waiting.push_back((send, reply));
+            self.in_flight += 1;
+        } else {
+            self.refuse(reply, RefusalCode::Busy);
+        }
+        self.forward_stalled(conversation);
+    }
+
+    /// Whoever waits for room pushes what takes it: its senders may be gone, and its mail lost.
+    fn forward_stalled(&mut self, conversation: Conversation) {
+        let state = self.conversations.get(&conversation).expect("it is loaded");
+        if state.has_room() {
+            return;
+        }
+        if let Some(seq) = state.stalled(self.now.mono_ms) {
+            self.forward(conversation, seq);
+        }
     }
 
     fn id_refusal(&self, send: &Send) -> Option<RefusalCode> {
@@ -106,14 +147,36 @@ impl Shard {
             }
             let Some((send, reply)) = state.waiting.pop_front() else { return };
             self.in_flight -= 1;
-            let made_ms = send.client_msg_id.unix_ms().expect("checked when it arrived");
-            let skips = self.plant == Plant::SkipDedup;
-            match self.dedup.find(send.from, send.client_msg_id).copied() {
-                Some(seen) if !skips => self.on_seen(send, reply, seen),
-                _ if skips || self.dedup.is_sure(made_ms) => self.take(send, reply),
-                _ => self.look_up(send, reply),
-            }
+            self.admit(send, reply);
         }
+    }
+
+    /// Takes a send whose turn it is, unless its id was here before or may have been.
+    fn admit(&mut self, send: Send, reply: ReplyTo) {
+        let made_ms = send.client_msg_id.unix_ms().expect("checked when it arrived");
+        if self.plant.has(Fault::SkipDedup) {
+            return self.take(send, reply);
+        }
+        if let Some(seen) = self.dedup.find(send.from, send.client_msg_id).copied() {
+            return self.on_seen(send, reply, seen);
+        }
+        if self.dedup.is_sure(made_ms) || self.plant.has(Fault::SkipLookUp) {
+            return self.take(send, reply);
+        }
+        // An id may be forgotten before its message is acknowledged, even before it is stored.
+        match self.find_pending(&send) {
+            Some(seen) if !self.plant.has(Fault::ForgetInFlight) => self.on_seen(send, reply, seen),
+            _ => self.look_up(send, reply),
+        }
+    }
+
+    /// What the id stands for, if its message is in flight.
+    fn find_pending(&self, send: &Send) -> Option<Seen> {
+        let state = self.conversations.get(&send.conversation)?;
+        let is_it =
+            |row: &MessageRow| row.from == send.from && row.client_msg_id == send.client_msg_id;
+        let pending = state.in_flight.iter().find(|pending| is_it(&pending.row))?;
+        Some(self.seen(&pending.row))
     }
 
     /// Gives a new message its place and writes it; at once into the inboxes that are here and ready.
@@ -137,7 +200,7 @@ impl Shard {
         let device = Some(send.device);
         let users = [conversation.big(), conversation.small()];
         let given = users.map(|uid| self.append_now(uid, &row, device));
-        if self.plant == Plant::AckBeforeCommit {
+        if self.plant.has(Fault::AckBeforeCommit) {
             let MessageRow { message_id, seq, time_ms, .. } = row;
             let inbox_seq = InboxSeq(0);
             self.answer(reply, Answer::Acked { message_id, seq, time_ms, inbox_seq });
@@ -146,9 +209,7 @@ impl Shard {
             row,
             device,
             reply: Some(reply),
-            is_durable: false,
             given,
-            confirmed: [false; 2],
             inbox_seq: InboxSeq(0),
         });
     }
@@ -182,26 +243,29 @@ impl Shard {
         let state = self.conversations.get_mut(&conversation).expect("it has a message in flight");
         assert_eq!(state.committed.next(), seq, "messages become durable in order");
         state.committed = seq;
-        state.pending(seq).expect("it is in flight").is_durable = true;
         self.forward(conversation, seq);
     }
 
-    /// Gives a durable message to the inboxes that were not given it yet.
+    /// Gives a durable message to the inboxes that have not confirmed it.
     pub(super) fn forward(&mut self, conversation: Conversation, seq: Seq) {
+        let now_ms = self.now.mono_ms;
         let state = self.conversations.get_mut(&conversation).expect("it has a message in flight");
+        assert!(seq <= state.committed, "only what is durable is forwarded");
+        state.forwarded_ms = now_ms;
+        let confirmed = state.confirmed.map(|through| seq <= through);
         let pending = state.pending(seq).expect("it is in flight");
-        assert!(pending.is_durable, "only what is durable is forwarded");
-        let given = std::mem::replace(&mut pending.given, [true; 2]);
+        // Rows of the message's own batch confirm themselves right behind it.
+        let given = std::mem::take(&mut pending.given);
         let (row, device) = (pending.row.clone(), pending.device);
-        for (uid, given) in [conversation.big(), conversation.small()].into_iter().zip(given) {
-            if !given {
+        for (side, uid) in [conversation.big(), conversation.small()].into_iter().enumerate() {
+            if !given[side] && !confirmed[side] {
                 let message = row.clone();
                 self.mail(Partition::of_user(uid), Mail::Append { uid, message, device });
             }
         }
     }
 
-    /// An inbox has a message, durably.
+    /// An inbox has the conversation up to this message, durably.
     pub(super) fn on_confirm(
         &mut self,
         conversation: Conversation,
@@ -210,9 +274,9 @@ impl Shard {
         inbox_seq: InboxSeq,
     ) {
         let Some(state) = self.conversations.get_mut(&conversation) else { return };
-        let Some(pending) = state.pending(seq) else { return };
-        pending.confirmed[usize::from(uid == conversation.small())] = true;
-        if uid == pending.row.from {
+        let through = &mut state.confirmed[usize::from(uid == conversation.small())];
+        *through = seq.max(*through);
+        if let Some(pending) = state.pending(seq).filter(|pending| pending.row.from == uid) {
             pending.inbox_seq = inbox_seq;
         }
         self.acknowledge(conversation);
@@ -220,14 +284,16 @@ impl Shard {
     }
 
     /// Answers what is complete, in seq order.
-    fn acknowledge(&mut self, conversation: Conversation) {
+    pub(super) fn acknowledge(&mut self, conversation: Conversation) {
         loop {
             let state = self.conversations.get_mut(&conversation).expect("it has messages");
-            match state.in_flight.front() {
-                Some(first) if first.is_durable && first.confirmed == [true; 2] => {}
-                _ => return,
-            }
-            let done = state.in_flight.pop_front().expect("just seen");
+            let complete = if self.plant.has(Fault::AckAfterOneInbox) {
+                state.confirmed[0].max(state.confirmed[1])
+            } else {
+                state.complete()
+            };
+            let done = state.in_flight.pop_front_if(|first| first.row.seq <= complete);
+            let Some(done) = done else { return };
             self.in_flight -= 1;
             if let Some(seen) = self.dedup.find(done.row.from, done.row.client_msg_id) {
                 seen.settled = true;

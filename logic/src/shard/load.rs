@@ -3,9 +3,10 @@
 use super::Shard;
 use super::contact::{Contact, empty};
 use super::conversation::ConversationState;
+use super::plant::Fault;
 use super::user::User;
 use crate::command::{Command, Input, Login, ReplyTo, Send};
-use crate::limits::{CACHED_MAX, PAGE_BYTES_MAX, PARKED_PER_KEY_MAX, SHARD_IN_FLIGHT_MAX};
+use crate::limits::{PAGE_BYTES_MAX, PARKED_PER_KEY_MAX, SHARD_IN_FLIGHT_MAX};
 use crate::rows::{ContactRow, Found, InboxRow, MessageRow, Read, Ticket};
 use hashbrown::HashMap;
 use wire::{Conversation, InboxSeq, RefusalCode, Uid};
@@ -26,7 +27,8 @@ pub(super) enum Waiting {
     Repair(Uid, Uid),
     Id(Conversation),
     Pull(Uid),
-    Sync(Uid, ReplyTo),
+    /// The inbox's head when the page was asked for.
+    Sync(Uid, InboxSeq, ReplyTo),
     History(ReplyTo),
     Contacts(ReplyTo),
     Push(Login),
@@ -156,7 +158,9 @@ impl Shard {
                 self.on_looked_up(conversation, rows.pop());
             }
             (Waiting::Pull(uid), Found::Messages(rows)) => self.on_pulled(uid, rows),
-            (Waiting::Sync(uid, reply), Found::Inbox(rows)) => self.on_sync_read(uid, reply, rows),
+            (Waiting::Sync(uid, head, reply), Found::Inbox(rows)) => {
+                self.on_sync_read(uid, head, reply, rows);
+            }
             (Waiting::History(reply), Found::Messages(rows)) => self.on_history_read(reply, rows),
             (Waiting::Contacts(reply), Found::Contacts(rows)) => self.on_contacts_read(reply, rows),
             (Waiting::Push(login), Found::Inbox(rows)) => self.on_push_read(login, rows),
@@ -173,7 +177,7 @@ impl Shard {
                     self.decline(input, code);
                 }
             }
-            Waiting::Sync(_, reply) | Waiting::History(reply) | Waiting::Contacts(reply) => {
+            Waiting::Sync(_, _, reply) | Waiting::History(reply) | Waiting::Contacts(reply) => {
                 self.refuse(reply, code);
             }
             Waiting::Id(conversation) => {
@@ -195,7 +199,7 @@ impl Shard {
 
     fn add_contact(&mut self, uid: Uid, peer: Uid, rows: Vec<(ContactRow, Option<MessageRow>)>) {
         let row = rows.first().map_or_else(|| empty(uid, peer), |found| found.0);
-        let contact = Contact { row, is_dirty: false, touched: 0 };
+        let contact = Contact { row, durable: row.recent_seq, is_dirty: false, touched: 0 };
         self.contacts.entry((uid, peer)).or_insert(contact);
     }
 
@@ -226,25 +230,35 @@ impl Shard {
         for row in loading.tail {
             let peer = row.message.conversation.peer_of(uid);
             let known = self.contacts.get(&(uid, peer)).expect("loaded before").row.recent_seq;
-            if row.message.seq > known {
+            if row.message.seq > known && !self.plant.has(Fault::SkipRepair) {
                 self.apply_to_contact(&row);
+                self.set_durable(uid, peer, row.message.seq);
             }
         }
         self.resume(Key::User(uid));
     }
 
-    /// Forgets what nothing needs, once there is too much of it.
+    fn cached(&self) -> usize {
+        self.conversations.len() + self.contacts.len() + self.users.len()
+    }
+
+    /// Forgets what nothing needs, once there is too much of it. What is left does not count: a sweep costs
+    /// at most its share of what came since the last one.
     pub(super) fn evict(&mut self) {
-        let commit = &self.commit;
-        if self.conversations.len() > CACHED_MAX {
-            self.conversations.retain(|_, state| !state.is_quiet());
+        if self.cached() <= self.sweep_above {
+            return;
         }
-        if self.contacts.len() > CACHED_MAX {
-            let keep = |contact: &Contact| contact.is_dirty || !commit.is_over(contact.touched);
-            self.contacts.retain(|_, contact| keep(contact));
-        }
-        if self.users.len() > CACHED_MAX {
-            self.users.retain(|_, user| user.is_needed() || !commit.is_over(user.touched));
-        }
+        let (commit, parking) = (&self.commit, &self.parking);
+        // A contact that a load is about to use, or that an answer on its way would put back older, stays.
+        let is_loading = |uid: Uid, peer: Uid| {
+            parking.loading.contains_key(&uid)
+                || parking.parked.contains_key(&Key::Contact(uid, peer))
+        };
+        self.conversations.retain(|_, state| !state.is_quiet());
+        self.contacts.retain(|&(uid, peer), contact| {
+            contact.is_dirty || !commit.is_over(contact.touched) || is_loading(uid, peer)
+        });
+        self.users.retain(|_, user| user.is_needed() || !commit.is_over(user.touched));
+        self.sweep_above = self.cached() + self.config.cached_max;
     }
 }

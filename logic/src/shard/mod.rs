@@ -47,6 +47,8 @@ pub struct ShardConfig {
     pub boot: u32,
     /// Devices of one user at a time.
     pub devices_max: usize,
+    /// Users, contacts and conversations kept in memory while nothing needs them.
+    pub cached_max: usize,
 }
 
 /// See the module.
@@ -69,6 +71,8 @@ pub struct Shard {
     /// Reads beyond [`READS_MAX`], and how many are with the store.
     reads_later: VecDeque<(Ticket, Read)>,
     reads_asked: usize,
+    /// How many users, contacts and conversations there may be before the next sweep.
+    sweep_above: usize,
     tickets: u64,
     messages: u64,
     logins: u64,
@@ -105,6 +109,7 @@ impl Shard {
             hasher: DefaultHashBuilder::default(),
             reads_later: VecDeque::new(),
             reads_asked: 0,
+            sweep_above: config.cached_max,
             tickets: 0,
             messages: 0,
             logins: 0,
@@ -129,6 +134,7 @@ impl Shard {
         }
         self.on_timers();
         self.run_local();
+        self.evict();
         self.submit();
         self.submit_reads();
         std::mem::swap(&mut self.out, effects);

@@ -12,14 +12,21 @@ impl Shard {
         let input = || Input::Command(Command::Sync { uid, after, limit }, reply);
         if self.may_ask(reply) && self.has_user(uid, input) {
             let bytes_max = PAGE_BYTES_MAX;
+            let head = self.users.get(&uid).expect("just found").committed;
             let ticket = self.ask(Read::Inbox { uid, after, limit, bytes_max });
-            self.parking.wait(ticket, Waiting::Sync(uid, reply));
+            self.parking.wait(ticket, Waiting::Sync(uid, head, reply));
         }
     }
 
-    pub(super) fn on_sync_read(&mut self, uid: Uid, reply: ReplyTo, mut rows: Vec<InboxRow>) {
+    pub(super) fn on_sync_read(
+        &mut self,
+        uid: Uid,
+        asked_at: InboxSeq,
+        reply: ReplyTo,
+        mut rows: Vec<InboxRow>,
+    ) {
         // The user may have been forgotten meanwhile; what a quiet user's store holds is committed.
-        let last = rows.last().map_or(InboxSeq(0), |row| row.inbox_seq);
+        let last = rows.last().map_or(asked_at, |row| row.inbox_seq.max(asked_at));
         let head = self.users.get(&uid).map_or(last, |user| user.committed);
         rows.retain(|row| row.inbox_seq <= head);
         self.answer(reply, Answer::Inbox { head, rows });

@@ -125,7 +125,6 @@ impl Shard {
             }
             self.dirty_users.pop_front();
             self.flush_user(uid);
-            self.evict();
         }
     }
 

@@ -24,10 +24,10 @@ impl Shard {
             return self.answer(reply, Answer::Acked { message_id, seq, time_ms, inbox_seq });
         }
         let state = self.conversations.get_mut(&send.conversation).expect("it is loaded");
+        let committed = state.committed;
         let Some(pending) = state.pending(seen.seq) else { return self.look_up(send, reply) };
         pending.reply = Some(reply);
-        if pending.is_durable {
-            pending.given = pending.confirmed;
+        if seen.seq <= committed {
             self.forward(send.conversation, seen.seq);
         }
     }
@@ -67,21 +67,20 @@ impl Shard {
             row,
             device: None,
             reply: Some(reply),
-            is_durable: true,
             given: [false; 2],
-            confirmed: [false; 2],
             inbox_seq: InboxSeq(0),
         });
         self.forward(conversation, seq);
+        self.acknowledge(conversation);
     }
 
     /// An inbox cannot take a message now: its sender is told, and may retry.
     pub(super) fn on_decline(&mut self, conversation: Conversation, seq: Seq, code: RefusalCode) {
         let Some(state) = self.conversations.get_mut(&conversation) else { return };
-        let Some(pending) = state.pending(seq) else { return };
-        if !pending.is_durable {
+        if seq > state.committed {
             return;
         }
+        let Some(pending) = state.pending(seq) else { return };
         let reply = pending.reply;
         state.in_flight.retain(|pending| pending.row.seq != seq);
         self.in_flight -= 1;

@@ -3,6 +3,7 @@
 use super::Shard;
 use super::commit::Written;
 use super::device::Device;
+use super::plant::Fault;
 use crate::command::{Input, Mail};
 use crate::limits::{CONTACT_LAG_MAX, CONVERSATION_WINDOW_MAX};
 use crate::partition::Partition;
@@ -69,20 +70,22 @@ impl Shard {
         if !self.has_user(uid, input) || !self.has_contact(uid, peer, input) {
             return;
         }
-        let user = self.users.get(&uid).expect("just found");
-        let contact = self.contacts.get(&(uid, peer)).expect("just found").row;
+        let has_room = self.users.get(&uid).expect("just found").has_room();
+        let contact = self.contacts.get(&(uid, peer)).expect("just found");
+        let (recent, durable) = (contact.row.recent_seq, contact.durable);
         let (conversation, seq) = (message.conversation, message.seq);
         let owner = Partition::of_conversation(conversation);
-        if seq <= contact.recent_seq {
+        if seq <= recent {
             // Rows in flight confirm themselves once they are durable.
-            if contact.recent_inbox_seq <= user.committed {
-                let inbox_seq = InboxSeq(0);
+            let through = if self.plant.has(Fault::ConfirmUnwritten) { recent } else { durable };
+            if seq <= through {
+                let (seq, inbox_seq) = (through, InboxSeq(0));
                 self.mail(owner, Mail::Confirm { uid, conversation, seq, inbox_seq });
             }
-        } else if seq > contact.recent_seq.next() {
-            let from = contact.recent_seq.next();
+        } else if seq > recent.next() && !self.plant.has(Fault::AppendOverGap) {
+            let from = recent.next();
             self.mail(owner, Mail::Pull { uid, conversation, from, to: seq });
-        } else if user.has_room() {
+        } else if has_room {
             self.add_to_inbox(uid, message, device);
         } else {
             self.mail(owner, Mail::Decline { conversation, seq, code: RefusalCode::Busy });
@@ -98,9 +101,12 @@ impl Shard {
         let row = InboxRow { uid, inbox_seq: user.head, message };
         let before = self.apply_to_contact(&row);
         let InboxRow { inbox_seq, message, .. } = row.clone();
+        if self.plant.has(Fault::PushBeforeCommit) {
+            self.on_inbox_durable(uid, inbox_seq, message.clone(), device);
+        }
         self.commit
             .push(Row::Inbox(row), Written::Inbox { uid, inbox_seq, message, device, before });
-        if lag >= CONTACT_LAG_MAX {
+        if lag >= CONTACT_LAG_MAX && !self.plant.has(Fault::LagWithoutBound) {
             self.flush_user(uid);
         }
     }

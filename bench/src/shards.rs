@@ -1,0 +1,225 @@
+//! Shards with a store that does at once what it is asked, and clients that ack at once: the shard's own work on
+//! a message, a login, a page, and nothing else. No row is kept: what is read is made up.
+
+use hashbrown::HashMap;
+use logic::command::{Answer, Command, Effects, Input, Inputs, Login, Now, ReplyTo, Send, Session};
+use logic::partition::{Partition, ShardId};
+use logic::rows::{Completion, Found, InboxRow, MessageRow, Read, UserRow};
+use logic::shard::{Shard, ShardConfig};
+use std::hint::black_box;
+use wire::{Bytes, ClientMsgId, Conversation, DeviceId, InboxSeq, MessageId, Seq, Uid};
+
+use crate::samples::BODY_BYTES;
+
+/// Pairs of users that write to each other.
+const PAIRS: usize = 64;
+/// Between messages, in ms. The shard's memory of ids, 30 s, is full after 120 of these.
+const STEP_MS: u64 = 250;
+/// Steps until everything that grows has its size.
+const WARM_STEPS: usize = 150;
+const BODY: Bytes = Bytes::from_static(&[0x5a; BODY_BYTES]);
+const DEVICE: DeviceId = DeviceId(1);
+/// From here on users log out as soon as they are logged in.
+const PASSING: Uid = Uid(1 << 32);
+
+/// One or several shards, with their users.
+pub struct Shards {
+    shards: Vec<(Shard, Inputs)>,
+    effects: Effects,
+    now: Now,
+    pairs: Vec<Conversation>,
+    logins: HashMap<Uid, Login>,
+    sent: u64,
+    asked: u64,
+    /// The page that the next reader gets.
+    page: Vec<InboxRow>,
+}
+
+fn session(connection: u64) -> Session {
+    Session { entry: 0, connection }
+}
+
+impl Shards {
+    /// New shards with nobody in them.
+    ///
+    /// # Panics
+    /// More shards than there may be.
+    #[must_use]
+    pub fn new(count: u16) -> Self {
+        let now = Now { unix_ms: 1_700_000_000_000, mono_ms: 0 };
+        let shard = |id| {
+            let (id, shards) = (ShardId(id), count);
+            let config = ShardConfig { id, shards, boot: 1, devices_max: 8, cached_max: 1_000 };
+            (Shard::new(config, now), Inputs::default())
+        };
+        Self {
+            shards: (0..count).map(shard).collect(),
+            effects: Effects::default(),
+            now,
+            pairs: Vec::new(),
+            logins: HashMap::new(),
+            sent: 0,
+            asked: 0,
+            page: Vec::new(),
+        }
+    }
+
+    /// With pairs of users logged in, the two of a pair in different shards if there are two; warmed up.
+    #[must_use]
+    pub fn with_pairs(count: u16, messages_per_step: usize) -> Self {
+        let mut shards = Self::new(count);
+        let mut uid = 0;
+        while shards.pairs.len() < PAIRS {
+            uid += 2;
+            let pair = Conversation::between(Uid(uid), Uid(uid + 1)).expect("two users");
+            let is_apart = shards.owner(pair.big()) != shards.owner(pair.small());
+            if is_apart == (count > 1) {
+                shards.log_in(pair.small());
+                shards.log_in(pair.big());
+                shards.pairs.push(pair);
+            }
+        }
+        (0..WARM_STEPS).for_each(|_| shards.messages(messages_per_step));
+        shards
+    }
+
+    fn owner(&self, uid: Uid) -> usize {
+        let count = u16::try_from(self.shards.len()).expect("it was one");
+        Partition::of_user(uid).owner(count).0.into()
+    }
+
+    fn command(&mut self, uid: Uid, command: Command, request_id: u64) {
+        let reply = ReplyTo { session: session(uid.0), request_id };
+        let owner = self.owner(uid);
+        self.shards[owner].1.inputs.push(Input::Command(command, reply));
+    }
+
+    fn log_in(&mut self, uid: Uid) {
+        self.command(uid, Command::Login { uid, device: DEVICE }, 1);
+        self.settle();
+    }
+
+    /// So many messages in one step, from their taking to the recipients' acks.
+    ///
+    /// # Panics
+    /// A message was not acknowledged.
+    pub fn messages(&mut self, count: usize) {
+        self.now = Now { unix_ms: self.now.unix_ms + STEP_MS, mono_ms: self.now.mono_ms + STEP_MS };
+        for _ in 0..count {
+            self.sent += 1;
+            let conversation = self.pairs[usize::try_from(self.sent).expect("few") % PAIRS];
+            let client_msg_id = ClientMsgId::new(self.now.unix_ms, self.sent.into());
+            let (from, device, body) = (conversation.small(), DEVICE, BODY);
+            let send = Send { conversation, from, device, client_msg_id, body };
+            self.command(conversation.big(), Command::Send(send), self.sent);
+        }
+        assert_eq!(self.settle(), count, "every message is acknowledged");
+    }
+
+    /// A user who is not in memory logs in and out.
+    pub fn login(&mut self) {
+        self.asked += 1;
+        self.log_in(Uid(PASSING.0 + self.asked));
+    }
+
+    /// A user gets a page of its inbox.
+    ///
+    /// # Panics
+    /// There is no page.
+    pub fn sync_page(&mut self, rows: u64) {
+        let uid = Uid(2);
+        if self.page.is_empty() {
+            self.page = (1..=rows).map(|at| made_up(uid, at)).collect();
+            self.log_in(uid);
+        }
+        let limit = self.page.len();
+        self.command(uid, Command::Sync { uid, after: InboxSeq(0), limit }, 1);
+        self.settle();
+        assert!(!self.page.is_empty(), "the page came back");
+    }
+
+    /// Steps until nothing is left to do; how many messages were acknowledged.
+    fn settle(&mut self) -> usize {
+        let mut acked = 0;
+        while let Some(at) = self.shards.iter().position(|shard| has_work(&shard.1)) {
+            let (shard, inputs) = &mut self.shards[at];
+            shard.step(inputs, self.now, &mut self.effects);
+            if let Some((ticket, rows)) = self.effects.commit.take() {
+                black_box(rows);
+                inputs.completions.push(Completion::Committed(ticket, Ok(())));
+            }
+            for (ticket, read) in self.effects.reads.drain(..) {
+                let found = found(&read, &mut self.page);
+                inputs.completions.push(Completion::Read(ticket, Ok(found)));
+            }
+            for (to, mail) in self.effects.mail.drain(..) {
+                self.shards[usize::from(to.0)].1.inputs.push(Input::Mail(mail));
+            }
+            acked += self.deliver(at);
+        }
+        acked
+    }
+
+    /// Clients take what they are told.
+    fn deliver(&mut self, at: usize) -> usize {
+        let mut acked = 0;
+        let inputs = &mut self.shards[at].1.inputs;
+        for delivery in self.effects.deliveries.drain(..) {
+            let to = ReplyTo { session: delivery.to.session, request_id: 0 };
+            match black_box(delivery.answer) {
+                Answer::Acked { .. } => acked += 1,
+                Answer::Push { row, .. } => {
+                    let login = self.logins[&row.uid];
+                    inputs.push(Input::Command(Command::PushAck(login, row.inbox_seq), to));
+                }
+                Answer::LoggedIn { login, .. } if login.uid < PASSING => {
+                    self.logins.insert(login.uid, login);
+                }
+                Answer::LoggedIn { login, .. } => {
+                    inputs.push(Input::Command(Command::Logout(login), to));
+                }
+                Answer::Inbox { rows, .. } => self.page = rows,
+                Answer::LoggedOut(_)
+                | Answer::Head(_)
+                | Answer::History(_)
+                | Answer::Contacts { .. }
+                | Answer::Contact(_)
+                | Answer::Refused { .. }
+                | Answer::Closed(_) => {}
+            }
+        }
+        acked
+    }
+}
+
+/// What a store without rows finds, but for the inbox page.
+fn found(read: &Read, page: &mut Vec<InboxRow>) -> Found {
+    match read {
+        Read::User { uid } => {
+            let head = InboxSeq(page.len() as u64);
+            let row = Some(UserRow { uid: *uid, contacts_through: head });
+            Found::User { row, head, tail: Vec::new() }
+        }
+        Read::Messages { .. } | Read::ByClientMsgId { .. } => Found::Messages(Vec::new()),
+        Read::Inbox { .. } => Found::Inbox(std::mem::take(page)),
+        Read::Contact { .. } | Read::Contacts { .. } => Found::Contacts(Vec::new()),
+    }
+}
+
+fn made_up(uid: Uid, at: u64) -> InboxRow {
+    let conversation = Conversation::between(uid, Uid(1)).expect("two users");
+    let message = MessageRow {
+        conversation,
+        seq: Seq(at),
+        message_id: MessageId(at),
+        from: Uid(1),
+        time_ms: at,
+        client_msg_id: ClientMsgId::new(at, at.into()),
+        body: BODY,
+    };
+    InboxRow { uid, inbox_seq: InboxSeq(at), message }
+}
+
+fn has_work(inputs: &Inputs) -> bool {
+    !inputs.inputs.is_empty() || !inputs.completions.is_empty()
+}

@@ -1,0 +1,209 @@
+//! One shard with its store, and what the stores hold durably. It knows nothing of clients.
+
+use super::Rng;
+use logic::command::{Effects, Inputs, Now, Send};
+use logic::limits::CONTACT_LAG_MAX;
+use logic::partition::ShardId;
+use logic::rows::{Completion, InboxRow, MessageRow, Row, StoreError, Ticket, UserRow};
+use logic::shard::{Shard, ShardConfig};
+use logic::store::MemoryStore;
+use std::collections::{BTreeMap, BTreeSet};
+use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
+
+/// Devices of one user at a time.
+pub const DEVICES_MAX: usize = 2;
+
+/// Every row that a store has written, kept apart from it. A row out of its order fails at once.
+#[derive(Default)]
+pub struct Durable {
+    pub messages: BTreeMap<Conversation, Vec<MessageRow>>,
+    pub inboxes: BTreeMap<Uid, Vec<InboxRow>>,
+    through: BTreeMap<(Uid, Conversation), InboxRow>,
+    contacts_through: BTreeMap<Uid, InboxSeq>,
+    ids: BTreeSet<(Uid, ClientMsgId)>,
+    message_ids: BTreeSet<MessageId>,
+}
+
+impl Durable {
+    fn write(&mut self, batch: Vec<Row>) {
+        let mut users = BTreeSet::new();
+        for row in batch {
+            match row {
+                Row::Message(row) => self.write_message(row),
+                Row::Inbox(row) => {
+                    users.insert(row.uid);
+                    self.write_inbox(row);
+                }
+                Row::User(row) => self.write_user(row),
+                Row::Contact(row) => {
+                    let conversation = Conversation::between(row.uid, row.peer).unwrap();
+                    let through = self.through(row.uid, conversation);
+                    assert!(row.recent_seq <= through, "a contact above its inbox: {row:?}");
+                }
+            }
+        }
+        for uid in users {
+            let through = self.contacts_through.get(&uid).map_or(0, |through| through.0);
+            let lag = self.inbox(uid).len() as u64 - through;
+            assert!(lag < CONTACT_LAG_MAX, "the contacts of {uid:?} lag {lag} behind");
+        }
+    }
+
+    fn write_user(&mut self, row: UserRow) {
+        let head = self.inbox(row.uid).len() as u64;
+        assert!(row.contacts_through.0 <= head, "contacts tell of rows that exist");
+        let before = self.contacts_through.insert(row.uid, row.contacts_through);
+        assert!(before <= Some(row.contacts_through), "contacts go back");
+    }
+
+    fn write_message(&mut self, row: MessageRow) {
+        assert!(self.ids.insert((row.from, row.client_msg_id)), "one id, stored twice: {row:?}");
+        assert!(self.message_ids.insert(row.message_id), "a message id was given twice: {row:?}");
+        let log = self.messages.entry(row.conversation).or_default();
+        assert_eq!(row.seq.0, log.len() as u64 + 1, "a conversation is dense");
+        let previous_ms = log.last().map_or(0, |last| last.time_ms);
+        assert!(previous_ms <= row.time_ms, "time falls in a conversation");
+        log.push(row);
+    }
+
+    fn write_inbox(&mut self, row: InboxRow) {
+        let conversation = row.message.conversation;
+        let message = self.message(conversation, row.message.seq);
+        assert_eq!(message, Some(&row.message), "an inbox has what the conversation has");
+        let through = self.through(row.uid, conversation);
+        assert_eq!(row.message.seq, through.next(), "an inbox is in conversation order");
+        self.through.insert((row.uid, conversation), row.clone());
+        let inbox = self.inboxes.entry(row.uid).or_default();
+        assert_eq!(row.inbox_seq.0, inbox.len() as u64 + 1, "an inbox is dense");
+        inbox.push(row);
+    }
+
+    pub fn has_id(&self, send: &Send) -> bool {
+        self.ids.contains(&(send.from, send.client_msg_id))
+    }
+
+    pub fn message(&self, conversation: Conversation, seq: Seq) -> Option<&MessageRow> {
+        let at = usize::try_from(seq.0.checked_sub(1)?).unwrap();
+        self.messages.get(&conversation)?.get(at)
+    }
+
+    pub fn inbox(&self, uid: Uid) -> &[InboxRow] {
+        self.inboxes.get(&uid).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn row(&self, uid: Uid, inbox_seq: InboxSeq) -> Option<&InboxRow> {
+        let at = usize::try_from(inbox_seq.0.checked_sub(1)?).unwrap();
+        self.inbox(uid).get(at)
+    }
+
+    /// The last message of the conversation in the inbox.
+    pub fn newest(&self, uid: Uid, conversation: Conversation) -> Option<&InboxRow> {
+        self.through.get(&(uid, conversation))
+    }
+
+    pub fn through(&self, uid: Uid, conversation: Conversation) -> Seq {
+        self.newest(uid, conversation).map_or(Seq(0), |row| row.message.seq)
+    }
+}
+
+/// A shard and its store.
+pub struct Node {
+    config: ShardConfig,
+    shard: Shard,
+    store: MemoryStore,
+    asked: Option<(Ticket, Vec<Row>)>,
+    /// How often its store will not answer.
+    stalls: u64,
+    /// Its store has failed for good: it dies soon.
+    pub is_failing: bool,
+    pub inputs: Inputs,
+}
+
+impl Node {
+    pub fn new(id: u16, shards: u16, cached_max: usize, now: Now) -> Self {
+        let (id, devices_max) = (ShardId(id), DEVICES_MAX);
+        let config = ShardConfig { id, shards, boot: 1, devices_max, cached_max };
+        let shard = Shard::new(config, now);
+        let store = MemoryStore::new();
+        let inputs = Inputs::default();
+        Self { config, shard, store, asked: None, stalls: 0, is_failing: false, inputs }
+    }
+
+    /// One step; its requests go to the store.
+    pub fn step(&mut self, now: Now, effects: &mut Effects) {
+        self.shard.step(&mut self.inputs, now, effects);
+        if let Some((ticket, rows)) = effects.commit.take() {
+            assert!(self.asked.is_none(), "one commit at a time");
+            self.asked = Some((ticket, rows.clone()));
+            self.store.commit(ticket, rows);
+        }
+        for (ticket, read) in effects.reads.drain(..) {
+            self.store.read(ticket, read);
+        }
+    }
+
+    /// Whether the store does something: now and then it does nothing for long.
+    pub fn is_ready(&mut self, rng: &mut Rng) -> bool {
+        if self.stalls == 0 && rng.chance(2) {
+            self.stalls = rng.below(60);
+        }
+        self.stalls = self.stalls.saturating_sub(1);
+        self.stalls == 0
+    }
+
+    /// The store does some of what it was asked.
+    pub fn poll(&mut self, count: usize, durable: &mut Durable) {
+        let known = self.inputs.completions.len();
+        self.store.poll_some(count, &mut self.inputs.completions);
+        for completion in &self.inputs.completions[known..] {
+            if let Completion::Committed(ticket, result) = completion {
+                let (asked, rows) = self.asked.take().expect("it was asked for");
+                assert_eq!(asked, *ticket);
+                if result.is_ok() {
+                    durable.write(rows);
+                }
+            }
+        }
+    }
+
+    /// The store fails for good; whether the commit that it was asked for is written is not known.
+    pub fn fail(&mut self, rng: &mut Rng, durable: &mut Durable) {
+        let error = StoreError::Failed("planned".into());
+        if let Some(ticket) = self.lose_requests(rng, durable) {
+            let failed = Completion::Committed(ticket, Err(error.clone()));
+            self.inputs.completions.push(failed);
+        }
+        self.store.refuse(Some(error));
+        self.is_failing = true;
+    }
+
+    /// Forgets what the store was asked for, but that a commit may be written. Returns its ticket.
+    fn lose_requests(&mut self, rng: &mut Rng, durable: &mut Durable) -> Option<Ticket> {
+        let is_written = !self.is_failing && rng.chance(50);
+        self.store.crash(usize::from(is_written));
+        let (ticket, rows) = self.asked.take()?;
+        if is_written {
+            durable.write(rows);
+        }
+        Some(ticket)
+    }
+
+    pub fn is_full(&mut self, is_full: bool) {
+        self.store.refuse(is_full.then_some(StoreError::Full));
+    }
+
+    /// The process dies and comes back.
+    pub fn restart(&mut self, now: Now, rng: &mut Rng, durable: &mut Durable) {
+        self.lose_requests(rng, durable);
+        self.store.refuse(None);
+        self.is_failing = false;
+        self.inputs = Inputs::default();
+        self.config.boot += 1;
+        self.shard = Shard::new(self.config, now);
+    }
+
+    pub fn state(&self) -> String {
+        let (in_flight, store) = (self.shard.in_flight(), self.store.in_flight());
+        format!("shard {}: {in_flight} in flight, {store} at the store", self.config.id.0)
+    }
+}
