@@ -5,8 +5,8 @@
 use crate::conn::Connection;
 use netring::ConnId;
 
-/// Connections of a chunk: 18 KiB, so that growing neither copies nor leaves a large hole behind.
-const CHUNK: usize = 256;
+/// Connections of a chunk of 16 KiB, a size that the allocator has: growing copies nothing and leaves no hole behind.
+const CHUNK: usize = 16 * 1024 / size_of::<Option<Connection>>();
 
 type Chunk = Box<[Option<Connection>]>;
 
@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn every_id_comes_back() {
-        let ids = [(0, 0, 9), (0, 255, 1), (0, 256, 1), (3, 1_000, 2)];
+        let chunk = u32::try_from(CHUNK).unwrap();
+        let ids = [(0, 0, 9), (0, chunk - 1, 1), (0, chunk, 1), (3, 5 * chunk, 2)];
         let ids = ids.map(|(table, slot, generation)| ConnId::new(table, slot, generation));
         let mut connections = Connections::default();
         ids.iter().for_each(|id| connections.insert(*id, 0));
