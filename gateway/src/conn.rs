@@ -1,12 +1,14 @@
 //! What an entry keeps of a connection, and the wheel that looks after all of them. Idle: no heap.
 
-use crate::limits::{PROBE_PERCENT, SILENT_PERCENT, WHEEL_SLOTS};
+use crate::limits::{CONNECTION_BYTES_MAX, PROBE_PERCENT, SILENT_PERCENT, WHEEL_SLOTS};
 use crate::session::Session;
 use netring::ConnId;
 use wire::FrameBuffer;
 
 /// One connection.
 pub struct Connection {
+    /// Its id's.
+    pub generation: u32,
     /// How far it has come.
     pub session: Session,
     /// Its unfinished frame.
@@ -22,6 +24,8 @@ pub struct Connection {
     /// Nothing is received from it until its outbox is empty.
     pub is_paused: bool,
 }
+
+const _: () = assert!(size_of::<Option<Connection>>() <= CONNECTION_BYTES_MAX);
 
 /// What time asks of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +43,9 @@ pub enum Due {
 impl Connection {
     /// Just accepted.
     #[must_use]
-    pub fn new(now_ms: u64) -> Self {
+    pub fn new(generation: u32, now_ms: u64) -> Self {
         Self {
+            generation,
             session: Session::New,
             frames: FrameBuffer::default(),
             rate_due_us: 0,
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn silence_is_probed_then_ended() {
-        let mut conn = Connection::new(1_000);
+        let mut conn = Connection::new(1, 1_000);
         assert_eq!(conn.due(1_000, 5_000, 60_000), Due::Later(6_000));
         assert_eq!(conn.due(6_000, 5_000, 60_000), Due::LoginTimeout);
         let (uid, device, generation) = (Uid(1), DeviceId(1), Generation(1));

@@ -2,7 +2,8 @@
 //!
 //! It does and does not decide: [`crate::session`] says what a frame means, [`logic::shard`] what follows.
 
-use crate::conn::{Connection, Wheel};
+use crate::conn::Wheel;
+use crate::connections::Connections;
 use crate::exit::Fatal;
 use crate::lifecycle::State;
 use crate::limits::MAILBOX_RETRY_MS;
@@ -51,7 +52,7 @@ pub struct Core {
     pub(crate) setup: Setup,
     pub(crate) metrics: Arc<CoreMetrics>,
     pub(crate) ring: NetRing,
-    pub(crate) conns: HashMap<ConnId, Connection>,
+    pub(crate) conns: Connections,
     pub(crate) wheel: Wheel,
     pub(crate) scratch: Scratch,
     pub(crate) inputs: Inputs,
@@ -100,7 +101,7 @@ impl Core {
             shards: u16::try_from(parts.setup.metrics.cores().len()).expect("at most 512"),
             metrics,
             ring,
-            conns: HashMap::new(),
+            conns: Connections::default(),
             wheel: Wheel::new(0),
             scratch: Scratch::default(),
             inputs: Inputs::default(),

@@ -1,6 +1,6 @@
 //! The entry's side of a core: from a socket's events to commands, and from answers to its outbox.
 
-use crate::conn::{Connection, Due};
+use crate::conn::Due;
 use crate::core::{Core, Drain};
 use crate::delivery::{self, Context};
 use crate::lifecycle::State;
@@ -44,7 +44,7 @@ impl Core {
             return self.ring.close_now(conn);
         }
         let now_ms = self.now.mono_ms;
-        self.conns.insert(conn, Connection::new(now_ms));
+        self.conns.insert(conn, now_ms);
         self.wheel.place(conn, now_ms + self.setup.config.login_timeout_ms);
         if self.drain.is_some() {
             self.end(conn, RefusalCode::Draining);
@@ -52,7 +52,7 @@ impl Core {
     }
 
     fn on_data(&mut self, conn: ConnId, chunk: &Chunk) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else { return };
         let mut buffer = std::mem::take(&mut state.frames);
         let is_active = matches!(state.session, Session::Active(_));
         let limit = if is_active { FRAME_BYTES_MAX } else { FRAME_BEFORE_LOGIN_BYTES_MAX };
@@ -64,7 +64,7 @@ impl Core {
         let mut frames = buffer.read(chunk.bytes(), limit);
         while let Some(frame) = frames.next(&mut scratch) {
             self.metrics.frames_in.inc();
-            let Some(state) = self.conns.get_mut(&conn) else { break };
+            let Some(state) = self.conns.get_mut(conn) else { break };
             let (action, request_id, kind) = match &frame {
                 Ok(frame) => {
                     let header = frame.header;
@@ -79,7 +79,7 @@ impl Core {
             }
         }
         self.scratch = scratch;
-        if let Some(state) = self.conns.get_mut(&conn) {
+        if let Some(state) = self.conns.get_mut(conn) {
             state.frames = buffer;
         }
     }
@@ -96,7 +96,7 @@ impl Core {
             Action::Login { device, token } => self.log_in(conn, device, &token, reply),
             Action::Submit(command) => self.submit_request(conn, command, reply),
             Action::Heartbeat { time_ms } => {
-                let Some(state) = self.conns.get_mut(&conn) else { return };
+                let Some(state) = self.conns.get_mut(conn) else { return };
                 let Session::Active(login) = state.session else { return };
                 state.heartbeat_time_ms = time_ms;
                 self.submit_request(conn, Command::Heartbeat(login.uid), reply);
@@ -116,7 +116,7 @@ impl Core {
         if is_owed || matches!(action, Action::Close(_)) {
             return None;
         }
-        let state = self.conns.get_mut(&conn)?;
+        let state = self.conns.get_mut(conn)?;
         let Session::Active(login) = state.session else { return None };
         let now_us = self.now_us;
         if let Err(wait_ms) = self.connection_rate.take(&mut state.rate_due_us, now_us) {
@@ -130,7 +130,7 @@ impl Core {
     }
 
     fn greet(&mut self, conn: ConnId, request_id: u64) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else { return };
         state.session = Session::Greeted;
         let reply = HelloReply {
             version: wire::VERSION,
@@ -152,7 +152,7 @@ impl Core {
                 self.end_with(conn, reply.request_id, code, &text);
             }
             Ok(claims) => {
-                let Some(state) = self.conns.get_mut(&conn) else { return };
+                let Some(state) = self.conns.get_mut(conn) else { return };
                 state.session = Session::LoggingIn;
                 let command = Command::Login { uid: claims.uid, device };
                 self.submit_request(conn, command, reply);
@@ -207,7 +207,7 @@ impl Core {
     /// Writes an answer into a connection's outbox, and does what the answer means for the connection.
     fn answer(&mut self, conn: ConnId, request_id: u64, answer: Answer) {
         let waiting = self.ring.outbox_len(conn);
-        let Some(state) = self.conns.get_mut(&conn) else {
+        let Some(state) = self.conns.get_mut(conn) else {
             return self.on_undeliverable(conn, &answer);
         };
         let is_push = matches!(answer, Answer::Push { .. });
@@ -252,7 +252,7 @@ impl Core {
     }
 
     fn write(&mut self, conn: ConnId, request_id: u64, answer: Answer, uid: Uid) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else { return };
         let context = Context {
             inbox_epoch: self.inbox_epoch,
             server_time_ms: self.now.unix_ms,
@@ -274,7 +274,7 @@ impl Core {
     }
 
     fn on_sent(&mut self, conn: ConnId) {
-        if let Some(state) = self.conns.get_mut(&conn)
+        if let Some(state) = self.conns.get_mut(conn)
             && std::mem::take(&mut state.is_paused)
         {
             self.ring.resume(conn);
@@ -315,7 +315,7 @@ impl Core {
 
     /// Hears nothing more from it, and logs its session out.
     fn forget(&mut self, conn: ConnId, reason: CloseReason) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else { return };
         let session = std::mem::replace(&mut state.session, Session::Closing);
         if session != Session::Closing {
             self.metrics.closes.of(reason).inc();
@@ -332,7 +332,7 @@ impl Core {
             netring::CloseReason::Reset | netring::CloseReason::Error(_) => CloseReason::Socket,
         };
         self.forget(conn, reason);
-        self.conns.remove(&conn);
+        self.conns.remove(conn);
     }
 
     /// Looks at the connections whose second has come.
@@ -346,7 +346,7 @@ impl Core {
     }
 
     fn look_after(&mut self, conn: ConnId, now_ms: u64) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else { return };
         if state.session == Session::Closing {
             return;
         }
@@ -378,7 +378,7 @@ impl Core {
         let (now_ms, config) = (self.now.mono_ms, self.setup.config.clone());
         let drain = self.drain.get_or_insert_with(|| Drain {
             deadline_ms: now_ms + config.drain_timeout_ms,
-            untold: self.conns.keys().copied().collect(),
+            untold: self.conns.ids().collect(),
             leaving: VecDeque::new(),
             told: 0,
             started_ms: now_ms,

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod core;
 pub mod entry;
 pub mod conn;
+pub mod connections;
 pub mod session;
 pub mod rate;
 pub mod delivery;

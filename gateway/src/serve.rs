@@ -43,6 +43,11 @@ pub struct Setup {
 /// Why it could not start or go on.
 pub fn serve(config: Config) -> Result<(), Fatal> {
     tracing::info!(config = %config.to_string().trim_end().replace('\n', ", "), "starting");
+    // The allocator asks for huge pages. One is 2 MiB as soon as a byte of it is used, so each size of thing that each
+    // thread allocates would take that much: at 38,000 connections 460 B each, and no less CPU for a message.
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::warn!(%error, "could not refuse huge pages; the process takes more memory");
+    }
     let config = Arc::new(config);
     let shutdown = Shutdown::default();
     shutdown

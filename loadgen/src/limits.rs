@@ -27,6 +27,9 @@ pub const LOGINS_UNDER_WAY_MAX: usize = 256;
 pub const READERS_UNDER_WAY_MAX: usize = 64;
 /// Ports of one source address: the default `ip_local_port_range` has 28,232.
 pub const PORTS_PER_SOURCE: usize = 28_000;
+/// Connections from one source address before the next is taken. The kernel tries every second port first and each
+/// in turn: at a quarter of the range it finds a free one at the second try, beyond a half it walks thousands.
+pub const CONNECTIONS_PER_SOURCE: usize = PORTS_PER_SOURCE / 4;
 /// Source addresses 127.0.0.1 to 127.0.0.250.
 pub const SOURCES_MAX: usize = 250;
 

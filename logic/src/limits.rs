@@ -32,6 +32,10 @@ pub const PUSH_TRIES_MAX: u8 = 5;
 pub const PUSH_PAGE_ROWS: usize = 64;
 /// Bytes of bodies in a page: a frame less its fixed parts.
 pub const PAGE_BYTES_MAX: usize = 24 * 1024;
+/// Memory of a user without traffic, in bytes: four positions (32), and its devices and changed contacts (24 each).
+pub const USER_BYTES_MAX: usize = 80;
+/// Memory of a logged-in device, in bytes: its session, id and generation (26), positions in the inbox (32), flags.
+pub const DEVICE_BYTES_MAX: usize = 64;
 /// How long to wait before a retry when a queue is full, in ms.
 pub const BUSY_RETRY_MS: u32 = 100;
 /// How long to wait before a retry when the store is full or failing, in ms.

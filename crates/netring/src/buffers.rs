@@ -11,16 +11,21 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::BufRingEntry;
 
+use crate::limits::BUFFERS_AT_START;
+
 /// The one buffer group of a ring.
 pub(crate) const GROUP: u16 = 0;
 
-/// One mapping: the ring of entries first, page aligned, then the buffers.
+/// One mapping: the ring of entries first, page aligned, then the buffers. Those beyond `opened` were never used and
+/// take no memory.
 pub(crate) struct Buffers {
     base: NonNull<u8>,
     map_size: usize,
     data_offset: usize,
     count: u16,
     size: u32,
+    /// Buffers that are the kernel's or a chunk's; the rest is for when they run out.
+    opened: Cell<u16>,
     /// Where the next free buffer is put; the kernel reads the published copy.
     tail: Cell<u16>,
     /// Buffers the kernel has: published and not yet seen in a completion.
@@ -42,12 +47,23 @@ impl Buffers {
             return Err(io::Error::last_os_error());
         }
         let base = NonNull::new(address.cast::<u8>()).expect("mmap never maps page zero");
-        let (tail, available) = (Cell::new(0), Cell::new(0));
-        let buffers = Self { base, map_size, data_offset, count, size, tail, available };
-        for id in 0..count {
-            buffers.publish(id);
-        }
+        let (opened, tail, available) = (Cell::new(0), Cell::new(0), Cell::new(0));
+        let buffers = Self { base, map_size, data_offset, count, size, opened, tail, available };
+        buffers.open(BUFFERS_AT_START.min(count));
         Ok(Rc::new(buffers))
+    }
+
+    /// They ran out: twice as many, if there are.
+    pub(crate) fn grow(&self) {
+        self.open(self.opened.get().min(self.count - self.opened.get()));
+    }
+
+    fn open(&self, more: u16) {
+        let first = self.opened.get();
+        for id in first..first + more {
+            self.publish(id);
+        }
+        self.opened.set(first + more);
     }
 
     /// Address of the entries, to register.
@@ -59,6 +75,11 @@ impl Buffers {
         self.count
     }
 
+    /// Buffers in use by the kernel or by chunks.
+    pub(crate) fn opened(&self) -> u16 {
+        self.opened.get()
+    }
+
     /// Buffers the kernel may still pick.
     pub(crate) fn available(&self) -> u16 {
         self.available.get()
@@ -66,7 +87,10 @@ impl Buffers {
 
     /// Takes over the buffer a completion names. Each completion is passed here once.
     pub(crate) fn take(self: &Rc<Self>, id: u16, len: u32) -> Chunk {
-        assert!(id < self.count && len <= self.size, "the kernel names a buffer it was given");
+        assert!(
+            id < self.opened.get() && len <= self.size,
+            "the kernel names a buffer it was given"
+        );
         self.available.set(self.available.get() - 1);
         Chunk { buffers: Rc::clone(self), id, len }
     }
@@ -147,5 +171,19 @@ mod tests {
         assert_eq!((buffers.available(), chunk.bytes()), (3, &[0u8; 5][..]));
         drop(chunk);
         assert_eq!(buffers.available(), 4);
+    }
+
+    #[test]
+    fn buffers_that_ran_out_double_up_to_their_number() {
+        let buffers = Buffers::new(BUFFERS_AT_START * 4, 64).unwrap();
+        let mut seen = vec![];
+        for _ in 0..4 {
+            seen.push((buffers.opened(), buffers.available()));
+            buffers.grow();
+        }
+        assert_eq!(
+            seen,
+            [1, 2, 4, 4].map(|times| (BUFFERS_AT_START * times, BUFFERS_AT_START * times))
+        );
     }
 }

@@ -9,8 +9,8 @@ use crate::limits::{
     TABLES_MAX, TICK_DEFAULT, TICK_MAX,
 };
 
-/// Sizes of a net ring. Memory: one table takes `buffer_count * buffer_size` bytes of receive
-/// buffers and about `queue_depth * 128` bytes of queues.
+/// Sizes of a net ring. Memory: one table takes up to `buffer_count * buffer_size` bytes of receive
+/// buffers, a load that needs fewer takes fewer, and about `queue_depth * 128` bytes of queues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Connections in all, accepted and made.

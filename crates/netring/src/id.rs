@@ -16,8 +16,13 @@ const _: () = assert!(crate::limits::TABLES_MAX == 1 << TABLE_BITS);
 pub struct ConnId(u64);
 
 impl ConnId {
-    pub(crate) fn new(table: u16, slot: u32, generation: u32) -> Self {
-        debug_assert!(u32::from(table) >> TABLE_BITS == 0 && slot >> SLOT_BITS == 0);
+    /// The id of these parts.
+    ///
+    /// # Panics
+    /// A part has too many bits.
+    #[must_use]
+    pub fn new(table: u16, slot: u32, generation: u32) -> Self {
+        assert!(u32::from(table) >> TABLE_BITS == 0 && slot >> SLOT_BITS == 0);
         Self(u64::from(generation) << 32 | u64::from(table) << SLOT_BITS | u64::from(slot))
     }
 
@@ -34,13 +39,27 @@ impl ConnId {
         Self(bits)
     }
 
-    pub(crate) fn table(self) -> usize {
+    /// The table. Tables and slots count from 0, and a slot is new only when no earlier one is free:
+    /// the two are a place in arrays as dense as the net ring's own.
+    #[must_use]
+    pub fn table(self) -> usize {
         ((self.0 >> SLOT_BITS) & ((1 << TABLE_BITS) - 1)) as usize
     }
 
+    /// The slot in the table.
+    #[must_use]
+    pub fn slot(self) -> u32 {
+        (self.0 & ((1 << SLOT_BITS) - 1)) as u32
+    }
+
+    /// Tells the connections of one slot apart.
+    #[must_use]
+    pub fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
     pub(crate) fn key(self) -> Key {
-        let slot = (self.0 & ((1 << SLOT_BITS) - 1)) as u32;
-        Key { slot, generation: (self.0 >> 32) as u32 }
+        Key { slot: self.slot(), generation: self.generation() }
     }
 }
 

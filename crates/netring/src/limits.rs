@@ -21,6 +21,10 @@ pub const BUFFER_COUNT_MAX: u16 = 1 << 15;
 /// Keeps a chunk's length, and the product with `BUFFER_COUNT_MAX`, far from 32 bits.
 pub const BUFFER_SIZE_MAX: u32 = 1 << 16;
 
+/// Receive buffers a table begins with. The kernel takes them in turn, so all that it has are soon touched: 128 KiB a
+/// table at the usual size. Whenever they run out there are twice as many, up to the configured number.
+pub const BUFFERS_AT_START: u16 = 32;
+
 /// The kernel takes at most 2^15 submission entries.
 pub const QUEUE_DEPTH_MAX: u32 = 1 << 15;
 

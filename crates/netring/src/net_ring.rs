@@ -226,12 +226,12 @@ impl NetRing {
     }
 
     /// Receive buffers that neither a chunk nor a completion already turned into one holds, and
-    /// how many there are.
+    /// how many there are so far: more come, up to `buffer_count` a table, when they run out.
     #[must_use]
     pub fn buffers(&self) -> (usize, usize) {
         let sum =
             |count: fn(&Table) -> u16| self.tables.iter().map(|t| usize::from(count(t))).sum();
-        (sum(|table| table.buffers.available()), sum(|table| table.buffers.count()))
+        (sum(|table| table.buffers.available()), sum(|table| table.buffers.opened()))
     }
 
     /// Panics when the books do not balance. Walks every slot: for tests.

@@ -140,7 +140,7 @@ impl Table {
                 State::Closing => assert!(slot.file().is_none() && slot.flags.in_flight()),
             }
         }
-        assert!(self.buffers.available() <= self.buffers.count());
+        assert!(self.buffers.available() <= self.buffers.opened());
         assert!(self.dials.len() <= self.slots.used());
     }
 }

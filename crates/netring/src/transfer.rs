@@ -88,8 +88,11 @@ impl Table {
         }
     }
 
-    /// Arms as many starved receives as there are buffers.
+    /// Arms as many starved receives as there are buffers, of which there are more from now on.
     pub(crate) fn feed_starved(&mut self) {
+        if !self.starved.is_empty() {
+            self.buffers.grow();
+        }
         let mut available = self.buffers.available();
         while available > 0
             && let Some(key) = self.starved.pop_front()

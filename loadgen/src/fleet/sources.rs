@@ -1,10 +1,10 @@
 //! Which local address a connection comes from: to one target, an address has about 28,000 ports.
 
 use crate::failure::Failure;
-use crate::limits::{PORTS_PER_SOURCE, SOURCES_MAX};
+use crate::limits::{CONNECTIONS_PER_SOURCE, PORTS_PER_SOURCE, SOURCES_MAX};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Spreads connections over 127.0.0.1, 127.0.0.2 and so on where it must.
+/// Spreads connections over 127.0.0.1, 127.0.0.2 and so on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sources {
     spread: bool,
@@ -14,7 +14,6 @@ impl Sources {
     /// # Errors
     /// More connections than this machine has ports for towards the target.
     pub fn new(target: SocketAddr, connections_max: usize) -> Result<Self, Failure> {
-        let spread = connections_max > PORTS_PER_SOURCE;
         let loopback = matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback());
         let most = if loopback { PORTS_PER_SOURCE * SOURCES_MAX } else { PORTS_PER_SOURCE };
         if connections_max > most {
@@ -23,11 +22,11 @@ impl Sources {
                  ask for fewer, or run loadgen on several machines"
             )));
         }
-        Ok(Self { spread })
+        Ok(Self { spread: loopback && connections_max > CONNECTIONS_PER_SOURCE })
     }
 
     pub fn of(self, index: usize) -> Option<IpAddr> {
-        let nth = (index / PORTS_PER_SOURCE) % SOURCES_MAX;
+        let nth = (index / CONNECTIONS_PER_SOURCE) % SOURCES_MAX;
         let last = u8::try_from(nth + 1).expect("at most 250 sources");
         self.spread.then_some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)))
     }

@@ -11,7 +11,7 @@ use crate::clock::{now_ns, run_number};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::target::Target;
-use client::machine::Credentials;
+use client::machine::{Credentials, Heartbeats};
 use desk::Desk;
 use std::path::Path;
 use wire::DeviceId;
@@ -21,6 +21,17 @@ const SECOND_NS: u64 = 1_000_000_000;
 const TURN_NS: u64 = 20_000_000;
 /// Without another login for so long, no more are expected.
 const PATIENCE_NS: u64 = 15 * SECOND_NS;
+/// How long an answer to a heartbeat may take before it counts as missing.
+const ANSWER_NS: u64 = 5 * SECOND_NS;
+
+/// Heartbeats of all sessions.
+struct HeartbeatSum {
+    sent: u64,
+    /// Of those sent.
+    unanswered: u64,
+    /// Sessions that sent none.
+    without: u64,
+}
 
 /// The sessions.
 struct Herd {
@@ -67,6 +78,27 @@ impl Herd {
             self.fleet.turn(now + TURN_NS, &mut self.desk)?;
         }
         Ok(now_ns() - start_ns)
+    }
+}
+
+impl Herd {
+    /// Counts the heartbeats sent until now, and waits for their answers.
+    fn heartbeats(&mut self) -> Result<HeartbeatSum, Failure> {
+        let of = |fleet: &Fleet, index| fleet.machine(index).heartbeats();
+        let asked: Vec<_> = (0..self.connections).map(|index| of(&self.fleet, index)).collect();
+        let end_ns = now_ns() + ANSWER_NS;
+        loop {
+            let missing = |(index, asked): (usize, &Heartbeats)| {
+                u64::from(asked.sent.saturating_sub(of(&self.fleet, index).answered))
+            };
+            let unanswered = asked.iter().enumerate().map(missing).sum();
+            if unanswered == 0 || now_ns() > end_ns {
+                let sent = asked.iter().map(|asked| u64::from(asked.sent)).sum();
+                let without = asked.iter().filter(|asked| asked.sent == 0).count() as u64;
+                return Ok(HeartbeatSum { sent, unanswered, without });
+            }
+            self.fleet.turn(now_ns() + TURN_NS, &mut self.desk)?;
+        }
     }
 }
 

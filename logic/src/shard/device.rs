@@ -3,13 +3,15 @@
 //! No body is kept for it: what must be pushed again is read from the inbox. It knows no timers and no store.
 
 use crate::command::{Login, Session};
-use crate::limits::PUSH_TRIES_MAX;
+use crate::limits::{DEVICE_BYTES_MAX, PUSH_TRIES_MAX};
 use wire::{DeviceId, Generation, InboxSeq, PUSH_WINDOW_MAX, Uid};
 
 /// A logged-in device of a user.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Device {
-    pub session: Session,
+    /// The session's parts: one as a field would take eight bytes more.
+    entry: u16,
+    connection: u64,
     pub device: DeviceId,
     pub generation: Generation,
     /// The last row pushed.
@@ -24,6 +26,8 @@ pub(super) struct Device {
     pub is_armed: bool,
     pub is_reading: bool,
 }
+
+const _: () = assert!(size_of::<Device>() <= DEVICE_BYTES_MAX);
 
 /// What to do with a row that was just committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +53,10 @@ pub(super) enum Expiry {
 
 impl Device {
     pub fn new(session: Session, device: DeviceId, generation: Generation, head: InboxSeq) -> Self {
+        let Session { entry, connection } = session;
         Self {
-            session,
+            entry,
+            connection,
             device,
             generation,
             previous: head,
@@ -61,6 +67,10 @@ impl Device {
             is_armed: false,
             is_reading: false,
         }
+    }
+
+    pub fn session(&self) -> Session {
+        Session { entry: self.entry, connection: self.connection }
     }
 
     pub fn login(&self, uid: Uid) -> Login {

@@ -226,7 +226,7 @@ impl Shard {
             return;
         }
         let loading = self.parking.loading.remove(&uid).expect("just seen");
-        self.users.insert(uid, loading.user);
+        self.users.insert(uid, Box::new(loading.user));
         for row in loading.tail {
             let peer = row.message.conversation.peer_of(uid);
             let known = self.contacts.get(&(uid, peer)).expect("loaded before").row.recent_seq;

@@ -58,7 +58,8 @@ pub struct Shard {
     out: Effects,
     /// Inputs that the shard gives itself: what was parked, and mail to itself.
     local: VecDeque<Input>,
-    users: HashMap<Uid, User>,
+    /// Boxed: a table has up to twice as many places as users.
+    users: HashMap<Uid, Box<User>>,
     contacts: HashMap<(Uid, Uid), Contact>,
     conversations: HashMap<Conversation, ConversationState>,
     dedup: Dedup,

@@ -22,7 +22,7 @@ impl Shard {
         if let Some(at) = user.devices.iter().position(|other| other.device == device) {
             let replaced = user.devices.swap_remove(at);
             let answer = Answer::Closed(RefusalCode::SessionReplaced);
-            self.out.deliveries.push(unasked(replaced.session, answer));
+            self.out.deliveries.push(unasked(replaced.session(), answer));
         } else if user.devices.len() >= self.config.devices_max {
             return self.refuse(reply, RefusalCode::TooManyDevices);
         }
@@ -72,7 +72,7 @@ impl Shard {
             let is_own = is_sender && sender == Some(device.device);
             let Offer::Push(previous) = device.offer(inbox_seq, is_own) else { continue };
             let answer = Answer::Push { previous, row: Box::new(row.clone()) };
-            self.out.deliveries.push(unasked(device.session, answer));
+            self.out.deliveries.push(unasked(device.session(), answer));
             if !device.is_armed {
                 device.arm();
                 self.push_timers.arm(device.login(uid), 0, self.now.mono_ms);
@@ -102,7 +102,7 @@ impl Shard {
         let committed = user.committed;
         let Some(device) = self.device(login) else { return };
         device.is_reading = false;
-        let session = device.session;
+        let session = device.session();
         let mut pushes = Vec::with_capacity(rows.len());
         for row in rows.into_iter().filter(|row| row.inbox_seq <= committed) {
             let previous = device.pushed(row.inbox_seq);
@@ -134,7 +134,7 @@ impl Shard {
         let tries = match device.expire() {
             Expiry::Nothing => return,
             Expiry::GiveUp => {
-                let session = device.session;
+                let session = device.session();
                 let user = self.users.get_mut(&login.uid).expect("just found");
                 user.devices.retain(|other| other.login(login.uid) != login);
                 let answer = Answer::Closed(RefusalCode::Unresponsive);

@@ -5,7 +5,7 @@ use super::commit::Written;
 use super::device::Device;
 use super::plant::Fault;
 use crate::command::{Input, Mail};
-use crate::limits::{CONTACT_LAG_MAX, CONVERSATION_WINDOW_MAX};
+use crate::limits::{CONTACT_LAG_MAX, CONVERSATION_WINDOW_MAX, USER_BYTES_MAX};
 use crate::partition::Partition;
 use crate::rows::{InboxRow, MessageRow, Row};
 use wire::{DeviceId, InboxSeq, RefusalCode, Uid};
@@ -24,6 +24,8 @@ pub(super) struct User {
     /// The commit round that last wrote a row.
     pub touched: u64,
 }
+
+const _: () = assert!(size_of::<User>() <= USER_BYTES_MAX);
 
 impl User {
     pub fn new(head: InboxSeq, contacts_through: InboxSeq) -> Self {

@@ -51,11 +51,21 @@ pub struct Machine {
     /// When the login is over time, or the next heartbeat is due.
     watch_ms: u64,
     heartbeat_ms: u32,
+    heartbeats: Heartbeats,
     phase: Phase,
     /// Nothing came since the last heartbeat was sent.
     is_silent: bool,
     /// A pushed row was taken or known: say so at the end of the piece.
     is_ack_due: bool,
+}
+
+/// Heartbeats of a session, over all its connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heartbeats {
+    /// Asked.
+    pub sent: u32,
+    /// Answered.
+    pub answered: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +102,7 @@ impl Machine {
             clock_offset_ms: 0,
             watch_ms: u64::MAX,
             heartbeat_ms: 0,
+            heartbeats: Heartbeats::default(),
             phase: Phase::Disconnected,
             is_silent: false,
             is_ack_due: false,
@@ -205,6 +216,12 @@ impl Machine {
         self.phase == Phase::LoggedIn
     }
 
+    /// How many heartbeats it has sent, and had answered.
+    #[must_use]
+    pub fn heartbeats(&self) -> Heartbeats {
+        self.heartbeats
+    }
+
     /// Whether the server asked to leave, and nothing is in flight any more: close the connection now.
     #[must_use]
     pub fn may_leave(&self) -> bool {
@@ -245,6 +262,7 @@ impl Machine {
         self.reconnect.proved_good();
         self.outbox.shrink();
         self.is_silent = true;
+        self.heartbeats.sent += 1;
         self.watch_ms = now_ms + u64::from(self.heartbeat_ms);
         let request_id = self.next_request_id();
         encode(out, request_id, frames::Heartbeat { time_ms: now_ms });

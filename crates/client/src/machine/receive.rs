@@ -1,7 +1,7 @@
 //! Frames from the server, one by one.
 
 use super::inbox::Pushed;
-use super::{Event, Machine, Phase};
+use super::{Event, Heartbeats, Machine, Phase};
 use crate::ClientError;
 use crate::error::ends_connection;
 use crate::limits::{ACK_TIMEOUT_MS_MAX, HEARTBEAT_MS_MIN, REFUSED_WAIT_MS};
@@ -195,6 +195,9 @@ impl Machine {
         }
         self.inbox.saw_head(InboxSeq(reply.inbox_head.to_native()));
         self.sync_if_behind(now_ms, out);
+        // A server may say more than it was asked.
+        let Heartbeats { sent, answered } = self.heartbeats;
+        self.heartbeats.answered = sent.min(answered.saturating_add(1));
         let round_trip_ms = now_ms.saturating_sub(reply.time_ms.to_native());
         events(Event::HeartbeatReply { round_trip_ms });
         Ok(())
