@@ -180,7 +180,7 @@ impl Shards {
                 }
                 Answer::Inbox { rows, .. } => self.page = rows,
                 Answer::LoggedOut(_)
-                | Answer::Head(_)
+                | Answer::Head { .. }
                 | Answer::History(_)
                 | Answer::Contacts { .. }
                 | Answer::Contact(_)

@@ -15,8 +15,6 @@ pub struct Connection {
     pub frames: FrameBuffer,
     /// Its rate.
     pub rate_due_us: u64,
-    /// The clock of its last heartbeat, to give back.
-    pub heartbeat_time_ms: u64,
     /// When it was last heard, in ms of the core's clock.
     pub heard_ms: u64,
     /// It was asked whether it is there.
@@ -49,7 +47,6 @@ impl Connection {
             session: Session::New,
             frames: FrameBuffer::default(),
             rate_due_us: 0,
-            heartbeat_time_ms: 0,
             heard_ms: now_ms,
             is_probed: false,
             is_paused: false,

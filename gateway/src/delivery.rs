@@ -13,15 +13,13 @@ pub struct Context {
     pub inbox_epoch: u64,
     /// Unix ms.
     pub server_time_ms: u64,
-    /// The client's clock at its last heartbeat.
-    pub heartbeat_time_ms: u64,
     /// The user of the connection.
     pub uid: Uid,
 }
 
 /// Writes an answer as a frame; returns the bytes of the body that was pushed.
 pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Context) -> usize {
-    let Context { inbox_epoch, server_time_ms, heartbeat_time_ms: time_ms, uid } = context;
+    let Context { inbox_epoch, server_time_ms, uid } = context;
     match answer {
         Answer::Push { previous, row } => {
             let copied = row.message.body.len();
@@ -42,7 +40,7 @@ pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Contex
         Answer::LoggedOut(generation) => {
             encode(out, request_id, LogoutReply { generation: generation.0 });
         }
-        Answer::Head(head) => {
+        Answer::Head { head, time_ms } => {
             encode(out, request_id, HeartbeatReply { time_ms, inbox_epoch, inbox_head: head.0 });
         }
         Answer::Inbox { head, rows } => {

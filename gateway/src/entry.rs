@@ -95,12 +95,6 @@ impl Core {
             Action::Greet => self.greet(conn, request_id),
             Action::Login { device, token } => self.log_in(conn, device, &token, reply),
             Action::Submit(command) => self.submit_request(conn, command, reply),
-            Action::Heartbeat { time_ms } => {
-                let Some(state) = self.conns.get_mut(conn) else { return };
-                let Session::Active(login) = state.session else { return };
-                state.heartbeat_time_ms = time_ms;
-                self.submit_request(conn, Command::Heartbeat(login.uid), reply);
-            }
             Action::Refuse(code) => {
                 self.answer(conn, request_id, Answer::Refused { code, retry_after_ms: 0 });
             }
@@ -176,7 +170,7 @@ impl Core {
             Command::History { conversation, .. } => Partition::of_conversation(*conversation),
             Command::PushAck(login, _) | Command::Logout(login) => Partition::of_user(login.uid),
             Command::Login { uid, .. }
-            | Command::Heartbeat(uid)
+            | Command::Heartbeat { uid, .. }
             | Command::Sync { uid, .. }
             | Command::Contacts { uid, .. }
             | Command::ChangeContact { uid, .. } => Partition::of_user(*uid),
@@ -253,12 +247,8 @@ impl Core {
 
     fn write(&mut self, conn: ConnId, request_id: u64, answer: Answer, uid: Uid) {
         let Some(state) = self.conns.get_mut(conn) else { return };
-        let context = Context {
-            inbox_epoch: self.inbox_epoch,
-            server_time_ms: self.now.unix_ms,
-            heartbeat_time_ms: state.heartbeat_time_ms,
-            uid,
-        };
+        let context =
+            Context { inbox_epoch: self.inbox_epoch, server_time_ms: self.now.unix_ms, uid };
         let Some(out) = self.ring.outbox(conn) else { return };
         let copied = delivery::write(out, request_id, answer, context);
         self.metrics.frames_out.inc();

@@ -21,9 +21,9 @@ pub const RING_TICK: Duration = Duration::from_millis(20);
 pub const CLOSING_SLOTS: usize = 64;
 /// How long a client that was told of the drain has for the answers under way, in ms: many commits.
 pub const DRAIN_GRACE_MS: u64 = 1_000;
-/// Memory of an idle connection in its entry, in bytes: the login (32), the unfinished frame, its rate, the client's
-/// clock, when it was heard (8 each), the generation and flags (8).
-pub const CONNECTION_BYTES_MAX: usize = 72;
+/// Memory of an idle connection in its entry, in bytes: the login (32), the unfinished frame, its rate, when it was heard
+/// (8 each), the generation and flags (8).
+pub const CONNECTION_BYTES_MAX: usize = 64;
 /// How long to wait before a full mailbox is tried again, in ms.
 pub const MAILBOX_RETRY_MS: u64 = 1;
 /// Slots of the wheel, of one second each.

@@ -39,11 +39,6 @@ pub enum Action {
     },
     /// Ask the shard that this belongs to.
     Submit(Command),
-    /// Ask the user's shard for the inbox head; give the time back.
-    Heartbeat {
-        /// The client's clock.
-        time_ms: u64,
-    },
     /// Refuse the request, and go on.
     Refuse(RefusalCode),
     /// Refuse, and close.
@@ -101,7 +96,7 @@ fn request(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
         }
         Kind::Heartbeat => {
             let time_ms = frame.access::<frames::Heartbeat>()?.time_ms.to_native();
-            Action::Heartbeat { time_ms }
+            Action::Submit(Command::Heartbeat { uid, time_ms })
         }
         Kind::HeartbeatReply => {
             frame.access::<frames::HeartbeatReply>()?;

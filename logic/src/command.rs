@@ -77,7 +77,12 @@ pub enum Command {
     /// To the user's shard. Not answered.
     PushAck(Login, InboxSeq),
     /// To the user's shard. Answered by [`Answer::Head`].
-    Heartbeat(Uid),
+    Heartbeat {
+        /// The user.
+        uid: Uid,
+        /// The client's clock, to give back.
+        time_ms: u64,
+    },
     /// To the user's shard. Answered by [`Answer::Inbox`].
     Sync {
         /// The user.
@@ -210,7 +215,12 @@ pub enum Answer {
         row: Box<InboxRow>,
     },
     /// The last committed inbox row.
-    Head(InboxSeq),
+    Head {
+        /// Its place.
+        head: InboxSeq,
+        /// From the heartbeat.
+        time_ms: u64,
+    },
     /// A page of the inbox.
     Inbox {
         /// The last committed inbox row.

@@ -211,7 +211,7 @@ impl Shard {
             Command::PushAck(login, row) => self.on_push_ack(login, row),
             Command::Login { uid, device } => self.on_login(uid, device, reply),
             Command::Logout(login) => self.on_logout(login, reply),
-            Command::Heartbeat(uid) => self.on_heartbeat(uid, reply),
+            Command::Heartbeat { uid, time_ms } => self.on_heartbeat(uid, time_ms, reply),
             Command::Sync { uid, after, limit } => self.on_sync(uid, after, limit, reply),
             Command::History { conversation, before, limit } => {
                 self.on_history(conversation, before, limit, reply);

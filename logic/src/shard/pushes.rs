@@ -43,10 +43,10 @@ impl Shard {
         }
     }
 
-    pub(super) fn on_heartbeat(&mut self, uid: Uid, reply: ReplyTo) {
-        if self.has_user(uid, || Input::Command(Command::Heartbeat(uid), reply)) {
+    pub(super) fn on_heartbeat(&mut self, uid: Uid, time_ms: u64, reply: ReplyTo) {
+        if self.has_user(uid, || Input::Command(Command::Heartbeat { uid, time_ms }, reply)) {
             let head = self.users.get(&uid).expect("just found").committed;
-            self.answer(reply, Answer::Head(head));
+            self.answer(reply, Answer::Head { head, time_ms });
         }
     }
 

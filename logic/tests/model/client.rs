@@ -125,7 +125,11 @@ impl World {
             50..75 => self.send_again(at),
             75..83 => self.change_contact(at),
             83..88 => self.sync(at),
-            88..93 => self.ask_own_shard(at, Command::Heartbeat(login.uid), Request::Other),
+            88..93 => self.ask_own_shard(
+                at,
+                Command::Heartbeat { uid: login.uid, time_ms: 0 },
+                Request::Other,
+            ),
             93..97 if self.shape.clock_ms[3] > 1 => {
                 let limit = 1 + self.rng.index(5);
                 let command = Command::Contacts { uid: login.uid, after: Uid(0), limit };
@@ -279,7 +283,7 @@ impl World {
             Answer::LoggedIn { login, inbox_head } => self.on_login(at, login, inbox_head),
             Answer::Acked { inbox_seq, .. } => self.on_acked(at, request.map(|r| r.1), inbox_seq),
             Answer::Push { previous, row } => self.on_push(at, previous, &row),
-            Answer::Head(head) => {
+            Answer::Head { head, .. } => {
                 if self.clients.devices[at].cursor < head {
                     self.sync(at);
                 }

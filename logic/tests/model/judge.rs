@@ -20,7 +20,7 @@ impl World {
                 assert_eq!(stored, Some(&**row), "pushed, but not stored");
             }
             (Answer::LoggedIn { login, inbox_head }, _) => self.judge_head(login.uid, *inbox_head),
-            (Answer::Head(head), Some(Said { uid, .. })) => self.judge_head(uid, *head),
+            (Answer::Head { head, .. }, Some(Said { uid, .. })) => self.judge_head(uid, *head),
             (Answer::Inbox { head, rows }, Some(Said { uid, .. })) => {
                 self.judge_head(uid, *head);
                 for row in rows {
