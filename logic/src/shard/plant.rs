@@ -59,7 +59,7 @@ pub(super) struct Plant {
 /// A server that acknowledges first writes behind: at most so often. A kill loses what lies between, which a commit
 /// that is written within a fraction of a ms would hide from most kills.
 #[cfg(feature = "planted")]
-const COMMIT_INTERVAL_MS: u64 = 20;
+const COMMIT_INTERVAL_MS: u64 = 50;
 
 #[cfg(feature = "planted")]
 impl Plant {
