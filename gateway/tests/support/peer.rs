@@ -76,13 +76,7 @@ impl Peer {
 
     /// The next frame, which must be a refusal or a good-bye.
     pub fn told(&mut self) -> Option<Told> {
-        self.hear(|frame| match frame.read::<frames::Refusal>() {
-            Ok(refusal) => Told::Refused(code(refusal.code), refusal.retry_after_ms),
-            Err(_) => {
-                let parting = frame.read::<frames::GoingAway>();
-                Told::GoingAway(code(parting.expect("a refusal or a good-bye").code))
-            }
-        })
+        self.hear(Told::of)
     }
 
     /// Hears nothing more but the end.
@@ -92,7 +86,20 @@ impl Peer {
 
     /// A send's ack.
     pub fn acked(&mut self) -> frames::SendAck {
-        self.hear(|frame| frame.read::<frames::SendAck>().unwrap()).expect("the send is answered")
+        let ack = |frame: &RawFrame<'_>| frame.read().map_err(|_| Told::of(frame));
+        self.hear(ack).expect("the send is answered").unwrap()
+    }
+}
+
+impl Told {
+    fn of(frame: &RawFrame<'_>) -> Self {
+        match frame.read::<frames::Refusal>() {
+            Ok(refusal) => Self::Refused(code(refusal.code), refusal.retry_after_ms),
+            Err(_) => {
+                let parting = frame.read::<frames::GoingAway>();
+                Self::GoingAway(code(parting.expect("a refusal or a good-bye").code))
+            }
+        }
     }
 }
 
