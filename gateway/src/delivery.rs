@@ -17,15 +17,14 @@ pub struct Context {
     pub uid: Uid,
 }
 
-/// Writes an answer as a frame; returns the bytes of the body that was pushed.
+/// Writes an answer as a frame; returns the bytes of the bodies in it, which were copied.
 pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Context) -> usize {
     let Context { inbox_epoch, server_time_ms, uid } = context;
+    let copied = body_bytes(&answer);
     match answer {
         Answer::Push { previous, row } => {
-            let copied = row.message.body.len();
             let message = message(row.message, row.inbox_seq);
             encode(out, 0, Push { previous: previous.0, message });
-            return copied;
         }
         Answer::Acked { message_id, seq, time_ms, inbox_seq } => {
             let (message_id, seq, inbox_seq) = (message_id.0, seq.0, inbox_seq.0);
@@ -69,7 +68,25 @@ pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Contex
         }
         Answer::Closed(code) => going_away(out, code, 0, 0),
     }
-    0
+    copied
+}
+
+fn body_bytes(answer: &Answer) -> usize {
+    match answer {
+        Answer::Push { row, .. } => row.message.body.len(),
+        Answer::Inbox { rows, .. } => rows.iter().map(|row| row.message.body.len()).sum(),
+        Answer::History(rows) => rows.iter().map(|row| row.body.len()).sum(),
+        Answer::Contacts { contacts, .. } => contacts
+            .iter()
+            .filter_map(|(_, recent)| recent.as_ref())
+            .map(|row| row.body.len())
+            .sum(),
+        Answer::Acked { .. }
+        | Answer::LoggedIn { .. }
+        | Answer::LoggedOut(_)
+        | Answer::Head { .. } => 0,
+        Answer::Contact(_) | Answer::Refused { .. } | Answer::Closed(_) => 0,
+    }
 }
 
 /// Writes a refusal; without a text, the code's own.

@@ -72,12 +72,17 @@ impl Core {
                 }
                 Err(error) => (Session::on_error(*error), 0, None),
             };
+            if let Action::Submit(Command::Send(send)) = &action {
+                self.metrics.body_copies_bytes.of(CopyStage::Submit).add(send.body.len() as u64);
+            }
             let is_over = frame.is_err() || matches!(action, Action::Close(_));
             self.act(conn, request_id, kind, action);
             if is_over {
                 break;
             }
         }
+        let copied = frames.copied_bytes() as u64;
+        self.metrics.body_copies_bytes.of(CopyStage::Reassembly).add(copied);
         self.scratch = scratch;
         if let Some(state) = self.conns.get_mut(conn) {
             state.frames = buffer;
@@ -159,7 +164,6 @@ impl Core {
         let partition = match &command {
             Command::Send(send) => {
                 self.metrics.sends.inc();
-                self.metrics.body_copies_bytes.of(CopyStage::Submit).add(send.body.len() as u64);
                 if self.drain.is_some() {
                     let (code, retry_after_ms) = (RefusalCode::Draining, RECONNECT_JITTER_MS);
                     let refused = Answer::Refused { code, retry_after_ms };

@@ -10,7 +10,10 @@ mod steps;
 mod check;
 mod test;
 mod bench;
+mod drill;
 mod crash;
+mod lossy;
+mod hostile;
 mod fuzz;
 mod deny;
 
@@ -30,6 +33,10 @@ enum Command {
     Bench(bench::Args),
     /// Kills the gateway under load, and counts what became of every message.
     Crash(crash::Args),
+    /// Eats acks, doubles sends and cuts connections, and counts what is stored.
+    Lossy(lossy::Args),
+    /// Peers that do not keep to the protocol, beside users who do.
+    Hostile(hostile::Args),
     /// Feeds hostile bytes to the parsers, guided by coverage, on the stable toolchain.
     Fuzz(fuzz::Args),
     /// Licenses, sources and bans of every dependency.
@@ -42,6 +49,8 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Crash(args) => crash::run(&args),
+        Command::Lossy(args) => lossy::run(&args),
+        Command::Hostile(args) => hostile::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Deny(args) => deny::run(&args),
     };

@@ -37,6 +37,23 @@ const STEPS: &[Step] = &[
         exit: 0,
     },
     Step { name: "kill and resume", line: "cargo xtask crash --cycles 2", exit: 0 },
+    Step {
+        name: "kill and resume sees an ack before the commit",
+        line: "cargo xtask crash --cycles 1 --planted ack-before-commit",
+        exit: 4,
+    },
+    Step {
+        name: "kill and resume sees a retry taken for a new message",
+        line: "cargo xtask crash --cycles 1 --planted skip-dedup",
+        exit: 4,
+    },
+    Step {
+        name: "a failed store stops the gateway",
+        line: "cargo test --locked -p gateway --features planted --test a_failed_store_stops_the_gateway",
+        exit: 0,
+    },
+    Step { name: "a bad network", line: "cargo xtask lossy --seconds 6", exit: 0 },
+    Step { name: "hostile peers", line: "cargo xtask hostile --seconds 4", exit: 0 },
     Step { name: "instruction counts", line: "cargo xtask bench counts", exit: 0 },
     Step { name: "hostile bytes", line: "cargo xtask fuzz --seconds 10", exit: 0 },
 ];

@@ -26,7 +26,7 @@ struct Partial {
 impl FrameBuffer {
     /// Reads one piece: frames end in it, and what is left is kept. `frame_bytes_max` bounds what is kept.
     pub fn read<'a>(&'a mut self, piece: &'a [u8], frame_bytes_max: usize) -> Frames<'a> {
-        Frames { buffer: self, piece, frame_bytes_max }
+        Frames { buffer: self, piece, frame_bytes_max, copied_bytes: 0 }
     }
 
     /// Bytes kept of an unfinished frame.
@@ -49,9 +49,16 @@ pub struct Frames<'a> {
     buffer: &'a mut FrameBuffer,
     piece: &'a [u8],
     frame_bytes_max: usize,
+    copied_bytes: usize,
 }
 
 impl Frames<'_> {
+    /// Bytes of the piece copied so far, because their frame is split or lies unaligned.
+    #[must_use]
+    pub fn copied_bytes(&self) -> usize {
+        self.copied_bytes
+    }
+
     /// The next frame, checked but for its archive. After an error nothing more can be read.
     #[allow(
         clippy::should_implement_trait,
@@ -81,6 +88,7 @@ impl Frames<'_> {
         }
         scratch.0.clear();
         scratch.0.extend_from_slice(frame);
+        self.copied_bytes += frame.len();
         Some(RawFrame::new(header, &scratch.0))
     }
 
@@ -90,7 +98,7 @@ impl Frames<'_> {
             return None;
         }
         let partial = self.buffer.partial.get_or_insert_default();
-        take(&mut partial.bytes, &mut self.piece, HEADER_BYTES);
+        self.copied_bytes += take(&mut partial.bytes, &mut self.piece, HEADER_BYTES);
         if partial.bytes.len() < HEADER_BYTES {
             return None;
         }
@@ -98,7 +106,7 @@ impl Frames<'_> {
             Ok(header) => header,
             Err(error) => return Some(Err(error)),
         };
-        take(&mut partial.bytes, &mut self.piece, header.length);
+        self.copied_bytes += take(&mut partial.bytes, &mut self.piece, header.length);
         if partial.bytes.len() < header.length {
             return None;
         }
@@ -111,9 +119,9 @@ fn first_header(bytes: &[u8]) -> &[u8; HEADER_BYTES] {
     bytes.first_chunk().expect("the caller saw that a header is there")
 }
 
-/// Moves bytes from the front of `piece` until `bytes` has `length`. The buffer doubles, so that a peer which sends
+/// Moves bytes from the front of `piece` until `bytes` has `length`; says how many. The buffer doubles, so that a peer which sends
 /// single bytes costs no copy a byte, and one which announces much and sends little holds little.
-fn take(bytes: &mut AlignedVec<8>, piece: &mut &[u8], length: usize) {
+fn take(bytes: &mut AlignedVec<8>, piece: &mut &[u8], length: usize) -> usize {
     let missing = length.saturating_sub(bytes.len()).min(piece.len());
     let (head, rest) = piece.split_at(missing);
     let needed = bytes.len() + missing;
@@ -123,4 +131,5 @@ fn take(bytes: &mut AlignedVec<8>, piece: &mut &[u8], length: usize) {
     }
     bytes.extend_from_slice(head);
     *piece = rest;
+    missing
 }

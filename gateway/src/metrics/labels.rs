@@ -55,15 +55,14 @@ labels! {
         /// The core's mailbox is full.
         MailboxFull = "mailbox_full",
     }
-    /// Where bytes of a body were copied in user space.
+    /// Where bytes of a body were copied in user space between receive and send. What the store's encoding copies is
+    /// not on that path.
     CopyStage("stage") {
-        /// Out of the receive buffer, into a partial frame.
-        Partial = "partial",
-        /// Out of the receive buffer, for the shard.
+        /// Whole frames out of the receive buffer, because they came in pieces or lie unaligned.
+        Reassembly = "reassembly",
+        /// Out of the frame, for the shard.
         Submit = "submit",
-        /// Into the store's batch.
-        Store = "store",
-        /// Into an outbox.
+        /// Into an outbox: pushes and pages.
         Outbox = "outbox",
     }
 }

@@ -1,6 +1,10 @@
-//! What the tests share: keys, and tokens made by hand as an attacker would. It trusts nothing of the gateway.
+//! What the tests share: keys, and tokens made by hand as an attacker would; a real gateway and whoever talks to it.
+//! It trusts nothing of the gateway.
 
 #![allow(dead_code, reason = "each test file takes what it needs")]
+
+pub mod peer;
+pub mod process;
 
 use gateway::config::{Config, Flags};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};

@@ -76,6 +76,9 @@ impl Shard {
         if self.commit.under_way.is_some() || self.commit.rows.is_empty() {
             return;
         }
+        if self.plant.holds_commit(self.now.mono_ms) {
+            return;
+        }
         let ticket = self.ticket();
         // The next batch is about as large: growing to it would copy every row several times.
         let room = self.commit.rows.len();

@@ -30,7 +30,7 @@ use conversation::ConversationState;
 use dedup::Dedup;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use load::Parking;
-use plant::Plant;
+use plant::{Fault, Plant};
 use std::collections::VecDeque;
 use timers::PushTimers;
 use user::User;
@@ -304,6 +304,9 @@ impl Shard {
 
     fn invariants(&self) {
         assert!(self.local.is_empty(), "a step leaves nothing of its own behind");
-        assert!(self.commit.is_idle() || self.failed.is_some() || self.commit.is_under_way());
+        let is_held = self.plant.has(Fault::AckBeforeCommit);
+        assert!(
+            self.commit.is_idle() || self.failed.is_some() || self.commit.is_under_way() || is_held
+        );
     }
 }

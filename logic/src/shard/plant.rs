@@ -51,19 +51,37 @@ const NAMES: &[(&str, Fault)] = &[
 pub(super) struct Plant {
     #[cfg(feature = "planted")]
     fault: Option<Fault>,
+    /// No commit before this, in ms of the shard's clock.
+    #[cfg(feature = "planted")]
+    next_commit_ms: u64,
 }
+
+/// A server that acknowledges first writes behind: at most so often. A kill loses what lies between, which a commit
+/// that is written within a fraction of a ms would hide from most kills.
+#[cfg(feature = "planted")]
+const COMMIT_INTERVAL_MS: u64 = 50;
 
 #[cfg(feature = "planted")]
 impl Plant {
     /// As the environment says.
     pub fn from_env() -> Self {
         let name = std::env::var("PLANTED_FAULT").unwrap_or_default();
-        Self { fault: NAMES.iter().find(|known| known.0 == name).map(|known| known.1) }
+        let fault = NAMES.iter().find(|known| known.0 == name).map(|known| known.1);
+        Self { fault, next_commit_ms: 0 }
     }
 
     /// Whether this is done wrong.
     pub fn has(self, fault: Fault) -> bool {
         self.fault == Some(fault)
+    }
+
+    /// Whether a commit is to wait; when it is not, the next one is.
+    pub fn holds_commit(&mut self, now_ms: u64) -> bool {
+        let holds = self.has(Fault::AckBeforeCommit) && now_ms < self.next_commit_ms;
+        if !holds {
+            self.next_commit_ms = now_ms + COMMIT_INTERVAL_MS;
+        }
+        holds
     }
 }
 
@@ -77,6 +95,12 @@ impl Plant {
     /// Never.
     #[allow(clippy::unused_self, reason = "the shape of the one above")]
     pub fn has(self, _: Fault) -> bool {
+        false
+    }
+
+    /// Never.
+    #[allow(clippy::unused_self, reason = "the shape of the one above")]
+    pub fn holds_commit(&mut self, _: u64) -> bool {
         false
     }
 }

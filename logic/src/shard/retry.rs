@@ -9,7 +9,7 @@ use crate::limits::CONVERSATION_WINDOW_MAX;
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Read};
 use std::hash::BuildHasher;
-use wire::{BODY_BYTES_MAX, Conversation, InboxSeq, RefusalCode, Seq, Uid};
+use wire::{BODY_BYTES_MAX, Conversation, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
 
 impl Shard {
     /// The id was used before: the first answer again, or the rest of the way.
@@ -54,18 +54,19 @@ impl Shard {
             Some(row) if row.conversation != conversation || row.body != send.body => {
                 self.refuse(reply, RefusalCode::IdConflict);
             }
-            Some(row) => self.finish(row, reply),
+            Some(row) => self.finish(row, send.device, reply),
         }
         self.pump(conversation);
     }
 
-    /// A message that is stored and may not be in both inboxes: goes the rest of its way.
-    fn finish(&mut self, row: MessageRow, reply: ReplyTo) {
+    /// A message that is stored and may not be in both inboxes: goes the rest of its way. Only the device that sent it
+    /// knows its id, so the retry is of the same one.
+    fn finish(&mut self, row: MessageRow, device: DeviceId, reply: ReplyTo) {
         self.dedup.insert(row.from, row.client_msg_id, self.seen(&row), self.now.unix_ms);
         let (conversation, seq) = (row.conversation, row.seq);
         self.add_pending(Pending {
             row,
-            device: None,
+            device: Some(device),
             reply: Some(reply),
             given: [false; 2],
             inbox_seq: InboxSeq(0),

@@ -1,0 +1,166 @@
+//! A peer that says whatever a test wants, frame by frame or byte by byte, and does nothing by itself.
+
+use super::process::{Gateway, PATIENCE};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use wire::{Bytes, FRAME_BYTES_MAX, FrameBuffer, RawFrame, RefusalCode, Scratch, encode, frames};
+
+/// One connection.
+pub struct Peer {
+    stream: TcpStream,
+    frames: FrameBuffer,
+    scratch: Scratch,
+    /// Read and not yet taken.
+    rest: Vec<u8>,
+}
+
+/// What a peer is told at last.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A request is refused: the code, and after how many ms to retry.
+    Refused(RefusalCode, u32),
+    /// The connection will close.
+    GoingAway(RefusalCode),
+}
+
+impl Peer {
+    /// Connects, and says nothing.
+    pub fn connect(gateway: &Gateway) -> Self {
+        let stream = TcpStream::connect(gateway.listen).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (frames, scratch) = (FrameBuffer::default(), Scratch::default());
+        Self { stream, frames, scratch, rest: Vec::new() }
+    }
+
+    /// Connects, says hello, and hears the answer.
+    pub fn greeted(gateway: &Gateway) -> Self {
+        let mut peer = Self::connect(gateway);
+        peer.say(&hello());
+        peer.hear(|frame| frame.read::<frames::HelloReply>().unwrap()).expect("hello is answered");
+        peer
+    }
+
+    /// Connects and logs in.
+    pub fn logged_in(gateway: &Gateway, uid: u64, device: u64) -> Self {
+        let mut peer = Self::greeted(gateway);
+        peer.say(&login(&gateway.token(uid), device));
+        let reply = peer.hear(|frame| frame.read::<frames::LoginReply>().unwrap());
+        assert_eq!(reply.expect("the login is answered").uid, uid);
+        peer
+    }
+
+    /// Writes bytes; a gateway that closed already does not hear them.
+    pub fn say(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// What `take` makes of the next frame; none when the connection ended.
+    pub fn hear<T>(&mut self, take: impl FnOnce(&RawFrame<'_>) -> T) -> Option<T> {
+        loop {
+            if let Some(length) = whole(&self.rest) {
+                let frame: Vec<u8> = self.rest.drain(..length).collect();
+                let mut read = self.frames.read(&frame, FRAME_BYTES_MAX);
+                let frame = read.next(&mut self.scratch).expect("it is whole");
+                return Some(take(&frame.expect("the gateway's frames are sound")));
+            }
+            let mut piece = [0; 4096];
+            match self.stream.read(&mut piece) {
+                Ok(0) => return None,
+                Ok(read) => self.rest.extend_from_slice(&piece[..read]),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("the gateway says nothing: {error}"),
+            }
+        }
+    }
+
+    /// The next frame, which must be a refusal or a good-bye.
+    pub fn told(&mut self) -> Option<Told> {
+        self.hear(Told::of)
+    }
+
+    /// Hears nothing more but the end.
+    pub fn ended(&mut self) -> bool {
+        self.hear(|frame| panic!("{:?} after the end", frame.header.kind)).is_none()
+    }
+
+    /// A send's ack.
+    pub fn acked(&mut self) -> frames::SendAck {
+        let ack = |frame: &RawFrame<'_>| frame.read().map_err(|_| Told::of(frame));
+        self.hear(ack).expect("the send is answered").unwrap()
+    }
+}
+
+impl Told {
+    fn of(frame: &RawFrame<'_>) -> Self {
+        match frame.read::<frames::Refusal>() {
+            Ok(refusal) => Self::Refused(code(refusal.code), refusal.retry_after_ms),
+            Err(_) => {
+                let parting = frame.read::<frames::GoingAway>();
+                Self::GoingAway(code(parting.expect("a refusal or a good-bye").code))
+            }
+        }
+    }
+}
+
+/// A hello of this version.
+pub fn hello() -> Vec<u8> {
+    framed(1, frames::Hello { version_min: wire::VERSION, version_max: wire::VERSION })
+}
+
+/// A login with nothing in the inbox.
+pub fn login(token: &str, device: u64) -> Vec<u8> {
+    let token = Bytes::copy_from_slice(token.as_bytes());
+    framed(2, frames::Login { device, cursor: 0, inbox_epoch: 0, token })
+}
+
+/// A message.
+pub fn send(request_id: u64, to: u64, client_msg_id: [u8; 16], body: &[u8]) -> Vec<u8> {
+    let body = Bytes::copy_from_slice(body);
+    framed(request_id, frames::Send { to, client_msg_id, body })
+}
+
+/// An id made now.
+pub fn id(random: u128) -> [u8; 16] {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    wire::ClientMsgId::new(u64::try_from(now.as_millis()).unwrap(), random).0
+}
+
+macro_rules! framed {
+    ($($name:ident)*) => {$(
+        impl Framed for frames::$name {
+            fn encode(self, out: &mut Vec<u8>, request_id: u64) {
+                encode(out, request_id, self);
+            }
+        }
+    )*};
+}
+
+/// A frame that a client may try to say.
+pub trait Framed {
+    /// Appends it.
+    fn encode(self, out: &mut Vec<u8>, request_id: u64);
+}
+
+framed! {
+    Hello Login Send PushAck Heartbeat HeartbeatReply Sync History Contacts MarkRead DeleteContact Logout
+    LoginReply SendAck Refusal
+}
+
+/// The bytes of a frame.
+pub fn framed(request_id: u64, frame: impl Framed) -> Vec<u8> {
+    let mut out = Vec::new();
+    frame.encode(&mut out, request_id);
+    out
+}
+
+fn code(code: u16) -> RefusalCode {
+    let known = RefusalCode::ALL.iter().find(|known| **known as u16 == code);
+    *known.expect("a code of this version")
+}
+
+/// The length of the first frame, if it is whole.
+fn whole(bytes: &[u8]) -> Option<usize> {
+    let length = u32::from_le_bytes(*bytes.first_chunk::<4>()?) as usize;
+    (bytes.len() >= length).then_some(length)
+}

@@ -1,0 +1,9 @@
+//! What the drills share: a gateway that comes and goes in one place, a bad network before it, bad peers beside it,
+//! what it says of itself and what loadgen saw.
+
+pub mod rig;
+pub mod network;
+pub mod peers;
+pub mod watch;
+pub mod seen;
+pub mod random;

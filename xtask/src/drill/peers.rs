@@ -1,0 +1,106 @@
+//! Peers that do not keep to the protocol, each over one connection that it does not give up by itself.
+//!
+//! They know what they do wrong, not what should become of them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::sleep;
+use wire::{Bytes, HEADER_BYTES, VERSION, encode, frames};
+
+use super::random::Random;
+
+/// What a peer does wrong before it has logged in.
+#[derive(Clone, Copy, Debug)]
+pub enum Manner {
+    /// Says random bytes: a few, of which nothing can be told yet, or many.
+    Noise,
+    /// Says nothing.
+    Silence,
+    /// Says hello so slowly that it never ends.
+    Dribble,
+}
+
+/// Longest noise.
+const NOISE_BYTES_MAX: u64 = 512;
+/// Between two bytes of a dribbled hello of 48: longer than any login may take.
+const DRIBBLE_EVERY: Duration = Duration::from_millis(100);
+/// What a slow reader can have in its own buffer; the kernel rounds it up.
+const SLOW_BUFFER_BYTES: u32 = 4_096;
+/// Pages that a slow reader asks for: with a message of [`SLOW_BODY_BYTES`] in each, more than two sockets hold.
+const SLOW_PAGES: usize = 300;
+/// What its inbox must hold for that, one a page.
+pub const SLOW_BODY_BYTES: usize = 24_000;
+
+/// Connects, misbehaves, and waits until the gateway closes the connection.
+pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: Random) -> io::Result<()> {
+    let mut stream = TcpStream::connect(server).await?;
+    stream.set_nodelay(true)?;
+    let says = match manner {
+        Manner::Silence => Vec::new(),
+        Manner::Dribble => hello(),
+        Manner::Noise => {
+            (0..=random.below(NOISE_BYTES_MAX)).map(|_| random.any().to_le_bytes()[0]).collect()
+        }
+    };
+    if matches!(manner, Manner::Dribble) {
+        return dribble(&mut stream, &says).await;
+    }
+    // Closed in the middle of it is closed as well.
+    let _ = stream.write_all(&says).await;
+    until_closed(&mut stream).await;
+    Ok(())
+}
+
+/// A byte at a time, all but the last.
+async fn dribble(stream: &mut TcpStream, says: &[u8]) -> io::Result<()> {
+    for byte in &says[..says.len() - 1] {
+        stream.write_all(&[*byte]).await?;
+        tokio::select! {
+            () = until_closed(stream) => return Ok(()),
+            () = sleep(DRIBBLE_EVERY) => {}
+        }
+    }
+    until_closed(stream).await;
+    Ok(())
+}
+
+async fn until_closed(stream: &mut TcpStream) {
+    let mut heard = [0; 256];
+    while stream.read(&mut heard).await.is_ok_and(|read| read > 0) {}
+}
+
+/// Logs in, asks for far more than its socket holds, and reads none of it. Dropped, it is gone.
+pub async fn read_nothing(server: SocketAddr, token: &str) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(SLOW_BUFFER_BYTES)?;
+    let mut stream = socket.connect(server).await?;
+    stream.write_all(&hello()).await?;
+    skip_frame(&mut stream).await?;
+    let mut says = Vec::new();
+    let token = Bytes::copy_from_slice(token.as_bytes());
+    encode(&mut says, 2, frames::Login { device: 1, cursor: 0, inbox_epoch: 0, token });
+    stream.write_all(&says).await?;
+    skip_frame(&mut stream).await?;
+    says.clear();
+    (0..SLOW_PAGES).for_each(|_| encode(&mut says, 3, frames::Sync { cursor: 0, limit: 1 }));
+    stream.write_all(&says).await?;
+    Ok(stream)
+}
+
+async fn skip_frame(stream: &mut TcpStream) -> io::Result<()> {
+    let mut header = [0; HEADER_BYTES];
+    stream.read_exact(&mut header).await?;
+    let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
+    stream.read_exact(&mut vec![0; length - HEADER_BYTES]).await?;
+    Ok(())
+}
+
+fn hello() -> Vec<u8> {
+    let mut says = Vec::new();
+    encode(&mut says, 1, frames::Hello { version_min: VERSION, version_max: VERSION });
+    says
+}

@@ -1,0 +1,148 @@
+//! One gateway's place: its program, data directory and port stay, its processes come and go. And loadgen against it.
+//!
+//! It does not know why they go, nor what loadgen should see.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::process::{self, Guarded};
+
+/// A fault to build into the gateway. A drill that finds nothing in a broken gateway proves nothing of a sound one.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Planted {
+    /// Acknowledges a message before it is stored, and stores it a little later.
+    AckBeforeCommit,
+    /// Takes the retry of a message for a new one.
+    SkipDedup,
+}
+
+impl Planted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AckBeforeCommit => "ack-before-commit",
+            Self::SkipDedup => "skip-dedup",
+        }
+    }
+}
+
+/// The gateway may take this long until it listens, its store recovered.
+pub const START_MAX: Duration = Duration::from_secs(30);
+/// loadgen may take this long to its end: the rest of the sending, and reading everything back.
+const VERDICT_MAX: Duration = Duration::from_secs(120);
+
+/// See the module.
+pub struct Rig {
+    gateway: PathBuf,
+    dir: PathBuf,
+    port: u16,
+    planted: Option<Planted>,
+}
+
+/// A gateway that serves; killed when dropped.
+pub struct Running {
+    pub process: Guarded,
+    /// Where its metrics are.
+    pub admin: String,
+}
+
+impl Rig {
+    /// Builds what is needed, and makes an empty place called `name`.
+    pub fn new(name: &str, planted: Option<Planted>) -> Result<Self> {
+        let dir = process::scratch_dir(name)?;
+        let gateway = build(planted, &dir)?;
+        Ok(Self { gateway, dir, port: process::free_port()?, planted })
+    }
+
+    /// Starts the gateway without rate limits, and waits until it serves. Heartbeats come often: a client whose
+    /// connection had one comes back soon when it is lost.
+    pub fn start(&self, settings: &[&str]) -> Result<Running> {
+        let mut command = Command::new(&self.gateway);
+        command.arg("--data-dir").arg(self.data_dir());
+        command.args(["--listen", &self.address(), "--admin", "127.0.0.1:0"]);
+        command.args(["--user-rate", "0", "--connection-rate", "0"]);
+        command.args(["--heartbeat-ms", "1000"]).args(settings);
+        command.envs(self.planted.map(|planted| ("PLANTED_FAULT", planted.name())));
+        let mut process = Guarded::spawn("gateway", &mut command)?;
+        let admin = process.wait_line(START_MAX, admin_of)?;
+        Ok(Running { process, admin })
+    }
+
+    /// A run of loadgen by way of `target`; the report of the run before is replaced.
+    pub fn loadgen(&self, target: &str) -> Command {
+        let mut loadgen = Command::new(process::release_binary("loadgen"));
+        loadgen.args(["run", "--target", target, "--outage-max", "20s"]);
+        loadgen.arg("--data-dir").arg(self.data_dir()).arg("--out").arg(self.out());
+        loadgen.stdin(Stdio::null());
+        loadgen
+    }
+
+    /// Waits for loadgen's end and reads what it says.
+    pub fn summary(&self, loadgen: &mut Guarded) -> Result<Value> {
+        let status = loadgen.wait_exit(VERDICT_MAX)?;
+        let path = self.out().join("summary.json");
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("loadgen ended with {status} and left no summary.json"))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+    }
+
+    /// A token for a user.
+    pub fn token(&self, uid: u64) -> Result<String> {
+        let mut command = Command::new(&self.gateway);
+        command.args(["token", "--uid", &uid.to_string(), "--data-dir"]).arg(self.data_dir());
+        let output = command.output().context("could not start the gateway for a token")?;
+        if !output.status.success() {
+            bail!("no token: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout).context("a token is text")?.trim_end().to_owned())
+    }
+
+    /// Where the gateway listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where loadgen's report is.
+    pub fn out(&self) -> PathBuf {
+        self.dir.join("out")
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+}
+
+/// The admin address in the gateway's line `... listening on 127.0.0.1:4000, admin on 127.0.0.1:4001, ...`.
+fn admin_of(line: &str) -> Option<String> {
+    line.split_once(", admin on ")?.1.split(',').next().map(str::to_owned)
+}
+
+/// Builds loadgen and the gateway; a copy of the gateway below `dir`, so that a planted one is never taken for another.
+///
+/// The planted one has the profile that the tests have built all dependencies in, so that it costs seconds and not a
+/// whole release build: its faults are as visible there.
+fn build(planted: Option<Planted>, dir: &Path) -> Result<PathBuf> {
+    let cargo = |words: &[&str]| {
+        process::run_ok(
+            Command::new("cargo")
+                .args(["build", "--locked"])
+                .args(words)
+                .current_dir(process::root()),
+        )
+    };
+    // Always these two together: alone, loadgen's dependencies would have other features, and be built again.
+    cargo(&["--release", "-p", "gateway", "-p", "loadgen"])?;
+    let built = if planted.is_some() {
+        cargo(&["-p", "gateway", "--features", "planted"])?;
+        process::target_dir().join("debug").join("gateway")
+    } else {
+        process::release_binary("gateway")
+    };
+    let copy = dir.join("gateway");
+    fs::copy(&built, &copy).with_context(|| format!("could not copy {}", built.display()))?;
+    Ok(copy)
+}
