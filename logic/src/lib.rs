@@ -8,3 +8,4 @@ pub mod command;
 pub mod shard;
 pub mod rows;
 pub mod store;
+pub mod cluster;

@@ -29,6 +29,12 @@ impl Partition {
         Self::of_user(conversation.big())
     }
 
+    /// The first `count` partitions, in order.
+    pub fn all(count: u16) -> impl Iterator<Item = Self> {
+        assert!(count <= PARTITIONS, "there are no more");
+        (0..count).map(Self)
+    }
+
     /// Its number, below [`PARTITIONS`].
     #[must_use]
     pub fn number(self) -> u16 {

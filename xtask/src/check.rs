@@ -27,7 +27,7 @@ const STEPS: &[Step] = &[
         line: "RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps --locked",
         exit: 0,
     },
-    Step { name: "style", line: "cargo test --quiet -p sim --locked", exit: 0 },
+    Step { name: "style", line: "cargo test --quiet -p sim --lib --test style --locked", exit: 0 },
 ];
 
 /// Runs every check.

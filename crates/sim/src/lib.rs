@@ -1,5 +1,7 @@
-//! Checks on Longline itself: the style test over the source tree.
+//! Checks on Longline itself: the simulator of a cluster, and the style test over the source tree.
 //!
-//! It knows files and manifests as text. It does not know what any crate does, and depends on none of them.
+//! It runs the pure cores of other crates; it has no runtime, no thread and no clock of its own.
 
+pub mod random;
+pub mod cluster;
 pub mod style;

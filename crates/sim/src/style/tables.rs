@@ -36,8 +36,14 @@ pub struct Ban {
 }
 
 /// Modules that decide and never do: no clock, no waiting, no IO.
-pub const PURE_CORES: &[&str] =
-    &["crates/client/src/machine", "crates/wire/src", "gateway/src/session.rs", "logic/src/shard"];
+pub const PURE_CORES: &[&str] = &[
+    "crates/client/src/machine",
+    "crates/sim/src/cluster",
+    "crates/wire/src",
+    "gateway/src/session.rs",
+    "logic/src/cluster",
+    "logic/src/shard",
+];
 
 /// Every ban.
 pub const BANS: &[Ban] = &[

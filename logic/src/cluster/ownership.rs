@@ -1,0 +1,335 @@
+//! One node's part in the cluster: inputs and the time in, effects out. It does not know what carries the effects out,
+//! and holds no message.
+//!
+//! The driver calls [`Ownership::step`] with whatever has arrived, and at [`Ownership::wake_at`]. Every read and every
+//! change that a step asks for is answered exactly once, with [`Outcome::Unknown`] or [`Input::Unread`] when the
+//! driver's own time-out strikes. Only values that came back before the step may be given to it.
+
+use super::ids::{Epoch, Moment, NodeId};
+use super::lease::Lease;
+use super::partitions::{Partitions, View};
+use super::settings::Settings;
+use super::tables::{LeaseChange, LeaseRow, Outcome, OwnerChange, OwnerRow};
+use super::watch::Watch;
+use crate::partition::Partition;
+
+/// One of the two tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// A [`LeaseRow`] a node.
+    Leases,
+    /// An [`OwnerRow`] a partition.
+    Owners,
+}
+
+/// What has arrived.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// All leases, as read.
+    Leases(Vec<LeaseRow>),
+    /// All owners, as read.
+    Owners(Vec<OwnerRow>),
+    /// A table could not be read.
+    Unread(Table),
+    /// What became of a change of a lease.
+    LeaseAnswer(LeaseChange, Outcome<LeaseRow>),
+    /// What became of a change of an owner.
+    OwnerAnswer(OwnerChange, Outcome<OwnerRow>),
+    /// Another node tells of a change that was made.
+    Told(OwnerRow),
+    /// The shard has finished a partition after [`Effect::Stop`]: it commits nothing more under that epoch.
+    Stopped(Partition, Epoch),
+    /// The operator wants this node to leave.
+    Leave,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Read a whole table. Any consistency will do: whoever acts on a stale row is refused.
+    Read(Table),
+    /// Change a lease.
+    ChangeLease(LeaseChange),
+    /// Change an owner.
+    ChangeOwner(OwnerChange),
+    /// Tell the row's holder that it has a partition. May be lost.
+    Tell(OwnerRow),
+    /// Take the logs of a partition over under this epoch, and serve it while [`Ownership::is_serving`].
+    Begin(Partition, Epoch),
+    /// Take nothing new for a partition, finish what is in flight soon, then say [`Input::Stopped`].
+    Stop(Partition, Epoch),
+    /// Forget a partition at once: it is another's, or this life of the node is over.
+    Drop(Partition, Epoch),
+    /// This life is over: it has left, or others ended it. To come back, make a new [`Ownership`] with another token.
+    Over,
+}
+
+/// One life of one node.
+#[derive(Debug)]
+pub struct Ownership {
+    settings: Settings,
+    node: NodeId,
+    lease: Lease,
+    watch: Watch,
+    partitions: Partitions,
+    /// For leases and owners: when to read next; [`Moment::NEVER`] while a read is under way.
+    read_at: [Moment; 2],
+    owners_are_read: bool,
+    /// When partitions are to be looked at again though nothing arrived.
+    settle_at: Moment,
+    over_is_said: bool,
+}
+
+impl Ownership {
+    /// Wants to join. `settings` have passed [`Settings::check`]; `token` was drawn at random for this life.
+    #[must_use]
+    pub fn new(settings: Settings, node: NodeId, token: u64) -> Self {
+        Self {
+            settings,
+            node,
+            lease: Lease::new(settings, node, token),
+            watch: Watch::new(settings),
+            partitions: Partitions::new(settings),
+            read_at: [Moment(0); 2],
+            owners_are_read: false,
+            settle_at: Moment(0),
+            over_is_said: false,
+        }
+    }
+
+    /// Takes what has arrived and returns what to do. `now` was read after the inputs had come back.
+    pub fn step(&mut self, now: Moment, inputs: impl IntoIterator<Item = Input>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for input in inputs {
+            self.take(input, now, &mut effects);
+            self.settle_at = now;
+        }
+        self.keep_leases(now, &mut effects);
+        if self.lease.is_over() {
+            self.end(&mut effects);
+            return effects;
+        }
+        self.keep_partitions(now, &mut effects);
+        for (index, table) in [Table::Leases, Table::Owners].into_iter().enumerate() {
+            if now >= self.read_at[index] {
+                self.read_at[index] = Moment::NEVER;
+                effects.push(Effect::Read(table));
+            }
+        }
+        effects
+    }
+
+    /// When to call [`Ownership::step`] again though nothing arrives, at the latest.
+    #[must_use]
+    pub fn wake_at(&self, now: Moment) -> Moment {
+        if self.lease.is_over() {
+            return Moment::NEVER;
+        }
+        let ends = if self.lease.is_valid(now) { self.watch.due(self.node) } else { Moment::NEVER };
+        let leases = self.lease.due(&self.watch, now).min(ends);
+        leases.min(self.settle_at).min(self.read_at[0]).min(self.read_at[1])
+    }
+
+    /// The epoch under which this node serves `partition` now: takes messages, answers reads.
+    #[must_use]
+    pub fn is_serving(&self, partition: Partition, now: Moment) -> Option<Epoch> {
+        self.partitions.served(partition).filter(|_| self.lease.is_valid(now))
+    }
+
+    /// Whether a write of `epoch` counts as committed, asked with a `now` that was read after the write came back. If it
+    /// does not, it may after the next renewal; after [`Effect::Drop`] it never will.
+    #[must_use]
+    pub fn may_commit(&self, partition: Partition, epoch: Epoch, now: Moment) -> bool {
+        self.partitions.may_finish(partition, epoch) && self.lease.is_valid(now)
+    }
+
+    /// Whom to send to for `partition`, as far as this node knows.
+    #[must_use]
+    pub fn owner_of(&self, partition: Partition) -> Option<OwnerRow> {
+        self.partitions.owner(partition)
+    }
+
+    /// Whether this life is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.lease.is_over()
+    }
+
+    fn take(&mut self, input: Input, now: Moment, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Leases(rows) => {
+                self.read_at[0] = now.after(self.settings.read_every_ms);
+                self.watch.read(&rows, now);
+                rows.into_iter().for_each(|row| self.lease.see(row, now));
+            }
+            Input::Owners(rows) => {
+                self.read_at[1] = now.after(self.settings.owners_every_ms);
+                self.owners_are_read = true;
+                rows.into_iter().for_each(|row| self.partitions.learn(row, effects));
+            }
+            Input::Unread(Table::Leases) => {
+                self.read_at[0] = now.after(self.settings.read_every_ms)
+            }
+            Input::Unread(Table::Owners) => {
+                self.read_at[1] = now.after(self.settings.read_every_ms)
+            }
+            Input::LeaseAnswer(change, outcome) => self.take_lease(&change, outcome, now),
+            Input::OwnerAnswer(change, outcome) => {
+                self.partitions.answered(&change, outcome, now, effects);
+            }
+            Input::Told(row) => self.partitions.learn(row, effects),
+            Input::Stopped(partition, epoch) => self.partitions.stopped(partition, epoch),
+            Input::Leave => self.lease.leave(now),
+        }
+    }
+
+    fn take_lease(&mut self, change: &LeaseChange, outcome: Outcome<LeaseRow>, now: Moment) {
+        match outcome {
+            Outcome::Applied => self.watch.see(change.next, now),
+            Outcome::Refused(Some(row)) => self.watch.see(row, now),
+            Outcome::Refused(None) | Outcome::Unknown => {}
+        }
+        if self.lease.is_own(change) {
+            self.lease.answered(change, outcome, now);
+        } else {
+            self.watch.answered(change.next.node, now);
+        }
+    }
+
+    /// A node ends leases of others only while its own is valid, so that one that was away looks around first.
+    fn keep_leases(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        if self.lease.is_leaving() && self.owners_are_read && self.partitions.is_empty() {
+            self.lease.close(now);
+        }
+        effects.extend(self.lease.ask(&self.watch, now).map(Effect::ChangeLease));
+        if self.lease.is_valid(now) {
+            let ends = self.watch.ends(self.node, now);
+            effects.extend(ends.into_iter().map(Effect::ChangeLease));
+        }
+    }
+
+    fn keep_partitions(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        if now < self.settle_at {
+            return;
+        }
+        self.settle_at = Moment::NEVER;
+        let may_act = self.owners_are_read && self.lease.is_valid(now);
+        let Some(me) = self.lease.holder().filter(|_| may_act) else { return };
+        let view = View { me, is_leaving: self.lease.is_leaving(), watch: &self.watch, now };
+        self.settle_at = self.partitions.settle(view, effects);
+    }
+
+    fn end(&mut self, effects: &mut Vec<Effect>) {
+        if !self.over_is_said {
+            self.over_is_said = true;
+            self.partitions.drop_all(effects);
+            effects.push(Effect::Over);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tables that answer at once, and the effects that are not for them.
+    #[derive(Default)]
+    struct Tables {
+        leases: Vec<LeaseRow>,
+        owners: Vec<OwnerRow>,
+    }
+
+    fn settings() -> Settings {
+        Settings { partitions: 4, ..Settings::default() }
+    }
+
+    impl Tables {
+        fn answer(&mut self, effect: Effect) -> Option<Input> {
+            Some(match effect {
+                Effect::Read(Table::Leases) => Input::Leases(self.leases.clone()),
+                Effect::Read(Table::Owners) => Input::Owners(self.owners.clone()),
+                Effect::ChangeLease(change) => {
+                    self.leases.retain(|row| row.node != change.next.node);
+                    self.leases.push(change.next);
+                    Input::LeaseAnswer(change, Outcome::Applied)
+                }
+                Effect::ChangeOwner(change) => {
+                    self.owners.retain(|row| row.partition != change.next.partition);
+                    self.owners.push(change.next);
+                    Input::OwnerAnswer(change, Outcome::Applied)
+                }
+                Effect::Stop(partition, epoch) => Input::Stopped(partition, epoch),
+                Effect::Tell(_) | Effect::Begin(..) | Effect::Drop(..) | Effect::Over => {
+                    return None;
+                }
+            })
+        }
+
+        /// Steps until nothing is asked any more; what was done beside asking.
+        fn settle(
+            &mut self,
+            node: &mut Ownership,
+            now: Moment,
+            first: Option<Input>,
+        ) -> Vec<Effect> {
+            let (mut inputs, mut done) = (Vec::from_iter(first), Vec::new());
+            loop {
+                let effects = node.step(now, inputs);
+                done.extend(effects.iter().filter(|effect| self.is_done(effect)));
+                inputs = effects.into_iter().filter_map(|effect| self.answer(effect)).collect();
+                if inputs.is_empty() {
+                    return done;
+                }
+            }
+        }
+
+        fn is_done(&self, effect: &Effect) -> bool {
+            matches!(effect, Effect::Begin(..) | Effect::Drop(..) | Effect::Tell(_) | Effect::Over)
+        }
+    }
+
+    fn first() -> Partition {
+        Partition::all(1).next().unwrap()
+    }
+
+    #[test]
+    fn a_lone_node_joins_and_begins_every_partition() {
+        let (mut tables, mut node) = (Tables::default(), Ownership::new(settings(), NodeId(1), 7));
+        let done = tables.settle(&mut node, Moment(10), None);
+        let begins = Partition::all(4).map(|partition| Effect::Begin(partition, Epoch(1)));
+        assert_eq!(done, begins.collect::<Vec<_>>());
+        assert_eq!(node.is_serving(first(), Moment(10)), Some(Epoch(1)));
+    }
+
+    #[test]
+    fn a_lapse_that_nobody_used_suspends_and_ends_with_the_next_renewal() {
+        let (mut tables, mut node) = (Tables::default(), Ownership::new(settings(), NodeId(1), 7));
+        tables.settle(&mut node, Moment(0), None);
+        assert!(node.may_commit(first(), Epoch(1), Moment(4_999)));
+        assert!(!node.may_commit(first(), Epoch(1), Moment(5_000)));
+        assert_eq!(tables.settle(&mut node, Moment(60_000), None), []);
+        assert!(node.may_commit(first(), Epoch(1), Moment(60_000)));
+    }
+
+    #[test]
+    fn a_node_that_leaves_hands_over_and_then_ends_its_life() {
+        let mut tables = Tables::default();
+        let [mut one, mut two] = [1, 2].map(|id| Ownership::new(settings(), NodeId(id), 7));
+        tables.settle(&mut one, Moment(0), None);
+        tables.settle(&mut two, Moment(0), None);
+        // One reads that there is another, and hands its share over at once.
+        tables.settle(&mut one, Moment(300), None);
+        let done = tables.settle(&mut one, Moment(310), Some(Input::Leave));
+        assert!(done.contains(&Effect::Over), "{done:?}");
+        assert!(
+            tables.owners.iter().all(|row| row.holder.node == NodeId(2)),
+            "{:?}",
+            tables.owners
+        );
+        assert_eq!(one.is_serving(first(), Moment(310)), None);
+        tables.settle(&mut two, Moment(1_100), None);
+        assert!(
+            Partition::all(4).all(|partition| two.is_serving(partition, Moment(1_100)).is_some())
+        );
+    }
+}
