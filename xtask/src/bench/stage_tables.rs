@@ -9,6 +9,7 @@ pub struct Row {
 /// Kernel: the first row of which any frame of the stack begins with one of the symbols. What was asked for comes
 /// before how it was done: a send over loopback runs the receiver's half of TCP in itself.
 pub const KERNEL: &[Row] = &[
+    Row { stage: "kernel: the log's write", symbols: &["io_write", "iomap_dio", "blk_mq"] },
     Row {
         stage: "kernel: fsync",
         symbols: &["vfs_fsync", "do_fsync", "__x64_sys_fdatasync", "__x64_sys_fsync", "io_fsync"],
@@ -58,10 +59,11 @@ pub const KERNEL: &[Row] = &[
 /// User space: the first row of which the symbol itself contains a word.
 pub const USER: &[Row] = &[
     Row {
-        stage: "store (fjall)",
+        stage: "index (fjall)",
         symbols: &["fjall::", "lsm_tree::", "sfa::", "crossbeam_skiplist::", "quick_cache::"],
     },
-    Row { stage: "store (checksums)", symbols: &["xxhash", "xxh3"] },
+    Row { stage: "index (checksums)", symbols: &["xxhash", "xxh3"] },
+    Row { stage: "logic: log and index", symbols: &["logic::store::"] },
     Row { stage: "logic", symbols: &["logic::"] },
     Row { stage: "wire", symbols: &["wire::", "rkyv::", "bytecheck::", "crc32fast::", "rancor::"] },
     Row { stage: "gateway", symbols: &["gateway::"] },
