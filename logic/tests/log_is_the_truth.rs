@@ -3,31 +3,21 @@
 //! damaged at known blocks.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else comes fails the test")]
+
+mod support;
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use logic::rows::{Completion, Found, MessageRow, Read, Row, Ticket};
-use logic::store::{EmbeddedConfig, EmbeddedStore, OpenError, Store};
+use support::{Driven, config};
 use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
 
 const BLOCK: u64 = 4096;
 /// The first record is behind the segment's head.
 const FIRST: u64 = 1;
-
-type Opened = (Store, flume::Receiver<()>);
-
-fn open(dir: &Path) -> Result<Opened, OpenError> {
-    let (wake, woken) = flume::bounded(1_024);
-    let mut config = EmbeddedConfig::new(dir.to_path_buf());
-    config.reserve_bytes = 0;
-    let store = EmbeddedStore::open(config, Arc::new(move || wake.send(()).unwrap_or_default()))?;
-    Ok((store, woken))
-}
 
 fn message(seq: u64, body_bytes: usize) -> Row {
     Row::Message(MessageRow {
@@ -41,45 +31,35 @@ fn message(seq: u64, body_bytes: usize) -> Row {
     })
 }
 
-fn commit((store, woken): &mut Opened, ticket: u64, rows: Vec<Row>) {
-    store.commit(Ticket(ticket), rows);
-    let mut completions = Vec::new();
-    store.write_now();
-    store.poll(&mut completions);
-    while completions.is_empty() {
-        // The next segment is being made.
-        woken.recv().unwrap();
-        store.poll(&mut completions);
-        store.write_now();
-        store.poll(&mut completions);
-    }
-    assert_eq!(completions, [Completion::Committed(Ticket(ticket), Ok(()))]);
+fn commit(driven: &mut Driven, ticket: u64, rows: Vec<Row>) {
+    driven.store.commit(Ticket(ticket), rows);
+    assert_eq!(driven.wait(), [Completion::Committed(Ticket(ticket), Ok(()))]);
 }
 
 /// Seqs of all messages there are.
 fn seqs(dir: &Path) -> Vec<u64> {
-    let (mut store, woken) = open(dir).unwrap();
+    let mut driven = Driven::open(config(dir)).unwrap();
     let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
     let (limit, bytes_max) = (usize::MAX, usize::MAX);
-    store.read(Ticket(0), Read::Messages { conversation, before: None, limit, bytes_max });
-    let mut completions = Vec::new();
-    while completions.is_empty() {
-        woken.recv().unwrap();
-        store.poll(&mut completions);
-    }
-    store.close().unwrap();
-    let answer = completions.pop();
-    let Some(Completion::Read(_, Ok(Found::Messages(rows)))) = answer else { panic!("{answer:?}") };
+    let found = driven.ask(Read::Messages { conversation, before: None, limit, bytes_max });
+    driven.store.close().unwrap();
+    let Found::Messages(rows) = found else { panic!("{found:?}") };
     rows.into_iter().map(|row| row.seq.0).collect()
+}
+
+/// Why a store is not opened.
+fn refusal(dir: &Path) -> String {
+    let Err(error) = Driven::open(config(dir)) else { panic!("a damaged store was opened") };
+    error.to_string()
 }
 
 /// A directory whose log holds `commits`, and whose index nothing.
 fn power_cut(commits: impl IntoIterator<Item = Vec<Row>>) -> tempfile::TempDir {
     let (live, cut) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    open(cut.path()).unwrap().0.close().unwrap();
-    let mut store = open(live.path()).unwrap();
+    Driven::open(config(cut.path())).unwrap().store.close().unwrap();
+    let mut driven = Driven::open(config(live.path())).unwrap();
     for (ticket, rows) in (1..).zip(commits) {
-        commit(&mut store, ticket, rows);
+        commit(&mut driven, ticket, rows);
     }
     // What was acknowledged is in the files now, with the store still running.
     fs::remove_dir_all(cut.path().join("log")).unwrap();
@@ -91,7 +71,7 @@ fn power_cut(commits: impl IntoIterator<Item = Vec<Row>>) -> tempfile::TempDir {
             fs::copy(&path, cut.path().join("log").join(path.file_name().unwrap())).unwrap();
         }
     }
-    store.0.close().unwrap();
+    driven.store.close().unwrap();
     cut
 }
 
@@ -129,9 +109,9 @@ fn a_record_that_was_cut_short_is_left_out_and_the_log_goes_on() {
     let cut = power_cut(small_commits(9));
     damage(cut.path(), FIRST + 8);
     assert_eq!(seqs(cut.path()), (1..=8).collect::<Vec<_>>());
-    let mut store = open(cut.path()).unwrap();
-    commit(&mut store, 1, vec![message(9, 50)]);
-    store.0.close().unwrap();
+    let mut driven = Driven::open(config(cut.path())).unwrap();
+    commit(&mut driven, 1, vec![message(9, 50)]);
+    driven.store.close().unwrap();
     assert_eq!(seqs(cut.path()), (1..=9).collect::<Vec<_>>());
 }
 
@@ -156,8 +136,7 @@ fn a_commit_of_several_records_is_there_whole_or_not() {
 fn a_hole_before_a_later_record_is_refused() {
     let cut = power_cut(small_commits(9));
     damage(cut.path(), FIRST + 4);
-    let Err(error) = open(cut.path()) else { panic!("a damaged log was opened") };
-    let text = error.to_string();
+    let text = refusal(cut.path());
     assert!(text.contains("damaged") && text.contains("restore"), "{text}");
 }
 
@@ -166,8 +145,8 @@ fn a_log_that_is_gone_is_refused() {
     let cut = power_cut(small_commits(9));
     assert_eq!(seqs(cut.path()).len(), 9);
     fs::remove_dir_all(cut.path().join("log")).unwrap();
-    let Err(error) = open(cut.path()) else { panic!("a store without its log was opened") };
-    assert!(error.to_string().contains("the log is gone"), "{error}");
+    let text = refusal(cut.path());
+    assert!(text.contains("the log is gone"), "{text}");
 }
 
 #[test]
@@ -175,6 +154,6 @@ fn a_segment_that_is_gone_is_refused() {
     let body = |seq: u64| (0..60).map(move |_| message(seq + 1, 31_000)).collect();
     let cut = power_cut((0..12).map(body));
     fs::remove_file(cut.path().join("log/00")).unwrap();
-    let Err(error) = open(cut.path()) else { panic!("a log with a hole was opened") };
-    assert!(error.to_string().contains("lacks records"), "{error}");
+    let text = refusal(cut.path());
+    assert!(text.contains("lacks records"), "{text}");
 }

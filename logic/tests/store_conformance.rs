@@ -3,25 +3,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+mod support;
 
 use bytes::Bytes;
 use logic::rows::{
     Completion, ContactRow, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
 };
-use logic::store::{EmbeddedConfig, EmbeddedStore, MemoryStore, Store};
+use logic::store::{MemoryStore, Store};
+use support::{Driven, config};
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
-/// A store, its thread's wakes, and where it lives.
+/// A store, and where it lives.
 struct Bench {
-    store: Store,
-    woken: Option<(tempfile::TempDir, flume::Receiver<()>)>,
+    driven: Driven,
+    dir: Option<tempfile::TempDir>,
     tickets: u64,
 }
 
 impl Bench {
-    fn memory() -> Self {
-        Self { store: Store::Memory(MemoryStore::new()), woken: None, tickets: 0 }
+    fn memory(store: MemoryStore) -> Self {
+        Self { driven: Driven::unwoken(Store::Memory(store)), dir: None, tickets: 0 }
     }
 
     fn embedded() -> Self {
@@ -29,20 +30,13 @@ impl Bench {
     }
 
     fn open(dir: tempfile::TempDir) -> Self {
-        let (wake, woken) = flume::bounded(1_024);
-        let mut config = EmbeddedConfig::new(dir.path().join("shard-0"));
-        config.reserve_bytes = 0;
-        let wake = Arc::new(move || wake.send(()).unwrap_or_default());
-        let store = EmbeddedStore::open(config, wake).unwrap();
-        Self { store, woken: Some((dir, woken)), tickets: 0 }
+        let driven = Driven::open(config(&dir.path().join("shard-0"))).unwrap();
+        Self { driven, dir: Some(dir), tickets: 0 }
     }
 
     fn reopen(self) -> Self {
-        self.store.close().unwrap();
-        match self.woken {
-            Some((dir, _)) => Self::open(dir),
-            None => panic!("memory does not come back"),
-        }
+        self.driven.store.close().unwrap();
+        Self::open(self.dir.expect("memory does not come back"))
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -52,33 +46,12 @@ impl Bench {
 
     fn commit(&mut self, batch: Vec<Row>) -> Ticket {
         let ticket = self.ticket();
-        self.store.commit(ticket, batch);
+        self.driven.store.commit(ticket, batch);
         ticket
     }
 
-    /// Everything asked for, done.
-    fn settle(&mut self) -> Vec<Completion> {
-        let mut completions = Vec::new();
-        self.store.write_now();
-        self.store.poll(&mut completions);
-        while self.store.in_flight() > 0 {
-            self.woken.as_ref().unwrap().1.recv().unwrap();
-            self.store.poll(&mut completions);
-            self.store.write_now();
-            self.store.poll(&mut completions);
-        }
-        completions
-    }
-
     fn ask(&mut self, read: Read) -> Found {
-        let ticket = self.ticket();
-        self.store.read(ticket, read);
-        let answer = self.settle().pop();
-        let Some(Completion::Read(answered, found)) = answer else {
-            panic!("no answer: {answer:?}")
-        };
-        assert_eq!(answered, ticket);
-        found.unwrap()
+        self.driven.ask(read)
     }
 }
 
@@ -240,7 +213,7 @@ fn cases() -> Vec<(Read, &'static str)> {
 fn check(mut bench: Bench, reopen: bool) {
     let tickets: Vec<_> = history().into_iter().map(|batch| bench.commit(batch)).collect();
     let done: Vec<_> = tickets.into_iter().map(|it| Completion::Committed(it, Ok(()))).collect();
-    assert_eq!(bench.settle(), done, "in the order of the tickets");
+    assert_eq!(bench.driven.settle(), done, "in the order of the tickets");
     if reopen {
         bench = bench.reopen();
     }
@@ -249,7 +222,7 @@ fn check(mut bench: Bench, reopen: bool) {
     }
     rows_come_back_whole(&mut bench);
     same_keys_overwrite_in_order(&mut bench);
-    bench.store.close().unwrap();
+    bench.driven.store.close().unwrap();
 }
 
 fn rows_come_back_whole(bench: &mut Bench) {
@@ -279,7 +252,7 @@ fn same_keys_overwrite_in_order(bench: &mut Bench) {
 
 #[test]
 fn memory_answers() {
-    check(Bench::memory(), false);
+    check(Bench::memory(MemoryStore::new()), false);
 }
 
 #[test]
@@ -294,7 +267,7 @@ fn embedded_answers_after_reopening() {
 
 #[test]
 fn every_request_completes_once_and_in_order() {
-    for mut bench in [Bench::memory(), Bench::embedded()] {
+    for mut bench in [Bench::memory(MemoryStore::new()), Bench::embedded()] {
         let (mut commits, mut reads) = (Vec::new(), Vec::new());
         for seq in 1..=3_000 {
             commits.push(bench.commit(vec![Row::Message(message(ALICE, BOB, seq, 200))]));
@@ -302,11 +275,11 @@ fn every_request_completes_once_and_in_order() {
             let conversation = pair(ALICE, BOB);
             let read =
                 Read::Messages { conversation, before: Some(Seq(seq + 1)), limit: 1, bytes_max: 1 };
-            bench.store.read(ticket, read);
+            bench.driven.store.read(ticket, read);
             reads.push((ticket, seq));
         }
         let (mut committed, mut answered) = (Vec::new(), Vec::new());
-        for completion in bench.settle() {
+        for completion in bench.driven.settle() {
             match completion {
                 Completion::Committed(ticket, result) => {
                     result.unwrap();
@@ -320,7 +293,7 @@ fn every_request_completes_once_and_in_order() {
         }
         assert_eq!(committed, commits);
         assert_eq!(answered, reads, "each read saw the commit before it");
-        bench.store.close().unwrap();
+        bench.driven.store.close().unwrap();
     }
 }
 
@@ -348,7 +321,7 @@ fn memory_crash_keeps_a_prefix_of_what_was_not_polled() {
     }
     store.crash(2);
     assert_eq!(store.in_flight(), 0);
-    let mut bench = Bench { store: Store::Memory(store), woken: None, tickets: 9 };
+    let mut bench = Bench::memory(store);
     let conversation = pair(ALICE, BOB);
     let read = Read::Messages { conversation, before: None, limit: 9, bytes_max: 99 };
     assert_eq!(short(bench.ask(read)), "1..=3");
@@ -363,6 +336,6 @@ fn memory_refuses_when_told_to_and_writes_nothing() {
     store.poll(&mut completions);
     assert_eq!(completions, [Completion::Committed(Ticket(1), Err(StoreError::Full))]);
     store.refuse(None);
-    let mut bench = Bench { store: Store::Memory(store), woken: None, tickets: 9 };
+    let mut bench = Bench::memory(store);
     assert_eq!(short(bench.ask(Read::User { uid: ALICE })), "through None head 0 tail []");
 }

@@ -3,13 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+mod support;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use logic::rows::{Completion, InboxRow, MessageRow, Read, Row, Ticket};
-use logic::store::{EmbeddedConfig, EmbeddedStore, Store};
+use logic::store::EmbeddedConfig;
 use rustix::time::{ClockId, clock_gettime};
+use support::Driven;
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 const USERS: u64 = 100_000;
@@ -75,8 +77,7 @@ impl Traffic {
 }
 
 struct Bench {
-    store: Store,
-    woken: flume::Receiver<()>,
+    driven: Driven,
     traffic: Traffic,
     times: Vec<Duration>,
     _dir: tempfile::TempDir,
@@ -85,22 +86,8 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (wake, woken) = flume::bounded(1_024);
-        let wake = Arc::new(move || wake.send(()).unwrap_or_default());
-        let config = EmbeddedConfig::new(dir.path().join("shard-0"));
-        let store = EmbeddedStore::open(config, wake).unwrap();
-        Self { store, woken, traffic: Traffic::new(), times: Vec::new(), _dir: dir }
-    }
-
-    fn settle(&mut self) -> Vec<Completion> {
-        let mut completions = Vec::new();
-        self.store.write_now();
-        self.store.poll(&mut completions);
-        while self.store.in_flight() > 0 {
-            self.woken.recv().unwrap();
-            self.store.poll(&mut completions);
-        }
-        completions
+        let driven = Driven::open(EmbeddedConfig::new(dir.path().join("shard-0"))).unwrap();
+        Self { driven, traffic: Traffic::new(), times: Vec::new(), _dir: dir }
     }
 
     /// Commits `total` messages, `size` a commit, and prints the cost of one.
@@ -113,8 +100,8 @@ impl Bench {
             let batch = (0..size).flat_map(|_| self.traffic.batch()).collect();
             made += cpu() - making;
             let asked = Instant::now();
-            self.store.commit(Ticket(ticket), batch);
-            let done = self.settle();
+            self.driven.store.commit(Ticket(ticket), batch);
+            let done = self.driven.settle();
             assert_eq!(done, [Completion::Committed(Ticket(ticket), Ok(()))]);
             self.times.push(asked.elapsed());
         }
@@ -137,8 +124,8 @@ impl Bench {
         for ticket in 0..total {
             let read = question(&mut self.traffic);
             let asked = Instant::now();
-            self.store.read(Ticket(ticket), read);
-            for completion in self.settle() {
+            self.driven.store.read(Ticket(ticket), read);
+            for completion in self.driven.settle() {
                 assert!(matches!(completion, Completion::Read(_, Ok(_))));
             }
             self.times.push(asked.elapsed());
@@ -182,5 +169,5 @@ fn cost() {
         uid: user(traffic),
         peer: Uid(5),
     });
-    bench.store.close().unwrap();
+    bench.driven.store.close().unwrap();
 }

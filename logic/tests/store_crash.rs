@@ -4,14 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else comes fails the test")]
 
+mod support;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use logic::rows::{Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
-use logic::store::{EmbeddedConfig, EmbeddedStore, Store};
+use logic::store::EmbeddedConfig;
+use support::{Driven, config};
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 const CHILD: &str = "LONGLINE_TEST_STORE_DIR";
@@ -20,15 +22,9 @@ const SMALL: Uid = Uid(1);
 /// Commits in flight, so that groups are written.
 const WINDOW: u64 = 64;
 
-fn open(dir: &Path) -> (Store, flume::Receiver<()>) {
-    let (wake, woken) = flume::bounded(1_024);
-    let mut config = EmbeddedConfig::new(dir.to_path_buf());
-    config.reserve_bytes = 0;
-    config.memtable_bytes = 1024 * 1024;
-    (
-        EmbeddedStore::open(config, Arc::new(move || wake.send(()).unwrap_or_default())).unwrap(),
-        woken,
-    )
+fn open(dir: &Path) -> Driven {
+    let config = EmbeddedConfig { memtable_bytes: 1024 * 1024, ..config(dir) };
+    Driven::open(config).unwrap()
 }
 
 /// A message and its two inbox rows, all with the number `seq`.
@@ -49,21 +45,15 @@ fn batch(seq: u64) -> Vec<Row> {
 #[test]
 fn child_commits_until_it_is_killed() {
     let Ok(dir) = std::env::var(CHILD) else { return };
-    let (mut store, woken) = open(Path::new(&dir));
-    let mut next = last(&mut store, &woken) + 1;
-    let mut completions = Vec::new();
+    let mut driven = open(Path::new(&dir));
+    let mut next = last(&mut driven) + 1;
     let mut stdout = std::io::stdout();
     loop {
-        while (store.in_flight() as u64) < WINDOW {
-            store.commit(Ticket(next), batch(next));
+        while (driven.store.in_flight() as u64) < WINDOW {
+            driven.store.commit(Ticket(next), batch(next));
             next += 1;
         }
-        store.write_now();
-        store.poll(&mut completions);
-        if completions.is_empty() {
-            woken.recv().unwrap();
-        }
-        for completion in completions.drain(..) {
+        for completion in driven.wait() {
             let Completion::Committed(Ticket(seq), Ok(())) = completion else {
                 panic!("{completion:?}")
             };
@@ -73,20 +63,8 @@ fn child_commits_until_it_is_killed() {
     }
 }
 
-fn ask(store: &mut Store, woken: &flume::Receiver<()>, read: Read) -> Found {
-    store.read(Ticket(u64::MAX), read);
-    let mut completions = Vec::new();
-    while store.in_flight() > 0 {
-        woken.recv().unwrap();
-        store.poll(&mut completions);
-    }
-    let answer = completions.pop();
-    let Some(Completion::Read(_, found)) = answer else { panic!("{answer:?}") };
-    found.unwrap()
-}
-
-fn last(store: &mut Store, woken: &flume::Receiver<()>) -> u64 {
-    let found = ask(store, woken, Read::User { uid: BIG });
+fn last(driven: &mut Driven) -> u64 {
+    let found = driven.ask(Read::User { uid: BIG });
     let Found::User { head, .. } = found else { panic!("{found:?}") };
     head.0
 }
@@ -119,19 +97,16 @@ fn acked_batches_survive_a_kill_whole() {
 }
 
 fn check(dir: &Path, acked: u64) {
-    let (mut store, woken) = open(dir);
+    let mut driven = open(dir);
     let all = (usize::MAX, usize::MAX);
     let conversation = Conversation::between(BIG, SMALL).unwrap();
-    let found = ask(
-        &mut store,
-        &woken,
-        Read::Messages { conversation, before: None, limit: all.0, bytes_max: all.1 },
-    );
+    let found =
+        driven.ask(Read::Messages { conversation, before: None, limit: all.0, bytes_max: all.1 });
     let Found::Messages(messages) = found else { panic!("{found:?}") };
     assert!(messages.len() as u64 >= acked, "{} of {acked} are there", messages.len());
     for uid in [BIG, SMALL] {
         let read = Read::Inbox { uid, after: InboxSeq(0), limit: all.0, bytes_max: all.1 };
-        let Found::Inbox(rows) = ask(&mut store, &woken, read) else { panic!("no inbox") };
+        let Found::Inbox(rows) = driven.ask(read) else { panic!("no inbox") };
         assert!(rows.iter().map(|row| &row.message).eq(&messages), "a batch is there whole or not");
     }
     for (seq, message) in (1..).zip(&messages) {
@@ -139,7 +114,7 @@ fn check(dir: &Path, acked: u64) {
     }
     let newest = messages.last().unwrap();
     let (from, client_msg_id) = (newest.from, newest.client_msg_id);
-    let found = ask(&mut store, &woken, Read::ByClientMsgId { from, client_msg_id });
+    let found = driven.ask(Read::ByClientMsgId { from, client_msg_id });
     assert_eq!(found, Found::Messages(vec![newest.clone()]));
-    store.close().unwrap();
+    driven.store.close().unwrap();
 }
