@@ -49,7 +49,14 @@ impl Shards {
         let now = Now { unix_ms: 1_700_000_000_000, mono_ms: 0 };
         let shard = |id| {
             let (id, shards) = (ShardId(id), count);
-            let config = ShardConfig { id, shards, boot: 1, devices_max: 8, cached_max: 1_000 };
+            let config = ShardConfig {
+                id,
+                shards,
+                boot: 1,
+                devices_max: 8,
+                cached_max: 1_000,
+                newest_id_ms: 0,
+            };
             (Shard::new(config, now), Inputs::default())
         };
         Self {

@@ -154,14 +154,6 @@ fn parts(
     directory: Directory,
     mailbox: Receiver<Vec<Post>>,
 ) -> Result<Parts, Fatal> {
-    let shards = u16::try_from(setup.metrics.cores().len()).expect("at most 512");
-    let config = ShardConfig {
-        id: ShardId(id),
-        shards,
-        boot: data.boot(),
-        devices_max: setup.config.devices_max.into(),
-        cached_max: usize::try_from(setup.config.cached_max).expect("32 bits fit"),
-    };
     let wake = directory.clone();
     let embedded = EmbeddedConfig {
         reserve_bytes: setup.config.store_reserve_bytes,
@@ -169,6 +161,14 @@ fn parts(
     };
     let store = EmbeddedStore::open(embedded, Arc::new(move || wake.wake(id.into())))
         .map_err(|e| Fatal::Store(e.to_string()))?;
+    let config = ShardConfig {
+        id: ShardId(id),
+        shards: u16::try_from(setup.metrics.cores().len()).expect("at most 512"),
+        boot: data.boot(),
+        devices_max: setup.config.devices_max.into(),
+        cached_max: usize::try_from(setup.config.cached_max).expect("32 bits fit"),
+        newest_id_ms: store.newest_id_ms(),
+    };
     let inbox_epoch = data.inbox_epoch();
     let shard = Shard::new(config, Now { unix_ms: unix_ms(), mono_ms: 0 });
     Ok(Parts { id, setup, shard, store, inbox_epoch, directory, mailbox })

@@ -28,8 +28,14 @@ struct Process {
 impl Process {
     fn new(shards: u16) -> Self {
         let node = |id| {
-            let config =
-                ShardConfig { id: ShardId(id), shards, boot: 1, devices_max: 8, cached_max: 64 };
+            let config = ShardConfig {
+                id: ShardId(id),
+                shards,
+                boot: 1,
+                devices_max: 8,
+                cached_max: 64,
+                newest_id_ms: 0,
+            };
             let shard = Shard::new(config, NOW);
             Node { shard, store: MemoryStore::new(), inputs: Inputs::default() }
         };

@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Worlds per run.
-const SEEDS: u64 = 1_500;
+const SEEDS: u64 = 8_000;
 const THREADS: u64 = 2;
 
 fn run(seed: u64) {
@@ -71,6 +71,7 @@ const PLANTED: &[&str] = &[
     "ack-before-commit",
     "ack-after-one-inbox",
     "skip-dedup",
+    "trust-the-clock",
     "skip-look-up",
     "forget-in-flight",
     "append-over-gap",

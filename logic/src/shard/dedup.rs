@@ -1,12 +1,12 @@
 //! Which ids a shard has seen, without asking its store on the normal path.
 //!
-//! An id carries its time. One made after [`Dedup::floor_ms`] plus the clock skew cannot have been here before
-//! the floor, and whatever was here since is remembered. It does not know what is stored.
+//! An id carries its time. Of the ids up to some time some are in the store only; every later one is remembered or new. No
+//! clock has a part in this: one that was set back cannot make an old id look new. It does not know what is stored.
 
 use crate::limits::{DEDUP_ENTRIES_MAX, DEDUP_WINDOW_MS};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
-use wire::{CLOCK_SKEW_MS_MAX, ClientMsgId, Conversation, MessageId, Seq, Uid};
+use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
 
 /// What a sender's id stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +24,19 @@ pub(super) struct Seen {
 pub(super) struct Dedup {
     seen: HashMap<(Uid, ClientMsgId), Seen>,
     order: VecDeque<(u64, Uid, ClientMsgId)>,
-    floor_ms: u64,
+    /// Ids up to this time may be in the store only, Unix ms.
+    unsure_ms: u64,
 }
 
 impl Dedup {
-    /// `floor_ms`: when this owner took over, Unix ms; 0 if nothing was ever stored before.
-    pub fn new(floor_ms: u64) -> Self {
-        Self { seen: HashMap::new(), order: VecDeque::new(), floor_ms }
+    /// `unsure_ms`: the latest time in an id that is stored, Unix ms; 0: there is none.
+    pub fn new(unsure_ms: u64) -> Self {
+        Self { seen: HashMap::new(), order: VecDeque::new(), unsure_ms }
     }
 
     /// Whether an id made at `id_ms` would be remembered if it had been here.
     pub fn is_sure(&self, id_ms: u64) -> bool {
-        id_ms.saturating_sub(CLOCK_SKEW_MS_MAX) > self.floor_ms || self.floor_ms == 0
+        id_ms > self.unsure_ms
     }
 
     pub fn find(&mut self, from: Uid, id: ClientMsgId) -> Option<&mut Seen> {
@@ -61,7 +62,7 @@ impl Dedup {
             }
             self.order.pop_front();
             self.seen.remove(&(from, id));
-            self.floor_ms = self.floor_ms.max(at);
+            self.unsure_ms = self.unsure_ms.max(id.unix_ms().unwrap_or(0));
         }
     }
 }
@@ -77,20 +78,20 @@ mod tests {
     }
 
     #[test]
-    fn is_sure_only_of_ids_made_after_the_floor() {
+    fn is_sure_only_of_ids_later_than_all_that_are_stored() {
         let dedup = Dedup::new(1_000_000);
-        assert!(!dedup.is_sure(1_000_000 + CLOCK_SKEW_MS_MAX));
-        assert!(dedup.is_sure(1_000_001 + CLOCK_SKEW_MS_MAX));
+        assert!(!dedup.is_sure(1_000_000));
+        assert!(dedup.is_sure(1_000_001));
         assert!(Dedup::new(0).is_sure(1));
     }
 
     #[test]
-    fn forgetting_raises_the_floor() {
-        let mut dedup = Dedup::new(0);
-        dedup.insert(Uid(1), ClientMsgId([1; 16]), seen(), 1_000);
-        dedup.insert(Uid(1), ClientMsgId([2; 16]), seen(), 1_001 + DEDUP_WINDOW_MS);
-        assert!(dedup.find(Uid(1), ClientMsgId([1; 16])).is_none());
-        assert!(dedup.find(Uid(1), ClientMsgId([2; 16])).is_some());
-        assert!(!dedup.is_sure(1_000 + CLOCK_SKEW_MS_MAX));
+    fn of_what_is_forgotten_the_store_must_tell() {
+        let (mut dedup, ids) = (Dedup::new(0), [9_000, 8_000].map(|ms| ClientMsgId::new(ms, 0)));
+        dedup.insert(Uid(1), ids[0], seen(), 1_000);
+        dedup.insert(Uid(1), ids[1], seen(), 1_001 + DEDUP_WINDOW_MS);
+        assert!(dedup.find(Uid(1), ids[0]).is_none());
+        assert!(dedup.find(Uid(1), ids[1]).is_some());
+        assert!(!dedup.is_sure(9_000) && dedup.is_sure(9_001));
     }
 }

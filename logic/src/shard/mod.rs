@@ -34,7 +34,7 @@ use plant::{Fault, Plant};
 use std::collections::VecDeque;
 use timers::PushTimers;
 use user::User;
-use wire::{Conversation, Generation, RefusalCode, Uid};
+use wire::{CLOCK_SKEW_MS_MAX, Conversation, Generation, RefusalCode, Uid};
 
 /// What a shard is told once.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,8 @@ pub struct ShardConfig {
     pub devices_max: usize,
     /// Users, contacts and conversations kept in memory while nothing needs them.
     pub cached_max: usize,
+    /// The latest time in an id of a message in the store, Unix ms; 0: there is none.
+    pub newest_id_ms: u64,
 }
 
 /// See the module.
@@ -94,6 +96,9 @@ impl Shard {
     pub fn new(config: ShardConfig, now: Now) -> Self {
         assert!(config.boot > 0 && config.boot < 1 << 20, "an owner's epoch has 20 bits");
         assert!(config.id.0 < config.shards, "a shard is one of its shards");
+        let plant = Plant::from_env();
+        let trusts = plant.has(Fault::TrustTheClock);
+        let unsure_ms = if trusts { now.unix_ms + CLOCK_SKEW_MS_MAX } else { config.newest_id_ms };
         Self {
             config,
             now,
@@ -102,7 +107,7 @@ impl Shard {
             users: HashMap::new(),
             contacts: HashMap::new(),
             conversations: HashMap::new(),
-            dedup: Dedup::new(if config.boot == 1 { 0 } else { now.unix_ms }),
+            dedup: Dedup::new(unsure_ms),
             parking: Parking::default(),
             commit: Commit::default(),
             push_timers: PushTimers::default(),
@@ -116,7 +121,7 @@ impl Shard {
             logins: 0,
             in_flight: 0,
             taken_back: Vec::new(),
-            plant: Plant::from_env(),
+            plant,
             failed: None,
         }
     }

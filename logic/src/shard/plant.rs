@@ -10,6 +10,8 @@ pub(super) enum Fault {
     AckAfterOneInbox,
     /// Do not look for an id that was used before.
     SkipDedup,
+    /// Take an id that is later than the clock at the take-over for a new one.
+    TrustTheClock,
     /// Look for an id in memory only, also one that is older than the take-over.
     SkipLookUp,
     /// Do not look for an id among the messages in flight.
@@ -35,6 +37,7 @@ const NAMES: &[(&str, Fault)] = &[
     ("ack-before-commit", Fault::AckBeforeCommit),
     ("ack-after-one-inbox", Fault::AckAfterOneInbox),
     ("skip-dedup", Fault::SkipDedup),
+    ("trust-the-clock", Fault::TrustTheClock),
     ("skip-look-up", Fault::SkipLookUp),
     ("forget-in-flight", Fault::ForgetInFlight),
     ("append-over-gap", Fault::AppendOverGap),

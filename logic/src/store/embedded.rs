@@ -85,6 +85,7 @@ impl From<fjall::Error> for OpenReason {
 /// The shard's end of the store.
 pub struct EmbeddedStore {
     front: Front,
+    newest_id_ms: u64,
     space: Space,
     plant: Plant,
     /// Reads that wait for so many records: those of the commits before them.
@@ -123,7 +124,7 @@ impl EmbeddedStore {
         if recovered.records > 0 {
             tracing::info!(records = recovered.records, dir = %dir.display(), "replayed the log");
         }
-        tables.sync(recovered.end)?;
+        tables.sync(recovered.through)?;
         recovered.free()?;
         let mut files = recovered.files;
         let segment = files.prepare()?.ok_or_else(|| io::Error::other("no segment is free"))?;
@@ -133,7 +134,7 @@ impl EmbeddedStore {
         let index = Index {
             tables,
             files,
-            applied: recovered.end,
+            applied: recovered.through,
             replies: told,
             wake,
             sealed: Vec::new(),
@@ -143,7 +144,8 @@ impl EmbeddedStore {
         let thread =
             thread::Builder::new().name("store".into()).spawn(move || index.run(&asked))?;
         Ok(Self {
-            front: Front::new(segment, recovered.end),
+            front: Front::new(segment, recovered.through.place, recovered.through.newest_id_ms),
+            newest_id_ms: recovered.through.newest_id_ms,
             space,
             plant: Plant::from_env(),
             held: VecDeque::new(),
@@ -153,6 +155,12 @@ impl EmbeddedStore {
             replies,
             thread,
         })
+    }
+
+    /// See [`Store::newest_id_ms`].
+    #[must_use]
+    pub fn newest_id_ms(&self) -> u64 {
+        self.newest_id_ms
     }
 
     /// See [`Store::commit`].

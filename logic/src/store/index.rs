@@ -8,7 +8,7 @@ use flume::{Receiver, RecvTimeoutError, Sender};
 
 use super::Wake;
 use super::limits::{RECORD_BYTES_MAX, SEGMENTS_PER_SYNC, SPACE_CHECK_INTERVAL};
-use super::log::{Record, Segment, SegmentFiles};
+use super::log::{Record, Segment, SegmentFiles, Through};
 use super::read::read;
 use super::tables::Tables;
 use crate::rows::{Completion, Read, StoreError, Ticket};
@@ -37,8 +37,8 @@ pub enum Reply {
 pub struct Index {
     pub tables: Tables,
     pub files: SegmentFiles,
-    /// Everything in the log before this is in the index.
-    pub applied: u64,
+    /// How much of the log is in the index.
+    pub applied: Through,
     pub replies: Sender<Reply>,
     pub wake: Wake,
     pub sealed: Vec<Segment>,
@@ -104,9 +104,10 @@ impl Index {
                 bytes <= RECORD_BYTES_MAX
             };
             let count = records.iter().take_while(fits).count().max(1);
-            let end = records[count - 1].end();
+            let last = &records[count - 1];
+            let through = Through { place: last.end(), newest_id_ms: last.newest_id_ms() };
             match self.tables.write(&records[..count]) {
-                Ok(()) => self.applied = end,
+                Ok(()) => self.applied = through,
                 Err(error) => self.fail(error.to_string()),
             }
             records.drain(..count);

@@ -31,6 +31,14 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// See [`super::Store::newest_id_ms`]; it is opened whenever this is asked.
+    #[must_use]
+    pub fn newest_id_ms(&self) -> u64 {
+        // Ids sort by their time.
+        let last = self.tables.ids.last_key_value();
+        last.and_then(|((id, _), _)| id.unix_ms()).unwrap_or(0)
+    }
+
     /// See [`super::Store::commit`].
     pub fn commit(&mut self, ticket: Ticket, batch: Vec<Row>) {
         self.waiting.push_back(Request::Commit(ticket, batch));

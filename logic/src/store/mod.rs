@@ -31,6 +31,15 @@ pub enum Store {
 }
 
 impl Store {
+    /// The latest time in an id of a message that the store had when it was opened, Unix ms; 0: it had none.
+    #[must_use]
+    pub fn newest_id_ms(&self) -> u64 {
+        match self {
+            Self::Memory(store) => store.newest_id_ms(),
+            Self::Embedded(store) => store.newest_id_ms(),
+        }
+    }
+
     /// Asks for a batch to be written, all of it or nothing. Never blocks.
     pub fn commit(&mut self, ticket: Ticket, batch: Vec<Row>) {
         match self {

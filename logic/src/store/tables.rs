@@ -11,7 +11,7 @@ use fjall::config::{BloomConstructionPolicy, FilterPolicy, FilterPolicyEntry};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
 use super::limits::{SEALED_MEMTABLES_MAX, SEALED_WAIT};
-use super::log::{BadItem, Item, Items, Record, Table};
+use super::log::{BadItem, Item, Items, Record, Table, Through};
 
 /// Bits of filter a key: 1 % of the lookups of a key that is not there read a block.
 const FILTER_BITS: f32 = 10.0;
@@ -119,11 +119,14 @@ impl Tables {
         batch.insert(table, Slice::from(item.key), Slice::from(value.as_slice()));
     }
 
-    /// The place in the log up to which everything is here, durably.
-    pub fn applied(&self) -> fjall::Result<u64> {
+    /// How much of the log is here, durably.
+    pub fn applied(&self) -> fjall::Result<Through> {
         let value = self.log.get(APPLIED)?;
-        let place = value.and_then(|value| value.as_ref().try_into().ok().map(u64::from_le_bytes));
-        Ok(place.unwrap_or(0))
+        let number = |at: usize| {
+            let bytes = value.as_ref()?.get(at..at + 8)?;
+            bytes.try_into().ok().map(u64::from_le_bytes)
+        };
+        Ok(Through { place: number(0).unwrap_or(0), newest_id_ms: number(8).unwrap_or(0) })
     }
 
     /// Until the worker has flushed enough, or has died: then `persist` fails.
@@ -137,8 +140,9 @@ impl Tables {
     }
 
     /// Makes everything written durable: all of the log up to `applied`.
-    pub fn sync(&self, applied: u64) -> fjall::Result<()> {
-        self.log.insert(APPLIED, applied.to_le_bytes())?;
+    pub fn sync(&self, applied: Through) -> fjall::Result<()> {
+        let value = [applied.place.to_le_bytes(), applied.newest_id_ms.to_le_bytes()].concat();
+        self.log.insert(APPLIED, value)?;
         self.database.persist(PersistMode::SyncAll)
     }
 }

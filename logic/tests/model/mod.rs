@@ -12,7 +12,7 @@ use logic::partition::Partition;
 use node::{Durable, Node};
 use shape::Shape;
 use std::collections::VecDeque;
-use wire::Uid;
+use wire::{CLOCK_SKEW_MS_MAX, Uid};
 
 /// Entries that clients connect to, and one more that asks in the end.
 const ENTRIES: u64 = 2;
@@ -20,6 +20,8 @@ const READER: Session = Session { entry: 2, connection: 0 };
 /// Rounds of half a second until everything must be acknowledged and delivered.
 const ROUNDS_MAX: u32 = 1_000;
 
+/// How often the wall clock is set back at most: the rounds of the end must make it good.
+const CLOCK_SET_BACK_MAX: u32 = 3;
 /// Rounds until everything that was under way has ended.
 const ROUNDS_CLEARING: u32 = 20;
 
@@ -57,6 +59,8 @@ pub struct World {
     shape: Shape,
     /// No fault any more.
     pub is_ending: bool,
+    /// How often the wall clock was set back.
+    pub clock_set_back: u32,
     nodes: Vec<Node>,
     /// From shard to shard.
     mail: Vec<VecDeque<Mail>>,
@@ -85,6 +89,7 @@ impl World {
         Self {
             shape,
             is_ending: false,
+            clock_set_back: 0,
             rng,
             now,
             durable: Durable::default(),
@@ -165,6 +170,14 @@ impl World {
         self.now.mono_ms += ms;
     }
 
+    /// Sometimes a process that comes back finds a clock that was set back, further than ids may be ahead of it.
+    fn set_clock_back(&mut self) {
+        if self.clock_set_back < CLOCK_SET_BACK_MAX && !self.is_ending && self.rng.chance(10) {
+            self.clock_set_back += 1;
+            self.now.unix_ms -= self.rng.below(3 * CLOCK_SKEW_MS_MAX);
+        }
+    }
+
     /// How much of a queue moves at once.
     fn some(&mut self) -> usize {
         if self.is_ending {
@@ -232,6 +245,7 @@ impl World {
     /// A shard's process dies and comes back. What was on its way to it is lost; some of what it said arrives.
     pub fn crash(&mut self, at: usize) {
         let shards = self.nodes.len();
+        self.set_clock_back();
         self.nodes[at].restart(self.now, &mut self.rng, &mut self.durable);
         for other in 0..shards {
             self.mail[other * shards + at].clear();

@@ -122,7 +122,7 @@ pub struct Node {
 impl Node {
     pub fn new(id: u16, shards: u16, cached_max: usize, now: Now) -> Self {
         let (id, devices_max) = (ShardId(id), DEVICES_MAX);
-        let config = ShardConfig { id, shards, boot: 1, devices_max, cached_max };
+        let config = ShardConfig { id, shards, boot: 1, devices_max, cached_max, newest_id_ms: 0 };
         let shard = Shard::new(config, now);
         let store = MemoryStore::new();
         let inputs = Inputs::default();
@@ -199,6 +199,7 @@ impl Node {
         self.is_failing = false;
         self.inputs = Inputs::default();
         self.config.boot += 1;
+        self.config.newest_id_ms = self.store.newest_id_ms();
         self.shard = Shard::new(self.config, now);
     }
 

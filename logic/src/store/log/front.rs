@@ -39,6 +39,8 @@ pub struct Front {
     ready: VecDeque<Segment>,
     /// The place of the next record.
     place: u64,
+    /// The latest time in an id of a message, Unix ms.
+    newest_id_ms: u64,
     /// The record being gathered: room for the head, then items.
     open: Buffer,
     writer: Writer,
@@ -71,13 +73,14 @@ impl LogWrite {
 }
 
 impl Front {
-    /// Goes on at `place`, in a segment that has no record.
-    pub fn new(segment: Segment, place: u64) -> Self {
+    /// Goes on at `place`, in a segment that has no record, after messages with ids up to `newest_id_ms`.
+    pub fn new(segment: Segment, place: u64, newest_id_ms: u64) -> Self {
         Self {
             segment,
             used_blocks: 1,
             ready: VecDeque::new(),
             place,
+            newest_id_ms,
             open: Buffer::default(),
             writer: Writer::default(),
             closed: VecDeque::new(),
@@ -108,6 +111,10 @@ impl Front {
                 self.writer.begin();
             }
             self.writer.put(&mut self.open, row);
+            if let Row::Message(message) = row {
+                let id_ms = message.client_msg_id.unix_ms().unwrap_or(0);
+                self.newest_id_ms = self.newest_id_ms.max(id_ms);
+            }
         }
         self.commits.push_back((ticket, Ok(self.asked())));
     }
@@ -119,7 +126,7 @@ impl Front {
 
     fn close(&mut self, continues: bool) {
         let buffer = mem::take(&mut self.open);
-        self.closed.push_back(Record::new(buffer, continues));
+        self.closed.push_back(Record::new(buffer, continues, self.newest_id_ms));
         self.closed_count += 1;
     }
 
@@ -254,7 +261,7 @@ mod tests {
     fn front(dir: &tempfile::TempDir) -> Front {
         let (mut files, _) = SegmentFiles::open(dir.path()).unwrap();
         let mut segments = (0..2).map(|_| files.prepare().unwrap().unwrap());
-        let mut front = Front::new(segments.next().unwrap(), 0);
+        let mut front = Front::new(segments.next().unwrap(), 0, 0);
         front.add(segments.next().unwrap());
         front
     }

@@ -18,5 +18,5 @@ pub use buffer::Buffer;
 pub use front::{Front, LogWrite};
 pub use items::{BadItem, Item, Items, Table};
 pub use record::Record;
-pub use recovery::{Damage, recover};
+pub use recovery::{Damage, Through, recover};
 pub use segment::{Segment, SegmentFiles};

@@ -8,6 +8,7 @@
 //! | 16..24 | its place in the log: blocks written before it since the log was made |
 //! | 24..28 | bytes of items |
 //! | 28..32 | 1: the commit goes on in the next record |
+//! | 32..40 | the latest time in an id of a message up to here, Unix ms |
 
 use super::Buffer;
 use super::items::Items;
@@ -15,7 +16,7 @@ use crate::store::limits::BLOCK_BYTES;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"LLR1");
 /// Bytes of the head.
-pub const HEAD_BYTES: usize = 32;
+pub const HEAD_BYTES: usize = 40;
 
 /// One record. The place, the salt and the checksum are set by [`Record::seal`].
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct Record {
     payload_bytes: usize,
     place: u64,
     continues: bool,
+    newest_id_ms: u64,
 }
 
 /// Blocks that a record takes.
@@ -34,15 +36,16 @@ fn blocks(payload_bytes: usize) -> u64 {
 impl Record {
     /// Of the items in `buffer`, which begin behind [`HEAD_BYTES`] of room.
     #[must_use]
-    pub fn new(mut buffer: Buffer, continues: bool) -> Self {
+    pub fn new(mut buffer: Buffer, continues: bool, newest_id_ms: u64) -> Self {
         let payload_bytes = buffer.len() - HEAD_BYTES;
         let len = u32::try_from(payload_bytes).expect("bounded by RECORD_BYTES_MAX");
         let head = buffer.content_mut();
         head[..4].copy_from_slice(&MAGIC.to_le_bytes());
         head[24..28].copy_from_slice(&len.to_le_bytes());
         head[28..32].copy_from_slice(&u32::from(continues).to_le_bytes());
+        head[32..HEAD_BYTES].copy_from_slice(&newest_id_ms.to_le_bytes());
         buffer.pad();
-        Self { buffer, payload_bytes, place: 0, continues }
+        Self { buffer, payload_bytes, place: 0, continues, newest_id_ms }
     }
 
     /// Gives it its place.
@@ -80,6 +83,12 @@ impl Record {
         self.continues
     }
 
+    /// The latest time in an id of a message up to here, Unix ms.
+    #[must_use]
+    pub fn newest_id_ms(&self) -> u64 {
+        self.newest_id_ms
+    }
+
     /// What it carries.
     pub fn items(&self) -> Items<'_> {
         Items::new(&self.bytes()[HEAD_BYTES..HEAD_BYTES + self.payload_bytes])
@@ -103,6 +112,8 @@ pub struct FoundRecord<'a> {
     pub place: u64,
     /// The commit goes on.
     pub continues: bool,
+    /// The latest time in an id of a message up to here, Unix ms.
+    pub newest_id_ms: u64,
     /// Its items.
     pub payload: &'a [u8],
 }
@@ -132,6 +143,7 @@ pub fn find(bytes: &[u8], salt: u64) -> Option<FoundRecord<'_>> {
     (crc32fast::hash(&record[8..]) == word(4)).then(|| FoundRecord {
         place: long(16),
         continues: word(28) == 1,
+        newest_id_ms: long(32),
         payload: &record[HEAD_BYTES..],
     })
 }
@@ -144,18 +156,18 @@ mod tests {
         let mut buffer = Buffer::with_capacity(HEAD_BYTES + payload.len());
         buffer.tail().extend_from_slice(&[0; HEAD_BYTES]);
         buffer.tail().extend_from_slice(payload);
-        let mut record = Record::new(buffer, continues);
+        let mut record = Record::new(buffer, continues, 99);
         record.seal(77, 5);
         record
     }
 
     #[test]
     fn a_record_is_found_as_it_was_written() {
-        for (len, blocks) in [(0, 1), (4_064, 1), (4_065, 2), (9_000, 3)] {
+        for (len, blocks) in [(0, 1), (4_056, 1), (4_057, 2), (9_000, 3)] {
             let record = record(&vec![3; len], len == 0);
             assert_eq!((record.blocks(), record.end()), (blocks, 5 + blocks), "{len}");
             let found = find(record.bytes(), 77).unwrap();
-            assert_eq!((found.place, found.end()), (5, 5 + blocks));
+            assert_eq!((found.place, found.end(), found.newest_id_ms), (5, 5 + blocks, 99));
             assert_eq!((found.payload, found.continues), (&vec![3; len][..], len == 0));
         }
     }

@@ -26,12 +26,21 @@ pub enum Damage {
     Index(String),
 }
 
+/// How far a log was read, or put into the index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Through {
+    /// The place behind its last whole commit.
+    pub place: u64,
+    /// The latest time in an id of a message up to there, Unix ms.
+    pub newest_id_ms: u64,
+}
+
 /// A log that was read.
 pub struct Recovered {
     /// Its files, all of them free once [`Recovered::free`] was called.
     pub files: SegmentFiles,
-    /// The place behind its last whole commit.
-    pub end: u64,
+    /// What was read of it.
+    pub through: Through,
     /// Records that were applied.
     pub records: u64,
     found: Vec<FoundSegment>,
@@ -44,10 +53,10 @@ impl Recovered {
     }
 }
 
-/// Reads the log in `dir`. The items of each whole commit from place `applied` on go to `apply`, in order.
+/// Reads the log in `dir`. The items of each whole commit from `applied` on go to `apply`, in order.
 pub fn recover(
     dir: &Path,
-    applied: u64,
+    applied: Through,
     apply: impl FnMut(Items<'_>) -> Result<(), String>,
 ) -> Result<Recovered, Damage> {
     let io = |path: &Path| {
@@ -55,21 +64,21 @@ pub fn recover(
         move |source| Damage::Io { path, source }
     };
     let (files, found) = SegmentFiles::open(dir).map_err(io(dir))?;
-    if applied > 0 && files.is_empty() {
+    if applied.place > 0 && files.is_empty() {
         return Err(Damage::Gone(dir.to_path_buf()));
     }
-    let mut replay = Replay { end: applied, next: applied, group: Vec::new(), records: 0, apply };
+    let next = applied.place;
+    let mut replay = Replay { through: applied, next, group: Vec::new(), records: 0, apply };
     for segment in &found {
         let bytes = read_all(segment).map_err(io(&segment.path))?;
         replay.segment(segment, &bytes)?;
     }
-    let Replay { end, records, .. } = replay;
-    Ok(Recovered { files, end, records, found })
+    let Replay { through, records, .. } = replay;
+    Ok(Recovered { files, through, records, found })
 }
 
 struct Replay<F> {
-    /// Behind the last whole commit.
-    end: u64,
+    through: Through,
     /// Where the next record must be.
     next: u64,
     /// Payloads of a commit that is not whole yet.
@@ -87,9 +96,9 @@ impl<F: FnMut(Items<'_>) -> Result<(), String>> Replay<F> {
         let mut at = BLOCK_BYTES;
         let mut is_first = true;
         while let Some(found) = bytes.get(at..).and_then(|rest| record::find(rest, segment.salt)) {
-            if is_first && found.place == self.end {
+            if is_first && found.place == self.through.place {
                 // A commit that was cut short before a restart: the log went on in its place.
-                (self.next, self.group) = (self.end, Vec::new());
+                (self.next, self.group) = (self.through.place, Vec::new());
             }
             is_first = false;
             if found.place > self.next {
@@ -97,7 +106,7 @@ impl<F: FnMut(Items<'_>) -> Result<(), String>> Replay<F> {
             }
             if found.place == self.next {
                 self.record(&found)?;
-            } else if found.place >= self.end {
+            } else if found.place >= self.through.place {
                 return damaged("has a second record", found.place);
             }
             let blocks = usize::try_from(found.end() - found.place).expect("within the segment");
@@ -122,7 +131,7 @@ impl<F: FnMut(Items<'_>) -> Result<(), String>> Replay<F> {
         }
         (self.apply)(found.items()).map_err(Damage::Index)?;
         self.records += 1;
-        self.end = self.next;
+        self.through = Through { place: self.next, newest_id_ms: found.newest_id_ms };
         Ok(())
     }
 }
