@@ -52,6 +52,10 @@ impl SegmentFiles {
     /// Of the log in `dir`, which is made if it is not there: with those in use, ascending.
     pub fn open(dir: &Path) -> io::Result<(Self, Vec<FoundSegment>)> {
         fs::create_dir_all(dir)?;
+        // A log whose name a power cut takes away would be a new one.
+        if let Some(parent) = dir.parent() {
+            File::open(parent)?.sync_all()?;
+        }
         let mut files = Self { dir: dir.to_path_buf(), count: 0, free: Vec::new(), number: 0 };
         let mut found = Vec::new();
         for entry in fs::read_dir(dir)? {
