@@ -7,7 +7,7 @@ use std::time::Duration;
 use flume::{Receiver, RecvTimeoutError, Sender};
 
 use super::Wake;
-use super::limits::{RECORD_BYTES_MAX, SEGMENTS_PER_SYNC, SPACE_CHECK_INTERVAL};
+use super::limits::{RECORD_BYTES_MAX, SPACE_CHECK_INTERVAL};
 use super::log::{Record, Segment, SegmentFiles, Through};
 use super::read::read;
 use super::tables::Tables;
@@ -131,7 +131,9 @@ impl Index {
 
     /// Gives the front the segments it wants, as far as there are any.
     fn supply(&mut self) {
-        if self.sealed.len() >= SEGMENTS_PER_SYNC {
+        // For each full segment: with four the log's own writes waited behind one large sync, and the p99.9 of an ack at
+        // 5,000/s was 10 to 56 ms instead of 4 to 8.
+        if !self.sealed.is_empty() {
             self.sync();
         }
         while self.owed > 0 && self.failure.is_none() {
@@ -140,8 +142,7 @@ impl Index {
                     self.owed -= 1;
                     self.reply(Reply::Segment(segment));
                 }
-                Ok(None) if self.sealed.is_empty() => return,
-                Ok(None) => self.sync(),
+                Ok(None) => return,
                 Err(error) => self.fail(format!("could not make a segment of the log: {error}")),
             }
         }

@@ -135,3 +135,71 @@ impl<F: FnMut(Items<'_>) -> Result<(), String>> Replay<F> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
+
+    use super::*;
+    use crate::rows::{MessageRow, Row, Ticket};
+    use crate::store::codec::take_message;
+    use crate::store::log::{Front, Table};
+
+    /// Large messages, a commit each, over as many segments as they need; no index takes any of them.
+    fn write(dir: &Path, commits: u64) {
+        let (mut files, _) = SegmentFiles::open(dir).unwrap();
+        let mut front = Front::new(files.prepare().unwrap().unwrap(), 0, 0);
+        for seq in 1..=commits {
+            let row = MessageRow {
+                conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
+                seq: Seq(seq),
+                message_id: MessageId(seq),
+                from: Uid(1),
+                time_ms: 1,
+                client_msg_id: ClientMsgId::new(1_000 + seq, 0),
+                body: Bytes::from(vec![7; wire::BODY_BYTES_MAX]),
+            };
+            front.commit(Ticket(seq), &[Row::Message(row)]);
+            let write = front.next_write().unwrap_or_else(|| {
+                front.add(files.prepare().unwrap().unwrap());
+                front.next_write().expect("it has a segment to write to")
+            });
+            let result = write.perform();
+            front.on_written(write, result);
+        }
+    }
+
+    fn read(dir: &Path, applied: Through) -> Result<(Vec<u64>, Through), Damage> {
+        let mut seqs = Vec::new();
+        let recovered = recover(dir, applied, |items| {
+            for item in items.map(Result::unwrap).filter(|item| item.table == Table::Messages) {
+                seqs.push(take_message(item.key, item.head).unwrap().seq.0);
+            }
+            Ok(())
+        })?;
+        Ok((seqs, recovered.through))
+    }
+
+    #[test]
+    fn segments_are_read_in_order_and_from_where_the_index_is() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), 600);
+        let (seqs, through) = read(dir.path(), Through::default()).unwrap();
+        assert_eq!(seqs, (1..=600).collect::<Vec<_>>());
+        assert_eq!(through.newest_id_ms, 1_600);
+        let blocks = through.place / 600;
+        let half = Through { place: 300 * blocks, newest_id_ms: 1_300 };
+        assert_eq!(read(dir.path(), half).unwrap(), ((301..=600).collect(), through));
+        assert_eq!(read(dir.path(), through).unwrap(), (Vec::new(), through));
+    }
+
+    #[test]
+    fn a_segment_that_is_gone_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), 600);
+        std::fs::remove_file(dir.path().join("00")).unwrap();
+        let Err(damage) = read(dir.path(), Through::default()) else { panic!("a hole was read") };
+        assert!(damage.to_string().contains("lacks records"), "{damage}");
+    }
+}
