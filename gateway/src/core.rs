@@ -98,7 +98,7 @@ impl Core {
         let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
         Self {
             id: parts.id,
-            shards: u16::try_from(parts.setup.metrics.cores().len()).expect("at most 512"),
+            shards: parts.setup.shards(),
             metrics,
             ring,
             conns: Connections::default(),

@@ -37,6 +37,13 @@ pub struct Setup {
     pub quiet: Arc<AtomicUsize>,
 }
 
+impl Setup {
+    /// Cores, each with a shard.
+    pub(crate) fn shards(&self) -> u16 {
+        u16::try_from(self.metrics.cores().len()).expect("at most 512")
+    }
+}
+
 /// Serves until it is told to stop and has.
 ///
 /// # Errors
@@ -163,7 +170,7 @@ fn parts(
         .map_err(|e| Fatal::Store(e.to_string()))?;
     let config = ShardConfig {
         id: ShardId(id),
-        shards: u16::try_from(setup.metrics.cores().len()).expect("at most 512"),
+        shards: setup.shards(),
         boot: data.boot(),
         devices_max: setup.config.devices_max.into(),
         cached_max: usize::try_from(setup.config.cached_max).expect("32 bits fit"),
@@ -205,8 +212,7 @@ async fn run_core(
 ) -> Result<(), Fatal> {
     let mut ring = open_ring(&parts.setup)?;
     let bound = ring.listen(listen, BACKLOG).map_err(|e| Fatal::Environment(e.to_string()))?;
-    let cores = u32::try_from(parts.setup.metrics.cores().len()).expect("at most 512");
-    ring.spread(cores).map_err(|e| Fatal::Environment(e.to_string()))?;
+    ring.spread(parts.setup.shards().into()).map_err(|e| Fatal::Environment(e.to_string()))?;
     let waker = ring.waker();
     parts.directory.set_waker(parts.id, ring.waker());
     parts.setup.shutdown.subscribe(Arc::new(move || waker.wake()));

@@ -10,26 +10,13 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use bytes::Bytes;
-use logic::rows::{Completion, Found, MessageRow, Read, Row, Ticket};
-use support::{Driven, config};
-use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
+use logic::rows::{Completion, Found, Read, Row, Ticket};
+use support::{Driven, config, message};
+use wire::{Conversation, Uid};
 
 const BLOCK: u64 = 4096;
 /// The first record is behind the segment's head.
 const FIRST: u64 = 1;
-
-fn message(seq: u64, body_bytes: usize) -> Row {
-    Row::Message(MessageRow {
-        conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
-        seq: Seq(seq),
-        message_id: MessageId(seq),
-        from: Uid(1),
-        time_ms: seq,
-        client_msg_id: ClientMsgId::new(seq, 0),
-        body: Bytes::from(vec![seq.to_le_bytes()[0]; body_bytes]),
-    })
-}
 
 fn commit(driven: &mut Driven, ticket: u64, rows: Vec<Row>) {
     driven.store.commit(Ticket(ticket), rows);

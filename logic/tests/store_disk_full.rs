@@ -9,29 +9,16 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bytes::Bytes;
-use logic::rows::{Completion, Found, MessageRow, Read, Row, StoreError, Ticket};
+use logic::rows::{Completion, Found, Read, StoreError, Ticket};
 use logic::store::EmbeddedConfig;
-use support::{Driven, config};
-use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
+use support::{Driven, config, message};
+use wire::{Conversation, Uid};
 
 const CHILD: &str = "LONGLINE_TEST_TMPFS";
 const MIB: usize = 1024 * 1024;
 
-fn message(seq: u64) -> Vec<Row> {
-    vec![Row::Message(MessageRow {
-        conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
-        seq: Seq(seq),
-        message_id: MessageId(seq),
-        from: Uid(1),
-        time_ms: seq,
-        client_msg_id: ClientMsgId::new(seq, 0),
-        body: Bytes::from_static(&[1; 100]),
-    })]
-}
-
 fn commit(driven: &mut Driven, seq: u64) -> Result<(), StoreError> {
-    driven.store.commit(Ticket(seq), message(seq));
+    driven.store.commit(Ticket(seq), vec![message(seq, 100)]);
     let Some(Completion::Committed(_, result)) = driven.settle().pop() else { panic!("no commit") };
     result
 }

@@ -119,7 +119,7 @@ impl EmbeddedStore {
         }
         let tables = Tables::open(&dir.join("index"), memtable_bytes, journal_bytes_max)?;
         let mut recovered = recover(&dir.join("log"), tables.applied()?, |items| {
-            tables.replay(items).map_err(|error| error.to_string())
+            tables.write(items).map_err(|error| error.to_string())
         })?;
         if recovered.records > 0 {
             tracing::info!(records = recovered.records, dir = %dir.display(), "replayed the log");

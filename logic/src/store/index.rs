@@ -106,7 +106,7 @@ impl Index {
             let count = records.iter().take_while(fits).count().max(1);
             let last = &records[count - 1];
             let through = Through { place: last.end(), newest_id_ms: last.newest_id_ms() };
-            match self.tables.write(&records[..count]) {
+            match self.tables.write(records[..count].iter().flat_map(Record::items)) {
                 Ok(()) => self.applied = through,
                 Err(error) => self.fail(error.to_string()),
             }

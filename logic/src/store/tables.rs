@@ -11,7 +11,7 @@ use fjall::config::{BloomConstructionPolicy, FilterPolicy, FilterPolicyEntry};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
 use super::limits::{SEALED_MEMTABLES_MAX, SEALED_WAIT};
-use super::log::{BadItem, Item, Items, Record, Table, Through};
+use super::log::{BadItem, Item, Table, Through};
 
 /// Bits of filter a key: 1 % of the lookups of a key that is not there read a block.
 const FILTER_BITS: f32 = 10.0;
@@ -83,19 +83,11 @@ impl Tables {
         })
     }
 
-    /// Writes the items of some records, in order; not durable before the next [`Tables::sync`].
-    pub fn write(&self, records: &[Record]) -> Result<(), WriteError> {
-        self.wait_for_worker()?;
-        let mut batch = self.database.batch();
-        let mut value = Vec::new();
-        for item in records.iter().flat_map(Record::items) {
-            self.put(&mut batch, item.map_err(|BadItem| WriteError::BadItem)?, &mut value);
-        }
-        Ok(batch.commit()?)
-    }
-
-    /// The same for one payload that was found in the log.
-    pub fn replay(&self, items: Items<'_>) -> Result<(), WriteError> {
+    /// Writes items, in order; not durable before the next [`Tables::sync`].
+    pub fn write<'a>(
+        &self,
+        items: impl Iterator<Item = Result<Item<'a>, BadItem>>,
+    ) -> Result<(), WriteError> {
         self.wait_for_worker()?;
         let mut batch = self.database.batch();
         let mut value = Vec::new();

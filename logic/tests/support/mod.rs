@@ -5,8 +5,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logic::rows::{Completion, Found, Read, Ticket};
+use bytes::Bytes;
+use logic::rows::{Completion, Found, MessageRow, Read, Row, Ticket};
 use logic::store::{EmbeddedConfig, EmbeddedStore, OpenError, Store};
+use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
 
 /// A store, and the wakes of its thread.
 pub struct Driven {
@@ -17,6 +19,19 @@ pub struct Driven {
 /// The usual sizes, with no space kept free.
 pub fn config(dir: &Path) -> EmbeddedConfig {
     EmbeddedConfig { reserve_bytes: 0, ..EmbeddedConfig::new(dir.to_path_buf()) }
+}
+
+/// A message of user 1 to user 2, all of it told by its place.
+pub fn message(seq: u64, body_bytes: usize) -> Row {
+    Row::Message(MessageRow {
+        conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
+        seq: Seq(seq),
+        message_id: MessageId(seq),
+        from: Uid(1),
+        time_ms: seq,
+        client_msg_id: ClientMsgId::new(seq, 0),
+        body: Bytes::from(vec![seq.to_le_bytes()[0]; body_bytes]),
+    })
 }
 
 impl Driven {

@@ -139,12 +139,8 @@ pub fn read_all(found: &FoundSegment) -> io::Result<Vec<u8>> {
 
 fn zeros(len: usize) -> Buffer {
     let mut zeros = Buffer::with_capacity(len);
-    zeros.tail().push(0);
-    while zeros.len() < len {
-        zeros.reserve(BLOCK_BYTES);
-        zeros.tail().push(0);
-        zeros.pad();
-    }
+    let tail = zeros.tail();
+    tail.resize(tail.len() + len, 0);
     zeros
 }
 
