@@ -162,6 +162,9 @@ pub enum StoreError {
     /// Nothing was written: free space is below the reserve.
     #[error("store has less free space than its reserve")]
     Full,
+    /// The store could not be read in time. It may be, later.
+    #[error("store does not answer")]
+    Unavailable,
     /// The store failed; whether the batch was written is unknown. The store takes nothing more.
     #[error("store failed: {0}")]
     Failed(String),

@@ -5,10 +5,10 @@
 pub const HANDOVERS_MAX: usize = 1;
 /// Claims a node has in flight. 1,024 partitions at 20 ms a compare-and-set: 0.7 s for all.
 pub const CLAIMS_MAX: usize = 32;
-/// Bits of an epoch in a timestamp: 16 million changes of a partition's owner.
-pub const EPOCH_BITS: u32 = 24;
-/// Bits of a row's revision in a timestamp: 67 million writes of one row by one owner.
-pub const REVISION_BITS: u32 = 26;
+/// Bits of an epoch, in a timestamp as in a message's id: a million changes of a partition's owner.
+pub const EPOCH_BITS: u32 = 20;
+/// Bits of a row's revision in a timestamp: 1,000 million commits of one owner, 24 days of 500 a second without a change.
+pub const REVISION_BITS: u32 = 30;
 
 const _: () = assert!(EPOCH_BITS + REVISION_BITS <= 50);
 const _: () = assert!(EPOCH_BITS < 32 && REVISION_BITS < 32);

@@ -127,7 +127,9 @@ impl Shard {
             Err(error) => {
                 let code = match error {
                     StoreError::Full => RefusalCode::StoreFull,
-                    StoreError::Failed(_) => RefusalCode::StoreUnavailable,
+                    StoreError::Unavailable | StoreError::Failed(_) => {
+                        RefusalCode::StoreUnavailable
+                    }
                 };
                 self.fail(error);
                 self.commit.rows.clear();

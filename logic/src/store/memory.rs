@@ -66,9 +66,10 @@ impl MemoryStore {
                     batch.into_iter().for_each(|row| self.tables.write(row));
                     Completion::Committed(ticket, Ok(()))
                 }
-                (Request::Read(ticket, _), Some(error @ StoreError::Failed(_))) => {
-                    Completion::Read(ticket, Err(error.clone()))
-                }
+                (
+                    Request::Read(ticket, _),
+                    Some(error @ (StoreError::Failed(_) | StoreError::Unavailable)),
+                ) => Completion::Read(ticket, Err(error.clone())),
                 (Request::Read(ticket, read), Some(StoreError::Full) | None) => {
                     Completion::Read(ticket, Ok(self.tables.read(read)))
                 }
