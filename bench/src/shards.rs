@@ -3,7 +3,7 @@
 
 use hashbrown::HashMap;
 use logic::command::{Answer, Command, Effects, Input, Inputs, Login, Now, ReplyTo, Send, Session};
-use logic::partition::{Partition, ShardId};
+use logic::partition::{Partition, ShardId, Share};
 use logic::rows::{Completion, Found, InboxRow, MessageRow, Read, UserRow};
 use logic::shard::{Shard, ShardConfig};
 use std::hint::black_box;
@@ -48,15 +48,8 @@ impl Shards {
     pub fn new(count: u16) -> Self {
         let now = Now { unix_ms: 1_700_000_000_000, mono_ms: 0 };
         let shard = |id| {
-            let (id, shards) = (ShardId(id), count);
-            let config = ShardConfig {
-                id,
-                shards,
-                boot: 1,
-                devices_max: 8,
-                cached_max: 1_000,
-                newest_id_ms: 0,
-            };
+            let share = Share::Of { id: ShardId(id), shards: count };
+            let config = ShardConfig { cached_max: 1_000, ..ShardConfig::new(share, 1) };
             (Shard::new(config, now), Inputs::default())
         };
         Self {
@@ -148,6 +141,7 @@ impl Shards {
     /// Steps until nothing is left to do; how many messages were acknowledged.
     fn settle(&mut self) -> usize {
         let mut acked = 0;
+        let count = u16::try_from(self.shards.len()).expect("few");
         while let Some(at) = self.shards.iter().position(|shard| has_work(&shard.1)) {
             let (shard, inputs) = &mut self.shards[at];
             shard.step(inputs, self.now, &mut self.effects);
@@ -160,7 +154,7 @@ impl Shards {
                 inputs.completions.push(Completion::Read(ticket, Ok(found)));
             }
             for (to, mail) in self.effects.mail.drain(..) {
-                self.shards[usize::from(to.0)].1.inputs.push(Input::Mail(mail));
+                self.shards[usize::from(to.owner(count).0)].1.inputs.push(Input::Mail(mail));
             }
             acked += self.deliver(at);
         }

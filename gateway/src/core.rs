@@ -203,8 +203,8 @@ impl Core {
         for (ticket, read) in effects.reads.drain(..) {
             self.store.read(ticket, read);
         }
-        for (shard, mail) in effects.mail.drain(..) {
-            self.outgoing.post(shard.0, Post::Mail(mail));
+        for (partition, mail) in effects.mail.drain(..) {
+            self.outgoing.post(partition.owner(self.shards).0, Post::Mail(mail));
         }
         for delivery in effects.deliveries.drain(..) {
             self.deliver(delivery);

@@ -172,7 +172,9 @@ impl Core {
                 Partition::of_conversation(send.conversation)
             }
             Command::History { conversation, .. } => Partition::of_conversation(*conversation),
-            Command::PushAck(login, _) | Command::Logout(login) => Partition::of_user(login.uid),
+            Command::PushAck(login, _) | Command::Logout(login) | Command::Register(login) => {
+                Partition::of_user(login.uid)
+            }
             Command::Login { uid, .. }
             | Command::Heartbeat { uid, .. }
             | Command::Sync { uid, .. }

@@ -13,7 +13,7 @@ use crate::ready;
 use flume::{Receiver, Sender};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use logic::command::Now;
-use logic::partition::ShardId;
+use logic::partition::{ShardId, Share};
 use logic::shard::{Shard, ShardConfig};
 use logic::store::{DataDir, DataDirError, EmbeddedConfig, EmbeddedStore};
 use netring::NetRing;
@@ -169,12 +169,10 @@ fn parts(
     let store = EmbeddedStore::open(embedded, Arc::new(move || wake.wake(id.into())))
         .map_err(|e| Fatal::Store(e.to_string()))?;
     let config = ShardConfig {
-        id: ShardId(id),
-        shards: setup.shards(),
-        boot: data.boot(),
         devices_max: setup.config.devices_max.into(),
         cached_max: usize::try_from(setup.config.cached_max).expect("32 bits fit"),
         newest_id_ms: store.newest_id_ms(),
+        ..ShardConfig::new(Share::Of { id: ShardId(id), shards: setup.shards() }, data.boot())
     };
     let inbox_epoch = data.inbox_epoch();
     let shard = Shard::new(config, Now { unix_ms: unix_ms(), mono_ms: 0 });

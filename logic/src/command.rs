@@ -1,6 +1,6 @@
 //! What goes into a shard and what comes out, as values.
 
-use crate::partition::ShardId;
+use crate::partition::Partition;
 use crate::rows::{Completion, ContactRow, InboxRow, MessageRow, Read, Row, Ticket};
 use bytes::Bytes;
 use wire::{
@@ -72,6 +72,9 @@ pub enum Command {
     },
     /// To the user's shard: the session is over. Answered by [`Answer::LoggedOut`].
     Logout(Login),
+    /// To the user's shard: the session goes on, though the shard's owner is another now. Answered by [`Answer::Head`], or
+    /// by [`Answer::Closed`] if the device logged in elsewhere meanwhile.
+    Register(Login),
     /// To the conversation's shard. Answered by [`Answer::Acked`].
     Send(Send),
     /// To the user's shard. Not answered.
@@ -268,8 +271,8 @@ pub struct Effects {
     pub reads: Vec<(Ticket, Read)>,
     /// For entries.
     pub deliveries: Vec<Delivery>,
-    /// For other shards.
-    pub mail: Vec<(ShardId, Mail)>,
+    /// For the shards of other partitions. It may be lost: what matters is said again.
+    pub mail: Vec<(Partition, Mail)>,
 }
 
 /// Everything that a step takes.

@@ -10,8 +10,12 @@ pub const CONVERSATION_WINDOW_MAX: usize = 64;
 pub const PARKED_PER_KEY_MAX: usize = 4 * CONVERSATION_WINDOW_MAX;
 /// Messages that a shard has taken and not answered, and inputs that wait. At 30,000/s, half a second.
 pub const SHARD_IN_FLIGHT_MAX: usize = 16 * 1024;
-/// Reads that the store is asked at a time; more wait in the shard. Half of what the store takes.
-pub const READS_MAX: usize = SHARD_IN_FLIGHT_MAX;
+/// Places of an inbox that are given and not durable: four windows.
+pub const INBOX_WINDOW_MAX: u64 = 4 * CONVERSATION_WINDOW_MAX as u64;
+/// Devices of one user at a time, unless the configuration says otherwise.
+pub const DEVICES_MAX: usize = 8;
+/// Users, contacts and conversations kept while nothing needs them, unless the configuration says otherwise.
+pub const CACHED_MAX: usize = 200_000;
 /// Inbox rows of a user that its stored contacts may not tell of. Read again when the user is loaded.
 pub const CONTACT_LAG_MAX: u64 = 256;
 /// How long a changed contact stays in memory only, in ms.
@@ -21,8 +25,8 @@ pub const CONTACT_FLUSH_MS: u64 = 2_000;
 pub const DEDUP_WINDOW_MS: u64 = 3 * CLOCK_SKEW_MS_MAX;
 /// Ids remembered: 17,000/s over the window. About 60 MB when full; above, the window shortens.
 pub const DEDUP_ENTRIES_MAX: usize = 512 * 1024;
-/// How long a conversation whose window is full waits for its inboxes before it gives them its newest message
-/// again, in ms: many times what an append takes.
+/// How long a conversation waits for its inboxes before it gives them its newest message again, in ms: many times what an
+/// append takes. Mail may be lost, and its sender gone.
 pub const FORWARD_AGAIN_MS: u64 = 2_000;
 /// First wait for the ack of a push, in ms; it doubles with each try.
 pub const PUSH_TIMEOUT_MS: u64 = 2_000;
@@ -43,6 +47,7 @@ pub const STORE_RETRY_MS: u32 = 2_000;
 
 const _: () = assert!(PUSH_PAGE_ROWS as u64 <= PUSH_WINDOW_MAX);
 const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= CONTACT_LAG_MAX);
+const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= INBOX_WINDOW_MAX);
 const _: () = assert!(DEDUP_WINDOW_MS >= 2 * CLOCK_SKEW_MS_MAX);
 const _: () = assert!(PAGE_BYTES_MAX + 257 * 128 <= wire::FRAME_BYTES_MAX);
 const _: () = assert!(wire::BODY_BYTES_MAX + 1024 <= wire::FRAME_BYTES_MAX);

@@ -11,6 +11,31 @@ pub struct Partition(u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(pub u16);
 
+/// Which partitions a shard has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// Those that [`Partition::owner`] gives it: all shards are of one process.
+    Of {
+        /// Which shard.
+        id: ShardId,
+        /// How many there are.
+        shards: u16,
+    },
+    /// One, held under an epoch: the process is a node of a cluster.
+    One(Partition),
+}
+
+impl Share {
+    /// Whether it has this one.
+    #[must_use]
+    pub fn has(self, partition: Partition) -> bool {
+        match self {
+            Self::Of { id, shards } => partition.owner(shards) == id,
+            Self::One(own) => partition == own,
+        }
+    }
+}
+
 impl Partition {
     /// The partition of a user's inbox, contacts and devices.
     #[must_use]

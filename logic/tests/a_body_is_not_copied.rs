@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use logic::command::{Answer, Command, Delivery, Effects, Input, Inputs, Now, ReplyTo};
 use logic::command::{Send, Session};
-use logic::partition::{Partition, ShardId};
+use logic::partition::{Partition, ShardId, Share};
 use logic::shard::{Shard, ShardConfig};
 use logic::store::MemoryStore;
 use wire::{ClientMsgId, Conversation, DeviceId, Uid};
@@ -28,15 +28,8 @@ struct Process {
 impl Process {
     fn new(shards: u16) -> Self {
         let node = |id| {
-            let config = ShardConfig {
-                id: ShardId(id),
-                shards,
-                boot: 1,
-                devices_max: 8,
-                cached_max: 64,
-                newest_id_ms: 0,
-            };
-            let shard = Shard::new(config, NOW);
+            let share = Share::Of { id: ShardId(id), shards };
+            let shard = Shard::new(ShardConfig::new(share, 1), NOW);
             Node { shard, store: MemoryStore::new(), inputs: Inputs::default() }
         };
         Self { nodes: (0..shards).map(node).collect(), delivered: Vec::new() }
@@ -66,8 +59,9 @@ impl Process {
                 effects.reads.into_iter().for_each(|(ticket, read)| node.store.read(ticket, read));
                 is_quiet &= node.store.in_flight() == 0 && effects.mail.is_empty();
                 self.delivered.append(&mut effects.deliveries);
-                for (shard, mail) in effects.mail {
-                    self.nodes[usize::from(shard.0)].inputs.inputs.push(Input::Mail(mail));
+                for (partition, mail) in effects.mail {
+                    let owner = self.owner(partition);
+                    self.nodes[owner].inputs.inputs.push(Input::Mail(mail));
                 }
             }
         }

@@ -4,9 +4,8 @@ use super::Shard;
 use super::commit::Written;
 use super::dedup::Seen;
 use super::plant::Fault;
-use crate::command::{Answer, Mail, ReplyTo, Send};
-use crate::limits::{CONVERSATION_WINDOW_MAX, FORWARD_AGAIN_MS};
-use crate::limits::{PARKED_PER_KEY_MAX, SHARD_IN_FLIGHT_MAX};
+use crate::command::{Answer, Command, Input, Mail, ReplyTo, Send};
+use crate::limits::{CONVERSATION_WINDOW_MAX, FORWARD_AGAIN_MS, PARKED_PER_KEY_MAX};
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Row};
 use std::collections::VecDeque;
@@ -32,6 +31,8 @@ pub(super) struct ConversationState {
     pub waiting: VecDeque<(Send, ReplyTo)>,
     /// The store is asked for the id of the first in `waiting`.
     pub is_looking: bool,
+    /// It is among those that are seen to move.
+    is_watched: bool,
 }
 
 /// A message on its way to both inboxes.
@@ -58,6 +59,7 @@ impl ConversationState {
             in_flight: VecDeque::new(),
             waiting: VecDeque::new(),
             is_looking: false,
+            is_watched: false,
         }
     }
 
@@ -97,12 +99,14 @@ impl Shard {
         if let Some(code) = self.id_refusal(&send) {
             return self.refuse(reply, code);
         }
-        if self.in_flight() >= SHARD_IN_FLIGHT_MAX {
+        if self.in_flight() >= self.config.in_flight_max {
             return self.refuse(reply, RefusalCode::Busy);
         }
         let conversation = send.conversation;
-        let Some((send, reply)) = self.has_conversation(conversation, send, reply) else { return };
-        let state = self.conversations.get(&conversation).expect("just found");
+        let Some(state) = self.conversations.get(&conversation) else {
+            return self
+                .load_conversation(conversation, Input::Command(Command::Send(send), reply));
+        };
         if state.waiting.is_empty() && state.may_take() {
             return self.admit(send, reply);
         }
@@ -116,17 +120,23 @@ impl Shard {
         } else {
             self.refuse(reply, RefusalCode::Busy);
         }
-        self.forward_stalled(conversation);
     }
 
-    /// Whoever waits for room pushes what takes it: its senders may be gone, and its mail lost.
-    fn forward_stalled(&mut self, conversation: Conversation) {
-        let state = self.conversations.get(&conversation).expect("it is loaded");
-        if state.has_room() {
-            return;
-        }
-        if let Some(seq) = state.stalled(self.now.mono_ms) {
-            self.forward(conversation, seq);
+    /// Conversations that do not move give their inboxes the newest message again: mail may be lost, and the sender gone.
+    /// It is no timer to wake for: a shard is stepped often enough.
+    pub(super) fn forward_stalled(&mut self) {
+        let now_ms = self.now.mono_ms;
+        let is_due = |watched: &mut (u64, Conversation)| watched.0 <= now_ms;
+        while let Some((_, conversation)) = self.watched.pop_front_if(is_due) {
+            let Some(state) = self.conversations.get_mut(&conversation) else { continue };
+            state.is_watched = !state.in_flight.is_empty();
+            if !state.is_watched {
+                continue;
+            }
+            self.watched.push_back((now_ms + FORWARD_AGAIN_MS, conversation));
+            if let Some(seq) = state.stalled(now_ms) {
+                self.forward(conversation, seq);
+            }
         }
     }
 
@@ -216,6 +226,10 @@ impl Shard {
 
     pub(super) fn add_pending(&mut self, pending: Pending) {
         let state = self.conversations.get_mut(&pending.row.conversation).expect("it is loaded");
+        if !std::mem::replace(&mut state.is_watched, true) {
+            let at_ms = self.now.mono_ms + FORWARD_AGAIN_MS;
+            self.watched.push_back((at_ms, pending.row.conversation));
+        }
         let at = state.in_flight.partition_point(|other| other.row.seq < pending.row.seq);
         state.in_flight.insert(at, pending);
         self.in_flight += 1;
@@ -236,7 +250,7 @@ impl Shard {
         let partition = u64::from(Partition::of_conversation(conversation).number());
         self.messages += 1;
         assert!(self.messages < 1 << 34, "an owner's epoch has 2^34 messages");
-        MessageId((partition << 54) | (u64::from(self.config.boot) << 34) | self.messages)
+        MessageId((partition << 54) | (u64::from(self.config.epoch) << 34) | self.messages)
     }
 
     pub(super) fn on_message_durable(&mut self, conversation: Conversation, seq: Seq) {

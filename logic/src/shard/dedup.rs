@@ -3,7 +3,7 @@
 //! An id carries its time. Of the ids up to some time some are in the store only; every later one is remembered or new. No
 //! clock has a part in this: one that was set back cannot make an old id look new. It does not know what is stored.
 
-use crate::limits::{DEDUP_ENTRIES_MAX, DEDUP_WINDOW_MS};
+use crate::limits::DEDUP_WINDOW_MS;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
@@ -24,14 +24,15 @@ pub(super) struct Seen {
 pub(super) struct Dedup {
     seen: HashMap<(Uid, ClientMsgId), Seen>,
     order: VecDeque<(u64, Uid, ClientMsgId)>,
+    entries_max: usize,
     /// Ids up to this time may be in the store only, Unix ms.
     unsure_ms: u64,
 }
 
 impl Dedup {
     /// `unsure_ms`: the latest time in an id that is stored, Unix ms; 0: there is none.
-    pub fn new(unsure_ms: u64) -> Self {
-        Self { seen: HashMap::new(), order: VecDeque::new(), unsure_ms }
+    pub fn new(unsure_ms: u64, entries_max: usize) -> Self {
+        Self { seen: HashMap::new(), order: VecDeque::new(), entries_max, unsure_ms }
     }
 
     /// Whether an id made at `id_ms` would be remembered if it had been here.
@@ -57,7 +58,7 @@ impl Dedup {
 
     fn forget(&mut self, now_ms: u64) {
         while let Some(&(at, from, id)) = self.order.front() {
-            if self.order.len() <= DEDUP_ENTRIES_MAX && at + DEDUP_WINDOW_MS > now_ms {
+            if self.order.len() <= self.entries_max && at + DEDUP_WINDOW_MS > now_ms {
                 break;
             }
             self.order.pop_front();
@@ -79,15 +80,15 @@ mod tests {
 
     #[test]
     fn is_sure_only_of_ids_later_than_all_that_are_stored() {
-        let dedup = Dedup::new(1_000_000);
+        let dedup = Dedup::new(1_000_000, 9);
         assert!(!dedup.is_sure(1_000_000));
         assert!(dedup.is_sure(1_000_001));
-        assert!(Dedup::new(0).is_sure(1));
+        assert!(Dedup::new(0, 9).is_sure(1));
     }
 
     #[test]
     fn of_what_is_forgotten_the_store_must_tell() {
-        let (mut dedup, ids) = (Dedup::new(0), [9_000, 8_000].map(|ms| ClientMsgId::new(ms, 0)));
+        let (mut dedup, ids) = (Dedup::new(0, 9), [9_000, 8_000].map(|ms| ClientMsgId::new(ms, 0)));
         dedup.insert(Uid(1), ids[0], seen(), 1_000);
         dedup.insert(Uid(1), ids[1], seen(), 1_001 + DEDUP_WINDOW_MS);
         assert!(dedup.find(Uid(1), ids[0]).is_none());

@@ -73,6 +73,11 @@ impl Device {
         Session { entry: self.entry, connection: self.connection }
     }
 
+    /// The session is reached another way now.
+    pub fn moved(&mut self, session: Session) {
+        (self.entry, self.connection) = (session.entry, session.connection);
+    }
+
     pub fn login(&self, uid: Uid) -> Login {
         Login { uid, device: self.device, generation: self.generation }
     }

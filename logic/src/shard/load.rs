@@ -5,11 +5,11 @@ use super::contact::{Contact, empty};
 use super::conversation::ConversationState;
 use super::plant::Fault;
 use super::user::User;
-use crate::command::{Command, Input, Login, ReplyTo, Send};
-use crate::limits::{PAGE_BYTES_MAX, PARKED_PER_KEY_MAX, SHARD_IN_FLIGHT_MAX};
+use crate::command::{Input, Login, ReplyTo};
+use crate::limits::{PAGE_BYTES_MAX, PARKED_PER_KEY_MAX};
 use crate::rows::{ContactRow, Found, InboxRow, MessageRow, Read, Ticket};
 use hashbrown::HashMap;
-use wire::{Conversation, InboxSeq, RefusalCode, Uid};
+use wire::{Conversation, InboxSeq, RefusalCode, Seq, Uid};
 
 /// What inputs wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,10 +26,12 @@ pub(super) enum Waiting {
     /// A contact that a loading user's inbox tail tells of.
     Repair(Uid, Uid),
     Id(Conversation),
-    Pull(Uid),
+    /// What was committed when it was asked for.
+    Pull(Uid, Seq),
     /// The inbox's head when the page was asked for.
-    Sync(Uid, InboxSeq, ReplyTo),
-    History(ReplyTo),
+    Sync(InboxSeq, ReplyTo),
+    /// What was committed when it was asked for.
+    History(Seq, ReplyTo),
     Contacts(ReplyTo),
     Push(Login),
 }
@@ -88,29 +90,16 @@ impl Shard {
         found
     }
 
-    /// Gives the send back if its conversation is in memory; if not, it waits.
-    pub(super) fn has_conversation(
-        &mut self,
-        conversation: Conversation,
-        send: Send,
-        reply: ReplyTo,
-    ) -> Option<(Send, ReplyTo)> {
-        if self.conversations.contains_key(&conversation) {
-            return Some((send, reply));
-        }
+    /// The conversation is not in memory: the input waits for it.
+    pub(super) fn load_conversation(&mut self, conversation: Conversation, input: Input) {
         let bytes_max = PAGE_BYTES_MAX;
         let read = Read::Messages { conversation, before: None, limit: 1, bytes_max };
-        self.park(
-            Key::Conversation(conversation),
-            Input::Command(Command::Send(send), reply),
-            read,
-        );
-        None
+        self.park(Key::Conversation(conversation), input, read);
     }
 
     fn park(&mut self, key: Key, input: Input, read: Read) {
         let waits = self.parking.parked.get(&key).map_or(0, Vec::len);
-        if waits >= PARKED_PER_KEY_MAX || self.parking.parked_len >= SHARD_IN_FLIGHT_MAX {
+        if waits >= PARKED_PER_KEY_MAX || self.parking.parked_len >= self.config.in_flight_max {
             return self.decline(input, RefusalCode::Busy);
         }
         self.parking.parked_len += 1;
@@ -157,11 +146,15 @@ impl Shard {
             (Waiting::Id(conversation), Found::Messages(mut rows)) => {
                 self.on_looked_up(conversation, rows.pop());
             }
-            (Waiting::Pull(uid), Found::Messages(rows)) => self.on_pulled(uid, rows),
-            (Waiting::Sync(uid, head, reply), Found::Inbox(rows)) => {
-                self.on_sync_read(uid, head, reply, rows);
+            (Waiting::Pull(uid, committed), Found::Messages(rows)) => {
+                self.on_pulled(uid, committed, rows);
             }
-            (Waiting::History(reply), Found::Messages(rows)) => self.on_history_read(reply, rows),
+            (Waiting::Sync(head, reply), Found::Inbox(rows)) => {
+                self.on_sync_read(head, reply, rows);
+            }
+            (Waiting::History(committed, reply), Found::Messages(rows)) => {
+                self.on_history_read(committed, reply, rows);
+            }
             (Waiting::Contacts(reply), Found::Contacts(rows)) => self.on_contacts_read(reply, rows),
             (Waiting::Push(login), Found::Inbox(rows)) => self.on_push_read(login, rows),
             (waiting, found) => unreachable!("{waiting:?} was answered with {found:?}"),
@@ -177,7 +170,7 @@ impl Shard {
                     self.decline(input, code);
                 }
             }
-            Waiting::Sync(_, _, reply) | Waiting::History(reply) | Waiting::Contacts(reply) => {
+            Waiting::Sync(_, reply) | Waiting::History(_, reply) | Waiting::Contacts(reply) => {
                 self.refuse(reply, code);
             }
             Waiting::Id(conversation) => {
@@ -193,7 +186,7 @@ impl Shard {
                     self.decline(input, code);
                 }
             }
-            Waiting::Pull(_) | Waiting::Push(_) => {}
+            Waiting::Pull(..) | Waiting::Push(_) => {}
         }
     }
 

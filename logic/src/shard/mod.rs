@@ -20,9 +20,12 @@ mod retry;
 mod timers;
 mod user;
 
+use crate::cluster::limits::EPOCH_BITS;
 use crate::command::{Answer, Command, Delivery, Effects, Input, Inputs, Mail, Now, ReplyTo};
-use crate::limits::{BUSY_RETRY_MS, READS_MAX, STORE_RETRY_MS};
-use crate::partition::{Partition, ShardId};
+use crate::limits::{
+    BUSY_RETRY_MS, CACHED_MAX, DEDUP_ENTRIES_MAX, DEVICES_MAX, SHARD_IN_FLIGHT_MAX, STORE_RETRY_MS,
+};
+use crate::partition::{Partition, Share};
 use crate::rows::{Read, StoreError, Ticket};
 use commit::Commit;
 use contact::Contact;
@@ -39,18 +42,39 @@ use wire::{CLOCK_SKEW_MS_MAX, Conversation, Generation, RefusalCode, Uid};
 /// What a shard is told once.
 #[derive(Clone, Copy, Debug)]
 pub struct ShardConfig {
-    /// Which shard it is.
-    pub id: ShardId,
-    /// How many there are.
-    pub shards: u16,
-    /// The owner's epoch: how often the store was opened. 1: it is new and empty.
-    pub boot: u32,
+    /// Its partitions.
+    pub share: Share,
+    /// The owner's epoch: how often the store was opened, or the partition begun. 1: it is new and empty.
+    pub epoch: u32,
+    /// A batch is written whole or not at all. If not, no row may rest on another of its batch.
+    pub is_atomic: bool,
     /// Devices of one user at a time.
     pub devices_max: usize,
     /// Users, contacts and conversations kept in memory while nothing needs them.
     pub cached_max: usize,
+    /// Messages taken and not answered, and inputs that wait; as many reads.
+    pub in_flight_max: usize,
+    /// Ids remembered.
+    pub ids_max: usize,
     /// The latest time in an id of a message in the store, Unix ms; 0: there is none.
     pub newest_id_ms: u64,
+}
+
+impl ShardConfig {
+    /// As usual for a shard with a store of its own.
+    #[must_use]
+    pub fn new(share: Share, epoch: u32) -> Self {
+        Self {
+            share,
+            epoch,
+            is_atomic: true,
+            devices_max: DEVICES_MAX,
+            cached_max: CACHED_MAX,
+            in_flight_max: SHARD_IN_FLIGHT_MAX,
+            ids_max: DEDUP_ENTRIES_MAX,
+            newest_id_ms: 0,
+        }
+    }
 }
 
 /// See the module.
@@ -70,8 +94,10 @@ pub struct Shard {
     push_timers: PushTimers,
     /// Users with changed contacts, and when to store them.
     dirty_users: VecDeque<(u64, Uid)>,
+    /// Conversations with messages in flight, and when to see that they move.
+    watched: VecDeque<(u64, Conversation)>,
     hasher: DefaultHashBuilder,
-    /// Reads beyond [`READS_MAX`], and how many are with the store.
+    /// Reads beyond what the store may have at a time, and how many it has.
     reads_later: VecDeque<(Ticket, Read)>,
     reads_asked: usize,
     /// How many users, contacts and conversations there may be before the next sweep.
@@ -91,11 +117,10 @@ impl Shard {
     /// A shard that has just taken its partitions over.
     ///
     /// # Panics
-    /// `boot` is 0 or does not fit 20 bits.
+    /// The epoch is 0 or does not fit 20 bits.
     #[must_use]
     pub fn new(config: ShardConfig, now: Now) -> Self {
-        assert!(config.boot > 0 && config.boot < 1 << 20, "an owner's epoch has 20 bits");
-        assert!(config.id.0 < config.shards, "a shard is one of its shards");
+        assert!(config.epoch > 0 && config.epoch < 1 << EPOCH_BITS, "an epoch fits its bits");
         let plant = Plant::from_env();
         let trusts = plant.has(Fault::TrustTheClock);
         let unsure_ms = if trusts { now.unix_ms + CLOCK_SKEW_MS_MAX } else { config.newest_id_ms };
@@ -107,11 +132,12 @@ impl Shard {
             users: HashMap::new(),
             contacts: HashMap::new(),
             conversations: HashMap::new(),
-            dedup: Dedup::new(unsure_ms),
+            dedup: Dedup::new(unsure_ms, config.ids_max),
             parking: Parking::default(),
             commit: Commit::default(),
             push_timers: PushTimers::default(),
             dirty_users: VecDeque::new(),
+            watched: VecDeque::new(),
             hasher: DefaultHashBuilder::default(),
             reads_later: VecDeque::new(),
             reads_asked: 0,
@@ -216,6 +242,7 @@ impl Shard {
             Command::PushAck(login, row) => self.on_push_ack(login, row),
             Command::Login { uid, device } => self.on_login(uid, device, reply),
             Command::Logout(login) => self.on_logout(login, reply),
+            Command::Register(login) => self.on_register(login, reply),
             Command::Heartbeat { uid, time_ms } => self.on_heartbeat(uid, time_ms, reply),
             Command::Sync { uid, after, limit } => self.on_sync(uid, after, limit, reply),
             Command::History { conversation, before, limit } => {
@@ -260,16 +287,11 @@ impl Shard {
     }
 
     fn mail(&mut self, partition: Partition, mail: Mail) {
-        let owner = partition.owner(self.config.shards);
-        if owner == self.config.id {
+        if self.config.share.has(partition) {
             self.local.push_back(Input::Mail(mail));
         } else {
-            self.out.mail.push((owner, mail));
+            self.out.mail.push((partition, mail));
         }
-    }
-
-    fn owns_user(&self, uid: Uid) -> bool {
-        Partition::of_user(uid).owner(self.config.shards) == self.config.id
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -286,7 +308,7 @@ impl Shard {
 
     /// Hands the reads to the store, as many as it takes.
     fn submit_reads(&mut self) {
-        while self.reads_asked < READS_MAX {
+        while self.reads_asked < self.config.in_flight_max {
             let Some(read) = self.reads_later.pop_front() else { return };
             self.reads_asked += 1;
             self.out.reads.push(read);
@@ -295,7 +317,7 @@ impl Shard {
 
     /// Whether a page may be asked for, or too many are already.
     fn may_ask(&mut self, reply: ReplyTo) -> bool {
-        let may = self.reads_later.len() < READS_MAX;
+        let may = self.reads_later.len() < self.config.in_flight_max;
         if !may {
             self.refuse(reply, RefusalCode::Busy);
         }
@@ -304,7 +326,7 @@ impl Shard {
 
     fn next_generation(&mut self) -> Generation {
         self.logins += 1;
-        Generation((u64::from(self.config.boot) << 40) | self.logins)
+        Generation((u64::from(self.config.epoch) << 40) | self.logins)
     }
 
     fn invariants(&self) {

@@ -14,20 +14,11 @@ impl Shard {
             let bytes_max = PAGE_BYTES_MAX;
             let head = self.users.get(&uid).expect("just found").committed;
             let ticket = self.ask(Read::Inbox { uid, after, limit, bytes_max });
-            self.parking.wait(ticket, Waiting::Sync(uid, head, reply));
+            self.parking.wait(ticket, Waiting::Sync(head, reply));
         }
     }
 
-    pub(super) fn on_sync_read(
-        &mut self,
-        uid: Uid,
-        asked_at: InboxSeq,
-        reply: ReplyTo,
-        mut rows: Vec<InboxRow>,
-    ) {
-        // The user may have been forgotten meanwhile; what a quiet user's store holds is committed.
-        let last = rows.last().map_or(asked_at, |row| row.inbox_seq.max(asked_at));
-        let head = self.users.get(&uid).map_or(last, |user| user.committed);
+    pub(super) fn on_sync_read(&mut self, head: InboxSeq, reply: ReplyTo, mut rows: Vec<InboxRow>) {
         rows.retain(|row| row.inbox_seq <= head);
         self.answer(reply, Answer::Inbox { head, rows });
     }
@@ -42,18 +33,23 @@ impl Shard {
         if !self.may_ask(reply) {
             return;
         }
+        let Some(state) = self.conversations.get(&conversation) else {
+            let command = Command::History { conversation, before, limit };
+            return self.load_conversation(conversation, Input::Command(command, reply));
+        };
+        let committed = state.committed;
         let read = Read::Messages { conversation, before, limit, bytes_max: PAGE_BYTES_MAX };
         let ticket = self.ask(read);
-        self.parking.wait(ticket, Waiting::History(reply));
+        self.parking.wait(ticket, Waiting::History(committed, reply));
     }
 
-    pub(super) fn on_history_read(&mut self, reply: ReplyTo, mut rows: Vec<MessageRow>) {
-        if let Some(first) = rows.first() {
-            // Without messages in flight everything in the store is committed.
-            let state = self.conversations.get(&first.conversation);
-            let committed = state.map_or(Seq(u64::MAX), |state| state.committed);
-            rows.retain(|row| row.seq <= committed);
-        }
+    pub(super) fn on_history_read(
+        &mut self,
+        committed: Seq,
+        reply: ReplyTo,
+        mut rows: Vec<MessageRow>,
+    ) {
+        rows.retain(|row| row.seq <= committed);
         self.answer(reply, Answer::History(rows));
     }
 

@@ -20,9 +20,12 @@ impl Shard {
         let generation = self.next_generation();
         let user = self.users.get_mut(&uid).expect("just found");
         if let Some(at) = user.devices.iter().position(|other| other.device == device) {
-            let replaced = user.devices.swap_remove(at);
-            let answer = Answer::Closed(RefusalCode::SessionReplaced);
-            self.out.deliveries.push(unasked(replaced.session(), answer));
+            let replaced = user.devices.swap_remove(at).session();
+            // The same login over again, because its answer was lost, replaces nobody.
+            if replaced != reply.session {
+                let answer = Answer::Closed(RefusalCode::SessionReplaced);
+                self.out.deliveries.push(unasked(replaced, answer));
+            }
         } else if user.devices.len() >= self.config.devices_max {
             return self.refuse(reply, RefusalCode::TooManyDevices);
         }
@@ -32,6 +35,37 @@ impl Shard {
         let inbox_head = user.committed;
         let login = Login { uid, device, generation };
         self.answer(reply, Answer::LoggedIn { login, inbox_head });
+    }
+
+    /// A session that another owner of this partition logged in. What it has of the inbox is not known; it is told the head
+    /// and asks for what it lacks.
+    pub(super) fn on_register(&mut self, login: Login, reply: ReplyTo) {
+        let uid = login.uid;
+        if !self.has_user(uid, || Input::Command(Command::Register(login), reply)) {
+            return;
+        }
+        let user = self.users.get_mut(&uid).expect("just found");
+        let head = user.committed;
+        let has_room = user.devices.len() < self.config.devices_max;
+        match user.devices.iter_mut().find(|other| other.device == login.device) {
+            Some(newer) if newer.generation > login.generation => {
+                let answer = Answer::Closed(RefusalCode::SessionReplaced);
+                return self.answer(reply, answer);
+            }
+            Some(device) if device.generation == login.generation => device.moved(reply.session),
+            Some(older) => {
+                let answer = Answer::Closed(RefusalCode::SessionReplaced);
+                self.out.deliveries.push(unasked(older.session(), answer));
+                *older = Device::new(reply.session, login.device, login.generation, head);
+            }
+            None if has_room => {
+                user.devices.reserve_exact(1);
+                let device = Device::new(reply.session, login.device, login.generation, head);
+                user.devices.push(device);
+            }
+            None => return self.answer(reply, Answer::Closed(RefusalCode::TooManyDevices)),
+        }
+        self.answer(reply, Answer::Head { head, time_ms: self.now.unix_ms });
     }
 
     pub(super) fn on_logout(&mut self, login: Login, reply: ReplyTo) {
@@ -119,6 +153,7 @@ impl Shard {
         while let Some(login) = self.push_timers.expired(self.now.mono_ms) {
             self.on_push_timer(login);
         }
+        self.forward_stalled();
         while let Some(&(due_ms, uid)) = self.dirty_users.front() {
             if due_ms > self.now.mono_ms {
                 break;

@@ -4,7 +4,7 @@ use super::Shard;
 use super::conversation::Pending;
 use super::dedup::Seen;
 use super::load::Waiting;
-use crate::command::{Answer, Mail, ReplyTo, Send};
+use crate::command::{Answer, Input, Mail, ReplyTo, Send};
 use crate::limits::CONVERSATION_WINDOW_MAX;
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Read};
@@ -48,8 +48,11 @@ impl Shard {
         let state = self.conversations.get_mut(&conversation).expect("it is kept while looking");
         state.is_looking = false;
         let (send, reply) = state.waiting.pop_front().expect("the send that was looked up");
+        let committed = state.committed;
         self.in_flight -= 1;
-        match found {
+        // What lies above is a former owner's, never acknowledged, and about to be covered.
+        let is_real = |row: &MessageRow| row.conversation != conversation || row.seq <= committed;
+        match found.filter(is_real) {
             None => self.take(send, reply),
             Some(row) if row.conversation != conversation || row.body != send.body => {
                 self.refuse(reply, RefusalCode::IdConflict);
@@ -119,16 +122,21 @@ impl Shard {
 
     /// An inbox lacks messages of this conversation: they are read from it and appended again.
     pub(super) fn on_pull(&mut self, uid: Uid, conversation: Conversation, from: Seq, to: Seq) {
+        let Some(state) = self.conversations.get(&conversation) else {
+            let pull = Mail::Pull { uid, conversation, from, to };
+            return self.load_conversation(conversation, Input::Mail(pull));
+        };
+        let committed = state.committed;
         let count = (to.0 + 1).saturating_sub(from.0).min(CONVERSATION_WINDOW_MAX as u64);
         let before = Some(Seq(from.0 + count));
         let limit = usize::try_from(count).unwrap_or(CONVERSATION_WINDOW_MAX);
         let bytes_max = BODY_BYTES_MAX * CONVERSATION_WINDOW_MAX;
         let ticket = self.ask(Read::Messages { conversation, before, limit, bytes_max });
-        self.parking.wait(ticket, Waiting::Pull(uid));
+        self.parking.wait(ticket, Waiting::Pull(uid, committed));
     }
 
-    pub(super) fn on_pulled(&mut self, uid: Uid, messages: Vec<MessageRow>) {
-        for message in messages {
+    pub(super) fn on_pulled(&mut self, uid: Uid, committed: Seq, messages: Vec<MessageRow>) {
+        for message in messages.into_iter().filter(|row| row.seq <= committed) {
             self.mail(Partition::of_user(uid), Mail::Append { uid, message, device: None });
         }
     }

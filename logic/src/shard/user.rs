@@ -5,7 +5,7 @@ use super::commit::Written;
 use super::device::Device;
 use super::plant::Fault;
 use crate::command::{Input, Mail};
-use crate::limits::{CONTACT_LAG_MAX, CONVERSATION_WINDOW_MAX, USER_BYTES_MAX};
+use crate::limits::{CONTACT_LAG_MAX, INBOX_WINDOW_MAX, USER_BYTES_MAX};
 use crate::partition::Partition;
 use crate::rows::{InboxRow, MessageRow, Row};
 use wire::{DeviceId, InboxSeq, RefusalCode, Uid};
@@ -39,7 +39,7 @@ impl User {
     }
 
     fn has_room(&self) -> bool {
-        self.head.0 - self.committed.0 < CONVERSATION_WINDOW_MAX as u64 * 16
+        self.head.0 - self.committed.0 < INBOX_WINDOW_MAX
     }
 }
 
@@ -52,7 +52,7 @@ impl Shard {
         message: &MessageRow,
         device: Option<DeviceId>,
     ) -> bool {
-        if !self.owns_user(uid) {
+        if !self.config.is_atomic || !self.config.share.has(Partition::of_user(uid)) {
             return false;
         }
         let peer = message.conversation.peer_of(uid);

@@ -214,8 +214,9 @@ impl World {
         let mut effects = std::mem::take(&mut self.effects);
         self.nodes[at].step(self.now, &mut effects);
         let shards = self.nodes.len();
+        let count = u16::try_from(shards).expect("few");
         for (to, mail) in effects.mail.drain(..) {
-            self.mail[at * shards + usize::from(to.0)].push_back(mail);
+            self.mail[at * shards + usize::from(to.owner(count).0)].push_back(mail);
         }
         for delivery in effects.deliveries.drain(..) {
             self.judge(&delivery);

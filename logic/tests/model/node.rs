@@ -3,7 +3,7 @@
 use super::Rng;
 use logic::command::{Effects, Inputs, Now, Send};
 use logic::limits::CONTACT_LAG_MAX;
-use logic::partition::ShardId;
+use logic::partition::{ShardId, Share};
 use logic::rows::{Completion, InboxRow, MessageRow, Row, StoreError, Ticket, UserRow};
 use logic::shard::{Shard, ShardConfig};
 use logic::store::MemoryStore;
@@ -121,8 +121,9 @@ pub struct Node {
 
 impl Node {
     pub fn new(id: u16, shards: u16, cached_max: usize, now: Now) -> Self {
-        let (id, devices_max) = (ShardId(id), DEVICES_MAX);
-        let config = ShardConfig { id, shards, boot: 1, devices_max, cached_max, newest_id_ms: 0 };
+        let share = Share::Of { id: ShardId(id), shards };
+        let devices_max = DEVICES_MAX;
+        let config = ShardConfig { devices_max, cached_max, ..ShardConfig::new(share, 1) };
         let shard = Shard::new(config, now);
         let store = MemoryStore::new();
         let inputs = Inputs::default();
@@ -198,13 +199,13 @@ impl Node {
         self.store.refuse(None);
         self.is_failing = false;
         self.inputs = Inputs::default();
-        self.config.boot += 1;
+        self.config.epoch += 1;
         self.config.newest_id_ms = self.store.newest_id_ms();
         self.shard = Shard::new(self.config, now);
     }
 
     pub fn state(&self) -> String {
         let (in_flight, store) = (self.shard.in_flight(), self.store.in_flight());
-        format!("shard {}: {in_flight} in flight, {store} at the store", self.config.id.0)
+        format!("{:?}: {in_flight} in flight, {store} at the store", self.config.share)
     }
 }
