@@ -1,12 +1,12 @@
 //! The command line: what may be typed, and what it does.
 
 use crate::auth::{Auth, sign};
-use crate::config::{Config, Flags, Problems};
-use crate::exit;
-use crate::exit::Fatal;
-use crate::logging;
+use crate::config::{Config, Flags, LogFormat, Problems};
 use crate::serve::serve;
 use clap::{Args, Parser, Subcommand};
+use service::exit;
+use service::exit::Fatal;
+use service::logging;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -73,7 +73,7 @@ pub fn main(cli: Cli) -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(run) if run.check_config => check(&run.layers),
         Command::Run(run) => run.layers.load().and_then(|config| {
-            logging::start(&config);
+            logging::start(config.log.to_filter(), config.log_format == LogFormat::Json);
             serve(config)
         }),
         Command::Token(token) => print_token(&token),

@@ -4,19 +4,20 @@
 
 use crate::conn::Wheel;
 use crate::connections::Connections;
-use crate::exit::Fatal;
-use crate::lifecycle::State;
 use crate::limits::MAILBOX_RETRY_MS;
-use crate::mailbox::{Directory, Outgoing, Post};
 use crate::metrics::CoreMetrics;
+use crate::post::Post;
 use crate::rate::Rate;
 use crate::serve::{Setup, connections_max};
 use flume::Receiver;
-use logic::command::{Command, Effects, Input, Inputs, Login, Now, ReplyTo, Session as SessionId};
-use logic::rows::{Completion, StoreError, Ticket};
-use logic::shard::Shard;
-use logic::store::{LogWrite, Store};
+use logic::command::{Command, Input, Login, Now, ReplyTo, Session as SessionId};
+use logic::host::Host;
+use logic::rows::StoreError;
+use logic::store::LogWrite;
 use netring::{ConnId, FileWrite, NetRing};
+use service::exit::Fatal;
+use service::lifecycle::State;
+use service::mailbox::{Directory, Outgoing};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -34,13 +35,11 @@ pub struct Parts {
     /// What all cores share.
     pub setup: Setup,
     /// Its shard.
-    pub shard: Shard,
-    /// Its shard's store.
-    pub store: Store,
+    pub host: Host,
     /// The inbox's epoch.
     pub inbox_epoch: u64,
     /// Every core's mailbox.
-    pub directory: Directory,
+    pub directory: Directory<Post>,
     /// Its own.
     pub mailbox: Receiver<Vec<Post>>,
 }
@@ -55,8 +54,7 @@ pub struct Core {
     pub(crate) conns: Connections,
     pub(crate) wheel: Wheel,
     pub(crate) scratch: Scratch,
-    pub(crate) inputs: Inputs,
-    pub(crate) outgoing: Outgoing,
+    pub(crate) outgoing: Outgoing<Post>,
     pub(crate) inbox_epoch: u64,
     pub(crate) now: Now,
     pub(crate) now_us: u64,
@@ -66,12 +64,9 @@ pub struct Core {
     pub(crate) users_online: u64,
     pub(crate) connections_max: usize,
     pub(crate) drain: Option<Drain>,
-    shard: Shard,
-    store: Store,
-    effects: Effects,
+    host: Host,
     mailbox: Receiver<Vec<Post>>,
     started: Instant,
-    commit_started: Option<(Ticket, Instant, usize)>,
 }
 
 /// A drain under way.
@@ -104,7 +99,6 @@ impl Core {
             conns: Connections::default(),
             wheel: Wheel::new(0),
             scratch: Scratch::default(),
-            inputs: Inputs::default(),
             outgoing: Outgoing::new(parts.directory),
             inbox_epoch: parts.inbox_epoch,
             now,
@@ -115,12 +109,9 @@ impl Core {
             users_online: 0,
             connections_max: connections_max(&parts.setup),
             drain: None,
-            shard: parts.shard,
-            store: parts.store,
-            effects: Effects::default(),
+            host: parts.host,
             mailbox: parts.mailbox,
             started: Instant::now(),
-            commit_started: None,
             setup: parts.setup,
         }
     }
@@ -135,7 +126,7 @@ impl Core {
             let waited = self.ring.wait(Some(self.patience())).await;
             waited.map_err(|e| Fatal::Environment(format!("could not wait for sockets: {e}")))?;
             self.turn();
-            if let Some(error) = self.shard.failed().cloned() {
+            if let Some(error) = self.host.shard().failed().cloned() {
                 return Err(self.store_failed(error).await);
             }
             if self.setup.shutdown.state() == State::Stopping || self.is_drained() {
@@ -145,8 +136,8 @@ impl Core {
     }
 
     fn patience(&self) -> Duration {
-        let timer =
-            self.shard.next_timer_ms().map_or(u64::MAX, |at| at.saturating_sub(self.now.mono_ms));
+        let timer = self.host.shard().next_timer_ms();
+        let timer = timer.map_or(u64::MAX, |at| at.saturating_sub(self.now.mono_ms));
         let retry = if self.outgoing.is_empty() { u64::MAX } else { MAILBOX_RETRY_MS };
         TICK.min(Duration::from_millis(timer.min(retry).max(1)))
     }
@@ -161,9 +152,16 @@ impl Core {
         while let Ok(batch) = self.mailbox.try_recv() {
             batch.into_iter().for_each(|post| self.on_post(post));
         }
-        self.store.poll(&mut self.inputs.completions);
+        let metrics = &self.metrics;
+        self.host.poll(|committed| {
+            metrics.commit_seconds.observe_us(committed.micros);
+            metrics.store_failing.set((!committed.is_durable).into());
+            if committed.is_durable {
+                metrics.commits.inc();
+                metrics.commit_rows.add(committed.rows);
+            }
+        });
         self.write_log();
-        self.observe_commit();
         self.step();
         self.look_after_connections();
         self.step_drain();
@@ -174,10 +172,8 @@ impl Core {
 
     fn on_post(&mut self, post: Post) {
         match post {
-            Post::Command(command, reply) => {
-                self.inputs.inputs.push(Input::Command(command, reply));
-            }
-            Post::Mail(mail) => self.inputs.inputs.push(Input::Mail(mail)),
+            Post::Command(command, reply) => self.host.take(Input::Command(command, reply)),
+            Post::Mail(mail) => self.host.take(Input::Mail(mail)),
             Post::Delivery(delivery) => self.deliver(delivery),
         }
     }
@@ -185,50 +181,37 @@ impl Core {
     /// Steps the shard until what follows from its steps is done too.
     fn step(&mut self) {
         loop {
-            self.shard.step(&mut self.inputs, self.now, &mut self.effects);
-            self.apply();
-            if self.inputs.inputs.is_empty() {
+            self.host.step(self.now);
+            self.write_log();
+            for (partition, mail) in self.host.mail() {
+                self.outgoing.post(partition.owner(self.shards).0, Post::Mail(mail));
+            }
+            for delivery in self.host.deliveries() {
+                self.deliver(delivery);
+            }
+            if !self.host.has_inputs() {
                 return;
             }
         }
     }
 
-    fn apply(&mut self) {
-        let mut effects = std::mem::take(&mut self.effects);
-        if let Some((ticket, rows)) = effects.commit.take() {
-            self.commit_started = Some((ticket, Instant::now(), rows.len()));
-            self.store.commit(ticket, rows);
-            self.write_log();
-        }
-        for (ticket, read) in effects.reads.drain(..) {
-            self.store.read(ticket, read);
-        }
-        for (partition, mail) in effects.mail.drain(..) {
-            self.outgoing.post(partition.owner(self.shards).0, Post::Mail(mail));
-        }
-        for delivery in effects.deliveries.drain(..) {
-            self.deliver(delivery);
-        }
-        self.effects = effects;
-    }
-
     /// Starts the write that the store wants, if it does.
     fn write_log(&mut self) {
-        if let Some(LogWrite { file, offset, buffer, content }) = self.store.next_write() {
+        if let Some(LogWrite { file, offset, buffer, content }) = self.host.next_write() {
             self.ring.write_file(FileWrite { file, offset, buffer, content });
         }
     }
 
     pub(crate) fn on_log_written(&mut self, write: FileWrite, result: io::Result<usize>) {
         let FileWrite { file, offset, buffer, content } = write;
-        self.store.on_written(LogWrite { file, offset, buffer, content }, result);
+        self.host.on_written(LogWrite { file, offset, buffer, content }, result);
         self.write_log();
     }
 
     /// Sends a command to the shard that it belongs to.
     pub(crate) fn submit(&mut self, shard: u16, command: Command, reply: ReplyTo) {
         if shard == self.id {
-            self.inputs.inputs.push(Input::Command(command, reply));
+            self.host.take(Input::Command(command, reply));
         } else {
             self.outgoing.post(shard, Post::Command(command, reply));
         }
@@ -246,29 +229,14 @@ impl Core {
         self.submit(shard.0, Command::Logout(login), reply);
     }
 
-    fn observe_commit(&mut self) {
-        for completion in &self.inputs.completions {
-            let Completion::Committed(ticket, result) = completion else { continue };
-            let started = self.commit_started.take().expect("one commit is under way");
-            assert_eq!(started.0, *ticket, "one commit is under way");
-            let micros = u64::try_from(started.1.elapsed().as_micros()).unwrap_or(u64::MAX);
-            self.metrics.commit_seconds.observe_us(micros);
-            self.metrics.store_failing.set(result.is_err().into());
-            if result.is_ok() {
-                self.metrics.commits.inc();
-                self.metrics.commit_rows.add(started.2 as u64);
-            }
-        }
-    }
-
     fn show(&mut self) {
         let stats = self.ring.stats();
         let metrics = &self.metrics;
         metrics.last_tick_ms.set(self.setup.metrics.age_ms());
         metrics.connections.set(self.conns.len() as u64);
         metrics.users_online.set(self.users_online);
-        metrics.store_in_flight.set(self.store.in_flight() as u64);
-        metrics.shard_in_flight.set(self.shard.in_flight() as u64);
+        metrics.store_in_flight.set(self.host.store_in_flight() as u64);
+        metrics.shard_in_flight.set(self.host.shard().in_flight() as u64);
         metrics.ring_enters.set(stats.enters);
         metrics.ring_recv_chunks.set(stats.recv_chunks);
         metrics.ring_sends.set(stats.sends);
@@ -280,7 +248,8 @@ impl Core {
 
     /// Nothing of this core, nor of the others, waits for anything any more; or it waited long enough.
     fn is_drained(&mut self) -> bool {
-        let is_quiet = self.conns.is_empty() && self.shard.is_idle() && self.outgoing.is_empty();
+        let is_quiet =
+            self.conns.is_empty() && self.host.shard().is_idle() && self.outgoing.is_empty();
         let Some(drain) = &mut self.drain else { return false };
         if is_quiet != drain.is_quiet {
             drain.is_quiet = is_quiet;
@@ -295,11 +264,10 @@ impl Core {
     }
 
     fn close_store(mut self) -> Result<(), Fatal> {
-        if self.shard.is_idle() {
-            self.shard.drain(&mut self.effects);
-            self.apply();
+        if self.host.shard().is_idle() {
+            self.host.flush();
         }
-        self.store.close().map_err(|e| Fatal::Store(format!("could not close the store: {e}")))
+        self.host.close().map_err(|e| Fatal::Store(format!("could not close the store: {e}")))
     }
 
     /// The last word to the clients, then the end: a restart finds what was acknowledged.

@@ -3,15 +3,15 @@
 use crate::conn::Due;
 use crate::core::{Core, Drain};
 use crate::delivery::{self, Context};
-use crate::lifecycle::State;
 use crate::limits::{DRAIN_GRACE_MS, OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
-use crate::mailbox::Post;
 use crate::metrics::{CloseReason, CopyStage, DropReason};
+use crate::post::Post;
 use crate::session::{Action, Session};
 use logic::command::{Answer, Command, Delivery, ReplyTo};
 use logic::limits::BUSY_RETRY_MS;
 use logic::partition::Partition;
 use netring::{Chunk, ConnId, Event};
+use service::lifecycle::State;
 use std::collections::VecDeque;
 use wire::frames::{Heartbeat, HelloReply};
 use wire::{

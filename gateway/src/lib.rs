@@ -5,13 +5,9 @@
 
 pub mod cli;
 pub mod config;
-pub mod logging;
-pub mod exit;
-pub mod lifecycle;
 pub mod auth;
 pub mod metrics;
 pub mod admin;
-pub mod ready;
 pub mod limits;
 pub mod core;
 pub mod entry;
@@ -20,5 +16,5 @@ pub mod connections;
 pub mod session;
 pub mod rate;
 pub mod delivery;
-pub mod mailbox;
+pub mod post;
 pub mod serve;

@@ -8,10 +8,6 @@ pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
 pub const OUTBOX_HIGH_BYTES: usize = 64 * 1024;
 /// Bytes that wait for a client, beyond which it is closed: only answers it asked for come here.
 pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
-/// Batches in a core's mailbox: every other core of 512 with two turns' worth.
-pub const MAILBOX_BATCHES_MAX: usize = 1024;
-/// Things held for another core whose mailbox is full, beyond which commands are refused and pushes dropped.
-pub const OUTGOING_MAX: usize = 64 * 1024;
 /// Connections that the kernel holds for a core before it accepts them.
 pub const BACKLOG: i32 = 4096;
 /// How often a core's ring looks up beside its events. Nothing else runs on its executor, so seldom: against the usual

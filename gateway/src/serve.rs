@@ -1,22 +1,24 @@
 //! From a configuration to a served gateway: keys, numbers, the admin server, then the cores.
 
-use crate::admin::{Admin, Seen};
+use crate::admin::{self, Seen};
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::core::{Core, Parts, unix_ms};
-use crate::exit::Fatal;
-use crate::lifecycle::Shutdown;
 use crate::limits::{BACKLOG, CLOSING_SLOTS, RING_TICK};
-use crate::mailbox::{Directory, Post};
 use crate::metrics::Metrics;
-use crate::ready;
+use crate::post::Post;
 use flume::{Receiver, Sender};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use logic::command::Now;
+use logic::host::Host;
 use logic::partition::{ShardId, Share};
 use logic::shard::{Shard, ShardConfig};
 use logic::store::{DataDir, DataDirError, EmbeddedConfig, EmbeddedStore};
 use netring::NetRing;
+use service::exit::Fatal;
+use service::lifecycle::Shutdown;
+use service::mailbox::Directory;
+use service::ready;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -70,7 +72,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         shutdown,
         quiet: Arc::default(),
     };
-    let admin = Admin::start(Seen {
+    let admin = admin::start(Seen {
         config: config.clone(),
         metrics: setup.metrics.clone(),
         shutdown: setup.shutdown.clone(),
@@ -80,13 +82,16 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         Fatal::Environment(format!("could not serve admin on {}: {e}; {advice}", config.admin))
     })?;
     let announce = |listen: SocketAddr| {
-        ready::announce(&config, listen, admin.address())
+        let (at, data_dir) = (admin.address(), config.data_dir.display());
+        let line =
+            format!("longline gateway listening on {listen}, admin on {at}, data in {data_dir}");
+        ready::announce(&line, listen, at, config.ready_file.as_deref())
             .map_err(|e| Fatal::Config(format!("ready_file: could not be written: {e}")))
     };
     // An earlier process may have left one.
-    ready::retract(&config);
+    ready::retract(config.ready_file.as_deref());
     let served = run_cores(&setup, &data, announce);
-    ready::retract(&config);
+    ready::retract(config.ready_file.as_deref());
     served
 }
 
@@ -158,7 +163,7 @@ fn parts(
     id: u16,
     setup: Setup,
     data: &DataDir,
-    directory: Directory,
+    directory: Directory<Post>,
     mailbox: Receiver<Vec<Post>>,
 ) -> Result<Parts, Fatal> {
     let wake = directory.clone();
@@ -176,7 +181,8 @@ fn parts(
     };
     let inbox_epoch = data.inbox_epoch();
     let shard = Shard::new(config, Now { unix_ms: unix_ms(), mono_ms: 0 });
-    Ok(Parts { id, setup, shard, store, inbox_epoch, directory, mailbox })
+    let host = Host::new(shard, store);
+    Ok(Parts { id, setup, host, inbox_epoch, directory, mailbox })
 }
 
 /// Starts a core on its own pinned thread; it tells the address it listens on once it does.

@@ -4,9 +4,10 @@
 
 mod support;
 
-use gateway::admin::{Admin, Seen};
-use gateway::lifecycle::Shutdown;
+use gateway::admin::{self, Seen};
 use gateway::metrics::Metrics;
+use service::admin::Admin;
+use service::lifecycle::Shutdown;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ fn start() -> (Admin, Seen) {
     let config = config(|flags| flags.admin = Some("127.0.0.1:0".into()));
     let metrics = Arc::new(Metrics::new(2));
     let seen = Seen { config: Arc::new(config), metrics, shutdown: Shutdown::default() };
-    (Admin::start(seen.clone()).unwrap(), seen)
+    (admin::start(seen.clone()).unwrap(), seen)
 }
 
 fn ask(address: SocketAddr, request: &str) -> String {
@@ -85,5 +86,5 @@ fn an_address_in_use_is_an_error() {
     let (admin, seen) = start();
     let mut config = (*seen.config).clone();
     config.admin = admin.address();
-    assert!(Admin::start(Seen { config: Arc::new(config), ..seen }).is_err());
+    assert!(admin::start(Seen { config: Arc::new(config), ..seen }).is_err());
 }

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gateway::lifecycle::{Shutdown, State};
 use rustix::process::{Pid, Signal, kill_process};
+use service::lifecycle::{Shutdown, State};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Arc;

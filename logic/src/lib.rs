@@ -8,4 +8,6 @@ pub mod command;
 pub mod shard;
 pub mod rows;
 pub mod store;
+pub mod host;
 pub mod cluster;
+pub mod fence;

@@ -1,11 +1,9 @@
 //! Whether the process lives and whether it should get traffic: from numbers and a state, pure.
 
-use crate::lifecycle::State;
 use crate::metrics::CoreMetrics;
+use service::admin::TICK_AGE_MS_MAX;
+use service::lifecycle::State;
 use std::sync::Arc;
-
-/// A core that has not gone round for so long hangs. Cores go round every second at least.
-pub const TICK_AGE_MS_MAX: u64 = 5_000;
 
 /// What is known at a time.
 #[derive(Clone, Copy, Debug)]

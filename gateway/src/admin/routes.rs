@@ -4,9 +4,10 @@ use super::Seen;
 use super::health::Health;
 use axum::Router;
 use axum::extract::State as Given;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use service::admin::{prometheus, said};
 
 pub fn router(seen: Seen) -> Router {
     Router::new()
@@ -25,16 +26,8 @@ impl Seen {
     }
 }
 
-fn said(verdict: Result<(), String>) -> Response {
-    match verdict {
-        Ok(()) => "ok\n".into_response(),
-        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
-    }
-}
-
 async fn metrics(Given(seen): Given<Seen>) -> Response {
-    let format = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, format)], seen.metrics.render()).into_response()
+    prometheus(seen.metrics.render())
 }
 
 async fn healthz(Given(seen): Given<Seen>) -> Response {

@@ -1,7 +1,6 @@
 //! The labels' values: why a connection closed, why a delivery was dropped, where a body was copied.
 
-use super::cell::Label;
-use wire::RefusalCode;
+use service::metrics::Label;
 
 macro_rules! labels {
     ($($(#[$doc:meta])* $name:ident($label:literal) { $($(#[$value_doc:meta])* $value:ident = $text:literal,)+ })+) => {$(
@@ -67,28 +66,6 @@ labels! {
     }
 }
 
-/// In snake case.
-impl Label for RefusalCode {
-    const NAME: &'static str = "code";
-    const ALL: &'static [Self] = Self::ALL;
-
-    fn text(self) -> String {
-        let mut text = String::new();
-        for letter in format!("{self:?}").chars() {
-            if letter.is_ascii_uppercase() && !text.is_empty() {
-                text.push('_');
-            }
-            text.push(letter.to_ascii_lowercase());
-        }
-        text
-    }
-
-    fn index(self) -> usize {
-        let index = Self::ALL.iter().position(|code| *code == self);
-        index.expect("ALL has every code")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,7 +82,5 @@ mod tests {
         dense::<CloseReason>();
         dense::<DropReason>();
         dense::<CopyStage>();
-        dense::<RefusalCode>();
-        assert_eq!(RefusalCode::IdTooOld.text(), "id_too_old");
     }
 }

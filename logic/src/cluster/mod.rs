@@ -15,7 +15,6 @@
 
 pub mod ids;
 pub mod limits;
-pub mod fence;
 pub mod settings;
 pub mod tables;
 pub mod rendezvous;
@@ -26,7 +25,7 @@ pub mod ownership;
 pub mod takeover;
 pub mod window;
 
-pub use fence::Fence;
+pub use crate::fence::Fence;
 pub use ids::{Epoch, Holder, Incarnation, Moment, NodeId, Position};
 pub use ownership::{Effect, Input, Ownership, Table};
 pub use settings::Settings;

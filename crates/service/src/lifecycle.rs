@@ -2,7 +2,7 @@
 //!
 //! It does not know what draining means: who subscribes does it.
 
-use crate::config::CORES_MAX;
+use crate::CORES_MAX;
 use crate::exit::SIGNAL_BASE;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;

@@ -1,30 +1,30 @@
 //! Says that everything is served: a line on stdout, and a file for whoever started the process.
 
-use crate::config::Config;
 use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Prints the start line and writes the ready file.
+/// Prints the start line and writes the ready file, if one is wanted.
 ///
 /// # Errors
 /// The file could not be written.
-pub fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) -> io::Result<()> {
+pub fn announce(
+    line: &str,
+    listen: SocketAddr,
+    admin: SocketAddr,
+    file: Option<&Path>,
+) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let data_dir = config.data_dir.display();
     // Nobody may be reading, which is no reason to stop.
-    let _ = writeln!(
-        out,
-        "longline gateway listening on {listen}, admin on {admin}, data in {data_dir}"
-    );
+    let _ = writeln!(out, "{line}");
     let _ = out.flush();
-    config.ready_file.as_ref().map_or(Ok(()), |path| write(path, listen, admin))
+    file.map_or(Ok(()), |path| write(path, listen, admin))
 }
 
 /// Removes a file left by an earlier process, so that nobody believes it.
-pub fn retract(config: &Config) {
-    if let Some(path) = &config.ready_file {
+pub fn retract(file: Option<&Path>) {
+    if let Some(path) = file {
         let _ = fs::remove_file(path);
     }
 }

@@ -2,34 +2,31 @@
 //!
 //! A batch whose mailbox is full is held and tried again the next turn; the sender bounds what it holds.
 
-use crate::limits::{MAILBOX_BATCHES_MAX, OUTGOING_MAX};
 use flume::{Receiver, Sender, TrySendError};
-use logic::command::{Command, Delivery, Mail, ReplyTo};
 use netring::Waker;
 use std::sync::{Arc, OnceLock};
 
-/// One thing for another core.
-#[derive(Debug)]
-pub enum Post {
-    /// From an entry to a shard.
-    Command(Command, ReplyTo),
-    /// From a shard to a shard.
-    Mail(Mail),
-    /// From a shard to an entry.
-    Delivery(Delivery),
-}
+/// Batches in a core's mailbox: every other core of 512 with two turns' worth.
+pub const MAILBOX_BATCHES_MAX: usize = 1024;
+/// Things held for another core whose mailbox is full, beyond which commands are refused and pushes dropped.
+pub const OUTGOING_MAX: usize = 64 * 1024;
 
 /// Every core's mailbox, for senders.
-#[derive(Clone)]
-pub struct Directory(Arc<[Address]>);
+pub struct Directory<Post>(Arc<[Address<Post>]>);
 
-struct Address {
+impl<Post> Clone for Directory<Post> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+struct Address<Post> {
     batches: Sender<Vec<Post>>,
     /// Set when the core has its ring; until then it looks by itself.
     waker: OnceLock<Waker>,
 }
 
-impl Directory {
+impl<Post> Directory<Post> {
     /// Mailboxes for so many cores, and each one's receiving end.
     #[must_use]
     pub fn new(cores: usize) -> (Self, Vec<Receiver<Vec<Post>>>) {
@@ -54,15 +51,15 @@ impl Directory {
 }
 
 /// What a core's turn gathers for the other cores.
-pub struct Outgoing {
-    directory: Directory,
+pub struct Outgoing<Post> {
+    directory: Directory<Post>,
     held: Vec<Vec<Post>>,
 }
 
-impl Outgoing {
+impl<Post> Outgoing<Post> {
     /// With nothing in it.
     #[must_use]
-    pub fn new(directory: Directory) -> Self {
+    pub fn new(directory: Directory<Post>) -> Self {
         let held = directory.0.iter().map(|_| Vec::new()).collect();
         Self { directory, held }
     }

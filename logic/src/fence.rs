@@ -2,7 +2,7 @@
 //!
 //! It does not know why. All moments are of `CLOCK_BOOTTIME`, which goes on while the machine is suspended.
 
-use super::ids::Moment;
+use crate::cluster::Moment;
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,0 +1,81 @@
+//! The admin server: pages over HTTP, for this machine. What the pages say is the process's.
+//!
+//! One thread with a small tokio runtime of its own, so that it answers while a core is stuck.
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use tokio::net::TcpListener as AsyncListener;
+use tokio::sync::oneshot;
+
+/// A core that has not gone round for so long hangs. Cores go round every second at least.
+pub const TICK_AGE_MS_MAX: u64 = 5_000;
+
+/// The running server. Dropping it ends the server; it answers until then, also while the cores drain.
+#[derive(Debug)]
+pub struct Admin {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Admin {
+    /// Binds and serves.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the thread not be made.
+    pub fn start(address: SocketAddr, pages: Router) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _entered = runtime.enter();
+            AsyncListener::from_std(listener)?
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::Builder::new().name("admin".into()).spawn(move || {
+            runtime.spawn(async move {
+                if let Err(error) = axum::serve(listener, pages).await {
+                    tracing::error!(%error, "could not go on serving admin requests");
+                }
+            });
+            // Ends when the sender is dropped; the runtime then drops what is being served.
+            let _ = runtime.block_on(stopped);
+        })?;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The answer of a health page.
+#[must_use]
+pub fn said(verdict: Result<(), String>) -> Response {
+    match verdict {
+        Ok(()) => "ok\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
+    }
+}
+
+/// The page of the metrics.
+#[must_use]
+pub fn prometheus(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}

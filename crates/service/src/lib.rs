@@ -1,0 +1,14 @@
+//! What every server process of Longline has: how it ends, what it logs and counts, how its cores talk.
+//!
+//! It knows neither connections nor messages.
+
+pub mod exit;
+pub mod lifecycle;
+pub mod logging;
+pub mod ready;
+pub mod mailbox;
+pub mod metrics;
+pub mod admin;
+
+/// Executors of one process. Two times the hardware threads of the largest single socket known to us.
+pub const CORES_MAX: u16 = 512;

@@ -1,0 +1,129 @@
+//! One shard with its store, and the way between them: a driver gives it inputs, steps it, and carries away what comes out.
+//!
+//! It knows no core, no socket and no clock but the one that times commits.
+
+use crate::command::{Delivery, Effects, Input, Inputs, Mail, Now};
+use crate::partition::Partition;
+use crate::rows::{Completion, StoreError, Ticket};
+use crate::shard::Shard;
+use crate::store::{LogWrite, Store};
+use std::io;
+use std::time::Instant;
+
+/// See the module.
+pub struct Host {
+    shard: Shard,
+    store: Store,
+    inputs: Inputs,
+    effects: Effects,
+    commit_started: Option<(Ticket, Instant, usize)>,
+}
+
+/// A commit that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Committed {
+    /// From handing it to the store.
+    pub micros: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// It is durable; if not, it was refused.
+    pub is_durable: bool,
+}
+
+impl Host {
+    /// The shard was made for what the store holds.
+    #[must_use]
+    pub fn new(shard: Shard, store: Store) -> Self {
+        let (inputs, effects) = (Inputs::default(), Effects::default());
+        Self { shard, store, inputs, effects, commit_started: None }
+    }
+
+    /// Hands an input in, for the next step.
+    pub fn take(&mut self, input: Input) {
+        self.inputs.inputs.push(input);
+    }
+
+    /// Takes what the store has done, for the next step, and tells of commits.
+    pub fn poll(&mut self, mut on_commit: impl FnMut(Committed)) {
+        let known = self.inputs.completions.len();
+        self.store.poll(&mut self.inputs.completions);
+        for completion in &self.inputs.completions[known..] {
+            let Completion::Committed(ticket, result) = completion else { continue };
+            let (asked, started, rows) = self.commit_started.take().expect("one is under way");
+            assert_eq!(asked, *ticket, "one commit is under way");
+            on_commit(Committed {
+                micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+                rows: rows as u64,
+                is_durable: result.is_ok(),
+            });
+        }
+    }
+
+    /// Steps the shard once and asks the store for what it wants. What comes out is in [`Host::deliveries`] and [`Host::mail`].
+    pub fn step(&mut self, now: Now) {
+        self.shard.step(&mut self.inputs, now, &mut self.effects);
+        self.ask_store();
+    }
+
+    /// Answers since the last call.
+    pub fn deliveries(&mut self) -> Vec<Delivery> {
+        std::mem::take(&mut self.effects.deliveries)
+    }
+
+    /// Mail for other shards since the last call.
+    pub fn mail(&mut self) -> Vec<(Partition, Mail)> {
+        std::mem::take(&mut self.effects.mail)
+    }
+
+    /// Whether something waits for a step.
+    #[must_use]
+    pub fn has_inputs(&self) -> bool {
+        !self.inputs.inputs.is_empty() || !self.inputs.completions.is_empty()
+    }
+
+    /// Asks for everything that is only in memory to be stored. Only when the shard is idle.
+    pub fn flush(&mut self) {
+        self.shard.drain(&mut self.effects);
+        self.ask_store();
+    }
+
+    /// See [`Store::next_write`].
+    pub fn next_write(&mut self) -> Option<LogWrite> {
+        self.store.next_write()
+    }
+
+    /// See [`Store::on_written`].
+    pub fn on_written(&mut self, write: LogWrite, result: io::Result<usize>) {
+        self.store.on_written(write, result);
+    }
+
+    /// The shard, to ask.
+    #[must_use]
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    /// Batches and reads that the store has and has not answered.
+    #[must_use]
+    pub fn store_in_flight(&self) -> usize {
+        self.store.in_flight()
+    }
+
+    /// Closes the store. Blocks.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.store.close()
+    }
+
+    fn ask_store(&mut self) {
+        if let Some((ticket, rows)) = self.effects.commit.take() {
+            self.commit_started = Some((ticket, Instant::now(), rows.len()));
+            self.store.commit(ticket, rows);
+        }
+        for (ticket, read) in self.effects.reads.drain(..) {
+            self.store.read(ticket, read);
+        }
+    }
+}
