@@ -40,7 +40,12 @@ fn each_layer_is_stronger_than_the_one_before() {
     let none = Flags::default();
     let flag = Flags { devices_max: Some("4".into()), ..Flags::default() };
     let file = Some("devices_max = 2");
-    let env = [("LONGLINE_DEVICES_MAX", "3"), ("PATH", "/bin"), ("LONGLINE_CONFIG", "elsewhere")];
+    let env = [
+        ("LONGLINE_DEVICES_MAX", "3"),
+        ("PATH", "/bin"),
+        ("LONGLINE_CONFIG", "elsewhere"),
+        ("LONGLINE_CQL", "127.0.0.1:9042"),
+    ];
     assert_eq!(load(None, &[], &none).unwrap().devices_max, 8);
     assert_eq!(load(file, &[], &none).unwrap().devices_max, 2);
     assert_eq!(load(file, &env, &none).unwrap().devices_max, 3);

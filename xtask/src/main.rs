@@ -7,8 +7,11 @@
 mod process;
 mod needs;
 mod steps;
+mod servers;
 mod check;
 mod test;
+mod with_servers;
+mod cql;
 mod bench;
 mod drill;
 mod crash;
@@ -29,6 +32,10 @@ enum Command {
     Check(check::Args),
     /// Everything: every test, then the release parts end to end. Installs what it needs.
     Test(test::Args),
+    /// Runs one command beside a Cassandra and a Redis, as the tests of the cluster need.
+    WithServers(with_servers::Args),
+    /// A Cassandra that stays, for work by hand.
+    Cql(cql::Args),
     /// What Longline costs: each figure by one command.
     Bench(bench::Args),
     /// Kills the gateway under load, and counts what became of every message.
@@ -47,6 +54,8 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::WithServers(args) => with_servers::run(&args),
+        Command::Cql(args) => cql::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Crash(args) => crash::run(&args),
         Command::Lossy(args) => lossy::run(&args),

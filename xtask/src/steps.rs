@@ -26,16 +26,22 @@ pub struct Tally {
     passed: u32,
     failed: u32,
     failures: Vec<String>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Tally {
+    /// One whose steps have these variables in their environment.
+    pub fn with(variables: &[(&'static str, String)]) -> Self {
+        Self { variables: variables.to_vec(), ..Self::default() }
+    }
+
     /// Runs every step.
     pub fn run(&mut self, steps: &[Step]) {
         for step in steps {
             println!("\n== {}\n$ {}", step.name, step.line);
             let started = Instant::now();
             let (mut passed, mut failed) = (0, 0);
-            let end = run_line(step.line, |line| {
+            let end = run_line(step.line, &self.variables, |line| {
                 let (more_passed, more_failed) = test_counts(line).unwrap_or_default();
                 passed += more_passed;
                 failed += more_failed;
@@ -74,7 +80,11 @@ impl Tally {
     }
 }
 
-fn run_line(line: &str, on_line: impl FnMut(&str)) -> Result<i32> {
+fn run_line(
+    line: &str,
+    given: &[(&'static str, String)],
+    on_line: impl FnMut(&str),
+) -> Result<i32> {
     let mut words = line.split_whitespace().peekable();
     let mut variables = Vec::new();
     while let Some(variable) = words.peek().and_then(|word| word.split_once('=')) {
@@ -86,6 +96,7 @@ fn run_line(line: &str, on_line: impl FnMut(&str)) -> Result<i32> {
         Some(binary) => Command::new(process::release_binary(binary)),
         None => Command::new(program),
     };
+    command.envs(given.iter().map(|(name, value)| (name, value)));
     command.args(words).envs(variables).current_dir(process::root());
     let status = process::run_lines(&mut command, on_line)?;
     status.code().with_context(|| format!("killed: {status}"))

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::needs::{self, Need};
+use crate::servers::Servers;
 use crate::steps::{Step, Tally};
 
 /// Nothing to choose.
@@ -58,10 +59,11 @@ const STEPS: &[Step] = &[
     Step { name: "hostile bytes", line: "cargo xtask fuzz --seconds 10", exit: 0 },
 ];
 
-/// Installs what is absent, then runs every step.
+/// Installs what is absent, starts the servers that tests of the cluster need, then runs every step.
 pub fn run(_: &Args) -> Result<ExitCode> {
     needs::install(NEEDS)?;
-    let mut tally = Tally::default();
+    let servers = Servers::start()?;
+    let mut tally = Tally::with(servers.variables());
     tally.run(STEPS);
     Ok(tally.finish())
 }

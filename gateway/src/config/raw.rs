@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 const ENV_PREFIX: &str = "LONGLINE_";
+/// The file, which is read where the command line is; and the servers of a cluster, which are not the gateway's.
+const NO_SETTINGS: [&str; 3] = ["CONFIG", "CQL", "REDIS"];
 
 /// What was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,8 +107,7 @@ impl Raw {
             let Some(key) = name.to_str().and_then(|name| name.strip_prefix(ENV_PREFIX)) else {
                 continue;
             };
-            // Names the file, and is read where the command line is.
-            if key == "CONFIG" {
+            if NO_SETTINGS.contains(&key) {
                 continue;
             }
             let key = key.to_lowercase();

@@ -1,0 +1,59 @@
+//! A Cassandra node that ends with its guard.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::maven;
+use super::node::{self, Commitlog, Node};
+use crate::process::{self, Guarded};
+
+/// See the module. Its folder goes with it.
+pub struct Cassandra {
+    _process: Guarded,
+    folder: Folder,
+}
+
+/// A node's place, deleted when dropped: after the process, since fields are dropped in order.
+struct Folder(Node);
+
+impl Cassandra {
+    /// Starts one with empty data below `dir`, on ports of its own; it syncs before it acknowledges.
+    pub fn start(dir: &Path) -> Result<Self> {
+        if dir.exists() {
+            fs::remove_dir_all(dir)?;
+        }
+        let folder = Folder(Node {
+            dir: dir.to_owned(),
+            host: Ipv4Addr::LOCALHOST,
+            cql_port: process::free_port()?,
+            storage_port: process::free_port()?,
+            commitlog: Commitlog::Batch,
+        });
+        Ok(Self { _process: launch(&folder.0)?, folder })
+    }
+
+    /// host:port of its CQL.
+    pub fn address(&self) -> String {
+        self.folder.0.address().to_string()
+    }
+}
+
+fn launch(node: &Node) -> Result<Guarded> {
+    let arguments = node.configure(&maven::class_path()?)?;
+    let mut command = super::mortal(&PathBuf::from("java"));
+    command.args(arguments);
+    node::quiet(&mut command, node)?;
+    let mut process = Guarded::spawn("cassandra", &mut command)?;
+    node.wait_until_it_answers(|time| process.ends_within(time))?;
+    Ok(process)
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be deleted lies below the target directory, and harms nobody.
+        let _ = fs::remove_dir_all(&self.0.dir);
+    }
+}
