@@ -9,7 +9,6 @@ use crate::post::Post;
 use crate::session::{Action, Session};
 use logic::command::{Answer, Command, Delivery, ReplyTo};
 use logic::limits::BUSY_RETRY_MS;
-use logic::partition::Partition;
 use netring::{Chunk, ConnId, Event};
 use service::lifecycle::State;
 use std::collections::VecDeque;
@@ -161,27 +160,15 @@ impl Core {
 
     /// Hands a request to its shard, or refuses it where it would only wait.
     fn submit_request(&mut self, conn: ConnId, command: Command, reply: ReplyTo) {
-        let partition = match &command {
-            Command::Send(send) => {
-                self.metrics.sends.inc();
-                if self.drain.is_some() {
-                    let (code, retry_after_ms) = (RefusalCode::Draining, RECONNECT_JITTER_MS);
-                    let refused = Answer::Refused { code, retry_after_ms };
-                    return self.answer(conn, reply.request_id, refused);
-                }
-                Partition::of_conversation(send.conversation)
+        if matches!(command, Command::Send(_)) {
+            self.metrics.sends.inc();
+            if self.drain.is_some() {
+                let (code, retry_after_ms) = (RefusalCode::Draining, RECONNECT_JITTER_MS);
+                let refused = Answer::Refused { code, retry_after_ms };
+                return self.answer(conn, reply.request_id, refused);
             }
-            Command::History { conversation, .. } => Partition::of_conversation(*conversation),
-            Command::PushAck(login, _) | Command::Logout(login) | Command::Register(login) => {
-                Partition::of_user(login.uid)
-            }
-            Command::Login { uid, .. }
-            | Command::Heartbeat { uid, .. }
-            | Command::Sync { uid, .. }
-            | Command::Contacts { uid, .. }
-            | Command::ChangeContact { uid, .. } => Partition::of_user(*uid),
-        };
-        let shard = partition.owner(self.shards).0;
+        }
+        let shard = command.partition().owner(self.shards).0;
         if self.outgoing.has_room(shard) {
             self.submit(shard, command, reply);
         } else if !matches!(command, Command::PushAck(..)) {

@@ -1,18 +1,11 @@
 //! The bounds of an entry, with the arithmetic that gives them.
 
-use std::time::Duration;
-
 /// Bytes that wait for a client, beyond which pushes to it are left to the inbox: 1,000 small messages.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// Bytes that wait for a client, beyond which nothing is received from it until they are gone.
 pub const OUTBOX_HIGH_BYTES: usize = 64 * 1024;
 /// Bytes that wait for a client, beyond which it is closed: only answers it asked for come here.
 pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
-/// Connections that the kernel holds for a core before it accepts them.
-pub const BACKLOG: i32 = 4096;
-/// How often a core's ring looks up beside its events. Nothing else runs on its executor, so seldom: against the usual
-/// half millisecond this saved 9 % of the CPU of a message at 2,000/s.
-pub const RING_TICK: Duration = Duration::from_millis(20);
 /// Slots of a core's ring beyond its connections: for those over the limit, until they are closed.
 pub const CLOSING_SLOTS: usize = 64;
 /// How long a client that was told of the drain has for the answers under way, in ms: many commits.

@@ -124,6 +124,25 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The partition whose owner it is for.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        match self {
+            Self::Send(send) => Partition::of_conversation(send.conversation),
+            Self::History { conversation, .. } => Partition::of_conversation(*conversation),
+            Self::PushAck(login, _) | Self::Logout(login) | Self::Register(login) => {
+                Partition::of_user(login.uid)
+            }
+            Self::Login { uid, .. }
+            | Self::Heartbeat { uid, .. }
+            | Self::Sync { uid, .. }
+            | Self::Contacts { uid, .. }
+            | Self::ChangeContact { uid, .. } => Partition::of_user(*uid),
+        }
+    }
+}
+
 /// What a user does to a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContactChange {

@@ -11,3 +11,7 @@ pub mod store;
 pub mod host;
 pub mod cluster;
 pub mod fence;
+pub mod link;
+pub mod dial;
+#[cfg(feature = "cluster")]
+pub mod node;
