@@ -2,12 +2,13 @@
 
 use crate::admin::{self, Seen};
 use crate::auth::Auth;
+use crate::away::{Away, Cluster};
 use crate::config::Config;
-use crate::core::{Core, Parts, unix_ms};
+use crate::core::{Core, Logic, Parts, unix_ms};
 use crate::limits::CLOSING_SLOTS;
 use crate::metrics::Metrics;
 use crate::post::Post;
-use flume::{Receiver, Sender};
+use flume::Sender;
 use logic::command::Now;
 use logic::host::Host;
 use logic::partition::{ShardId, Share};
@@ -60,9 +61,13 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     shutdown
         .listen_for_signals()
         .map_err(|e| Fatal::Environment(format!("could not listen for signals: {e}")))?;
-    let (data, shards) = open_data_dir(&config)?;
+    let cluster = Cluster::open(&config)?;
+    let (data, cores) = match &cluster {
+        None => open_data_dir(&config).map(|(data, shards)| (Some(data), shards))?,
+        Some(_) => (None, executors(&config)),
+    };
     let auth = Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
-    let metrics = Arc::new(Metrics::new(shards.into()));
+    let metrics = Arc::new(Metrics::new(cores.into()));
     let setup = Setup {
         config: config.clone(),
         auth: Arc::new(auth),
@@ -88,7 +93,15 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     };
     // An earlier process may have left one.
     ready::retract(config.ready_file.as_deref());
-    let served = run_cores(&setup, &data, announce);
+    let logic = |id, directory: &Directory<Post>| match (&data, &cluster) {
+        (Some(data), _) => {
+            let host = host(id, &setup, data, directory)?;
+            Ok((Logic::Here(host), data.inbox_epoch()))
+        }
+        (None, Some(cluster)) => Ok((Logic::Away(Box::new(Away::new(cluster, id))), 0)),
+        (None, None) => unreachable!("the shards are here or away"),
+    };
+    let served = run_cores(&setup, logic, announce);
     ready::retract(config.ready_file.as_deref());
     served
 }
@@ -124,7 +137,7 @@ fn executors(config: &Config) -> u16 {
 /// Runs the cores until all have stopped.
 fn run_cores(
     setup: &Setup,
-    data: &DataDir,
+    logic: impl Fn(u16, &Directory<Post>) -> Result<(Logic, u64), Fatal>,
     announce: impl FnOnce(SocketAddr) -> Result<(), Fatal>,
 ) -> Result<(), Fatal> {
     let plan = Plan {
@@ -136,20 +149,22 @@ fn run_cores(
     let mut mailboxes = mailboxes.into_iter();
     let core = |id| {
         let mailbox = mailboxes.next().expect("one a core");
-        let parts = parts(id, setup.clone(), data, directory.clone(), mailbox)?;
+        let (logic, inbox_epoch) = logic(id, &directory)?;
+        let (setup, directory) = (setup.clone(), directory.clone());
+        let parts = Parts { id, setup, logic, inbox_epoch, directory, mailbox };
         let plan = plan.clone();
         Ok(move |listen, started| run_core(parts, plan, listen, started))
     };
     cores::run(&plan, core, announce)
 }
 
-fn parts(
+/// The shard of a core, with its store.
+fn host(
     id: u16,
-    setup: Setup,
+    setup: &Setup,
     data: &DataDir,
-    directory: Directory<Post>,
-    mailbox: Receiver<Vec<Post>>,
-) -> Result<Parts, Fatal> {
+    directory: &Directory<Post>,
+) -> Result<Host, Fatal> {
     let wake = directory.clone();
     let embedded = EmbeddedConfig {
         reserve_bytes: setup.config.store_reserve_bytes,
@@ -163,10 +178,8 @@ fn parts(
         newest_id_ms: store.newest_id_ms(),
         ..ShardConfig::new(Share::Of { id: ShardId(id), shards: setup.shards() }, data.boot())
     };
-    let inbox_epoch = data.inbox_epoch();
     let shard = Shard::new(config, Now { unix_ms: unix_ms(), mono_ms: 0 });
-    let host = Host::new(shard, store);
-    Ok(Parts { id, setup, host, inbox_epoch, directory, mailbox })
+    Ok(Host::new(shard, store))
 }
 
 async fn run_core(

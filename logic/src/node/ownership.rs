@@ -6,7 +6,7 @@
 use super::limits::{SHOW_EVERY_MS, TABLES_TIMEOUT};
 use super::post::{Control, Post};
 use crate::cluster::{Effect, Input, Moment, NodeId, Outcome, Ownership, Settings, Table};
-use crate::cluster::{LeaseChange, OwnerChange, OwnerRow};
+use crate::cluster::{LeaseChange, LeaseRow, OwnerChange, OwnerRow, Standing};
 use crate::fence::{Fence, moment};
 use crate::limits::PARTITIONS;
 use crate::link::NodeAddress;
@@ -78,6 +78,8 @@ pub struct Task {
     ownership: Ownership,
     owners: Vec<Option<OwnerRow>>,
     nodes: Vec<NodeAddress>,
+    /// The nodes that take part, as the leases were read last.
+    addresses: (watch::Sender<Vec<NodeAddress>>, watch::Receiver<Vec<NodeAddress>>),
     lives: u64,
     is_leaving: bool,
 }
@@ -90,6 +92,7 @@ impl Task {
             ownership: Ownership::new(parts.settings, parts.node, random()),
             owners: vec![None; usize::from(PARTITIONS)],
             nodes: Vec::new(),
+            addresses: watch::channel(Vec::new()),
             lives: 1,
             is_leaving: false,
             parts,
@@ -161,11 +164,15 @@ impl Task {
 
     fn read(&self, table: Table) {
         let client = self.parts.client.clone();
+        let addresses = self.addresses.0.clone();
         self.ask(async move {
             let rows = async {
                 match table {
-                    Table::Leases => client.leases().await.map(Input::Leases),
                     Table::Owners => client.owners().await.map(Input::Owners),
+                    Table::Leases => client.leases().await.map(|rows| {
+                        addresses.send_replace(rows.iter().filter_map(address).collect());
+                        Input::Leases(rows.into_iter().map(|(row, _)| row).collect())
+                    }),
                 }
             };
             let read = timeout(TABLES_TIMEOUT, rows).await;
@@ -178,7 +185,8 @@ impl Task {
         let is_own = change.next.node == self.parts.node;
         let address = is_own.then(|| self.parts.address.clone());
         self.ask(async move {
-            let changed = timeout(TABLES_TIMEOUT, client.change_lease(change, address)).await;
+            let changed =
+                timeout(TABLES_TIMEOUT, client.change_lease(change, address.as_deref())).await;
             Input::LeaseAnswer(change, changed.unwrap_or(Outcome::Unknown))
         });
     }
@@ -215,11 +223,18 @@ impl Task {
         if !news.is_empty() {
             self.tell_all(Control::Owners(news.into())).await;
         }
-        let nodes = self.parts.client.node_addresses();
-        if self.nodes != nodes {
+        if self.addresses.1.has_changed().unwrap_or(false) {
+            let nodes = self.addresses.1.borrow_and_update().clone();
+            if self.nodes == nodes {
+                return self.show_outside(now);
+            }
             self.nodes = nodes;
             self.tell_all(Control::Nodes(self.nodes.clone().into())).await;
         }
+        self.show_outside(now);
+    }
+
+    fn show_outside(&self, now: Moment) {
         let mut partitions = BTreeMap::new();
         for row in self.owners.iter().flatten() {
             *partitions.entry(row.holder.node.0).or_default() += 1;
@@ -237,4 +252,11 @@ impl Task {
             self.control_core(core, control.clone()).await;
         }
     }
+}
+
+/// Where a node is that takes part.
+fn address((row, address): &(LeaseRow, Option<String>)) -> Option<NodeAddress> {
+    let takes_part = row.standing != Standing::Over;
+    let address = address.clone().filter(|_| takes_part)?;
+    Some(NodeAddress { node: row.node, address })
 }

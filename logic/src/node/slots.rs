@@ -9,8 +9,8 @@ use crate::command::{Delivery, Input, Mail, Now};
 use crate::host::{Committed, Host};
 use crate::limits::PARTITIONS;
 use crate::partition::{Partition, Share};
-use crate::shard::{Shard, ShardConfig};
 use crate::rows::StoreError;
+use crate::shard::{Shard, ShardConfig};
 use crate::store::Store;
 use std::collections::{BTreeSet, HashMap};
 
@@ -206,8 +206,9 @@ impl Slots {
                 host.flush();
                 self.touched.insert(key);
             } else {
-                out.stopped.push((partition(key), slot.epoch));
-                self.drop_now(partition(key), slot.epoch);
+                let epoch = slot.epoch;
+                out.stopped.push((partition(key), epoch));
+                self.drop_now(partition(key), epoch);
             }
         }
     }

@@ -13,8 +13,12 @@ mod tables;
 mod read;
 mod index;
 mod embedded;
+#[cfg(feature = "cluster")]
+mod cql;
 mod data_dir;
 
+#[cfg(feature = "cluster")]
+pub use cql::{CqlClient, CqlConfig, CqlStore, schema};
 pub use data_dir::{DataDir, DataDirError};
 pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Wake};
 pub use log::LogWrite;
@@ -38,6 +42,12 @@ impl Store {
             Self::Memory(store) => store.newest_id_ms(),
             Self::Embedded(store) => store.newest_id_ms(),
         }
+    }
+
+    /// [`Store::newest_id_ms`], once the store has been opened.
+    #[must_use]
+    pub fn opened(&mut self) -> Option<u64> {
+        Some(self.newest_id_ms())
     }
 
     /// Asks for a batch to be written, all of it or nothing. Never blocks.
