@@ -110,7 +110,9 @@ impl Dialer {
                     }
                 }
                 Event::Items(items) => {
-                    if let Some(node) = place.node.filter(|node| self.nodes.get(node) == Some(&conn)) {
+                    if let Some(node) =
+                        place.node.filter(|node| self.nodes.get(node) == Some(&conn))
+                    {
                         dialed.push(Dialed::Items(node, items));
                     }
                 }

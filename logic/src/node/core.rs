@@ -231,7 +231,10 @@ impl Core {
             (From::Entry(entry), Item::Command { round, command, mut reply }) => {
                 self.metrics.commands.inc();
                 reply.session.entry = entry;
-                self.post(self.core_of(command.partition()), Post::Command { round, command, reply });
+                self.post(
+                    self.core_of(command.partition()),
+                    Post::Command { round, command, reply },
+                );
             }
             (From::Node, Item::Mail(partition, mail)) => {
                 self.post(self.core_of(partition), Post::Mail(partition, mail));

@@ -142,8 +142,8 @@ impl Links {
     }
 
     fn free_entry(&mut self) -> Option<u16> {
-        let mut places = (0..ENTRIES_PER_CORE_MAX)
-            .map(|step| (self.next_entry + step) % ENTRIES_PER_CORE_MAX);
+        let mut places =
+            (0..ENTRIES_PER_CORE_MAX).map(|step| (self.next_entry + step) % ENTRIES_PER_CORE_MAX);
         let free = places.find(|at| self.entries[usize::from(*at)].is_none())?;
         self.next_entry = (free + 1) % ENTRIES_PER_CORE_MAX;
         Some(free)

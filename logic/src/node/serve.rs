@@ -17,7 +17,7 @@ use crate::fence::Fence;
 use crate::host::Host;
 use crate::limits::PARTITIONS;
 use crate::link::{NodeAddress, PeerId, Terms};
-use crate::partition::{Partition, Share, ShardId};
+use crate::partition::{Partition, ShardId, Share};
 use crate::shard::{Shard, ShardConfig};
 use crate::store::{CqlClient, CqlConfig, DataDir, EmbeddedConfig, EmbeddedStore};
 use flume::{Receiver, Sender};
@@ -149,7 +149,12 @@ impl Node {
     }
 
     /// Starts to take part in the cluster. A node of its own just ends when it is told to.
-    fn join(&self, address: SocketAddr, controls: Vec<Sender<Control>>, shown: watch::Sender<Seen>) {
+    fn join(
+        &self,
+        address: SocketAddr,
+        controls: Vec<Sender<Control>>,
+        shown: watch::Sender<Seen>,
+    ) {
         let shutdown = self.plan.shutdown.clone();
         let Truth::Shared { client, told } = &self.truth else {
             let stop = shutdown.clone();
@@ -213,11 +218,7 @@ impl Node {
             links: Links::new(self.terms.clone(), self.me, id),
             dialer: Dialer::new(
                 self.terms.clone(),
-                PeerId::Logic {
-                    node: self.me.node,
-                    incarnation: self.me.incarnation,
-                    core: id,
-                },
+                PeerId::Logic { node: self.me.node, incarnation: self.me.incarnation, core: id },
             ),
             slots,
             owners,
@@ -257,8 +258,11 @@ async fn run_core(
     listen: SocketAddr,
     started: Sender<SocketAddr>,
 ) -> Result<(), Fatal> {
-    let config =
-        netring::Config { connections_max: LINKS_MAX, tick: RING_TICK, ..netring::Config::default() };
+    let config = netring::Config {
+        connections_max: LINKS_MAX,
+        tick: RING_TICK,
+        ..netring::Config::default()
+    };
     let (ring, bound) = cores::listen(config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
     if parts.cluster.is_none() {

@@ -9,8 +9,8 @@ use crate::command::{Delivery, Input, Mail, Now};
 use crate::host::{Committed, Host};
 use crate::limits::PARTITIONS;
 use crate::partition::{Partition, Share};
-use crate::shard::{Shard, ShardConfig};
 use crate::rows::StoreError;
+use crate::shard::{Shard, ShardConfig};
 use crate::store::Store;
 use std::collections::{BTreeSet, HashMap};
 
