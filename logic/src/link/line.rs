@@ -44,13 +44,11 @@ impl Line {
         self.link.read(bytes, out, events);
         for event in &mut events[known..] {
             let Event::Items(items) = event else { continue };
-            items.retain(|item| match item {
-                Item::Ping(number) => {
+            items.retain(|item| {
+                if let Item::Ping(number) = item {
                     self.items.push(Item::Pong(*number));
-                    false
                 }
-                Item::Pong(_) => false,
-                _ => true,
+                !matches!(item, Item::Ping(_) | Item::Pong(_))
             });
         }
     }

@@ -25,6 +25,6 @@ pub use frame::{FrameError, HEADER_BYTES, Kind, LINK_VERSION};
 pub use handshake::{Admission, Nonce, Peer, PeerId};
 pub use item::{Item, NodeAddress};
 pub use limits::*;
-pub use line::Line;
+pub use line::{HANDSHAKE_MS_MAX, Line, PING_MS, SILENT_MS_MAX};
 pub use secret::{Secret, SecretError};
 pub use session::{Event, Link, LinkError, Terms};
