@@ -1,8 +1,9 @@
 //! The command line: what may be typed, and what it does.
 
-use super::serve::serve;
+use super::serve::{runtime, serve};
 use super::settings::ServeArgs;
-use crate::store::schema;
+use crate::store::cql::CqlConfig;
+use crate::store::cql::schema::{self, SchemaConfig, Server};
 use clap::{Args, Parser, Subcommand};
 use service::exit::{self, Fatal};
 use service::logging;
@@ -33,8 +34,33 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Schema {
-    /// Make the keyspace and its tables, or bring them up to this version.
-    Apply(schema::Args),
+    /// Make the keyspace and its tables, or bring them up to this version. Doing it again changes nothing.
+    Apply(Apply),
+}
+
+#[derive(Args, Debug)]
+struct Apply {
+    /// The CQL servers to begin with, host:port,...
+    #[arg(long, env = "LONGLINE_LOGIC_CQL", value_delimiter = ',', required = true)]
+    cql: Vec<String>,
+    /// The keyspace.
+    #[arg(long, env = "LONGLINE_LOGIC_KEYSPACE", default_value = "longline")]
+    keyspace: String,
+    /// The servers are ScyllaDB, not Apache Cassandra: other compaction.
+    #[arg(long)]
+    scylla: bool,
+    /// ScyllaDB spreads the tables by tablets.
+    #[arg(long, requires = "scylla")]
+    tablets: bool,
+    /// Copies of each row in each data centre.
+    #[arg(long, default_value_t = 3)]
+    replication_factor: u8,
+    /// Days for which an inbox row is kept.
+    #[arg(long, default_value_t = 30)]
+    inbox_ttl_days: u32,
+    /// Days for which a sender's id is known.
+    #[arg(long, default_value_t = 2)]
+    dedup_ttl_days: u32,
 }
 
 #[derive(Args, Debug)]
@@ -54,7 +80,7 @@ pub fn main(cli: Cli) -> ExitCode {
                 logging::start(filter, args.log_json);
                 serve(&args)
             }),
-        Command::Schema(Schema::Apply(args)) => schema::run(&args),
+        Command::Schema(Schema::Apply(args)) => apply(&args),
         Command::Status(status) => print_status(status.admin),
     };
     match done {
@@ -64,6 +90,22 @@ pub fn main(cli: Cli) -> ExitCode {
             (&fatal).into()
         }
     }
+}
+
+fn apply(args: &Apply) -> Result<(), Fatal> {
+    const DAY_S: u32 = 86_400;
+    let config = CqlConfig::new(args.cql.clone(), args.keyspace.clone());
+    let settings = SchemaConfig {
+        server: if args.scylla { Server::Scylla } else { Server::Cassandra },
+        replication_factor: args.replication_factor,
+        tablets: args.tablets,
+        inbox_ttl_s: args.inbox_ttl_days.saturating_mul(DAY_S),
+        dedup_ttl_s: args.dedup_ttl_days.saturating_mul(DAY_S),
+    };
+    let applied = runtime()?.block_on(schema::apply(&config, &settings));
+    let version = applied.map_err(|e| Fatal::Store(e.to_string()))?;
+    println!("keyspace {} has the tables of version {version}", args.keyspace);
+    Ok(())
 }
 
 fn print_status(admin: SocketAddr) -> Result<(), Fatal> {

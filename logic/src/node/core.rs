@@ -17,7 +17,8 @@ use crate::fence::Fence;
 use crate::limits::{BUSY_RETRY_MS, STORE_RETRY_MS};
 use crate::link::Item;
 use crate::partition::Partition;
-use crate::store::{CqlClient, CqlStore, LogWrite};
+use crate::store::LogWrite;
+use crate::store::cql::{CqlClient, CqlStore};
 use flume::{Receiver, Sender, TrySendError};
 use netring::{Event, FileWrite, NetRing};
 use service::exit::Fatal;
@@ -339,7 +340,7 @@ impl Core {
                     directory.wake(core);
                 };
                 let fence = self.parts.fence.clone();
-                let store = CqlStore::open(client, (partition, epoch), fence, Arc::new(wake));
+                let store = CqlStore::open(client, partition, epoch, fence, Arc::new(wake));
                 self.parts.slots.begin(partition, epoch, store);
             }
             Control::Stop(partition, epoch) => self.parts.slots.stop(partition, epoch),

@@ -11,7 +11,7 @@ use crate::fence::{Fence, moment};
 use crate::limits::PARTITIONS;
 use crate::link::NodeAddress;
 use crate::partition::Partition;
-use crate::store::CqlClient;
+use crate::store::cql::CqlClient;
 use flume::{Receiver, Sender};
 use rand::random;
 use service::mailbox::Directory;

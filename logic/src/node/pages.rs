@@ -2,7 +2,7 @@
 
 use super::metrics::Metrics;
 use super::ownership::Seen;
-use crate::store::CqlClient;
+use crate::store::cql::CqlClient;
 use axum::Router;
 use axum::extract::State as Given;
 use axum::http::header;

@@ -19,7 +19,8 @@ use crate::limits::PARTITIONS;
 use crate::link::{NodeAddress, PeerId, Terms};
 use crate::partition::{Partition, ShardId, Share};
 use crate::shard::{Shard, ShardConfig};
-use crate::store::{CqlClient, CqlConfig, DataDir, EmbeddedConfig, EmbeddedStore};
+use crate::store::cql::{CqlClient, CqlConfig, CqlError};
+use crate::store::{DataDir, EmbeddedConfig, EmbeddedStore};
 use flume::{Receiver, Sender};
 use rand::random;
 use service::admin::Admin;
@@ -75,7 +76,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), Fatal> {
     served
 }
 
-fn runtime() -> Result<Runtime, Fatal> {
+pub(super) fn runtime() -> Result<Runtime, Fatal> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("beside")
@@ -96,10 +97,13 @@ impl Node {
             (Truth::Own(data), inbox_epoch, Fence::always_open())
         } else {
             let config = CqlConfig::new(args.cql.clone(), args.keyspace.clone());
-            let client = runtime
-                .block_on(CqlClient::connect(config))
-                .map_err(|e| Fatal::Store(e.to_string()))?;
-            let inbox_epoch = client.inbox_epoch();
+            let connected = async {
+                let client = CqlClient::connect(config, runtime.handle()).await?;
+                let inbox_epoch = client.inbox_epoch().await?;
+                Ok((client, inbox_epoch))
+            };
+            let (client, inbox_epoch) =
+                runtime.block_on(connected).map_err(|e: CqlError| Fatal::Store(e.to_string()))?;
             let told = flume::bounded(OWNERSHIP_INPUTS_MAX);
             (Truth::Shared { client, told }, inbox_epoch, Fence::default())
         };
