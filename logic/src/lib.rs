@@ -11,3 +11,5 @@ pub mod store;
 pub mod host;
 pub mod cluster;
 pub mod fence;
+#[cfg(feature = "cluster")]
+pub mod routes;
