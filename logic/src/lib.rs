@@ -14,4 +14,6 @@ pub mod fence;
 pub mod link;
 pub mod dial;
 #[cfg(feature = "cluster")]
+pub mod routes;
+#[cfg(feature = "cluster")]
 pub mod node;
