@@ -2,6 +2,7 @@
 //!
 //! It does and does not decide: [`crate::session`] says what a frame means, [`logic::shard`] what follows.
 
+use crate::away::Away;
 use crate::conn::Wheel;
 use crate::connections::Connections;
 use crate::limits::MAILBOX_RETRY_MS;
@@ -34,14 +35,33 @@ pub struct Parts {
     pub id: u16,
     /// What all cores share.
     pub setup: Setup,
-    /// Its shard.
-    pub host: Host,
+    /// Its shard, or the way to where shards are.
+    pub logic: Logic,
     /// The inbox's epoch.
     pub inbox_epoch: u64,
     /// Every core's mailbox.
     pub directory: Directory<Post>,
     /// Its own.
     pub mailbox: Receiver<Vec<Post>>,
+}
+
+/// Where shards are.
+#[allow(clippy::large_enum_variant, reason = "there is one a core")]
+pub enum Logic {
+    /// One of them is of this core, the others of the other cores.
+    Here(Host),
+    /// In other processes.
+    Away(Box<Away>),
+}
+
+impl Logic {
+    pub(crate) fn here(&mut self) -> Option<&mut Host> {
+        if let Self::Here(host) = self { Some(host) } else { None }
+    }
+
+    pub(crate) fn away(&mut self) -> Option<&mut Away> {
+        if let Self::Away(away) = self { Some(away) } else { None }
+    }
 }
 
 /// See the module.
@@ -64,7 +84,7 @@ pub struct Core {
     pub(crate) users_online: u64,
     pub(crate) connections_max: usize,
     pub(crate) drain: Option<Drain>,
-    host: Host,
+    pub(crate) logic: Logic,
     mailbox: Receiver<Vec<Post>>,
     started: Instant,
 }
@@ -109,7 +129,7 @@ impl Core {
             users_online: 0,
             connections_max: connections_max(&parts.setup),
             drain: None,
-            host: parts.host,
+            logic: parts.logic,
             mailbox: parts.mailbox,
             started: Instant::now(),
             setup: parts.setup,
@@ -126,7 +146,8 @@ impl Core {
             let waited = self.ring.wait(Some(self.patience())).await;
             waited.map_err(|e| Fatal::Environment(format!("could not wait for sockets: {e}")))?;
             self.turn();
-            if let Some(error) = self.host.shard().failed().cloned() {
+            let failed = self.logic.here().and_then(|host| host.shard().failed().cloned());
+            if let Some(error) = failed {
                 return Err(self.store_failed(error).await);
             }
             if self.setup.shutdown.state() == State::Stopping || self.is_drained() {
@@ -136,7 +157,10 @@ impl Core {
     }
 
     fn patience(&self) -> Duration {
-        let timer = self.host.shard().next_timer_ms();
+        let timer = match &self.logic {
+            Logic::Here(host) => host.shard().next_timer_ms(),
+            Logic::Away(away) => Some(self.now.mono_ms + away.patience_ms()),
+        };
         let timer = timer.map_or(u64::MAX, |at| at.saturating_sub(self.now.mono_ms));
         let retry = if self.outgoing.is_empty() { u64::MAX } else { MAILBOX_RETRY_MS };
         TICK.min(Duration::from_millis(timer.min(retry).max(1)))
@@ -152,16 +176,7 @@ impl Core {
         while let Ok(batch) = self.mailbox.try_recv() {
             batch.into_iter().for_each(|post| self.on_post(post));
         }
-        let metrics = &self.metrics;
-        self.host.poll(|committed| {
-            metrics.commit_seconds.observe_us(committed.micros);
-            metrics.store_failing.set((!committed.is_durable).into());
-            if committed.is_durable {
-                metrics.commits.inc();
-                metrics.commit_rows.add(committed.rows);
-            }
-        });
-        self.write_log();
+        self.poll_store();
         self.step();
         self.look_after_connections();
         self.step_drain();
@@ -172,24 +187,42 @@ impl Core {
 
     fn on_post(&mut self, post: Post) {
         match post {
-            Post::Command(command, reply) => self.host.take(Input::Command(command, reply)),
-            Post::Mail(mail) => self.host.take(Input::Mail(mail)),
+            Post::Command(command, reply) => self.hand_in(Input::Command(command, reply)),
+            Post::Mail(mail) => self.hand_in(Input::Mail(mail)),
             Post::Delivery(delivery) => self.deliver(delivery),
         }
     }
 
+    fn hand_in(&mut self, input: Input) {
+        self.logic.here().expect("only cores with shards are told").take(input);
+    }
+
+    fn poll_store(&mut self) {
+        let metrics = &self.metrics;
+        let Some(host) = self.logic.here() else { return };
+        host.poll(|committed| {
+            metrics.commit_seconds.observe_us(committed.micros);
+            metrics.store_failing.set((!committed.is_durable).into());
+            if committed.is_durable {
+                metrics.commits.inc();
+                metrics.commit_rows.add(committed.rows);
+            }
+        });
+        self.write_log();
+    }
+
     /// Steps the shard until what follows from its steps is done too.
     fn step(&mut self) {
-        loop {
-            self.host.step(self.now);
+        self.turn_away();
+        while let Some(host) = self.logic.here() {
+            host.step(self.now);
+            let (mail, deliveries) = (host.mail(), host.deliveries());
             self.write_log();
-            for (partition, mail) in self.host.mail() {
+            for (partition, mail) in mail {
                 self.outgoing.post(partition.owner(self.shards).0, Post::Mail(mail));
             }
-            for delivery in self.host.deliveries() {
-                self.deliver(delivery);
-            }
-            if !self.host.has_inputs() {
+            deliveries.into_iter().for_each(|delivery| self.deliver(delivery));
+            if !self.logic.here().is_some_and(|host| host.has_inputs()) {
                 return;
             }
         }
@@ -197,21 +230,28 @@ impl Core {
 
     /// Starts the write that the store wants, if it does.
     fn write_log(&mut self) {
-        if let Some(LogWrite { file, offset, buffer, content }) = self.host.next_write() {
+        let write = self.logic.here().and_then(Host::next_write);
+        if let Some(LogWrite { file, offset, buffer, content }) = write {
             self.ring.write_file(FileWrite { file, offset, buffer, content });
         }
     }
 
     pub(crate) fn on_log_written(&mut self, write: FileWrite, result: io::Result<usize>) {
         let FileWrite { file, offset, buffer, content } = write;
-        self.host.on_written(LogWrite { file, offset, buffer, content }, result);
+        let host = self.logic.here().expect("only a shard here writes");
+        host.on_written(LogWrite { file, offset, buffer, content }, result);
         self.write_log();
     }
 
     /// Sends a command to the shard that it belongs to.
-    pub(crate) fn submit(&mut self, shard: u16, command: Command, reply: ReplyTo) {
+    pub(crate) fn submit(&mut self, command: Command, reply: ReplyTo) {
+        let now_ms = self.now.mono_ms;
+        if let Some(away) = self.logic.away() {
+            return away.submit(command, reply, now_ms);
+        }
+        let shard = command.partition().owner(self.shards).0;
         if shard == self.id {
-            self.host.take(Input::Command(command, reply));
+            self.hand_in(Input::Command(command, reply));
         } else {
             self.outgoing.post(shard, Post::Command(command, reply));
         }
@@ -225,8 +265,7 @@ impl Core {
     /// Tells the user's shard that a session is over; nobody waits for the answer.
     pub(crate) fn log_out(&mut self, login: Login, conn: ConnId) {
         let reply = ReplyTo { session: self.session_id(conn), request_id: 0 };
-        let shard = logic::partition::Partition::of_user(login.uid).owner(self.shards);
-        self.submit(shard.0, Command::Logout(login), reply);
+        self.submit(Command::Logout(login), reply);
     }
 
     fn show(&mut self) {
@@ -235,8 +274,16 @@ impl Core {
         metrics.last_tick_ms.set(self.setup.metrics.age_ms());
         metrics.connections.set(self.conns.len() as u64);
         metrics.users_online.set(self.users_online);
-        metrics.store_in_flight.set(self.host.store_in_flight() as u64);
-        metrics.shard_in_flight.set(self.host.shard().in_flight() as u64);
+        match &self.logic {
+            Logic::Here(host) => {
+                metrics.store_in_flight.set(host.store_in_flight() as u64);
+                metrics.shard_in_flight.set(host.shard().in_flight() as u64);
+            }
+            Logic::Away(away) => {
+                metrics.shard_in_flight.set(away.pending() as u64);
+                metrics.partitions_reachable.set(away.reachable() as u64);
+            }
+        }
         metrics.ring_enters.set(stats.enters);
         metrics.ring_recv_chunks.set(stats.recv_chunks);
         metrics.ring_sends.set(stats.sends);
@@ -248,8 +295,11 @@ impl Core {
 
     /// Nothing of this core, nor of the others, waits for anything any more; or it waited long enough.
     fn is_drained(&mut self) -> bool {
-        let is_quiet =
-            self.conns.is_empty() && self.host.shard().is_idle() && self.outgoing.is_empty();
+        let is_idle = match &self.logic {
+            Logic::Here(host) => host.shard().is_idle(),
+            Logic::Away(away) => away.pending() == 0,
+        };
+        let is_quiet = self.conns.is_empty() && is_idle && self.outgoing.is_empty();
         let Some(drain) = &mut self.drain else { return false };
         if is_quiet != drain.is_quiet {
             drain.is_quiet = is_quiet;
@@ -263,11 +313,12 @@ impl Core {
         all || self.now.mono_ms >= drain.deadline_ms
     }
 
-    fn close_store(mut self) -> Result<(), Fatal> {
-        if self.host.shard().is_idle() {
-            self.host.flush();
+    fn close_store(self) -> Result<(), Fatal> {
+        let Logic::Here(mut host) = self.logic else { return Ok(()) };
+        if host.shard().is_idle() {
+            host.flush();
         }
-        self.host.close().map_err(|e| Fatal::Store(format!("could not close the store: {e}")))
+        host.close().map_err(|e| Fatal::Store(format!("could not close the store: {e}")))
     }
 
     /// The last word to the clients, then the end: a restart finds what was acknowledged.

@@ -9,7 +9,6 @@ use crate::post::Post;
 use crate::session::{Action, Session};
 use logic::command::{Answer, Command, Delivery, ReplyTo};
 use logic::limits::BUSY_RETRY_MS;
-use logic::partition::Partition;
 use netring::{Chunk, ConnId, Event};
 use service::lifecycle::State;
 use std::collections::VecDeque;
@@ -25,17 +24,28 @@ impl Core {
     pub(crate) fn on_event(&mut self, event: Event) {
         match event {
             Event::Accepted { conn } => self.on_accepted(conn),
+            Event::Data { conn, chunk } if self.is_link(conn) => {
+                self.on_node_data(conn, chunk.bytes());
+            }
             Event::Data { conn, chunk } => self.on_data(conn, &chunk),
             Event::Sent { conn } => self.on_sent(conn),
+            Event::Closed { conn, .. } if self.is_link(conn) => self.on_node_closed(conn),
             Event::Closed { conn, reason } => self.on_closed(conn, reason),
             Event::ListenerError { error } => tracing::warn!(%error, "could not accept"),
             Event::AcceptPaused => tracing::warn!("every connection is taken; new ones wait"),
-            Event::Connected { .. } | Event::ConnectFailed { .. } => {
-                unreachable!("it never connects")
+            Event::Connected { conn } => {
+                let now_ms = self.now.mono_ms;
+                let away = self.logic.away().expect("only links are dialed");
+                away.on_connected(conn, now_ms);
             }
+            Event::ConnectFailed { conn, .. } => self.on_node_closed(conn),
             Event::Written { write, result } => self.on_log_written(*write, result),
             Event::Woken => {}
         }
+    }
+
+    fn is_link(&mut self, conn: ConnId) -> bool {
+        self.logic.away().is_some_and(|away| away.has(conn))
     }
 
     fn on_accepted(&mut self, conn: ConnId) {
@@ -161,29 +171,17 @@ impl Core {
 
     /// Hands a request to its shard, or refuses it where it would only wait.
     fn submit_request(&mut self, conn: ConnId, command: Command, reply: ReplyTo) {
-        let partition = match &command {
-            Command::Send(send) => {
-                self.metrics.sends.inc();
-                if self.drain.is_some() {
-                    let (code, retry_after_ms) = (RefusalCode::Draining, RECONNECT_JITTER_MS);
-                    let refused = Answer::Refused { code, retry_after_ms };
-                    return self.answer(conn, reply.request_id, refused);
-                }
-                Partition::of_conversation(send.conversation)
+        if matches!(command, Command::Send(_)) {
+            self.metrics.sends.inc();
+            if self.drain.is_some() {
+                let (code, retry_after_ms) = (RefusalCode::Draining, RECONNECT_JITTER_MS);
+                let refused = Answer::Refused { code, retry_after_ms };
+                return self.answer(conn, reply.request_id, refused);
             }
-            Command::History { conversation, .. } => Partition::of_conversation(*conversation),
-            Command::PushAck(login, _) | Command::Logout(login) | Command::Register(login) => {
-                Partition::of_user(login.uid)
-            }
-            Command::Login { uid, .. }
-            | Command::Heartbeat { uid, .. }
-            | Command::Sync { uid, .. }
-            | Command::Contacts { uid, .. }
-            | Command::ChangeContact { uid, .. } => Partition::of_user(*uid),
-        };
-        let shard = partition.owner(self.shards).0;
-        if self.outgoing.has_room(shard) {
-            self.submit(shard, command, reply);
+        }
+        let shard = command.partition().owner(self.shards).0;
+        if self.logic.away().is_some() || self.outgoing.has_room(shard) {
+            self.submit(command, reply);
         } else if !matches!(command, Command::PushAck(..)) {
             let (code, retry_after_ms) = (RefusalCode::Busy, BUSY_RETRY_MS);
             self.answer(conn, reply.request_id, Answer::Refused { code, retry_after_ms });
@@ -216,6 +214,10 @@ impl Core {
         }
         let mut uid = Uid(0);
         match (&answer, state.session) {
+            // The connection that it was meant for is gone, and another has its place.
+            (Answer::Push { row, .. }, Session::Active(login)) if login.uid != row.uid => {
+                return self.metrics.deliveries_dropped.of(DropReason::ConnectionGone).inc();
+            }
             (_, Session::Closing) => return self.on_undeliverable(conn, &answer),
             (Answer::LoggedIn { login, .. }, _) => {
                 state.session = Session::Active(*login);
@@ -283,6 +285,12 @@ impl Core {
         if let Answer::LoggedIn { login, .. } = answer {
             self.log_out(*login, conn);
         }
+    }
+
+    /// An answer came after its request was given up: a session that it began is nobody's.
+    pub(crate) fn on_late(&mut self, delivery: &Delivery) {
+        let conn = ConnId::from_bits(delivery.to.session.connection);
+        self.on_undeliverable(conn, &delivery.answer);
     }
 
     /// Says why, and closes once that is written.

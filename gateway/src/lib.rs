@@ -17,4 +17,5 @@ pub mod session;
 pub mod rate;
 pub mod delivery;
 pub mod post;
+pub mod away;
 pub mod serve;

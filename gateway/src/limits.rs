@@ -1,18 +1,11 @@
 //! The bounds of an entry, with the arithmetic that gives them.
 
-use std::time::Duration;
-
 /// Bytes that wait for a client, beyond which pushes to it are left to the inbox: 1,000 small messages.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// Bytes that wait for a client, beyond which nothing is received from it until they are gone.
 pub const OUTBOX_HIGH_BYTES: usize = 64 * 1024;
 /// Bytes that wait for a client, beyond which it is closed: only answers it asked for come here.
 pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
-/// Connections that the kernel holds for a core before it accepts them.
-pub const BACKLOG: i32 = 4096;
-/// How often a core's ring looks up beside its events. Nothing else runs on its executor, so seldom: against the usual
-/// half millisecond this saved 9 % of the CPU of a message at 2,000/s.
-pub const RING_TICK: Duration = Duration::from_millis(20);
 /// Slots of a core's ring beyond its connections: for those over the limit, until they are closed.
 pub const CLOSING_SLOTS: usize = 64;
 /// How long a client that was told of the drain has for the answers under way, in ms: many commits.
@@ -28,6 +21,20 @@ pub const WHEEL_SLOTS: usize = 256;
 pub const PROBE_PERCENT: u64 = 150;
 /// And after which it is closed.
 pub const SILENT_PERCENT: u64 = 250;
+/// Commands that an entry without shards has sent to nodes and not been answered: at 10,000/s, 1.6 s.
+pub const AWAY_PENDING_MAX: usize = 16 * 1024;
+/// Bytes of bodies in them.
+pub const AWAY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long a partition that its node did not hold is left alone before all of it is sent again, in ms; twice as long
+/// each time, ...
+pub const AWAY_HOLD_FIRST_MS: u64 = 10;
+/// ... up to this.
+pub const AWAY_HOLD_LAST_MS: u64 = 160;
+/// How often an entry looks after its links at least, in ms.
+pub const AWAY_LOOK_EVERY_MS: u64 = 100;
+/// How long a command waits for an owner that answers, in ms: a takeover, twice. The client then tries again.
+pub const AWAY_GIVE_UP_MS: u64 = 15_000;
 
 const _: () = assert!(OUTBOX_HIGH_BYTES >= wire::FRAME_BYTES_MAX);
 const _: () = assert!(OUTBOX_CLOSE_BYTES > OUTBOX_BYTES_MAX + wire::FRAME_BYTES_MAX);
+const _: () = assert!(AWAY_HOLD_LAST_MS * 8 < AWAY_GIVE_UP_MS);

@@ -57,6 +57,8 @@ service::table! {
         shard_in_flight: Gauge = "longline_shard_in_flight", CORE;
         /// 1 once the core's shard is open and the core listens.
         shard_ready: Gauge = "longline_shard_ready", CORE;
+        /// Partitions whose owner is known and can be reached; without shards here only.
+        partitions_reachable: Gauge = "longline_partitions_reachable", CORE;
         /// Times that a mailbox between cores was full.
         mailbox_full: Counter = "longline_mailbox_full_total", CORE;
         /// Calls of io_uring_enter.

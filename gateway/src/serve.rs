@@ -2,25 +2,24 @@
 
 use crate::admin::{self, Seen};
 use crate::auth::Auth;
+use crate::away::{Away, Cluster};
 use crate::config::Config;
-use crate::core::{Core, Parts, unix_ms};
-use crate::limits::{BACKLOG, CLOSING_SLOTS, RING_TICK};
+use crate::core::{Core, Logic, Parts, unix_ms};
+use crate::limits::CLOSING_SLOTS;
 use crate::metrics::Metrics;
 use crate::post::Post;
-use flume::{Receiver, Sender};
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use flume::Sender;
 use logic::command::Now;
 use logic::host::Host;
 use logic::partition::{ShardId, Share};
 use logic::shard::{Shard, ShardConfig};
 use logic::store::{DataDir, DataDirError, EmbeddedConfig, EmbeddedStore};
-use netring::NetRing;
+use service::cores::{self, Plan, RING_TICK};
 use service::exit::Fatal;
 use service::lifecycle::Shutdown;
 use service::mailbox::Directory;
 use service::ready;
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -62,9 +61,13 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     shutdown
         .listen_for_signals()
         .map_err(|e| Fatal::Environment(format!("could not listen for signals: {e}")))?;
-    let (data, shards) = open_data_dir(&config)?;
+    let cluster = Cluster::open(&config)?;
+    let (data, cores) = match &cluster {
+        None => open_data_dir(&config).map(|(data, shards)| (Some(data), shards))?,
+        Some(_) => (None, executors(&config)),
+    };
     let auth = Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
-    let metrics = Arc::new(Metrics::new(shards.into()));
+    let metrics = Arc::new(Metrics::new(cores.into()));
     let setup = Setup {
         config: config.clone(),
         auth: Arc::new(auth),
@@ -90,7 +93,15 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     };
     // An earlier process may have left one.
     ready::retract(config.ready_file.as_deref());
-    let served = run_cores(&setup, &data, announce);
+    let logic = |id, directory: &Directory<Post>| match (&data, &cluster) {
+        (Some(data), _) => {
+            let host = host(id, &setup, data, directory)?;
+            Ok((Logic::Here(host), data.inbox_epoch()))
+        }
+        (None, Some(cluster)) => Ok((Logic::Away(Box::new(Away::new(cluster, id))), 0)),
+        (None, None) => unreachable!("the shards are here or away"),
+    };
+    let served = run_cores(&setup, logic, announce);
     ready::retract(config.ready_file.as_deref());
     served
 }
@@ -120,52 +131,40 @@ fn data_dir_failed(error: DataDirError) -> Fatal {
 
 /// Executors to run, of which each has one shard.
 fn executors(config: &Config) -> u16 {
-    let available = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let asked = config.shards.max(config.cores);
-    if asked == 0 { u16::try_from(available).unwrap_or(u16::MAX) } else { asked }
+    cores::count(config.shards.max(config.cores))
 }
 
-/// Starts the cores, announces the address once all of them serve, and returns when all have stopped.
+/// Runs the cores until all have stopped.
 fn run_cores(
     setup: &Setup,
-    data: &DataDir,
+    logic: impl Fn(u16, &Directory<Post>) -> Result<(Logic, u64), Fatal>,
     announce: impl FnOnce(SocketAddr) -> Result<(), Fatal>,
 ) -> Result<(), Fatal> {
-    let count = setup.metrics.cores().len();
-    let (directory, mailboxes) = Directory::new(count);
-    let mut listen = setup.config.listen;
-    let mut threads = Vec::with_capacity(count);
-    let mut serving = 0;
-    for (id, mailbox) in (0..).zip(mailboxes) {
+    let plan = Plan {
+        count: setup.shards(),
+        listen: setup.config.listen,
+        shutdown: setup.shutdown.clone(),
+    };
+    let (directory, mailboxes) = Directory::new(plan.count.into());
+    let mut mailboxes = mailboxes.into_iter();
+    let core = |id| {
+        let mailbox = mailboxes.next().expect("one a core");
+        let (logic, inbox_epoch) = logic(id, &directory)?;
         let (setup, directory) = (setup.clone(), directory.clone());
-        let parts = parts(id, setup, data, directory, mailbox)?;
-        let (started, address) = flume::bounded(1);
-        threads.push(spawn(parts, listen, started)?);
-        match address.recv() {
-            Ok(bound) => listen = bound,
-            // It ended before it listened: its result says why.
-            Err(_) => break,
-        }
-        serving += 1;
-    }
-    let mut result = if serving == count { announce(listen) } else { Ok(()) };
-    if serving < count || result.is_err() {
-        setup.shutdown.stop();
-    }
-    for thread in threads {
-        let ended = thread.join().unwrap_or_else(|e| Err(Fatal::Environment(e.to_string())));
-        result = result.and(ended);
-    }
-    result
+        let parts = Parts { id, setup, logic, inbox_epoch, directory, mailbox };
+        let plan = plan.clone();
+        Ok(move |listen, started| run_core(parts, plan, listen, started))
+    };
+    cores::run(&plan, core, announce)
 }
 
-fn parts(
+/// The shard of a core, with its store.
+fn host(
     id: u16,
-    setup: Setup,
+    setup: &Setup,
     data: &DataDir,
-    directory: Directory<Post>,
-    mailbox: Receiver<Vec<Post>>,
-) -> Result<Parts, Fatal> {
+    directory: &Directory<Post>,
+) -> Result<Host, Fatal> {
     let wake = directory.clone();
     let embedded = EmbeddedConfig {
         reserve_bytes: setup.config.store_reserve_bytes,
@@ -179,47 +178,20 @@ fn parts(
         newest_id_ms: store.newest_id_ms(),
         ..ShardConfig::new(Share::Of { id: ShardId(id), shards: setup.shards() }, data.boot())
     };
-    let inbox_epoch = data.inbox_epoch();
     let shard = Shard::new(config, Now { unix_ms: unix_ms(), mono_ms: 0 });
-    let host = Host::new(shard, store);
-    Ok(Parts { id, setup, host, inbox_epoch, directory, mailbox })
-}
-
-/// Starts a core on its own pinned thread; it tells the address it listens on once it does.
-fn spawn(
-    parts: Parts,
-    listen: SocketAddr,
-    started: Sender<SocketAddr>,
-) -> Result<ExecutorJoinHandle<Result<(), Fatal>>, Fatal> {
-    let id = usize::from(parts.id);
-    let available = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let cores = parts.setup.metrics.cores().len();
-    let placement = if cores <= available { Placement::Fixed(id) } else { Placement::Unbound };
-    LocalExecutorBuilder::new(placement)
-        .name(&format!("core-{id}"))
-        .spawn(move || async move {
-            let shutdown = parts.setup.shutdown.clone();
-            let ended = run_core(parts, listen, started).await;
-            if ended.is_err() {
-                // The others are joined in order: none may wait for this one to be noticed.
-                shutdown.stop();
-            }
-            ended
-        })
-        .map_err(|e| Fatal::Environment(format!("could not start core {id}: {e}")))
+    Ok(Host::new(shard, store))
 }
 
 async fn run_core(
     parts: Parts,
+    plan: Plan,
     listen: SocketAddr,
     started: Sender<SocketAddr>,
 ) -> Result<(), Fatal> {
-    let mut ring = open_ring(&parts.setup)?;
-    let bound = ring.listen(listen, BACKLOG).map_err(|e| Fatal::Environment(e.to_string()))?;
-    ring.spread(parts.setup.shards().into()).map_err(|e| Fatal::Environment(e.to_string()))?;
-    let waker = ring.waker();
+    let connections_max = connections_max(&parts.setup) + CLOSING_SLOTS;
+    let config = netring::Config { connections_max, tick: RING_TICK, ..netring::Config::default() };
+    let (ring, bound) = cores::listen(config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
-    parts.setup.shutdown.subscribe(Arc::new(move || waker.wake()));
     let core = Core::new(parts, ring);
     // The starter waits for this; if it is gone, the process is ending.
     let _ = started.send(bound);
@@ -232,10 +204,4 @@ pub(crate) fn connections_max(setup: &Setup) -> usize {
     // The kernel spreads connections over the cores' listeners; an eighth more than the mean each.
     let share = connections.div_ceil(setup.metrics.cores().len());
     share + share / 8
-}
-
-fn open_ring(setup: &Setup) -> Result<NetRing, Fatal> {
-    let connections_max = connections_max(setup) + CLOSING_SLOTS;
-    let config = netring::Config { connections_max, tick: RING_TICK, ..netring::Config::default() };
-    NetRing::new(config).map_err(|e| Fatal::Environment(e.to_string()))
 }

@@ -1,14 +1,18 @@
 //! What goes into a shard and what comes out, as values.
+#![allow(missing_docs, reason = "what rkyv derives beside an enum has fields without them")]
 
 use crate::partition::Partition;
 use crate::rows::{Completion, ContactRow, InboxRow, MessageRow, Read, Row, Ticket};
 use bytes::Bytes;
+use rkyv::{Archive, Deserialize, Serialize};
 use wire::{
     ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid,
 };
 
 /// One connection of one entry: where answers and pushes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
 pub struct Session {
     /// The entry's number.
     pub entry: u16,
@@ -17,7 +21,7 @@ pub struct Session {
 }
 
 /// A request that wants an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyTo {
     /// Who asked.
     pub session: Session,
@@ -26,7 +30,7 @@ pub struct ReplyTo {
 }
 
 /// A user's device as logged in; a command with an old generation does nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Login {
     /// The user.
     pub uid: Uid,
@@ -46,7 +50,7 @@ pub struct Now {
 }
 
 /// A message on its way into a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Send {
     /// The conversation.
     pub conversation: Conversation,
@@ -61,7 +65,7 @@ pub struct Send {
 }
 
 /// What an entry asks of a shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// To the user's shard. Answered by [`Answer::LoggedIn`].
     Login {
@@ -124,8 +128,27 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The partition whose owner it is for.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        match self {
+            Self::Send(send) => Partition::of_conversation(send.conversation),
+            Self::History { conversation, .. } => Partition::of_conversation(*conversation),
+            Self::PushAck(login, _) | Self::Logout(login) | Self::Register(login) => {
+                Partition::of_user(login.uid)
+            }
+            Self::Login { uid, .. }
+            | Self::Heartbeat { uid, .. }
+            | Self::Sync { uid, .. }
+            | Self::Contacts { uid, .. }
+            | Self::ChangeContact { uid, .. } => Partition::of_user(*uid),
+        }
+    }
+}
+
 /// What a user does to a contact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContactChange {
     /// Read up to here.
     Read(Seq),
@@ -134,7 +157,7 @@ pub enum ContactChange {
 }
 
 /// What shards say to each other. The same between processes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub enum Mail {
     /// To a user's shard: this message is durable in its conversation; put it in the user's inbox.
     Append {
@@ -188,7 +211,7 @@ pub enum Input {
 }
 
 /// What an entry is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The login holds.
     LoggedIn {
@@ -254,7 +277,7 @@ pub enum Answer {
 }
 
 /// An answer and whom it is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// Whom. The request id is 0 for pushes and closes.
     pub to: ReplyTo,

@@ -97,6 +97,11 @@ impl Host {
         self.store.on_written(write, result);
     }
 
+    /// See [`Shard::forget_entry`].
+    pub fn forget_entry(&mut self, entry: u16) {
+        self.shard.forget_entry(entry);
+    }
+
     /// The shard, to ask.
     #[must_use]
     pub fn shard(&self) -> &Shard {

@@ -1,6 +1,6 @@
 //! Logic shards: they order messages, store them, and deliver them.
 //!
-//! It knows no sockets and no frames' bytes; the gateway does.
+//! It knows no sockets and no frames' bytes of clients; the gateway does.
 
 pub mod limits;
 pub mod partition;
@@ -11,3 +11,9 @@ pub mod store;
 pub mod host;
 pub mod cluster;
 pub mod fence;
+pub mod link;
+pub mod dial;
+#[cfg(feature = "cluster")]
+pub mod routes;
+#[cfg(feature = "cluster")]
+pub mod node;

@@ -1,10 +1,13 @@
 //! Which partition a user belongs to, and which shard owns a partition.
 
 use crate::limits::PARTITIONS;
+use rkyv::{Archive, Deserialize, Serialize};
 use wire::{Conversation, Uid};
 
 /// A unit of ownership: everything of the users that hash to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
 pub struct Partition(u16);
 
 /// A shard, by number.

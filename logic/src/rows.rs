@@ -1,11 +1,12 @@
 //! What the store holds, as values. It does not know how a store lays them out.
 
 use bytes::Bytes;
+use rkyv::{Archive, Deserialize, Serialize};
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 /// One stored message; one row serves both directions. The seed's `direction` (0 = from the big uid) is
 /// whether `from` is [`Conversation::big`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct MessageRow {
     /// Where it belongs.
     pub conversation: Conversation,
@@ -24,7 +25,7 @@ pub struct MessageRow {
 }
 
 /// A user's copy of a message, in the order of the user's inbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct InboxRow {
     /// Whose inbox.
     pub uid: Uid,
@@ -37,7 +38,7 @@ pub struct InboxRow {
 /// A user's side of a 1:1 conversation. Derived from the inbox but for what was read and deleted.
 ///
 /// The newest message's content is not repeated here: it is the inbox row `recent_inbox_seq`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContactRow {
     /// Whose contact.
     pub uid: Uid,

@@ -7,6 +7,7 @@ pub mod lifecycle;
 pub mod logging;
 pub mod ready;
 pub mod mailbox;
+pub mod cores;
 pub mod metrics;
 pub mod admin;
 

@@ -103,9 +103,9 @@ where
     let start = out.len();
     out.resize(start + HEADER_BYTES, 0);
     let tagged = Tagged { frame, kind: F::KIND as u64 };
-    let output = Output { start: start + HEADER_BYTES, out };
+    let output = Output::after(out);
     let written = rkyv::api::high::to_bytes_in::<_, Failure>(&tagged, output);
-    let out = written.expect("writing to memory does not fail").out;
+    let Output { out, .. } = written.expect("writing to memory does not fail");
     assert!(out.len() - start <= FRAME_BYTES_MAX, "the caller bounds its frames");
     Header::write(&mut out[start..], F::KIND, request_id);
 }
@@ -115,6 +115,14 @@ where
 pub struct Output<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
+}
+
+impl<'a> Output<'a> {
+    /// For one archive, after what is in the buffer.
+    #[must_use]
+    pub fn after(out: &'a mut Vec<u8>) -> Self {
+        Self { start: out.len(), out }
+    }
 }
 
 impl Positional for Output<'_> {

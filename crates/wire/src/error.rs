@@ -1,6 +1,7 @@
 //! What can be wrong with a frame, and the reasons a request can be refused for.
 
 use crate::{Kind, VERSION};
+use rkyv::{Archive, Deserialize, Serialize};
 
 /// A frame that was not accepted. All but `Version` are the peer's fault and end its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +29,7 @@ pub enum FrameError {
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
         /// Why a request was refused. The number is on the wire.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u16)]
         pub enum RefusalCode { $($(#[$doc])* $name = $code,)* }
 

@@ -1,10 +1,12 @@
 //! Ids as types, so that none can be given where another is meant.
 
+use rkyv::{Archive, Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
+        #[derive(Archive, Serialize, Deserialize)]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u64);
 
@@ -58,7 +60,9 @@ impl InboxSeq {
 }
 
 /// A message's id as its client made it: a UUIDv7, kept across retries.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Archive, Serialize, Deserialize, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
 pub struct ClientMsgId(pub [u8; 16]);
 
 impl ClientMsgId {
@@ -88,7 +92,9 @@ impl fmt::Debug for ClientMsgId {
 }
 
 /// A 1:1 conversation: its two users in the key order of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
 pub struct Conversation {
     big: Uid,
     small: Uid,

@@ -17,7 +17,7 @@ mod codec;
 mod frame_buffer;
 
 pub use bytes::Bytes;
-pub use codec::{Frame, RawFrame, encode};
+pub use codec::{Frame, Output, RawFrame, encode};
 pub use error::{FrameError, RefusalCode};
 pub use frame_buffer::{FrameBuffer, Frames, Scratch};
 pub use header::{HEADER_BYTES, Header, Kind, VERSION};

@@ -17,7 +17,7 @@ pub use problem::{Problem, Problems, Source};
 pub use raw::Raw;
 pub use settings::{Config, Flags};
 pub use text::example;
-pub use value::{LogFilter, LogFormat};
+pub use value::{Addresses, LogFilter, LogFormat};
 
 use std::ffi::OsString;
 use std::path::Path;

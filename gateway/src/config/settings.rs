@@ -5,7 +5,7 @@
 use super::limits::{CORES_MAX, TIMER_MS_MAX};
 use super::problem::Problem;
 use super::raw::Raw;
-use super::value::{LogFilter, LogFormat, Value};
+use super::value::{Addresses, LogFilter, LogFormat, Value};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -76,6 +76,14 @@ settings! {
     /// Shards. 0: as many as the data directory was made with, or `cores` if it is new. A data directory
     /// keeps its number of shards for life, and the gateway runs one executor a shard.
     shards: u16 = "0", between(0, CORES_MAX);
+    /// Logic nodes to begin with, host:port,...; the others are learnt from them. Empty: this process has the shards
+    /// itself. With nodes nothing of `data_dir` is used but the key for trying out.
+    logic: Addresses = "", any;
+    /// The cluster that the nodes belong to.
+    link_cluster: String = "longline", any;
+    /// File with the secret that all processes of the cluster share, 16 bytes at least. Empty: none, which will do
+    /// while all nodes are on loopback.
+    link_secret_file: Option<PathBuf> = "", any;
     /// Connections that are open at once in this process, at most; more are refused.
     connections_max: u32 = "100000", between(1, 10_000_000);
     /// Heartbeat that clients are asked for. A connection that is silent for two of them is closed.

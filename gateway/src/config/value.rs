@@ -52,6 +52,25 @@ impl Value for SocketAddr {
     }
 }
 
+/// Addresses of servers, by name or number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addresses(pub Vec<String>);
+
+impl Value for Addresses {
+    const EXPECTED: &'static str = "host:port, several with commas between, or nothing";
+    fn parse(text: &str) -> Option<Self> {
+        let is_one = |part: &str| {
+            let port = part.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+            port.is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
+        };
+        let parts: Vec<String> = text.split_terminator(',').map(|it| it.trim().into()).collect();
+        parts.iter().all(|part| is_one(part)).then_some(Self(parts))
+    }
+    fn to_toml(&self) -> toml::Value {
+        self.0.join(",").into()
+    }
+}
+
 impl Value for PathBuf {
     const EXPECTED: &'static str = "a path";
     fn parse(text: &str) -> Option<Self> {

@@ -50,7 +50,14 @@ impl Lease {
     /// does.
     #[must_use]
     pub fn is_valid(&self, now: Moment) -> bool {
-        self.holder().is_some() && self.wish != Standing::Over && now < self.valid_until
+        now < self.valid_until()
+    }
+
+    /// Until when [`Lease::is_valid`] stays so; 0: it is not.
+    #[must_use]
+    pub fn valid_until(&self) -> Moment {
+        let may_be = self.holder().is_some() && self.wish != Standing::Over;
+        if may_be { self.valid_until } else { Moment(0) }
     }
 
     /// Who this node is, while its row says so.

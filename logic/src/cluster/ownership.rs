@@ -143,6 +143,12 @@ impl Ownership {
         self.partitions.may_finish(partition, epoch) && self.lease.is_valid(now)
     }
 
+    /// Until when this node may commit, on its clock; 0: not any more, or not yet.
+    #[must_use]
+    pub fn valid_until(&self) -> Moment {
+        self.lease.valid_until()
+    }
+
     /// Whom to send to for `partition`, as far as this node knows.
     #[must_use]
     pub fn owner_of(&self, partition: Partition) -> Option<OwnerRow> {

@@ -3,6 +3,7 @@
 
 use super::ids::{Epoch, Holder, Incarnation, Moment, NodeId};
 use crate::partition::Partition;
+use rkyv::{Archive, Deserialize, Serialize};
 
 /// Whether a node takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +46,7 @@ impl LeaseRow {
 }
 
 /// A partition's owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnerRow {
     /// Of what.
     pub partition: Partition,

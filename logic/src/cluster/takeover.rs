@@ -53,17 +53,25 @@ pub struct Debts {
     pub derive: Vec<Position>,
 }
 
-/// The longest run that counts, in the last [`tail_rows`] places up to the highest row. `rows` are in order; more of them
-/// than needed, from below, do no harm. The id is what a retry carries again: the sender's for a conversation, the
-/// message's for an inbox.
-pub fn longest_run<Id: Copy + Eq + Hash>(window: u64, rows: &[(Position, Id)]) -> Run<Id> {
+/// The longest run that counts, in the last [`tail_rows`] places up to the highest row and above `base`. `rows` are in
+/// order; more of them than needed, from below, do no harm. The id is what a retry carries again: the sender's for a
+/// conversation, the message's for an inbox.
+///
+/// Everything up to `base` is known to be committed (0: nothing is known): rows there may be gone by age, and are no
+/// holes; the ids of those that are left count.
+pub fn longest_run<Id: Copy + Eq + Hash>(
+    window: u64,
+    base: Position,
+    rows: &[(Position, Id)],
+) -> Run<Id> {
     assert!(window > 0, "a log has a window");
     assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "a tail is read in order, each place once");
     let highest = rows.last().map_or(0, |row| row.0.0);
-    let below = Position(highest.saturating_sub(tail_rows(window)));
+    let below = base.max(Position(highest.saturating_sub(tail_rows(window))));
     let mut run = Run { head: below, kept: Vec::new(), end: End::Whole };
-    let mut ids = HashSet::new();
-    for (position, id) in rows.iter().filter(|row| row.0 > below) {
+    let (old, new) = rows.split_at(rows.partition_point(|row| row.0 <= below));
+    let mut ids: HashSet<Id> = old.iter().map(|row| row.1).collect();
+    for (position, id) in new {
         if *position != run.head.next() {
             run.end = End::Hole(run.head.next());
             break;
@@ -108,7 +116,7 @@ mod tests {
             .filter(|row| row.1 != '.')
             .map(|(i, id)| (place(i), id))
             .collect();
-        let run = longest_run(2, &stored);
+        let run = longest_run(2, Position(0), &stored);
         let debts = run.debts(|_, id| derived.contains(id));
         let numbers = |places: &[Position]| places.iter().map(|place| place.0).collect::<Vec<_>>();
         let found = (run.head.0, run.end, numbers(&debts.rewrite), numbers(&debts.derive));
@@ -134,6 +142,20 @@ mod tests {
     #[test]
     fn below_the_last_derived_row_nothing_is_rewritten_but_all_is_derived() {
         check("abcd", "ac", (4, End::Whole, &[4], &[2, 4]));
+    }
+
+    #[test]
+    fn below_what_is_known_rows_may_be_gone_and_their_ids_count() {
+        let run = |base, rows: &[(u64, char)]| {
+            let rows: Vec<_> = rows.iter().map(|row| (Position(row.0), row.1)).collect();
+            let run = longest_run(2, Position(base), &rows);
+            (run.head.0, run.kept.len(), run.end)
+        };
+        assert_eq!(run(3, &[(2, 'b'), (4, 'd')]), (4, 1, End::Whole));
+        assert_eq!(run(3, &[(3, 'c'), (4, 'c')]), (3, 0, End::Repeat(Position(4))));
+        assert_eq!(run(3, &[(5, 'e')]), (3, 0, End::Hole(Position(4))));
+        assert_eq!(run(9, &[(2, 'b')]), (9, 0, End::Whole));
+        assert_eq!(run(9, &[]), (9, 0, End::Whole));
     }
 
     #[test]

@@ -184,6 +184,13 @@ impl Shard {
         std::mem::swap(&mut self.out, effects);
     }
 
+    /// The way to an entry is gone, and with it every session of that entry.
+    pub fn forget_entry(&mut self, entry: u16) {
+        for user in self.users.values_mut() {
+            user.devices.retain(|device| device.session().entry != entry);
+        }
+    }
+
     /// When to step even if nothing arrives, in the monotonic ms of [`Now`].
     #[must_use]
     pub fn next_timer_ms(&self) -> Option<u64> {

@@ -32,6 +32,32 @@ pub const SEALED_MEMTABLES_MAX: usize = 3;
 pub const SEALED_WAIT: Duration = Duration::from_millis(1);
 /// The least that fjall takes as the size of its journals.
 pub const JOURNAL_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// Reads of one CQL store that are asked for at a time; more wait in its front, in order. 500 partitions of a node with
+/// 64 each are far beyond what [`CQL_STATEMENTS_MAX`] lets through, so a lone busy partition is not held up by it.
+#[cfg(feature = "cluster")]
+pub const CQL_READS_IN_FLIGHT_MAX: usize = 64;
+/// Requests of a CQL store that its task was given and has not answered, and as many replies: the reads, one phase of one
+/// commit, the id bound. The front asks for no more, so a channel that is full is a bug.
+#[cfg(feature = "cluster")]
+pub const CQL_REQUESTS_MAX: usize = CQL_READS_IN_FLIGHT_MAX + 2;
+/// Commits asked for and not polled. A shard has one at a time; more is a bug there, and what tests may do.
+#[cfg(feature = "cluster")]
+pub const CQL_COMMITS_MAX: usize = 8 * 1024;
+/// Statements of a process in flight, unless the configuration says otherwise; more wait, first come first served. A
+/// server with 16 threads gives its most between 128 and 256; beyond, they only wait there.
+#[cfg(feature = "cluster")]
+pub const CQL_STATEMENTS_MAX: usize = 256;
+/// Rows that one statement reads: two windows of an inbox are two statements, and 256 bodies of the largest size 8 MiB.
+#[cfg(feature = "cluster")]
+pub const CQL_PAGE_ROWS: usize = 256;
+/// Takeovers of logs that were decided and whose rewriting was not finished by the deadline of the read. They are kept
+/// until it is; beyond this many, further loads are answered as unavailable.
+#[cfg(feature = "cluster")]
+pub const CQL_UNFINISHED_MAX: usize = 1024;
+/// Places of a log in one partition of its table: 8,192 rows of up to 300 bytes are 2.4 MB, well below the 100 MB where
+/// partitions get slow, also with larger bodies.
+#[cfg(feature = "cluster")]
+pub const CQL_BUCKET_BITS: u32 = 13;
 
 const _: () = assert!(RECORD_BYTES_MAX + wire::BODY_BYTES_MAX + 2 * BLOCK_BYTES <= SEGMENT_BYTES);
 const _: () = assert!(SEGMENTS_MAX >= 3, "one in use, one ready, one being synced");

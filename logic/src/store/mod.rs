@@ -14,11 +14,16 @@ mod read;
 mod index;
 mod embedded;
 mod data_dir;
+#[cfg(feature = "cluster")]
+pub mod cql;
 
 pub use data_dir::{DataDir, DataDirError};
 pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Wake};
 pub use log::LogWrite;
 pub use memory::MemoryStore;
+
+#[cfg(feature = "cluster")]
+use cql::CqlStore;
 
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 
@@ -28,6 +33,9 @@ pub enum Store {
     Memory(MemoryStore),
     /// A log that the driver writes, and fjall behind it as its index.
     Embedded(Box<EmbeddedStore>),
+    /// A cluster of servers, and one partition of theirs.
+    #[cfg(feature = "cluster")]
+    Cql(Box<CqlStore>),
 }
 
 impl Store {
@@ -37,14 +45,29 @@ impl Store {
         match self {
             Self::Memory(store) => store.newest_id_ms(),
             Self::Embedded(store) => store.newest_id_ms(),
+            #[cfg(feature = "cluster")]
+            Self::Cql(store) => store.newest_id_ms(),
         }
     }
 
-    /// Asks for a batch to be written, all of it or nothing. Never blocks.
+    /// What [`Store::newest_id_ms`] says, once it is known; until then nothing that was asked for is begun.
+    pub fn opened(&mut self) -> Option<u64> {
+        match self {
+            Self::Memory(store) => Some(store.newest_id_ms()),
+            Self::Embedded(store) => Some(store.newest_id_ms()),
+            #[cfg(feature = "cluster")]
+            Self::Cql(store) => store.opened(),
+        }
+    }
+
+    /// Asks for a batch to be written, all of it or nothing. Never blocks. Over CQL the rows are not
+    /// atomic, and it never fails: it completes once all of them are durable.
     pub fn commit(&mut self, ticket: Ticket, batch: Vec<Row>) {
         match self {
             Self::Memory(store) => store.commit(ticket, batch),
             Self::Embedded(store) => store.commit(ticket, &batch),
+            #[cfg(feature = "cluster")]
+            Self::Cql(store) => store.commit(ticket, batch),
         }
     }
 
@@ -54,6 +77,8 @@ impl Store {
         match self {
             Self::Memory(store) => store.read(ticket, read),
             Self::Embedded(store) => store.read(ticket, read),
+            #[cfg(feature = "cluster")]
+            Self::Cql(store) => store.read(ticket, read),
         }
     }
 
@@ -63,6 +88,8 @@ impl Store {
         match self {
             Self::Memory(_) => None,
             Self::Embedded(store) => store.next_write(),
+            #[cfg(feature = "cluster")]
+            Self::Cql(_) => None,
         }
     }
 
@@ -74,6 +101,8 @@ impl Store {
         match self {
             Self::Memory(_) => panic!("a store in memory has no writes"),
             Self::Embedded(store) => store.on_written(write, result),
+            #[cfg(feature = "cluster")]
+            Self::Cql(_) => panic!("a store of servers has no writes"),
         }
     }
 
@@ -82,6 +111,8 @@ impl Store {
         match self {
             Self::Memory(_) => {}
             Self::Embedded(store) => store.write_now(),
+            #[cfg(feature = "cluster")]
+            Self::Cql(_) => {}
         }
     }
 
@@ -90,6 +121,8 @@ impl Store {
         match self {
             Self::Memory(store) => store.poll(completions),
             Self::Embedded(store) => store.poll(completions),
+            #[cfg(feature = "cluster")]
+            Self::Cql(store) => store.poll(completions),
         }
     }
 
@@ -99,11 +132,13 @@ impl Store {
         match self {
             Self::Memory(store) => store.in_flight(),
             Self::Embedded(store) => store.in_flight(),
+            #[cfg(feature = "cluster")]
+            Self::Cql(store) => store.in_flight(),
         }
     }
 
     /// Does what was asked for, then closes. Completions that were not polled are dropped; a write that is on its way is
-    /// not waited for. Blocks.
+    /// not waited for. Blocks. Over CQL nothing is waited for: whoever takes the partition over makes good what is left.
     ///
     /// # Errors
     /// The failure that stopped the store, if one did.
@@ -111,6 +146,8 @@ impl Store {
         match self {
             Self::Memory(_) => Ok(()),
             Self::Embedded(store) => store.close(),
+            #[cfg(feature = "cluster")]
+            Self::Cql(_) => Ok(()),
         }
     }
 }

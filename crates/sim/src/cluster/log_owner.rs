@@ -287,7 +287,7 @@ impl LogOwner {
     /// What is kept; with some plants, more than the rules allow.
     fn run_of(&self, rows: &[(Position, Row)]) -> Run<MessageId> {
         let ids: Vec<_> = rows.iter().map(|row| (row.0, row.1.id)).collect();
-        let mut run = longest_run(self.takeover_size(), &ids);
+        let mut run = longest_run(self.takeover_size(), Position(0), &ids);
         if self.plant == Plant::NoTail {
             let head = rows.last().map_or(Position(0), |row| row.0);
             return Run { head, kept: Vec::new(), end: End::Whole };

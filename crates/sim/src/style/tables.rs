@@ -42,6 +42,7 @@ pub const PURE_CORES: &[&str] = &[
     "crates/wire/src",
     "gateway/src/session.rs",
     "logic/src/cluster",
+    "logic/src/link",
     "logic/src/shard",
 ];
 

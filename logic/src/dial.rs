@@ -1,0 +1,189 @@
+//! The links that one core dials: an entry to every node, a node's core to every other node. One a node, dialed again
+//! whenever it is lost. It knows no partition.
+
+use crate::cluster::NodeId;
+use crate::link::{Admission, Event, Item, Line, Link, Peer, PeerId, Terms};
+use netring::{ConnId, NetRing};
+use rand::random;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+/// How long before a lost link is dialed again, in ms.
+pub const REDIAL_MS: u64 = 200;
+/// Bytes that wait for a peer, beyond which what may be lost is.
+pub const LINK_HIGH_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes that wait for a peer, beyond which its link is closed: it does not read.
+pub const LINK_CLOSE_BYTES: usize = 4 * LINK_HIGH_BYTES;
+
+/// What a dialed link leads to.
+#[derive(Debug)]
+pub enum Dialed {
+    /// A node let this core in.
+    Up(Admission),
+    /// The link to a node is gone, and what was on its way may be.
+    Down(NodeId),
+    /// A node said this, in order.
+    Items(NodeId, Vec<Item>),
+}
+
+/// See the module.
+pub struct Dialer {
+    terms: Terms,
+    me: PeerId,
+    places: BTreeMap<SocketAddr, Place>,
+    /// Connections under way or up, and where they lead.
+    conns: HashMap<ConnId, SocketAddr>,
+    nodes: HashMap<NodeId, ConnId>,
+}
+
+/// A place to dial.
+#[derive(Default)]
+struct Place {
+    conn: Option<ConnId>,
+    line: Option<Line>,
+    /// Who answered there last.
+    node: Option<NodeId>,
+    dials: u64,
+    redial_ms: u64,
+}
+
+impl Dialer {
+    /// With nowhere to dial yet. `me` is what each node sees of this core.
+    #[must_use]
+    pub fn new(terms: Terms, me: PeerId) -> Self {
+        let (places, conns, nodes) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+        Self { terms, me, places, conns, nodes }
+    }
+
+    /// Keeps a link to this place from now on.
+    pub fn want(&mut self, address: SocketAddr) {
+        self.places.entry(address).or_default();
+    }
+
+    /// Whether a connection is one of these.
+    #[must_use]
+    pub fn has(&self, conn: ConnId) -> bool {
+        self.conns.contains_key(&conn)
+    }
+
+    /// Links that may be used.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The place answered; its link says the rest.
+    pub fn on_connected(&mut self, conn: ConnId, now_ms: u64) {
+        let Some(place) = self.conns.get(&conn).and_then(|at| self.places.get_mut(at)) else {
+            return;
+        };
+        let peer = Peer { id: self.me, generation: place.dials };
+        let link = Link::dial(self.terms.clone(), random(), peer);
+        place.line = Some(Line::new(link, now_ms));
+    }
+
+    /// Bytes of a node.
+    pub fn on_data(
+        &mut self,
+        conn: ConnId,
+        bytes: &[u8],
+        now_ms: u64,
+        ring: &mut NetRing,
+    ) -> Vec<Dialed> {
+        let (mut dialed, mut events) = (Vec::new(), Vec::new());
+        let Some(at) = self.conns.get(&conn).copied() else { return dialed };
+        let place = self.places.get_mut(&at).expect("its connection is known");
+        let Some(line) = &mut place.line else { return dialed };
+        let Some(out) = ring.outbox(conn) else { return dialed };
+        line.read(bytes, now_ms, out, &mut events);
+        for event in events {
+            match event {
+                Event::Welcomed(admission) => {
+                    let node = admission.holder.node;
+                    place.node = Some(node);
+                    if self.nodes.contains_key(&node) {
+                        // It answers at another place too: one link is enough.
+                        ring.close(conn);
+                    } else {
+                        self.nodes.insert(node, conn);
+                        dialed.push(Dialed::Up(admission));
+                    }
+                }
+                Event::Items(items) => {
+                    if let Some(node) =
+                        place.node.filter(|node| self.nodes.get(node) == Some(&conn))
+                    {
+                        dialed.push(Dialed::Items(node, items));
+                    }
+                }
+                Event::Ended(error) => {
+                    tracing::warn!(%at, %error, "could not keep a link");
+                    ring.close(conn);
+                }
+                Event::Asked(_) => unreachable!("who dials is not asked"),
+            }
+        }
+        dialed
+    }
+
+    /// A connection is gone, or never came to be.
+    pub fn on_closed(&mut self, conn: ConnId, now_ms: u64) -> Option<Dialed> {
+        let at = self.conns.remove(&conn)?;
+        let place = self.places.get_mut(&at).expect("its connection is known");
+        (place.conn, place.line, place.redial_ms) = (None, None, now_ms + REDIAL_MS);
+        let node = place.node.filter(|node| self.nodes.get(node) == Some(&conn))?;
+        self.nodes.remove(&node);
+        Some(Dialed::Down(node))
+    }
+
+    /// Says something to a node at the end of the turn. `false`: there is no link to it, or it is too full for what may
+    /// be lost.
+    pub fn say(&mut self, node: NodeId, item: Item, may_be_lost: bool, ring: &NetRing) -> bool {
+        let Some(conn) = self.nodes.get(&node) else { return false };
+        if may_be_lost && ring.outbox_len(*conn) > LINK_HIGH_BYTES {
+            return false;
+        }
+        let place = self.conns.get(conn).and_then(|at| self.places.get_mut(at));
+        let line = place.and_then(|place| place.line.as_mut()).filter(|line| line.is_open());
+        line.map(|line| line.say(item)).is_some()
+    }
+
+    /// Writes what was said this turn.
+    pub fn flush(&mut self, ring: &mut NetRing) {
+        for place in self.places.values_mut() {
+            let (Some(conn), Some(line)) = (place.conn, &mut place.line) else { continue };
+            if line.has_items() {
+                write(conn, line, ring);
+            }
+        }
+    }
+
+    /// Dials what is wanted, asks the silent, and ends links that are dead.
+    pub fn look_after(&mut self, now_ms: u64, ring: &mut NetRing) {
+        for (address, place) in &mut self.places {
+            let Some(conn) = place.conn else {
+                let is_linked = place.node.is_some_and(|node| self.nodes.contains_key(&node));
+                if now_ms >= place.redial_ms && !is_linked {
+                    place.redial_ms = now_ms + REDIAL_MS;
+                    place.dials += 1;
+                    place.conn = ring.connect(*address, None).ok();
+                    self.conns.extend(place.conn.map(|conn| (conn, *address)));
+                }
+                continue;
+            };
+            if place.line.as_mut().is_some_and(|line| !line.look_after(now_ms)) {
+                ring.close_now(conn);
+            }
+        }
+    }
+}
+
+/// Writes what a line has to say; ends one whose peer does not read.
+pub fn write(conn: ConnId, line: &mut Line, ring: &mut NetRing) {
+    if ring.outbox_len(conn) > LINK_CLOSE_BYTES {
+        tracing::warn!("a peer does not read; its link ends");
+        ring.close_now(conn);
+    } else if let Some(out) = ring.outbox(conn) {
+        line.flush(out);
+    }
+}

@@ -1,0 +1,137 @@
+//! The command line: what may be typed, and what it does.
+
+use super::serve::{runtime, serve};
+use super::settings::ServeArgs;
+use crate::store::cql::CqlConfig;
+use crate::store::cql::schema::{self, SchemaConfig, Server};
+use clap::{Args, Parser, Subcommand};
+use service::exit::{self, Fatal};
+use service::logging;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+/// A Longline logic node.
+#[derive(Debug, Parser)]
+#[command(name = "logic", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve.
+    Serve(Box<ServeArgs>),
+    /// The tables.
+    #[command(subcommand)]
+    Schema(Schema),
+    /// What a running node says of itself and the cluster, as JSON.
+    Status(Status),
+}
+
+#[derive(Debug, Subcommand)]
+enum Schema {
+    /// Make the keyspace and its tables, or bring them up to this version. Doing it again changes nothing.
+    Apply(Apply),
+}
+
+#[derive(Args, Debug)]
+struct Apply {
+    /// The CQL servers to begin with, host:port,...
+    #[arg(long, env = "LONGLINE_LOGIC_CQL", value_delimiter = ',', required = true)]
+    cql: Vec<String>,
+    /// The keyspace.
+    #[arg(long, env = "LONGLINE_LOGIC_KEYSPACE", default_value = "longline")]
+    keyspace: String,
+    /// The servers are ScyllaDB, not Apache Cassandra: other compaction.
+    #[arg(long)]
+    scylla: bool,
+    /// ScyllaDB spreads the tables by tablets.
+    #[arg(long, requires = "scylla")]
+    tablets: bool,
+    /// Copies of each row in each data centre.
+    #[arg(long, default_value_t = 3)]
+    replication_factor: u8,
+    /// Days for which an inbox row is kept.
+    #[arg(long, default_value_t = 30)]
+    inbox_ttl_days: u32,
+    /// Days for which a sender's id is known.
+    #[arg(long, default_value_t = 2)]
+    dedup_ttl_days: u32,
+}
+
+#[derive(Args, Debug)]
+struct Status {
+    /// The node's admin address.
+    #[arg(long, env = "LONGLINE_LOGIC_ADMIN", default_value = "127.0.0.1:7501")]
+    admin: SocketAddr,
+}
+
+/// Does what was typed. Failures go to stderr.
+#[must_use]
+pub fn main(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        Command::Serve(args) => EnvFilter::try_new(&args.log)
+            .map_err(|e| Fatal::Config(format!("--log: {e}")))
+            .and_then(|filter| {
+                logging::start(filter, args.log_json);
+                serve(&args)
+            }),
+        Command::Schema(Schema::Apply(args)) => apply(&args),
+        Command::Status(status) => print_status(status.admin),
+    };
+    match done {
+        Ok(()) => exit::OK.into(),
+        Err(fatal) => {
+            eprintln!("logic: {fatal}");
+            (&fatal).into()
+        }
+    }
+}
+
+fn apply(args: &Apply) -> Result<(), Fatal> {
+    const DAY_S: u32 = 86_400;
+    let config = CqlConfig::new(args.cql.clone(), args.keyspace.clone());
+    let settings = SchemaConfig {
+        server: if args.scylla { Server::Scylla } else { Server::Cassandra },
+        replication_factor: args.replication_factor,
+        tablets: args.tablets,
+        inbox_ttl_s: args.inbox_ttl_days.saturating_mul(DAY_S),
+        dedup_ttl_s: args.dedup_ttl_days.saturating_mul(DAY_S),
+    };
+    let applied = runtime()?.block_on(schema::apply(&config, &settings));
+    let version = applied.map_err(|e| Fatal::Store(e.to_string()))?;
+    println!("keyspace {} has the tables of version {version}", args.keyspace);
+    Ok(())
+}
+
+fn print_status(admin: SocketAddr) -> Result<(), Fatal> {
+    let asked = || {
+        let mut stream = TcpStream::connect_timeout(&admin, Duration::from_secs(2))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET /status HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = asked().map_err(|e: std::io::Error| {
+        Fatal::Environment(format!("could not ask {admin}: {e}; is the node running there?"))
+    })?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |parts| parts.1);
+    println!("{}", body.trim_end());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,451 @@
+//! One core of a node: its ring, its links, its partitions, and the loop that drives them.
+//!
+//! What a command needs is on one core, the one that has its partition; what an entry is told goes through the core that
+//! has its link. In between are mailboxes.
+
+use super::limits::{CORE_IN_FLIGHT_MAX, TIMERS_EVERY_MS};
+use super::links::{From, Heard, Links};
+use super::metrics::CoreMetrics;
+use super::owners::Owners;
+use super::ownership::Told;
+use super::post::{Control, Post};
+use super::slots::{Output, Slots};
+use crate::cluster::{self, NodeId};
+use crate::command::{Answer, Command, Delivery, Input, Mail, Now, ReplyTo};
+use crate::dial::Dialer;
+use crate::fence::Fence;
+use crate::limits::{BUSY_RETRY_MS, STORE_RETRY_MS};
+use crate::link::Item;
+use crate::partition::Partition;
+use crate::store::LogWrite;
+use crate::store::cql::{CqlClient, CqlStore};
+use flume::{Receiver, Sender, TrySendError};
+use netring::{Event, FileWrite, NetRing};
+use service::exit::Fatal;
+use service::lifecycle::{Shutdown, State};
+use service::mailbox::{Directory, Outgoing};
+use service::metrics::Metrics;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wire::RefusalCode;
+
+/// How long a core sleeps at most.
+const TICK: Duration = Duration::from_millis(TIMERS_EVERY_MS);
+
+/// What a core is built of.
+pub struct Parts {
+    /// Its number.
+    pub id: u16,
+    /// How many there are.
+    pub cores: u16,
+    /// This node.
+    pub node: NodeId,
+    /// The inboxes' epoch, for the entries.
+    pub inbox_epoch: u64,
+    /// Every core's mailbox.
+    pub directory: Directory<Post>,
+    /// Its own.
+    pub mailbox: Receiver<Vec<Post>>,
+    /// Its links.
+    pub links: Links,
+    /// Its links to other nodes.
+    pub dialer: Dialer,
+    /// Its partitions.
+    pub slots: Slots,
+    /// What it knows of owners.
+    pub owners: Owners,
+    /// The numbers of all cores.
+    pub metrics: Arc<Metrics<CoreMetrics>>,
+    /// The state of the process.
+    pub shutdown: Shutdown,
+    /// Until when it may commit.
+    pub fence: Arc<Fence>,
+    /// What makes it part of a cluster.
+    pub cluster: Option<Cluster>,
+}
+
+/// What a core of a cluster's node has beside.
+pub struct Cluster {
+    /// Where its partitions' stores are.
+    pub client: Arc<CqlClient>,
+    /// From the task that keeps the lease.
+    pub controls: Receiver<Control>,
+    /// To it.
+    pub told: Sender<Told>,
+    /// Partitions whose store has something.
+    pub ready: (Sender<Partition>, Receiver<Partition>),
+}
+
+/// See the module.
+pub struct Core {
+    parts: Parts,
+    metrics: Arc<CoreMetrics>,
+    ring: NetRing,
+    outgoing: Outgoing<Post>,
+    output: Output,
+    /// For each entry and partition the last round that was refused: what follows of it is refused too.
+    refused: HashMap<(u16, Partition), u32>,
+    /// For the task that keeps the lease, when it has room.
+    untold: VecDeque<Told>,
+    now: Now,
+    started: Instant,
+    timers_ms: u64,
+}
+
+impl Core {
+    /// On the core's own thread.
+    #[must_use]
+    pub fn new(parts: Parts, ring: NetRing) -> Self {
+        Self {
+            metrics: parts.metrics.core(parts.id.into()),
+            ring,
+            outgoing: Outgoing::new(parts.directory.clone()),
+            output: Output::default(),
+            refused: HashMap::new(),
+            untold: VecDeque::new(),
+            now: Now { unix_ms: unix_ms(), mono_ms: 0 },
+            started: Instant::now(),
+            timers_ms: 0,
+            parts,
+        }
+    }
+
+    /// Serves until the process stops.
+    ///
+    /// # Errors
+    /// The ring or the store failed.
+    pub async fn run(mut self) -> Result<(), Fatal> {
+        self.metrics.ready.set(1);
+        loop {
+            let patience = if self.outgoing.is_empty() { TICK } else { Duration::from_millis(1) };
+            let waited = self.ring.wait(Some(patience)).await;
+            waited.map_err(|e| Fatal::Environment(format!("could not wait for sockets: {e}")))?;
+            self.turn();
+            let failed = self.parts.slots.whole_host().and_then(|host| host.shard().failed());
+            if let Some(error) = failed {
+                let text = format!("{error}; mend the disk and start again: nothing is lost");
+                self.parts.shutdown.stop();
+                return Err(Fatal::Store(text));
+            }
+            if self.parts.shutdown.state() == State::Stopping {
+                return self.parts.slots.close().map_err(|e| Fatal::Store(e.to_string()));
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        let mono_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.now = Now { unix_ms: unix_ms(), mono_ms };
+        while let Some(event) = self.ring.next_event() {
+            self.on_event(event);
+        }
+        while let Ok(batch) = self.parts.mailbox.try_recv() {
+            batch.into_iter().for_each(|post| self.on_post(post));
+        }
+        self.hear_cluster();
+        if self.now.mono_ms >= self.timers_ms {
+            self.timers_ms = self.now.mono_ms + TIMERS_EVERY_MS;
+            self.parts.slots.look_at_timers(self.now);
+            self.parts.links.look_after(self.now.mono_ms, &mut self.ring);
+            self.parts.dialer.look_after(self.now.mono_ms, &mut self.ring);
+        }
+        self.step();
+        self.parts.links.flush(&mut self.ring);
+        self.parts.dialer.flush(&mut self.ring);
+        self.outgoing.flush();
+        self.tell();
+        self.show();
+    }
+
+    fn on_event(&mut self, event: Event) {
+        let now_ms = self.now.mono_ms;
+        let mut heard = Vec::new();
+        match event {
+            Event::Accepted { conn } => {
+                self.parts.links.on_accepted(conn, now_ms, &mut self.ring);
+            }
+            Event::Connected { conn } => self.parts.dialer.on_connected(conn, now_ms),
+            Event::Data { conn, chunk } if self.parts.dialer.has(conn) => {
+                // Nodes say nothing over a link that they were dialed by but that they live.
+                self.parts.dialer.on_data(conn, chunk.bytes(), now_ms, &mut self.ring);
+            }
+            Event::Data { conn, chunk } => {
+                let links = &mut self.parts.links;
+                heard = links.on_data(conn, chunk.bytes(), now_ms, &mut self.ring);
+            }
+            Event::Closed { conn, .. } | Event::ConnectFailed { conn, .. } => {
+                self.parts.dialer.on_closed(conn, now_ms);
+                heard.extend(self.parts.links.on_closed(conn));
+            }
+            Event::ListenerError { error } => tracing::warn!(%error, "could not accept"),
+            Event::AcceptPaused => tracing::warn!("every link is taken; new ones wait"),
+            Event::Written { write, result } => {
+                let FileWrite { file, offset, buffer, content } = *write;
+                let write = LogWrite { file, offset, buffer, content };
+                if let Some(host) = self.parts.slots.whole_host() {
+                    host.on_written(write, result);
+                }
+                self.touch_whole();
+            }
+            Event::Sent { .. } | Event::Woken => self.touch_whole(),
+        }
+        self.on_heard(heard);
+    }
+
+    /// The embedded store may have something whenever the core is woken.
+    fn touch_whole(&mut self) {
+        if self.parts.cluster.is_none() {
+            self.parts.slots.touch(Partition::all(1).next().expect("one"));
+        }
+    }
+
+    fn on_heard(&mut self, heard: Vec<Heard>) {
+        for heard in heard {
+            match heard {
+                Heard::Refused => self.metrics.links_refused.inc(),
+                Heard::EntryCame(entry) => {
+                    let (owners, ring) = (&self.parts.owners, &self.ring);
+                    let items = [
+                        Item::InboxEpoch(self.parts.inbox_epoch),
+                        Item::Nodes(owners.nodes().to_vec()),
+                        Item::Owners(owners.rows()),
+                    ];
+                    for item in items {
+                        self.parts.links.say(entry, item, false, ring);
+                    }
+                }
+                Heard::EntryGone(entry) => {
+                    for core in 0..self.parts.cores {
+                        self.post(core, Post::Gone(entry));
+                    }
+                }
+                Heard::Items(from, items) => {
+                    items.into_iter().for_each(|item| self.on_item(from, item));
+                }
+            }
+        }
+    }
+
+    fn on_item(&mut self, from: From, item: Item) {
+        match (from, item) {
+            (From::Entry(entry), Item::Command { round, command, mut reply }) => {
+                self.metrics.commands.inc();
+                reply.session.entry = entry;
+                self.post(
+                    self.core_of(command.partition()),
+                    Post::Command { round, command, reply },
+                );
+            }
+            (From::Node, Item::Mail(partition, mail)) => {
+                self.post(self.core_of(partition), Post::Mail(partition, mail));
+            }
+            (From::Node, Item::Told(row)) => {
+                self.untold.push_back(Told::unasked(cluster::Input::Told(row)));
+            }
+            (From::Entry(entry), _) => {
+                let heard = self.parts.links.expel(entry, &mut self.ring);
+                self.on_heard(heard);
+            }
+            (From::Node, item) => tracing::warn!(?item, "a node said what is not for a node"),
+        }
+    }
+
+    /// To a core, this one included.
+    fn post(&mut self, core: u16, post: Post) {
+        if core == self.parts.id { self.on_post(post) } else { self.outgoing.post(core, post) }
+    }
+
+    fn on_post(&mut self, post: Post) {
+        match post {
+            Post::Command { round, command, reply } => self.take(round, command, reply),
+            Post::Mail(partition, mail) => self.parts.slots.take_mail(partition, mail),
+            Post::Gone(entry) => {
+                self.refused.retain(|key, _| key.0 != entry);
+                self.parts.slots.forget_entry(entry);
+            }
+            Post::NotHere { entry, round, partition } => {
+                let item = Item::NotHere { round, partition };
+                self.parts.links.say(entry, item, false, &self.ring);
+            }
+            Post::Delivery(delivery) => {
+                let is_push = matches!(delivery.answer, Answer::Push { .. });
+                let entry = delivery.to.session.entry;
+                let item = Item::Delivery(delivery);
+                if !self.parts.links.say(entry, item, is_push, &self.ring) {
+                    self.metrics.dropped.inc();
+                }
+            }
+        }
+    }
+
+    /// Hands a command to its shard, or says no where it would only wait.
+    fn take(&mut self, round: u32, command: Command, reply: ReplyTo) {
+        let partition = command.partition();
+        let entry = reply.session.entry;
+        let is_refused = self.refused.get(&(entry, partition)).is_some_and(|last| round <= *last);
+        let is_here = self.parts.fence.is_open() && self.parts.slots.serves(partition);
+        if is_refused || !is_here {
+            if reply.request_id != 0 {
+                self.metrics.not_here.inc();
+                self.refused.insert((entry, partition), round);
+                let core = Links::core_of(entry);
+                self.post(core, Post::NotHere { entry, round, partition });
+            }
+            return;
+        }
+        self.refused.remove(&(entry, partition));
+        if let Some((code, retry_after_ms)) = self.refusal(&command) {
+            let answer = Answer::Refused { code, retry_after_ms };
+            return self.deliver(Delivery { to: reply, answer });
+        }
+        self.parts.slots.take(partition, Input::Command(command, reply));
+    }
+
+    fn refusal(&self, command: &Command) -> Option<(RefusalCode, u32)> {
+        let needs_store = match command {
+            Command::Send(_) | Command::ChangeContact { .. } => true,
+            Command::Sync { .. } | Command::History { .. } | Command::Contacts { .. } => true,
+            Command::Login { .. } | Command::Logout(_) | Command::Register(_) => false,
+            Command::PushAck(..) | Command::Heartbeat { .. } => false,
+        };
+        let cluster = self.parts.cluster.as_ref();
+        let is_broken = cluster.is_some_and(|cluster| cluster.client.breaker().is_open());
+        if needs_store && is_broken {
+            return Some((RefusalCode::StoreUnavailable, STORE_RETRY_MS));
+        }
+        let is_full = self.parts.slots.in_flight() >= CORE_IN_FLIGHT_MAX;
+        (needs_store && is_full).then_some((RefusalCode::Busy, BUSY_RETRY_MS))
+    }
+
+    fn hear_cluster(&mut self) {
+        let Some(cluster) = &self.parts.cluster else { return };
+        let controls: Vec<Control> = cluster.controls.drain().collect();
+        for partition in cluster.ready.1.drain() {
+            self.parts.slots.touch(partition);
+        }
+        controls.into_iter().for_each(|control| self.on_control(control));
+    }
+
+    fn on_control(&mut self, control: Control) {
+        match control {
+            Control::Begin(partition, epoch) => {
+                let Cluster { client, ready, .. } =
+                    self.parts.cluster.as_ref().expect("only a cluster's core is controlled");
+                let (ready, directory) = (ready.0.clone(), self.parts.directory.clone());
+                let core = usize::from(self.parts.id);
+                let wake = move || {
+                    // A partition that is not heard of now is looked at with the timers.
+                    let _ = ready.try_send(partition);
+                    directory.wake(core);
+                };
+                let fence = self.parts.fence.clone();
+                let store = CqlStore::open(client, partition, epoch, fence, Arc::new(wake));
+                self.parts.slots.begin(partition, epoch, store);
+            }
+            Control::Stop(partition, epoch) => self.parts.slots.stop(partition, epoch),
+            Control::Drop(partition, epoch) => self.parts.slots.drop_now(partition, epoch),
+            Control::Owners(rows) => {
+                self.parts.owners.learn(&rows);
+                self.parts.links.say_to_entries(&Item::Owners(rows.to_vec()));
+            }
+            Control::Nodes(nodes) => {
+                self.parts.owners.set_nodes(&nodes);
+                let others = nodes.iter().filter(|it| it.node != self.parts.node);
+                // A node looks its name up before it tells it.
+                for address in others.filter_map(|it| it.address.parse().ok()) {
+                    self.parts.dialer.want(address);
+                }
+                self.parts.links.say_to_entries(&Item::Nodes(nodes.to_vec()));
+            }
+            Control::Tell(row) => {
+                self.parts.dialer.say(row.holder.node, Item::Told(row), true, &self.ring);
+            }
+        }
+    }
+
+    /// Steps the shards until nothing follows, as long as this node may serve at all.
+    fn step(&mut self) {
+        while self.parts.fence.is_open() && self.parts.slots.is_touched() {
+            let mut output = std::mem::take(&mut self.output);
+            self.parts.slots.step(self.now, &mut output);
+            self.write_log();
+            for commit in output.commits.drain(..) {
+                self.metrics.commit_seconds.observe_us(commit.micros);
+                if commit.is_durable {
+                    self.metrics.commits.inc();
+                    self.metrics.commit_rows.add(commit.rows);
+                }
+            }
+            for (partition, mail) in output.mail.drain(..) {
+                self.send_mail(partition, mail);
+            }
+            for delivery in output.deliveries.drain(..) {
+                self.deliver(delivery);
+            }
+            for (partition, epoch) in output.stopped.drain(..) {
+                let stopped = cluster::Input::Stopped(partition, epoch);
+                self.untold.push_back(Told::unasked(stopped));
+            }
+            self.output = output;
+        }
+    }
+
+    fn write_log(&mut self) {
+        let Some(host) = self.parts.slots.whole_host() else { return };
+        if let Some(LogWrite { file, offset, buffer, content }) = host.next_write() {
+            self.ring.write_file(FileWrite { file, offset, buffer, content });
+        }
+    }
+
+    fn send_mail(&mut self, partition: Partition, mail: Mail) {
+        let owner = self.parts.owners.of(partition);
+        if owner == Some(self.parts.node) {
+            self.post(self.core_of(partition), Post::Mail(partition, mail));
+        } else if let Some(owner) = owner {
+            let item = Item::Mail(partition, mail);
+            if !self.parts.dialer.say(owner, item, true, &self.ring) {
+                self.metrics.dropped.inc();
+            }
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        if let Answer::Acked { .. } = delivery.answer {
+            self.metrics.acks.inc();
+        } else if let Answer::Refused { code, .. } = delivery.answer {
+            self.metrics.refusals.of(code).inc();
+        }
+        self.post(Links::core_of(delivery.to.session.entry), Post::Delivery(delivery));
+    }
+
+    fn tell(&mut self) {
+        let Some(cluster) = &self.parts.cluster else { return self.untold.clear() };
+        while let Some(told) = self.untold.pop_front() {
+            match cluster.told.try_send(told) {
+                Ok(()) => {}
+                Err(TrySendError::Full(told)) => return self.untold.push_front(told),
+                // The task has ended: so does the process.
+                Err(TrySendError::Disconnected(_)) => return self.untold.clear(),
+            }
+        }
+    }
+
+    fn core_of(&self, partition: Partition) -> u16 {
+        partition.owner(self.parts.cores).0
+    }
+
+    fn show(&self) {
+        let metrics = &self.metrics;
+        metrics.last_tick_ms.set(self.parts.metrics.age_ms());
+        metrics.partitions.set(self.parts.slots.len() as u64);
+        metrics.in_flight.set(self.parts.slots.in_flight() as u64);
+        metrics.links.set((self.parts.links.open() + self.parts.dialer.open()) as u64);
+    }
+}
+
+/// The wall clock. A clock before 1970 reads as 1970.
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,206 @@
+//! The links that were dialed to one core: entries of gateways, and other nodes that bring mail. It knows no shard.
+//!
+//! An entry gets a number when it is let in, and keeps it as long as the link lasts; the number says which core has the
+//! link. A number is used again only after all others of the core, so that a late push finds nobody rather than another.
+
+use super::limits::{ENTRIES_PER_CORE_MAX, GENERATIONS_MAX};
+use crate::cluster::Holder;
+use crate::dial::{LINK_HIGH_BYTES, write};
+use crate::link::{Admission, Event, Item, Line, Link, LinkError, Peer, PeerId, Terms};
+use netring::{ConnId, NetRing};
+use rand::random;
+use std::collections::HashMap;
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// An entry, by its number.
+    Entry(u16),
+    /// A node.
+    Node,
+}
+
+/// What a link leads to.
+#[derive(Debug)]
+pub enum Heard {
+    /// An entry was let in: it wants to know who owns what.
+    EntryCame(u16),
+    /// An entry's link is gone.
+    EntryGone(u16),
+    /// Items, in order.
+    Items(From, Vec<Item>),
+    /// A peer was not let in, or said what may not be said.
+    Refused,
+}
+
+/// See the module.
+pub struct Links {
+    terms: Terms,
+    /// This process as others see it.
+    me: Holder,
+    core: u16,
+    links: HashMap<ConnId, (Line, Option<From>)>,
+    entries: Vec<Option<ConnId>>,
+    next_entry: u16,
+    /// The last generation that was let in of each peer.
+    generations: HashMap<PeerId, u64>,
+}
+
+impl Links {
+    /// None yet.
+    #[must_use]
+    pub fn new(terms: Terms, me: Holder, core: u16) -> Self {
+        Self {
+            terms,
+            me,
+            core,
+            links: HashMap::new(),
+            entries: vec![None; ENTRIES_PER_CORE_MAX.into()],
+            next_entry: 0,
+            generations: HashMap::new(),
+        }
+    }
+
+    /// The core that has an entry's link.
+    #[must_use]
+    pub fn core_of(entry: u16) -> u16 {
+        entry / ENTRIES_PER_CORE_MAX
+    }
+
+    /// Links that may be used.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.links.values().filter(|(line, _)| line.is_open()).count()
+    }
+
+    /// Somebody connected.
+    pub fn on_accepted(&mut self, conn: ConnId, now_ms: u64, ring: &mut NetRing) {
+        let Some(out) = ring.outbox(conn) else { return };
+        let link = Link::accept(self.terms.clone(), random(), out);
+        self.links.insert(conn, (Line::new(link, now_ms), None));
+    }
+
+    /// A connection is gone.
+    pub fn on_closed(&mut self, conn: ConnId) -> Option<Heard> {
+        let (_, from) = self.links.remove(&conn)?;
+        let Some(From::Entry(entry)) = from else { return None };
+        self.entries[place(entry)] = None;
+        Some(Heard::EntryGone(entry))
+    }
+
+    /// Bytes of a peer.
+    pub fn on_data(
+        &mut self,
+        conn: ConnId,
+        bytes: &[u8],
+        now_ms: u64,
+        ring: &mut NetRing,
+    ) -> Vec<Heard> {
+        let (mut heard, mut events) = (Vec::new(), Vec::new());
+        let Some((line, _)) = self.links.get_mut(&conn) else { return heard };
+        let Some(out) = ring.outbox(conn) else { return heard };
+        line.read(bytes, now_ms, out, &mut events);
+        for event in events {
+            match event {
+                Event::Asked(peer) => heard.extend(self.on_asked(conn, peer, ring)),
+                Event::Items(items) => {
+                    let from = self.links.get(&conn).and_then(|(_, from)| *from);
+                    heard.push(Heard::Items(from.expect("only who was let in says items"), items));
+                }
+                Event::Ended(error) => heard.extend(self.end(conn, &error, ring)),
+                Event::Welcomed(_) => unreachable!("who was dialed is not welcomed"),
+            }
+        }
+        heard
+    }
+
+    fn on_asked(&mut self, conn: ConnId, peer: Peer, ring: &mut NetRing) -> Vec<Heard> {
+        let is_entry = matches!(peer.id, PeerId::Gateway { .. });
+        let free = if is_entry { self.free_entry() } else { Some(0) };
+        let Some((line, from)) = self.links.get_mut(&conn) else { return Vec::new() };
+        let Some(out) = ring.outbox(conn) else { return Vec::new() };
+        let Some(free) = free else {
+            line.link().refuse("this core has links to as many entries as it takes", out);
+            ring.close(conn);
+            return vec![Heard::Refused];
+        };
+        let entry = self.core * ENTRIES_PER_CORE_MAX + free;
+        let last = self.generations.get(&peer.id).copied().unwrap_or(0);
+        if let Err(error) = line.link().admit(last, Admission { entry, holder: self.me }, out) {
+            return self.end(conn, &error, ring);
+        }
+        *from = Some(if is_entry { From::Entry(entry) } else { From::Node });
+        if self.generations.len() >= GENERATIONS_MAX {
+            self.generations.clear();
+        }
+        self.generations.insert(peer.id, peer.generation);
+        if !is_entry {
+            return Vec::new();
+        }
+        self.entries[place(entry)] = Some(conn);
+        vec![Heard::EntryCame(entry)]
+    }
+
+    fn free_entry(&mut self) -> Option<u16> {
+        let mut places =
+            (0..ENTRIES_PER_CORE_MAX).map(|step| (self.next_entry + step) % ENTRIES_PER_CORE_MAX);
+        let free = places.find(|at| self.entries[usize::from(*at)].is_none())?;
+        self.next_entry = (free + 1) % ENTRIES_PER_CORE_MAX;
+        Some(free)
+    }
+
+    fn end(&mut self, conn: ConnId, error: &LinkError, ring: &mut NetRing) -> Vec<Heard> {
+        tracing::warn!(%error, "a link ended");
+        ring.close(conn);
+        self.on_closed(conn).into_iter().chain([Heard::Refused]).collect()
+    }
+
+    /// Ends the link of an entry that says what only nodes say.
+    pub fn expel(&mut self, entry: u16, ring: &mut NetRing) -> Vec<Heard> {
+        let Some(conn) = self.entries[place(entry)] else { return Vec::new() };
+        tracing::warn!(entry, "an entry said what only nodes say; its link ends");
+        ring.close(conn);
+        self.on_closed(conn).into_iter().chain([Heard::Refused]).collect()
+    }
+
+    /// Says something to an entry of this core at the end of the turn; not if its link is gone, or too full for what may
+    /// be lost.
+    pub fn say(&mut self, entry: u16, item: Item, may_be_lost: bool, ring: &NetRing) -> bool {
+        let Some(conn) = self.entries[place(entry)] else { return false };
+        let Some((line, _)) = self.links.get_mut(&conn) else { return false };
+        if may_be_lost && ring.outbox_len(conn) > LINK_HIGH_BYTES {
+            return false;
+        }
+        line.say(item);
+        true
+    }
+
+    /// Says something to every entry of this core.
+    pub fn say_to_entries(&mut self, item: &Item) {
+        for (line, from) in self.links.values_mut() {
+            if matches!(from, Some(From::Entry(_))) {
+                line.say(item.clone());
+            }
+        }
+    }
+
+    /// Writes what was said this turn.
+    pub fn flush(&mut self, ring: &mut NetRing) {
+        for (conn, (line, _)) in self.links.iter_mut().filter(|(_, (line, _))| line.has_items()) {
+            write(*conn, line, ring);
+        }
+    }
+
+    /// Asks silent peers, and ends links that are dead.
+    pub fn look_after(&mut self, now_ms: u64, ring: &mut NetRing) {
+        for (conn, (line, _)) in &mut self.links {
+            if !line.look_after(now_ms) {
+                ring.close_now(*conn);
+            }
+        }
+    }
+}
+
+fn place(entry: u16) -> usize {
+    usize::from(entry % ENTRIES_PER_CORE_MAX)
+}

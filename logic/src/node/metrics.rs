@@ -1,0 +1,41 @@
+//! What a node counts. A new metric is a line of the table.
+
+use service::metrics::{Counter, Counters, Gauge, Histogram};
+use wire::RefusalCode;
+
+/// The cells of all cores.
+pub type Metrics = service::metrics::Metrics<CoreMetrics>;
+
+service::table! {
+    /// The cells of one core.
+    CoreMetrics {
+        /// Partitions held.
+        partitions: Gauge = "longline_logic_partitions", CORE;
+        /// Links to entries of gateways and to other nodes that are authenticated.
+        links: Gauge = "longline_logic_links", CORE;
+        /// Links that were refused: a wrong secret, another cluster, another version.
+        links_refused: Counter = "longline_logic_links_refused_total", SUM;
+        /// Commands that entries handed in, repeats included.
+        commands: Counter = "longline_logic_commands_total", CORE;
+        /// Commands for partitions that are not served here; the entry sends them on.
+        not_here: Counter = "longline_logic_not_here_total", CORE;
+        /// Messages acknowledged: durable.
+        acks: Counter = "longline_logic_acks_total", CORE;
+        /// Commands refused, by code.
+        refusals: Counters<RefusalCode> = "longline_logic_refusals_total", SUM;
+        /// Pushes and mail dropped because a link was full or gone; both are made good later.
+        dropped: Counter = "longline_logic_dropped_total", CORE;
+        /// Batches that the store made durable.
+        commits: Counter = "longline_logic_commits_total", CORE;
+        /// Rows in them.
+        commit_rows: Counter = "longline_logic_commit_rows_total", CORE;
+        /// From handing a batch to the store until it was durable.
+        commit_seconds: Histogram = "longline_logic_commit_seconds", SUM;
+        /// Messages that shards have taken and not answered.
+        in_flight: Gauge = "longline_logic_in_flight", CORE;
+        /// 1 once the core listens.
+        ready: Gauge = "longline_logic_ready", CORE;
+        /// When the core last went round, in ms of the process's age.
+        last_tick_ms: Gauge = "longline_logic_last_tick_milliseconds", CORE;
+    }
+}

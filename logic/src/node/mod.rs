@@ -1,0 +1,18 @@
+//! The logic process: cores with links to gateways and other nodes, a shard for each partition it holds, and the task that
+//! keeps its lease.
+//!
+//! Modules in reading order. It does and does not decide: [`crate::cluster`] says what is held, [`crate::shard`] what a command
+//! does, [`crate::link`] what a frame means.
+
+pub mod cli;
+pub mod limits;
+pub mod settings;
+pub mod metrics;
+pub mod pages;
+pub mod serve;
+pub mod post;
+pub mod core;
+pub mod links;
+pub mod slots;
+pub mod owners;
+pub mod ownership;

@@ -1,0 +1,262 @@
+//! Carries out what [`Ownership`] decides: asks the tables, moves the fence, tells the cores. One task a process.
+//!
+//! The fence is moved right after each step, before anything that the step asked for is done: what ends a lease is
+//! never on its way while a core may still commit.
+
+use super::limits::{SHOW_EVERY_MS, TABLES_TIMEOUT};
+use super::post::{Control, Post};
+use crate::cluster::{Effect, Input, Moment, NodeId, Outcome, Ownership, Settings, Table};
+use crate::cluster::{LeaseChange, LeaseRow, OwnerChange, OwnerRow, Standing};
+use crate::fence::{Fence, moment};
+use crate::limits::PARTITIONS;
+use crate::link::NodeAddress;
+use crate::partition::Partition;
+use crate::store::cql::CqlClient;
+use flume::{Receiver, Sender};
+use rand::random;
+use service::mailbox::Directory;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// What the task is built of.
+pub struct Parts {
+    /// This node's number.
+    pub node: NodeId,
+    /// Where others reach it.
+    pub address: String,
+    /// The same on every node.
+    pub settings: Settings,
+    /// The tables.
+    pub client: Arc<CqlClient>,
+    /// Moved by this task only.
+    pub fence: Arc<Fence>,
+    /// To each core.
+    pub controls: Vec<Sender<Control>>,
+    /// To wake the cores.
+    pub directory: Directory<Post>,
+    /// What cores say, and what the tables answer.
+    pub inputs: (Sender<Told>, Receiver<Told>),
+    /// What is seen from outside.
+    pub seen: watch::Sender<Seen>,
+}
+
+/// Something for the task.
+#[derive(Debug)]
+pub struct Told {
+    /// The life that asked for it; none did if it is not an answer.
+    life: Option<u64>,
+    input: Input,
+}
+
+impl Told {
+    /// By a core, or by whoever ends the process.
+    #[must_use]
+    pub fn unasked(input: Input) -> Self {
+        Self { life: None, input }
+    }
+}
+
+/// What an operator sees of it.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// ms for which the lease is still good; 0: it is not.
+    pub lease_valid_ms: u64,
+    /// Partitions of each node, by the owners table.
+    pub partitions: BTreeMap<u16, usize>,
+    /// Where the nodes are.
+    pub nodes: Vec<NodeAddress>,
+    /// Lives of this process: each time that others ended its lease begins one.
+    pub lives: u64,
+}
+
+/// See the module.
+pub struct Task {
+    parts: Parts,
+    ownership: Ownership,
+    owners: Vec<Option<OwnerRow>>,
+    nodes: Vec<NodeAddress>,
+    /// The nodes that take part, as the leases were read last.
+    addresses: (watch::Sender<Vec<NodeAddress>>, watch::Receiver<Vec<NodeAddress>>),
+    lives: u64,
+    is_leaving: bool,
+}
+
+impl Task {
+    /// For a process that has not joined.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            ownership: Ownership::new(parts.settings, parts.node, random()),
+            owners: vec![None; usize::from(PARTITIONS)],
+            nodes: Vec::new(),
+            addresses: watch::channel(Vec::new()),
+            lives: 1,
+            is_leaving: false,
+            parts,
+        }
+    }
+
+    /// Takes part until it was told to leave and has.
+    pub async fn run(mut self) {
+        loop {
+            let inputs = self.wait().await;
+            self.is_leaving |= inputs.iter().any(|input| matches!(input, Input::Leave));
+            let now = moment();
+            let effects = self.ownership.step(now, inputs);
+            self.parts.fence.set(self.ownership.valid_until());
+            let is_over = effects.contains(&Effect::Over);
+            for effect in effects {
+                self.perform(effect).await;
+            }
+            self.show(now).await;
+            if is_over && self.is_leaving {
+                return;
+            }
+            if is_over {
+                tracing::warn!("others ended this node's lease; it joins anew");
+                self.ownership = Ownership::new(self.parts.settings, self.parts.node, random());
+                self.lives += 1;
+            }
+        }
+    }
+
+    /// Until something arrives or is due. What a former life asked for is answered to nobody.
+    async fn wait(&self) -> Vec<Input> {
+        let now = moment();
+        let wait = self.ownership.wake_at(now).since(now).min(SHOW_EVERY_MS);
+        let received = &self.parts.inputs.1;
+        let first = timeout(Duration::from_millis(wait), received.recv_async()).await;
+        let all = first.into_iter().flatten().chain(received.drain());
+        let is_for_this = |told: &Told| told.life.is_none_or(|life| life == self.lives);
+        all.filter(is_for_this).map(|told| told.input).collect()
+    }
+
+    async fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Read(table) => self.read(table),
+            Effect::ChangeLease(change) => self.change_lease(change),
+            Effect::ChangeOwner(change) => self.change_owner(change),
+            Effect::Begin(partition, epoch) => {
+                self.control(partition, Control::Begin(partition, epoch)).await;
+            }
+            Effect::Stop(partition, epoch) => {
+                self.control(partition, Control::Stop(partition, epoch)).await;
+            }
+            Effect::Drop(partition, epoch) => {
+                self.control(partition, Control::Drop(partition, epoch)).await;
+            }
+            Effect::Tell(row) => self.control(row.partition, Control::Tell(row)).await,
+            Effect::Over => {}
+        }
+    }
+
+    fn ask(&self, answer: impl Future<Output = Input> + Send + 'static) {
+        let (told, life) = (self.parts.inputs.0.clone(), Some(self.lives));
+        tokio::spawn(async move {
+            let input = answer.await;
+            // Nobody receives only when the process ends.
+            let _ = told.send_async(Told { life, input }).await;
+        });
+    }
+
+    fn read(&self, table: Table) {
+        let client = self.parts.client.clone();
+        let addresses = self.addresses.0.clone();
+        self.ask(async move {
+            let rows = async {
+                match table {
+                    Table::Owners => client.owners().await.map(Input::Owners),
+                    Table::Leases => client.leases().await.map(|rows| {
+                        addresses.send_replace(rows.iter().filter_map(address).collect());
+                        Input::Leases(rows.into_iter().map(|(row, _)| row).collect())
+                    }),
+                }
+            };
+            let read = timeout(TABLES_TIMEOUT, rows).await;
+            read.ok().and_then(Result::ok).unwrap_or(Input::Unread(table))
+        });
+    }
+
+    fn change_lease(&self, change: LeaseChange) {
+        let client = self.parts.client.clone();
+        let is_own = change.next.node == self.parts.node;
+        let address = is_own.then(|| self.parts.address.clone());
+        self.ask(async move {
+            let changed =
+                timeout(TABLES_TIMEOUT, client.change_lease(change, address.as_deref())).await;
+            Input::LeaseAnswer(change, changed.unwrap_or(Outcome::Unknown))
+        });
+    }
+
+    fn change_owner(&self, change: OwnerChange) {
+        let client = self.parts.client.clone();
+        self.ask(async move {
+            let changed = timeout(TABLES_TIMEOUT, client.change_owner(change)).await;
+            Input::OwnerAnswer(change, changed.unwrap_or(Outcome::Unknown))
+        });
+    }
+
+    async fn control(&self, partition: Partition, control: Control) {
+        let core = usize::from(partition.number()) % self.parts.controls.len();
+        self.control_core(core, control).await;
+    }
+
+    async fn control_core(&self, core: usize, control: Control) {
+        // A core that is gone ends the process.
+        let _ = self.parts.controls[core].send_async(control).await;
+        self.parts.directory.wake(core);
+    }
+
+    /// Tells every core what is new, and whoever looks from outside what is.
+    async fn show(&mut self, now: Moment) {
+        let mut news = Vec::new();
+        for (partition, known) in Partition::all(PARTITIONS).zip(&mut self.owners) {
+            let row = self.ownership.owner_of(partition);
+            if *known != row {
+                *known = row;
+                news.extend(row);
+            }
+        }
+        if !news.is_empty() {
+            self.tell_all(Control::Owners(news.into())).await;
+        }
+        if self.addresses.1.has_changed().unwrap_or(false) {
+            let nodes = self.addresses.1.borrow_and_update().clone();
+            if self.nodes == nodes {
+                return self.show_outside(now);
+            }
+            self.nodes = nodes;
+            self.tell_all(Control::Nodes(self.nodes.clone().into())).await;
+        }
+        self.show_outside(now);
+    }
+
+    fn show_outside(&self, now: Moment) {
+        let mut partitions = BTreeMap::new();
+        for row in self.owners.iter().flatten() {
+            *partitions.entry(row.holder.node.0).or_default() += 1;
+        }
+        self.parts.seen.send_replace(Seen {
+            lease_valid_ms: self.ownership.valid_until().since(now),
+            partitions,
+            nodes: self.nodes.clone(),
+            lives: self.lives,
+        });
+    }
+
+    async fn tell_all(&self, control: Control) {
+        for core in 0..self.parts.controls.len() {
+            self.control_core(core, control.clone()).await;
+        }
+    }
+}
+
+/// Where a node is that takes part.
+fn address((row, address): &(LeaseRow, Option<String>)) -> Option<NodeAddress> {
+    let takes_part = row.standing != Standing::Over;
+    let address = address.clone().filter(|_| takes_part)?;
+    Some(NodeAddress { node: row.node, address })
+}

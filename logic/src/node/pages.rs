@@ -1,0 +1,128 @@
+//! A node's pages: metrics, health, readiness and status. They only read.
+
+use super::metrics::Metrics;
+use super::ownership::Seen;
+use crate::store::cql::CqlClient;
+use axum::Router;
+use axum::extract::State as Given;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+use service::admin::{TICK_AGE_MS_MAX, prometheus, said};
+use service::lifecycle::{Shutdown, State};
+use std::fmt::Write;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What the pages read.
+#[derive(Clone)]
+pub struct Sources {
+    /// This node's number.
+    pub node: u16,
+    /// The numbers of all cores.
+    pub metrics: Arc<Metrics>,
+    /// The state of the process.
+    pub shutdown: Shutdown,
+    /// What makes it part of a cluster.
+    pub cluster: Option<(Arc<CqlClient>, watch::Receiver<Seen>)>,
+}
+
+/// The pages.
+pub fn router(sources: Sources) -> Router {
+    Router::new()
+        .route("/", get(|| async { "/metrics /healthz /readyz /status\n" }))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/status", get(status))
+        .with_state(sources)
+}
+
+impl Sources {
+    fn alive(&self) -> Result<(), String> {
+        let age_ms = self.metrics.age_ms();
+        for (core, cells) in self.metrics.cores().iter().enumerate() {
+            let silent_ms = age_ms.saturating_sub(cells.last_tick_ms.get());
+            if silent_ms > TICK_AGE_MS_MAX && cells.ready.get() == 1 {
+                return Err(format!("core {core} has not gone round for {silent_ms} ms"));
+            }
+        }
+        Ok(())
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        if self.shutdown.state() != State::Running {
+            return Err("leaving".into());
+        }
+        if self.metrics.cores().iter().any(|cells| cells.ready.get() != 1) {
+            return Err("starting".into());
+        }
+        if let Some((client, seen)) = &self.cluster {
+            let seen = seen.borrow();
+            if seen.lease_valid_ms == 0 {
+                return Err("no valid lease".into());
+            }
+            if client.breaker().is_open() {
+                return Err("the CQL store does not answer".into());
+            }
+        }
+        self.alive()
+    }
+}
+
+async fn metrics(Given(sources): Given<Sources>) -> Response {
+    let mut text = sources.metrics.render();
+    if let Some((client, seen)) = &sources.cluster {
+        let mut gauge = |name: &str, help: &str, value: u64| {
+            writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}")
+                .expect("a String takes all that is written");
+        };
+        let lease_valid_ms = seen.borrow().lease_valid_ms;
+        gauge(
+            "longline_logic_lease_valid_milliseconds",
+            "For how long the lease is still good.",
+            lease_valid_ms,
+        );
+        gauge(
+            "longline_logic_breaker_open",
+            "1 while the CQL store does not answer.",
+            client.breaker().is_open().into(),
+        );
+    }
+    prometheus(text)
+}
+
+async fn healthz(Given(sources): Given<Sources>) -> Response {
+    said(sources.alive())
+}
+
+async fn readyz(Given(sources): Given<Sources>) -> Response {
+    said(sources.ready())
+}
+
+async fn status(Given(sources): Given<Sources>) -> Response {
+    let cores = sources.metrics.cores();
+    let cluster = sources.cluster.as_ref().map(|(client, seen)| {
+        let seen = seen.borrow();
+        let nodes: Vec<_> =
+            seen.nodes.iter().map(|it| json!({"node": it.node.0, "address": it.address})).collect();
+        json!({
+            "lease_valid_ms": seen.lease_valid_ms,
+            "lives": seen.lives,
+            "partitions_by_node": seen.partitions,
+            "nodes": nodes,
+            "cql_breaker_open": client.breaker().is_open(),
+        })
+    });
+    let page = json!({
+        "node": sources.node,
+        "ready": sources.ready().err().unwrap_or_else(|| "yes".into()),
+        "partitions": cores.iter().map(|cells| cells.partitions.get()).sum::<u64>(),
+        "links": cores.iter().map(|cells| cells.links.get()).sum::<u64>(),
+        "in_flight": cores.iter().map(|cells| cells.in_flight.get()).sum::<u64>(),
+        "acks": cores.iter().map(|cells| cells.acks.get()).sum::<u64>(),
+        "cluster": cluster,
+    });
+    ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
+}

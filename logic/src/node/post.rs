@@ -1,0 +1,53 @@
+//! What the threads of a node tell each other.
+
+use crate::cluster::{Epoch, OwnerRow};
+use crate::command::{Command, Delivery, Mail, ReplyTo};
+use crate::link::NodeAddress;
+use crate::partition::Partition;
+use std::sync::Arc;
+
+/// From core to core.
+#[derive(Debug)]
+pub enum Post {
+    /// From an entry whose link another core has.
+    Command {
+        /// Of the entry's sends to this partition.
+        round: u32,
+        /// What is asked.
+        command: Command,
+        /// By whom.
+        reply: ReplyTo,
+    },
+    /// To the core that has the entry's link: this and what follows of the round was not taken.
+    NotHere {
+        /// Which entry.
+        entry: u16,
+        /// Of its sends to the partition.
+        round: u32,
+        /// Which partition.
+        partition: Partition,
+    },
+    /// To the core that has the entry's link.
+    Delivery(Delivery),
+    /// To the core that has the partition.
+    Mail(Partition, Mail),
+    /// The link of an entry is gone, and its sessions with it.
+    Gone(u16),
+}
+
+/// From the task that keeps the lease to the cores.
+#[derive(Clone, Debug)]
+pub enum Control {
+    /// See [`crate::cluster::Effect::Begin`].
+    Begin(Partition, Epoch),
+    /// See [`crate::cluster::Effect::Stop`].
+    Stop(Partition, Epoch),
+    /// See [`crate::cluster::Effect::Drop`].
+    Drop(Partition, Epoch),
+    /// Owners that are new.
+    Owners(Arc<[OwnerRow]>),
+    /// All nodes that take part, with their addresses.
+    Nodes(Arc<[NodeAddress]>),
+    /// See [`crate::cluster::Effect::Tell`].
+    Tell(OwnerRow),
+}

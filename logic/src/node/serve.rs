@@ -1,0 +1,279 @@
+//! From what was typed to a served node: the store, the task that keeps the lease, the admin pages, then the cores.
+
+use super::core::{Cluster, Core, Parts};
+use super::limits::{CONTROL_MAX, LINKS_MAX, OWNERSHIP_INPUTS_MAX};
+use super::links::Links;
+use super::metrics::Metrics;
+use super::owners::Owners;
+use super::ownership::{self, Seen, Task, Told};
+use super::pages::{Sources, router};
+use super::post::{Control, Post};
+use super::settings::ServeArgs;
+use super::slots::{Bounds, Slots};
+use crate::cluster::{self, Epoch, Holder, Incarnation, OwnerRow};
+use crate::command::Now;
+use crate::dial::Dialer;
+use crate::fence::Fence;
+use crate::host::Host;
+use crate::limits::PARTITIONS;
+use crate::link::{NodeAddress, PeerId, Terms};
+use crate::partition::{Partition, ShardId, Share};
+use crate::shard::{Shard, ShardConfig};
+use crate::store::cql::{CqlClient, CqlConfig, CqlError};
+use crate::store::{DataDir, EmbeddedConfig, EmbeddedStore};
+use flume::{Receiver, Sender};
+use rand::random;
+use service::admin::Admin;
+use service::cores::{self, Plan, RING_TICK};
+use service::exit::Fatal;
+use service::lifecycle::{Shutdown, State};
+use service::mailbox::Directory;
+use service::ready;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What all cores of a node have in common.
+struct Node {
+    args: ServeArgs,
+    plan: Plan,
+    terms: Terms,
+    me: Holder,
+    inbox_epoch: u64,
+    metrics: Arc<Metrics>,
+    fence: Arc<Fence>,
+    directory: Directory<Post>,
+    /// What is not of a core: the store's driver, the task that keeps the lease.
+    runtime: Runtime,
+    truth: Truth,
+}
+
+/// Where the truth is.
+enum Truth {
+    /// In tables that all nodes share.
+    Shared { client: Arc<CqlClient>, told: (Sender<Told>, Receiver<Told>) },
+    /// In a directory of this node.
+    Own(DataDir),
+}
+
+/// Serves until it is told to stop and has.
+///
+/// # Errors
+/// Why it could not start or go on.
+pub fn serve(args: &ServeArgs) -> Result<(), Fatal> {
+    tracing::info!(?args, "starting");
+    let shutdown = Shutdown::default();
+    shutdown
+        .listen_for_signals()
+        .map_err(|e| Fatal::Environment(format!("could not listen for signals: {e}")))?;
+    let plan = Plan { count: args.cores()?, listen: args.listen, shutdown };
+    let (node, mailboxes) = Node::open(args, plan)?;
+    ready::retract(args.ready_file.as_deref());
+    let served = node.run(mailboxes);
+    ready::retract(args.ready_file.as_deref());
+    served
+}
+
+pub(super) fn runtime() -> Result<Runtime, Fatal> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("beside")
+        .enable_all()
+        .build()
+        .map_err(|e| Fatal::Environment(format!("could not start threads: {e}")))
+}
+
+impl Node {
+    fn open(args: &ServeArgs, plan: Plan) -> Result<(Self, Vec<Receiver<Vec<Post>>>), Fatal> {
+        let runtime = runtime()?;
+        let terms = args.terms()?;
+        args.ownership()?;
+        let me = Holder { node: args.node(), incarnation: Incarnation(random()) };
+        let (truth, inbox_epoch, fence) = if let Some(dir) = &args.data_dir {
+            let data = DataDir::open(dir, plan.count).map_err(|e| Fatal::Store(e.to_string()))?;
+            let inbox_epoch = data.inbox_epoch();
+            (Truth::Own(data), inbox_epoch, Fence::always_open())
+        } else {
+            let config = CqlConfig::new(args.cql.clone(), args.keyspace.clone());
+            let connected = async {
+                let client = CqlClient::connect(config, runtime.handle()).await?;
+                let inbox_epoch = client.inbox_epoch().await?;
+                Ok((client, inbox_epoch))
+            };
+            let (client, inbox_epoch) =
+                runtime.block_on(connected).map_err(|e: CqlError| Fatal::Store(e.to_string()))?;
+            let told = flume::bounded(OWNERSHIP_INPUTS_MAX);
+            (Truth::Shared { client, told }, inbox_epoch, Fence::default())
+        };
+        let (directory, mailboxes) = Directory::new(plan.count.into());
+        let metrics = Arc::new(Metrics::new(plan.count.into()));
+        let fence = Arc::new(fence);
+        let args = args.clone();
+        let node =
+            Self { args, plan, terms, me, inbox_epoch, metrics, fence, directory, runtime, truth };
+        Ok((node, mailboxes))
+    }
+
+    fn run(self, mailboxes: Vec<Receiver<Vec<Post>>>) -> Result<(), Fatal> {
+        let count = usize::from(self.plan.count);
+        let (controls, controlled): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| flume::bounded(CONTROL_MAX)).unzip();
+        let (shown, seen) = watch::channel(Seen::default());
+        let admin = Admin::start(self.args.admin, router(self.sources(seen)))
+            .map_err(|e| Fatal::Environment(format!("could not serve {}: {e}", self.args.admin)))?;
+        let mut ends = mailboxes.into_iter().zip(controlled);
+        let core = |id| {
+            let parts = self.parts(id, ends.next().expect("one a core"))?;
+            let plan = self.plan.clone();
+            Ok(move |listen, started| run_core(parts, plan, listen, started))
+        };
+        let announce = |listen: SocketAddr| {
+            self.join(self.args.advertised(listen)?, controls, shown);
+            let (node, at) = (self.args.node, admin.address());
+            let line = format!("longline logic node {node} listening on {listen}, admin on {at}");
+            ready::announce(&line, listen, at, self.args.ready_file.as_deref())
+                .map_err(|e| Fatal::Config(format!("--ready-file: could not be written: {e}")))
+        };
+        cores::run(&self.plan, core, announce)
+    }
+
+    fn sources(&self, seen: watch::Receiver<Seen>) -> Sources {
+        let cluster = match &self.truth {
+            Truth::Shared { client, .. } => Some((client.clone(), seen)),
+            Truth::Own(_) => None,
+        };
+        Sources {
+            node: self.args.node,
+            metrics: self.metrics.clone(),
+            shutdown: self.plan.shutdown.clone(),
+            cluster,
+        }
+    }
+
+    /// Starts to take part in the cluster. A node of its own just ends when it is told to.
+    fn join(
+        &self,
+        address: SocketAddr,
+        controls: Vec<Sender<Control>>,
+        shown: watch::Sender<Seen>,
+    ) {
+        let shutdown = self.plan.shutdown.clone();
+        let Truth::Shared { client, told } = &self.truth else {
+            let stop = shutdown.clone();
+            return shutdown.subscribe(Arc::new(move || stop.stop()));
+        };
+        let task = Task::new(ownership::Parts {
+            node: self.args.node(),
+            address: address.to_string(),
+            settings: self.args.ownership().expect("checked at the start"),
+            client: client.clone(),
+            fence: self.fence.clone(),
+            controls,
+            directory: self.directory.clone(),
+            inputs: told.clone(),
+            seen: shown,
+        });
+        let ended: JoinHandle<()> = self.runtime.spawn(task.run());
+        let leave = told.0.clone();
+        let watched = shutdown.clone();
+        shutdown.subscribe(Arc::new(move || {
+            if watched.state() == State::Draining {
+                // Full only if the task has ended.
+                let _ = leave.try_send(Told::unasked(cluster::Input::Leave));
+            }
+        }));
+        self.runtime.spawn(async move {
+            if let Err(error) = ended.await {
+                tracing::error!(%error, "the task that keeps the lease failed");
+            }
+            shutdown.stop();
+        });
+    }
+
+    fn parts(
+        &self,
+        id: u16,
+        (mailbox, controls): (Receiver<Vec<Post>>, Receiver<Control>),
+    ) -> Result<Parts, Fatal> {
+        let bounds =
+            Bounds { cached_max: self.args.cached_max, devices_max: self.args.devices_max };
+        let mut owners = Owners::default();
+        let (slots, cluster) = match &self.truth {
+            Truth::Shared { client, told } => {
+                let (client, told) = (client.clone(), told.0.clone());
+                let ready = flume::bounded(2 * usize::from(PARTITIONS));
+                (Slots::new(bounds), Some(Cluster { client, controls, told, ready }))
+            }
+            Truth::Own(data) => {
+                let epoch = Epoch(data.boot());
+                owners.learn(&self.own_all(epoch));
+                (Slots::whole(self.host(id, data)?, epoch, bounds), None)
+            }
+        };
+        Ok(Parts {
+            id,
+            cores: self.plan.count,
+            node: self.args.node(),
+            inbox_epoch: self.inbox_epoch,
+            directory: self.directory.clone(),
+            mailbox,
+            links: Links::new(self.terms.clone(), self.me, id),
+            dialer: Dialer::new(
+                self.terms.clone(),
+                PeerId::Logic { node: self.me.node, incarnation: self.me.incarnation, core: id },
+            ),
+            slots,
+            owners,
+            metrics: self.metrics.clone(),
+            shutdown: self.plan.shutdown.clone(),
+            fence: self.fence.clone(),
+            cluster,
+        })
+    }
+
+    /// Every partition, as the only node has them.
+    fn own_all(&self, epoch: Epoch) -> Vec<OwnerRow> {
+        let row = |partition| OwnerRow { partition, epoch, holder: self.me };
+        Partition::all(PARTITIONS).map(row).collect()
+    }
+
+    fn host(&self, id: u16, data: &DataDir) -> Result<Host, Fatal> {
+        let wake = self.directory.clone();
+        let config = EmbeddedConfig::new(data.shard_dir(id));
+        let store = EmbeddedStore::open(config, Arc::new(move || wake.wake(id.into())))
+            .map_err(|e| Fatal::Store(e.to_string()))?;
+        let share = Share::Of { id: ShardId(id), shards: self.plan.count };
+        let config = ShardConfig {
+            devices_max: self.args.devices_max,
+            cached_max: self.args.cached_max,
+            newest_id_ms: store.newest_id_ms(),
+            ..ShardConfig::new(share, data.boot())
+        };
+        let shard = Shard::new(config, Now { unix_ms: super::core::unix_ms(), mono_ms: 0 });
+        Ok(Host::new(shard, store))
+    }
+}
+
+async fn run_core(
+    mut parts: Parts,
+    plan: Plan,
+    listen: SocketAddr,
+    started: Sender<SocketAddr>,
+) -> Result<(), Fatal> {
+    let config = netring::Config {
+        connections_max: LINKS_MAX,
+        tick: RING_TICK,
+        ..netring::Config::default()
+    };
+    let (ring, bound) = cores::listen(config, listen, &plan)?;
+    parts.directory.set_waker(parts.id, ring.waker());
+    if parts.cluster.is_none() {
+        parts.owners.set_nodes(&[NodeAddress { node: parts.node, address: bound.to_string() }]);
+    }
+    let core = Core::new(parts, ring);
+    // The starter waits for this; if it is gone, the process is ending.
+    let _ = started.send(bound);
+    core.run().await
+}

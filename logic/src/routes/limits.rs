@@ -1,0 +1,37 @@
+//! The bounds of the routes, with the arithmetic that gives them.
+
+/// How long a user's routes stay without a refresh, in seconds: two refreshes may be lost.
+pub const ROUTE_TTL_S: u32 = 3 * ROUTE_REFRESH_S;
+/// How often a node refreshes the routes of its users, in seconds.
+pub const ROUTE_REFRESH_S: u32 = 200;
+/// Commands in a pipeline. A million users are 5,000 `EXPIRE` a second, in pipelines of 500: 10 round trips a second.
+pub const PIPELINE_COMMANDS_MAX: usize = 500;
+/// Changes, refreshes and questions that wait for Redis. A core logs in 18,000 a second: nearly a second. At 80 bytes
+/// each 1.3 MB.
+pub const ROUTE_JOBS_MAX: usize = 16 * 1024;
+/// Users in one refresh: a pipeline.
+pub const REFRESH_USERS_MAX: usize = PIPELINE_COMMANDS_MAX;
+/// Refreshes that wait, of all cores together: 32,000 users, 256 KB. More than six seconds of a million users.
+pub const REFRESHES_WAITING_MAX: usize = 64;
+/// Users found without a route that a core has not asked for yet. When full the core is asked to repair everything.
+pub const MISSING_MAX: usize = 4 * 1024;
+/// How long a connection may take, in ms.
+pub const CONNECT_TIMEOUT_MS: u64 = 1_000;
+/// How long a pipeline may take, in ms. 500 logins were measured to take 5 ms (`tests/routes_cost.rs`).
+pub const RESPONSE_TIMEOUT_MS: u64 = 1_000;
+/// Failures one after the other that open the breaker.
+pub const BREAKER_FAILURES_MAX: u32 = 3;
+/// How long the open breaker waits before the next probe, in ms; also how often a connection that rests is looked at.
+pub const PROBE_EVERY_MS: u64 = 1_000;
+
+const USERS: usize = 1_000_000;
+const EXPIRES_A_SECOND: usize = USERS / ROUTE_REFRESH_S as usize;
+const _: () = assert!(EXPIRES_A_SECOND == 5_000 && EXPIRES_A_SECOND / PIPELINE_COMMANDS_MAX == 10);
+const _: () = assert!(REFRESHES_WAITING_MAX * REFRESH_USERS_MAX >= 6 * EXPIRES_A_SECOND);
+const _: () = assert!(REFRESHES_WAITING_MAX < ROUTE_JOBS_MAX);
+const _: () = assert!(REFRESH_USERS_MAX <= PIPELINE_COMMANDS_MAX);
+// What Redis missed while it was away for less than the breaker needs to open is refreshed in time.
+const _: () = assert!(
+    BREAKER_FAILURES_MAX as u64 * (CONNECT_TIMEOUT_MS + RESPONSE_TIMEOUT_MS)
+        < (ROUTE_TTL_S - 2 * ROUTE_REFRESH_S) as u64 * 1_000
+);

@@ -1,0 +1,68 @@
+//! What the handles and the task share: the breaker as seen from outside, repairs, counts. Atomics only.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct State {
+    pub is_open: AtomicBool,
+    /// A change was given up, or a missing user could not be told of.
+    pub has_lost: AtomicBool,
+    pub refreshes_waiting: AtomicUsize,
+    pub counts: Counters,
+}
+
+macro_rules! counts {
+    ($($(#[$doc:meta])+ $name:ident,)+) => {
+        /// What happened to routes since the start.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counts {$($(#[$doc])+ pub $name: u64,)+}
+
+        #[derive(Debug, Default)]
+        pub struct Counters {$(pub $name: AtomicU64,)+}
+
+        impl Counters {
+            pub fn read(&self) -> Counts {
+                Counts {$($name: self.$name.load(Ordering::Relaxed),)+}
+            }
+        }
+    };
+}
+
+counts! {
+    /// Routes set.
+    sets,
+    /// Routes removed.
+    removes,
+    /// Sets and removes that did nothing, because another login of the device was there.
+    stale,
+    /// Sets, removes and reads that found something else than a route under the key.
+    foreign,
+    /// Users whose routes got their time to live again.
+    refreshed,
+    /// Users who had no routes when they were refreshed.
+    missing,
+    /// Sets, removes, and refreshes of a user that were given up: Redis away, or a queue full.
+    dropped,
+    /// Requests that failed: no connection, no answer, or an error that is not of one key.
+    failures,
+    /// Times that all routes were asked for again.
+    repairs,
+    /// Pipelines answered.
+    pipelines,
+}
+
+pub fn count(counter: &AtomicU64, more: usize) {
+    counter.fetch_add(more as u64, Ordering::Relaxed);
+}
+
+impl State {
+    /// Everybody is to send all routes again. Asked for after the breaker has closed, or it would be dropped again.
+    pub fn ask_for_repair(&self) {
+        self.counts.repairs.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn repairs(&self) -> u64 {
+        self.counts.repairs.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,231 @@
+//! One session with the store a process: connects, bounds what is in flight, and repeats a statement until it is answered.
+
+use super::backoff::Backoff;
+use super::breaker::{Breaker, Look, TICK};
+use super::config::{CqlConfig, CqlError, check_keyspace};
+use super::schema;
+use super::stats::{Kind, Stats};
+use super::texts::Texts;
+use crate::fence::moment;
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::response::query_result::{QueryResult, QueryRowsResult};
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::prepared::PreparedStatement;
+use scylla::statement::{Consistency, SerialConsistency};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// A paused server holds every place until this has passed twice; the driver's own 30 s are too long.
+const KEEPALIVE: Duration = Duration::from_secs(1);
+
+/// See the module.
+pub struct CqlClient {
+    pub(super) config: CqlConfig,
+    pub(super) session: Session,
+    pub(super) texts: Texts,
+    runtime: Handle,
+    places: Semaphore,
+    breaker: Breaker,
+    stats: Stats,
+}
+
+/// A row that is not what it must be.
+#[derive(Debug, thiserror::Error)]
+#[error("a row cannot be read: {0}")]
+pub struct BadRow(pub String);
+
+#[derive(Debug, thiserror::Error)]
+enum TryError {
+    #[error(transparent)]
+    Execution(#[from] ExecutionError),
+    #[error(transparent)]
+    Row(#[from] BadRow),
+}
+
+impl CqlClient {
+    /// Connects, checks the tables' version, prepares every statement. `runtime` is where the stores' other ends run; to be
+    /// awaited on it.
+    ///
+    /// # Errors
+    /// Nobody answers, or the tables are not those of this program: what to run is said.
+    pub async fn connect(config: CqlConfig, runtime: &Handle) -> Result<Arc<Self>, CqlError> {
+        check_keyspace(&config.keyspace)?;
+        let session = session(&config).await?;
+        schema::check(&session, &config).await?;
+        let texts = Texts::prepare(&session, &config.keyspace).await?;
+        let client = Arc::new(Self {
+            places: Semaphore::new(config.in_flight_max),
+            config,
+            session,
+            texts,
+            runtime: runtime.clone(),
+            breaker: Breaker::default(),
+            stats: Stats::default(),
+        });
+        runtime.spawn(watch(Arc::downgrade(&client)));
+        Ok(client)
+    }
+
+    /// Whether the store answers at all.
+    #[must_use]
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// Statements sent.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Where the stores' other ends run.
+    #[must_use]
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Writes, until it is done: what became of a try that was not answered does not matter, the next carries the same
+    /// bytes under the same timestamp. Whoever drops this gives up; tries that were sent may still land.
+    pub(super) async fn put(
+        &self,
+        kind: Kind,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) {
+        self.until_answered(kind, statement, &values, |_| Ok(())).await;
+    }
+
+    /// Reads, until it is answered.
+    pub(super) async fn ask<T>(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+        decode: impl Fn(QueryRowsResult) -> Result<T, BadRow>,
+    ) -> T {
+        let decode = |result: QueryResult| {
+            let rows = result.into_rows_result().map_err(|error| BadRow(error.to_string()))?;
+            decode(rows)
+        };
+        self.until_answered(Kind::Read, statement, &values, decode).await
+    }
+
+    async fn until_answered<T>(
+        &self,
+        kind: Kind,
+        statement: &PreparedStatement,
+        values: &impl SerializeRow,
+        decode: impl Fn(QueryResult) -> Result<T, BadRow>,
+    ) -> T {
+        let _waiting = self.breaker.begin();
+        let mut backoff = Backoff::new();
+        loop {
+            let place = self.places.acquire().await.expect("it is never closed");
+            self.stats.count(kind);
+            let result = self.session.execute_unpaged(statement, values).await;
+            drop(place);
+            match result.map_err(TryError::from).and_then(|result| Ok(decode(result)?)) {
+                Ok(answer) => {
+                    self.breaker.succeeded(moment());
+                    return answer;
+                }
+                Err(error) => self.on_failed(statement, &error),
+            }
+            tokio::time::sleep(backoff.next()).await;
+        }
+    }
+
+    fn on_failed(&self, statement: &PreparedStatement, error: &TryError) {
+        self.breaker.failed();
+        self.stats.count_failed();
+        let statement = statement.get_statement();
+        if may_pass(error) {
+            tracing::debug!(%error, statement, "could not get an answer from the store");
+        } else {
+            tracing::error!(%error, statement, "could not use the store; it is tried again");
+        }
+    }
+
+    /// One try of a statement that whoever asked for it judges itself.
+    pub(super) async fn once(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<QueryRowsResult, CqlError> {
+        self.stats.count(Kind::Ownership);
+        let failed = |reason: String| {
+            self.stats.count_failed();
+            CqlError::Statement { what: "read or change who owns what", reason }
+        };
+        let result = self.session.execute_unpaged(statement, values).await;
+        let rows = result.map_err(|error| {
+            self.breaker.failed();
+            failed(error.to_string())
+        })?;
+        self.breaker.succeeded(moment());
+        rows.into_rows_result().map_err(|error| failed(error.to_string()))
+    }
+
+    async fn probe(&self) {
+        self.stats.count(Kind::Probe);
+        let statement = &self.texts.cluster_value;
+        match self.session.execute_unpaged(statement, (schema::VERSION_NAME,)).await {
+            Ok(_) => self.breaker.succeeded(moment()),
+            Err(error) => self.on_failed(statement, &error.into()),
+        }
+    }
+}
+
+/// A session as every part of this program uses it.
+pub(super) async fn session(config: &CqlConfig) -> Result<Session, CqlError> {
+    let profile = ExecutionProfile::builder()
+        .consistency(Consistency::LocalQuorum)
+        .serial_consistency(Some(SerialConsistency::LocalSerial))
+        .request_timeout(Some(config.request_timeout))
+        .build();
+    let builder = SessionBuilder::new()
+        .known_nodes(&config.contact_points)
+        .default_execution_profile_handle(profile.into_handle())
+        .keyspaces_to_fetch([&config.keyspace])
+        .tcp_nodelay(true)
+        .keepalive_interval(KEEPALIVE)
+        .keepalive_timeout(KEEPALIVE);
+    builder.build().await.map_err(|error| CqlError::Unreachable {
+        contact_points: config.contact_points.join(","),
+        reason: error.to_string(),
+    })
+}
+
+/// Looks at the breaker, and asks for signs of life, as long as the client lives.
+async fn watch(client: Weak<CqlClient>) {
+    let mut look = Look::default();
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        let Some(client) = client.upgrade() else { return };
+        if client.breaker.look(&mut look, moment()) {
+            tokio::spawn(async move { client.probe().await });
+        }
+    }
+}
+
+/// Whether it may pass by itself; if not, somebody must mend something.
+fn may_pass(error: &TryError) -> bool {
+    let TryError::Execution(error) = error else { return false };
+    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) = error else {
+        return !matches!(error, ExecutionError::BadQuery(_));
+    };
+    !matches!(
+        error,
+        DbError::SyntaxError
+            | DbError::Invalid
+            | DbError::AlreadyExists { .. }
+            | DbError::AuthenticationError
+            | DbError::Unauthorized
+            | DbError::ConfigError
+    )
+}

@@ -1,0 +1,185 @@
+//! The two tables of ownership, read whole and changed by compare-and-set: one try each. It decides nothing.
+//!
+//! What a server tells of a change that it refused differs: Cassandra sends the columns that were compared, ScyllaDB the
+//! whole row, also of nulls. So columns are looked up by name.
+
+use super::client::CqlClient;
+use super::codec;
+use super::config::CqlError;
+use super::schema;
+use crate::cluster::{
+    Epoch, Holder, Incarnation, LeaseChange, LeaseRow, NodeId, Outcome, OwnerChange, OwnerRow,
+    Standing,
+};
+use crate::limits::PARTITIONS;
+use crate::partition::Partition;
+use scylla::response::query_result::QueryRowsResult;
+use scylla::value::{CqlValue, Row};
+
+/// A row of an answer, by the names of its columns.
+struct Named(Vec<(String, Option<CqlValue>)>);
+
+impl Named {
+    fn first(rows: &QueryRowsResult) -> Option<Self> {
+        let row: Row = rows.maybe_first_row().ok()??;
+        let names = rows.column_specs().iter().map(|spec| spec.name().to_string());
+        Some(Self(names.zip(row.columns).collect()))
+    }
+
+    fn get(&self, name: &str) -> Option<&CqlValue> {
+        self.0.iter().find(|column| column.0 == name)?.1.as_ref()
+    }
+
+    fn bigint(&self, name: &str) -> Option<i64> {
+        self.get(name)?.as_bigint()
+    }
+}
+
+fn standing_text(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Active => "active",
+        Standing::Leaving => "leaving",
+        Standing::Over => "over",
+    }
+}
+
+fn standing(text: &str) -> Option<Standing> {
+    let all = [Standing::Active, Standing::Leaving, Standing::Over];
+    all.into_iter().find(|standing| standing_text(*standing) == text)
+}
+
+/// Columns in the order of every statement: incarnation, token, beat, standing.
+fn lease_values(row: &LeaseRow) -> (i64, i64, i64, &'static str) {
+    let LeaseRow { incarnation, token, beat, standing, .. } = *row;
+    let beat = beat.cast_signed();
+    (i64::from(incarnation.0), token.cast_signed(), beat, standing_text(standing))
+}
+
+fn lease(node: NodeId, values: (i64, i64, i64, &str)) -> Option<LeaseRow> {
+    Some(LeaseRow {
+        node,
+        incarnation: Incarnation(u32::try_from(values.0).ok()?),
+        token: values.1.cast_unsigned(),
+        beat: values.2.cast_unsigned(),
+        standing: standing(values.3)?,
+    })
+}
+
+fn owner(partition: Partition, values: (i64, i32, i64)) -> Option<OwnerRow> {
+    let node = NodeId(u16::try_from(values.1).ok()?);
+    let incarnation = Incarnation(u32::try_from(values.2).ok()?);
+    let epoch = Epoch(u32::try_from(values.0).ok()?);
+    Some(OwnerRow { partition, epoch, holder: Holder { node, incarnation } })
+}
+
+fn bad_row(what: &str) -> CqlError {
+    CqlError::Statement { what: "read who owns what", reason: format!("{what} is damaged") }
+}
+
+/// What became of a change, if the answer can be read.
+fn outcome<R>(rows: &QueryRowsResult, there: impl Fn(&Named) -> Option<R>) -> Outcome<R> {
+    let Some(named) = Named::first(rows) else { return Outcome::Unknown };
+    match named.get("[applied]").and_then(CqlValue::as_boolean) {
+        Some(true) => Outcome::Applied,
+        Some(false) => Outcome::Refused(there(&named)),
+        None => Outcome::Unknown,
+    }
+}
+
+impl CqlClient {
+    /// All leases, with where their nodes listen.
+    ///
+    /// # Errors
+    /// No answer in time, or a row that cannot be read.
+    pub async fn leases(&self) -> Result<Vec<(LeaseRow, Option<String>)>, CqlError> {
+        type Columns = (i32, i64, i64, i64, String, Option<String>);
+        let rows = self.once(&self.texts.leases, ()).await?;
+        let decode = |row: Columns| {
+            let (node, incarnation, token, beat, standing, address) = row;
+            let node = u16::try_from(node).map(NodeId).ok();
+            let values = (incarnation, token, beat, standing.as_str());
+            Ok(node.and_then(|node| lease(node, values)).map(|row| (row, address)))
+        };
+        let rows = codec::all(&rows, decode).map_err(|error| bad_row(&error.to_string()))?;
+        rows.into_iter().collect::<Option<_>>().ok_or_else(|| bad_row("a lease"))
+    }
+
+    /// All owners.
+    ///
+    /// # Errors
+    /// No answer in time, or a row that cannot be read.
+    pub async fn owners(&self) -> Result<Vec<OwnerRow>, CqlError> {
+        let rows = self.once(&self.texts.owners, ()).await?;
+        let decode = |row: (i32, i64, i32, i64)| {
+            let number = u16::try_from(row.0).ok().filter(|number| *number < PARTITIONS);
+            let partition = number.and_then(|number| Partition::all(PARTITIONS).nth(number.into()));
+            Ok(partition.and_then(|partition| owner(partition, (row.1, row.2, row.3))))
+        };
+        let rows = codec::all(&rows, decode).map_err(|error| bad_row(&error.to_string()))?;
+        rows.into_iter().collect::<Option<_>>().ok_or_else(|| bad_row("an owner"))
+    }
+
+    /// Changes a lease; `address` is where its node listens, `None` leaves it as it is.
+    pub async fn change_lease(
+        &self,
+        change: LeaseChange,
+        address: Option<&str>,
+    ) -> Outcome<LeaseRow> {
+        let node = i32::from(change.next.node.0);
+        let (incarnation, token, beat, standing) = lease_values(&change.next);
+        let result = match (change.expected.as_ref().map(lease_values), address) {
+            (None, address) => {
+                let address = address.unwrap_or_default();
+                let values = (incarnation, token, beat, standing, address, node);
+                self.once(&self.texts.add_lease, values).await
+            }
+            (Some(old), None) => {
+                let next = (incarnation, token, beat, standing, node);
+                let values = (next.0, next.1, next.2, next.3, next.4, old.0, old.1, old.2, old.3);
+                self.once(&self.texts.change_lease, values).await
+            }
+            (Some(old), Some(address)) => {
+                let values =
+                    (incarnation, token, beat, standing, address, node, old.0, old.1, old.2, old.3);
+                self.once(&self.texts.change_lease_and_address, values).await
+            }
+        };
+        let there = |row: &Named| {
+            let standing = row.get("standing")?.as_text()?;
+            let numbers = (row.bigint("incarnation")?, row.bigint("token")?, row.bigint("beat")?);
+            lease(change.next.node, (numbers.0, numbers.1, numbers.2, standing))
+        };
+        result.map_or(Outcome::Unknown, |rows| outcome(&rows, there))
+    }
+
+    /// Changes an owner.
+    pub async fn change_owner(&self, change: OwnerChange) -> Outcome<OwnerRow> {
+        let values = |row: &OwnerRow| {
+            let Holder { node, incarnation } = row.holder;
+            (i64::from(row.epoch.0), i32::from(node.0), i64::from(incarnation.0))
+        };
+        let partition = change.next.partition;
+        let (epoch, node, incarnation) = values(&change.next);
+        let number = i32::from(partition.number());
+        let result = match change.expected.as_ref().map(values) {
+            None => self.once(&self.texts.add_owner, (epoch, node, incarnation, number)).await,
+            Some(old) => {
+                let values = (epoch, node, incarnation, number, old.0, old.1, old.2);
+                self.once(&self.texts.change_owner, values).await
+            }
+        };
+        let there = |row: &Named| {
+            let node = row.get("node")?.as_int()?;
+            owner(partition, (row.bigint("epoch")?, node, row.bigint("incarnation")?))
+        };
+        result.map_or(Outcome::Unknown, |rows| outcome(&rows, there))
+    }
+
+    /// Tells this cluster's data from another's: written once, by `logic schema apply`.
+    ///
+    /// # Errors
+    /// No answer in time, or no tables.
+    pub async fn inbox_epoch(&self) -> Result<u64, CqlError> {
+        schema::inbox_epoch(&self.session, &self.config).await
+    }
+}

@@ -1,0 +1,230 @@
+//! The tables: made by `logic schema apply`, checked by every process that starts.
+//!
+//! The files in `logic/schema` are in the order of their numbers. What a file says never changes once it was released: a
+//! later version adds a file. It does not change a keyspace or a table that is there: `ALTER` is the operator's.
+
+use super::client::{self, BadRow};
+use super::codec;
+use super::config::{CqlConfig, CqlError, check_keyspace};
+use scylla::client::session::Session;
+use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The version of the tables that this program needs.
+pub const VERSION: u32 = 1;
+/// The row of `cluster` that holds it.
+pub(super) const VERSION_NAME: &str = "schema_version";
+/// The row of `cluster` that tells a restored cluster from the one before.
+const INBOX_EPOCH_NAME: &str = "inbox_epoch";
+/// Each after those before; statements end with a semicolon at the end of a line.
+const FILES: [&str; 2] = [
+    include_str!("../../../schema/0001_keyspace.cql"),
+    include_str!("../../../schema/0002_tables.cql"),
+];
+/// An id is refused once it is older than a day; its row must be there until then.
+const DEDUP_TTL_S_MIN: u32 = 2 * 86_400;
+
+/// What the servers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// Apache Cassandra 5: unified compaction.
+    Cassandra,
+    /// ScyllaDB: incremental compaction.
+    Scylla,
+}
+
+/// What the operator chooses once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaConfig {
+    /// What the servers are.
+    pub server: Server,
+    /// Copies of each row in each data centre.
+    pub replication_factor: u8,
+    /// Whether ScyllaDB spreads the tables by tablets; without meaning on Cassandra.
+    pub tablets: bool,
+    /// How long an inbox row is kept, in s.
+    pub inbox_ttl_s: u32,
+    /// How long a sender's id is known, in s. At least two days.
+    pub dedup_ttl_s: u32,
+}
+
+impl Default for SchemaConfig {
+    fn default() -> Self {
+        Self {
+            server: Server::Cassandra,
+            replication_factor: 3,
+            tablets: false,
+            inbox_ttl_s: 30 * 86_400,
+            dedup_ttl_s: DEDUP_TTL_S_MIN,
+        }
+    }
+}
+
+impl SchemaConfig {
+    fn check(&self) -> Result<(), CqlError> {
+        let bad = |name, value: u32, reason| {
+            Err(CqlError::BadSetting { name, value: value.to_string(), reason })
+        };
+        if self.replication_factor == 0 {
+            return bad("replication factor", 0, "a row needs a copy");
+        }
+        if self.dedup_ttl_s < DEDUP_TTL_S_MIN {
+            return bad("dedup TTL", self.dedup_ttl_s, "a retry may come two days later");
+        }
+        if self.inbox_ttl_s == 0 {
+            return bad("inbox TTL", 0, "rows must live until they are read");
+        }
+        Ok(())
+    }
+
+    /// The statements that make the tables.
+    fn statements(&self, keyspace: &str) -> Vec<String> {
+        let compaction = match self.server {
+            Server::Cassandra => "UnifiedCompactionStrategy",
+            Server::Scylla => "IncrementalCompactionStrategy",
+        };
+        let tablets = match self.server {
+            Server::Cassandra => String::new(),
+            Server::Scylla => format!(" AND tablets = {{'enabled': {}}}", self.tablets),
+        };
+        let fill = |text: &str| {
+            text.replace("{keyspace}", keyspace)
+                .replace("{replication_factor}", &self.replication_factor.to_string())
+                .replace("{tablets}", &tablets)
+                .replace("{compaction}", compaction)
+                .replace("{inbox_ttl_s}", &self.inbox_ttl_s.to_string())
+                .replace("{dedup_ttl_s}", &self.dedup_ttl_s.to_string())
+        };
+        let uncommented = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with("--"));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        let texts = FILES.iter().map(|text| uncommented(&fill(text))).collect::<Vec<_>>();
+        let parts = texts.iter().flat_map(|text| text.split(";\n"));
+        let trimmed = parts.map(|part| part.trim().trim_end_matches(';').to_string());
+        trimmed.filter(|part| !part.is_empty()).collect()
+    }
+}
+
+/// Makes what is missing and writes the version down. Doing it again changes nothing. Returns the version.
+///
+/// # Errors
+/// Nobody answers, a setting has no meaning, a statement was refused, or the tables are of a later version.
+pub async fn apply(config: &CqlConfig, settings: &SchemaConfig) -> Result<u32, CqlError> {
+    check_keyspace(&config.keyspace)?;
+    settings.check()?;
+    let session = client::session(config).await?;
+    match check(&session, config).await {
+        Err(CqlError::NoSchema { .. } | CqlError::OldSchema { .. }) => {}
+        other => return other.map(|()| VERSION),
+    }
+    let failed =
+        |what| move |error: ExecutionError| CqlError::Statement { what, reason: error.to_string() };
+    for statement in settings.statements(&config.keyspace) {
+        // Servers agree on a schema in seconds, not within the time of a request.
+        let mut statement = scylla::statement::unprepared::Statement::new(statement);
+        statement.set_request_timeout(None);
+        session.query_unpaged(statement, ()).await.map_err(failed("make a table"))?;
+    }
+    let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
+    let unix_ms = i64::try_from(unix_ms).unwrap_or(0);
+    let insert = format!("INSERT INTO {}.cluster (name, value) VALUES (?, ?)", config.keyspace);
+    let epoch = format!("{insert} IF NOT EXISTS");
+    let values = (INBOX_EPOCH_NAME, unix_ms);
+    session.query_unpaged(epoch, values).await.map_err(failed("write the inbox epoch"))?;
+    // Last: whoever reads the version finds everything else.
+    let values = (VERSION_NAME, i64::from(VERSION));
+    session.query_unpaged(insert, values).await.map_err(failed("write the schema's version"))?;
+    Ok(VERSION)
+}
+
+/// Whether the tables are those of this program.
+///
+/// # Errors
+/// What to run instead.
+pub async fn check(session: &Session, config: &CqlConfig) -> Result<(), CqlError> {
+    let (keyspace, command) = (config.keyspace.clone(), config.apply_command());
+    let found = match value(session, config, VERSION_NAME).await? {
+        Some(found) => u32::try_from(found).unwrap_or(u32::MAX),
+        None => return Err(CqlError::NoSchema { keyspace, command }),
+    };
+    match found.cmp(&VERSION) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Less => {
+            Err(CqlError::OldSchema { keyspace, found, needed: VERSION, command })
+        }
+        std::cmp::Ordering::Greater => {
+            Err(CqlError::NewSchema { keyspace, found, needed: VERSION })
+        }
+    }
+}
+
+/// The inbox epoch: the same for the life of a cluster, another after its data was made anew.
+pub(super) async fn inbox_epoch(session: &Session, config: &CqlConfig) -> Result<u64, CqlError> {
+    value(session, config, INBOX_EPOCH_NAME).await?.ok_or_else(|| CqlError::NoSchema {
+        keyspace: config.keyspace.clone(),
+        command: config.apply_command(),
+    })
+}
+
+async fn value(
+    session: &Session,
+    config: &CqlConfig,
+    name: &'static str,
+) -> Result<Option<u64>, CqlError> {
+    let failed = |reason: String| CqlError::Statement { what: "read the schema's version", reason };
+    let text = format!("SELECT value FROM {}.cluster WHERE name = ?", config.keyspace);
+    let result = match session.query_unpaged(text, (name,)).await {
+        Err(error) if is_unknown_table(&error) => return Ok(None),
+        result => result.map_err(|error| failed(error.to_string()))?,
+    };
+    let rows = result.into_rows_result().map_err(|error| failed(error.to_string()))?;
+    codec::number(&rows).map_err(|BadRow(reason)| failed(reason))
+}
+
+/// The server knows neither the keyspace nor the table.
+fn is_unknown_table(error: &ExecutionError) -> bool {
+    let text = error.to_string();
+    let is_invalid = match error {
+        ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) => {
+            matches!(error, DbError::Invalid)
+        }
+        ExecutionError::PrepareError(PrepareError::AllAttemptsFailed { first_attempt }) => {
+            matches!(first_attempt, RequestAttemptError::DbError(DbError::Invalid, _))
+        }
+        _ => false,
+    };
+    is_invalid && (text.contains("does not exist") || text.contains("unconfigured table"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_filled_in() {
+        for server in [Server::Cassandra, Server::Scylla] {
+            let settings = SchemaConfig { server, ..SchemaConfig::default() };
+            let statements = settings.statements("longline");
+            assert_eq!(statements.len(), 10, "a keyspace and nine tables");
+            for statement in &statements {
+                assert!(statement.starts_with("CREATE "), "{statement}");
+                let words = ["{k", "{r", "{t", "{c", "{i", "{d"];
+                assert!(!words.iter().any(|word| statement.contains(word)), "{statement}");
+            }
+            let has_tablets = statements[0].contains("tablets");
+            assert_eq!(has_tablets, server == Server::Scylla);
+        }
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_refused() {
+        assert!(SchemaConfig::default().check().is_ok());
+        assert!(SchemaConfig { replication_factor: 0, ..SchemaConfig::default() }.check().is_err());
+        assert!(SchemaConfig { dedup_ttl_s: 9, ..SchemaConfig::default() }.check().is_err());
+        assert!(check_keyspace("long_line2").is_ok());
+        for bad in ["", "2long", "a;b", "A", "a\"b"] {
+            assert!(check_keyspace(bad).is_err(), "{bad}");
+        }
+    }
+}
