@@ -80,7 +80,7 @@ impl Drop for Keyspace {
         let session = session();
         let mut statement = scylla::statement::unprepared::Statement::new(drop);
         statement.set_request_timeout(None);
-        let _ = RUNTIME.block_on(session.query_unpaged(statement, ()));
+        let _ = RUNTIME.block_on(async { session.query_unpaged(statement, ()).await });
     }
 }
 

@@ -23,6 +23,7 @@ pub async fn messages(
     let mut is_sure = false;
     while before.0 > 1 && !page.is_full() {
         let want = (limit - found.len()).min(CQL_PAGE_ROWS);
+        let start = bucket_start(bucket(Position(before.0 - 1)));
         let rows = store.messages_before(conversation, before, want).await;
         if rows.is_empty() && !is_sure {
             // A place far above the end may be named: the end is looked for instead of going down bucket by bucket.
@@ -40,7 +41,7 @@ pub async fn messages(
             found.push(row);
         }
         if is_whole {
-            before = before.min(bucket_start(bucket(Position(before.0 - 1))).into());
+            before = start.into();
         }
     }
     found.reverse();
