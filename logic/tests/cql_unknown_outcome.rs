@@ -148,10 +148,12 @@ fn what_came_back_while_the_lease_did_not_count_is_held_until_it_does() {
     let keyspace = Keyspace::new();
     let fence = Arc::new(Fence::always_open());
     let mut driven = open(&keyspace.client, 1, fence.clone());
-    until("the store opens", || driven.store.opened().is_some());
-    driven.store.commit(Ticket(1), vec![message(1, 9)]);
+    // The first writes the bound of the ids before; then the second is one statement away from being durable.
+    driven.store.commit(Ticket(0), vec![message(1, 9)]);
+    driven.settle();
+    driven.store.commit(Ticket(1), vec![message(2, 9)]);
     fence.set(Moment(0));
-    until("the write lands", || stored(&keyspace) == 1);
+    until("the write lands", || stored(&keyspace) == 2);
     let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
     let read = Read::Messages { conversation, before: Some(wire::Seq(9)), limit: 1, bytes_max: 99 };
     driven.store.read(Ticket(2), read);

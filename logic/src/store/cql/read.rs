@@ -4,6 +4,8 @@ use super::load;
 use super::statements::{Entry, Statements, bucket, bucket_start};
 use super::write::Log;
 use crate::cluster::Position;
+use crate::cluster::takeover::tail_rows;
+use crate::limits::INBOX_WINDOW_MAX;
 use crate::rows::{ContactRow, InboxRow, MessageRow, Row};
 use crate::store::limits::CQL_PAGE_ROWS;
 use crate::store::page::Page;
@@ -88,7 +90,8 @@ pub async fn inbox(
                     None => store.user(uid).await.map_or(0, |row| row.contacts_through.0),
                 };
                 through = Some(known);
-                if bucket(Position(known)) < bucket(end) {
+                // The contacts lag behind the inbox.
+                if bucket(Position(known + tail_rows(INBOX_WINDOW_MAX))) < bucket(end) {
                     break;
                 }
                 end
