@@ -87,7 +87,8 @@ pub enum Read {
         /// Who.
         uid: Uid,
     },
-    /// The messages before `before` (`None`: the newest), ascending. Answer: [`Found::Messages`].
+    /// The messages before `before`, ascending. `None`: the newest; the conversation is loaded by that, and nothing of it
+    /// is being written. Answer: [`Found::Messages`].
     Messages {
         /// Of which conversation.
         conversation: Conversation,

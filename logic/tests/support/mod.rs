@@ -2,12 +2,15 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+#[cfg(feature = "cluster")]
+pub mod cql;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use logic::rows::{Completion, Found, MessageRow, Read, Row, Ticket};
-use logic::store::{EmbeddedConfig, EmbeddedStore, OpenError, Store};
+use logic::store::{EmbeddedConfig, EmbeddedStore, OpenError, Store, Wake};
 use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
 
 /// A store, and the wakes of its thread.
@@ -42,6 +45,15 @@ impl Driven {
             let _ = wake.try_send(());
         });
         Ok(Self { store: EmbeddedStore::open(config, wake)?, woken })
+    }
+
+    /// A store that is opened with the wake it is given.
+    pub fn with_wake(open: impl FnOnce(Wake) -> Store) -> Self {
+        let (wake, woken) = flume::bounded(1);
+        let wake = Arc::new(move || {
+            let _ = wake.try_send(());
+        });
+        Self { store: open(wake), woken }
     }
 
     /// A store that needs no waking.

@@ -42,9 +42,15 @@ pub struct BadRow(pub String);
 #[derive(Debug, thiserror::Error)]
 enum TryError {
     #[error(transparent)]
-    Execution(#[from] ExecutionError),
+    Execution(Box<ExecutionError>),
     #[error(transparent)]
     Row(#[from] BadRow),
+}
+
+impl From<ExecutionError> for TryError {
+    fn from(error: ExecutionError) -> Self {
+        Self::Execution(Box::new(error))
+    }
 }
 
 impl CqlClient {
@@ -216,8 +222,8 @@ async fn watch(client: Weak<CqlClient>) {
 /// Whether it may pass by itself; if not, somebody must mend something.
 fn may_pass(error: &TryError) -> bool {
     let TryError::Execution(error) = error else { return false };
-    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) = error else {
-        return !matches!(error, ExecutionError::BadQuery(_));
+    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) = &**error else {
+        return !matches!(**error, ExecutionError::BadQuery(_));
     };
     !matches!(
         error,

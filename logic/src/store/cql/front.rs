@@ -191,3 +191,96 @@ impl Front {
         commits + self.held.len() + self.reads.len() + self.completions.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::UserRow;
+    use wire::{InboxSeq, Uid};
+
+    const UID: Uid = Uid(1);
+    const READ: Read = Read::Contact { uid: UID, peer: Uid(2) };
+
+    fn front() -> Front {
+        let mut front = Front::new(Partition::of_user(UID), Epoch(1), 2);
+        front.on_reply(Reply::Opened(0));
+        front
+    }
+
+    fn batch(through: u64) -> Vec<Row> {
+        vec![Row::User(UserRow { uid: UID, contacts_through: InboxSeq(through) })]
+    }
+
+    /// What is asked of the other end, and the tickets that complete.
+    fn turn(front: &mut Front, is_open: bool) -> (String, Vec<u64>) {
+        front.advance(is_open);
+        let mut asked = String::new();
+        while let Some(request) = front.next_request() {
+            asked += match request {
+                Request::Write(_) => "w",
+                Request::Read(..) => "r",
+            };
+        }
+        let mut completions = Vec::new();
+        front.completed(&mut completions);
+        let ticket = |completion: &Completion| match completion {
+            Completion::Committed(ticket, _) | Completion::Read(ticket, _) => ticket.0,
+        };
+        (asked, completions.iter().map(ticket).collect())
+    }
+
+    fn found() -> Result<Found, StoreError> {
+        Ok(Found::Contacts(Vec::new()))
+    }
+
+    #[test]
+    fn nothing_begins_before_the_store_is_opened() {
+        let mut front = Front::new(Partition::of_user(UID), Epoch(1), 2);
+        front.commit(Ticket(1), batch(1));
+        front.read(Ticket(2), READ);
+        assert_eq!(turn(&mut front, true), (String::new(), vec![]));
+        front.on_reply(Reply::Opened(7));
+        assert_eq!((turn(&mut front, true).0, front.bound_ms()), ("w".into(), Some(7)));
+    }
+
+    #[test]
+    fn a_read_goes_out_when_the_commits_before_it_are_done() {
+        let mut front = front();
+        front.commit(Ticket(1), batch(1));
+        front.read(Ticket(2), READ);
+        front.commit(Ticket(3), batch(2));
+        assert_eq!(turn(&mut front, true), ("w".into(), vec![]));
+        front.on_reply(Reply::Written);
+        assert_eq!(turn(&mut front, true), ("wr".into(), vec![1]));
+        front.on_reply(Reply::Read(0, found()));
+        front.on_reply(Reply::Written);
+        assert_eq!(turn(&mut front, true), (String::new(), vec![3, 2]));
+        assert_eq!(front.in_flight(), 0);
+    }
+
+    #[test]
+    fn what_came_back_counts_once_the_fence_is_open() {
+        let mut front = front();
+        front.read(Ticket(1), READ);
+        front.commit(Ticket(2), batch(1));
+        assert_eq!(turn(&mut front, true).0, "wr");
+        front.on_reply(Reply::Written);
+        front.on_reply(Reply::Read(0, found()));
+        assert_eq!(turn(&mut front, false).1, [0; 0]);
+        front.commit(Ticket(3), batch(2));
+        assert_eq!(turn(&mut front, false), (String::new(), vec![]), "nor does a commit begin");
+        assert_eq!(turn(&mut front, true), ("w".into(), vec![2, 1]));
+    }
+
+    #[test]
+    fn answers_are_told_in_order_and_few_reads_are_out() {
+        let mut front = front();
+        (1..=3).for_each(|ticket| front.read(Ticket(ticket), READ));
+        assert_eq!(turn(&mut front, true).0, "rr");
+        front.on_reply(Reply::Read(1, found()));
+        assert_eq!(turn(&mut front, true), (String::new(), vec![]));
+        front.on_reply(Reply::Read(0, Err(StoreError::Unavailable)));
+        assert_eq!(turn(&mut front, true).1, [1, 2]);
+        assert_eq!(turn(&mut front, true).0, "r");
+    }
+}

@@ -24,6 +24,8 @@ mod task;
 mod ownership;
 mod stats;
 pub mod schema;
+#[cfg(test)]
+mod late_writes;
 
 pub use breaker::Breaker;
 pub use client::CqlClient;

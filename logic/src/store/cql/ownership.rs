@@ -146,7 +146,8 @@ impl CqlClient {
         };
         let there = |row: &Named| {
             let standing = row.get("standing")?.as_text()?;
-            let numbers = (row.bigint("incarnation")?, row.bigint("token")?, row.bigint("beat")?);
+            let numbers =
+                (row.bigint("incarnation")?, row.bigint("life_token")?, row.bigint("beat")?);
             lease(change.next.node, (numbers.0, numbers.1, numbers.2, standing))
         };
         result.map_or(Outcome::Unknown, |rows| outcome(&rows, there))

@@ -4,6 +4,8 @@ use super::load;
 use super::statements::{Entry, Statements, bucket, bucket_start};
 use super::write::Log;
 use crate::cluster::Position;
+use crate::cluster::takeover::tail_rows;
+use crate::limits::INBOX_WINDOW_MAX;
 use crate::rows::{ContactRow, InboxRow, MessageRow, Row};
 use crate::store::limits::CQL_PAGE_ROWS;
 use crate::store::page::Page;
@@ -23,6 +25,7 @@ pub async fn messages(
     let mut is_sure = false;
     while before.0 > 1 && !page.is_full() {
         let want = (limit - found.len()).min(CQL_PAGE_ROWS);
+        let start = bucket_start(bucket(Position(before.0 - 1)));
         let rows = store.messages_before(conversation, before, want).await;
         if rows.is_empty() && !is_sure {
             // A place far above the end may be named: the end is looked for instead of going down bucket by bucket.
@@ -40,7 +43,7 @@ pub async fn messages(
             found.push(row);
         }
         if is_whole {
-            before = before.min(bucket_start(bucket(Position(before.0 - 1))).into());
+            before = start.into();
         }
     }
     found.reverse();
@@ -87,7 +90,8 @@ pub async fn inbox(
                     None => store.user(uid).await.map_or(0, |row| row.contacts_through.0),
                 };
                 through = Some(known);
-                if bucket(Position(known)) < bucket(end) {
+                // The contacts lag behind the inbox.
+                if bucket(Position(known + tail_rows(INBOX_WINDOW_MAX))) < bucket(end) {
                     break;
                 }
                 end

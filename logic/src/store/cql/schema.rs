@@ -184,17 +184,17 @@ async fn value(
 
 /// The server knows neither the keyspace nor the table.
 fn is_unknown_table(error: &ExecutionError) -> bool {
-    let text = error.to_string();
-    let is_invalid = match error {
-        ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) => {
-            matches!(error, DbError::Invalid)
-        }
-        ExecutionError::PrepareError(PrepareError::AllAttemptsFailed { first_attempt }) => {
-            matches!(first_attempt, RequestAttemptError::DbError(DbError::Invalid, _))
-        }
-        _ => false,
+    let attempt = if let ExecutionError::LastAttemptError(attempt) = error {
+        attempt
+    } else if let ExecutionError::PrepareError(PrepareError::AllAttemptsFailed { first_attempt }) =
+        error
+    {
+        first_attempt
+    } else {
+        return false;
     };
-    is_invalid && (text.contains("does not exist") || text.contains("unconfigured table"))
+    let RequestAttemptError::DbError(DbError::Invalid, text) = attempt else { return false };
+    text.contains("does not exist") || text.contains("unconfigured table")
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ const INBOX: &str =
 /// A contact's.
 const CONTACT: &str = "peer, recent_seq, recent_inbox_seq, read_seq, read_time_ms, is_deleted";
 /// What a change of a lease compares.
-const IF_LEASE: &str = "IF incarnation = ? AND token = ? AND beat = ? AND standing = ?";
+const IF_LEASE: &str = "IF incarnation = ? AND life_token = ? AND beat = ? AND standing = ?";
 
 /// Prepared statements, named for what they do.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Texts {
         let p = Preparer { session, keyspace };
         let messages = "messages WHERE big = ? AND small = ? AND bucket = ?";
         let inbox = "inbox WHERE uid = ? AND bucket = ?";
-        let set_lease = "incarnation = ?, token = ?, beat = ?, standing = ?";
+        let set_lease = "incarnation = ?, life_token = ?, beat = ?, standing = ?";
         Ok(Self {
             put_message: p.put("messages", &format!("big, small, bucket, {MESSAGE}")).await?,
             put_place: p.put("msg_dedup", "sender, client_msg_id, peer, seq").await?,
@@ -129,11 +129,11 @@ impl Texts {
             user: p.from("contacts_through", "users WHERE uid = ?").await?,
             bound: p.from("bound_ms", "id_bounds WHERE partition = ?").await?,
             cluster_value: p.from("value", "cluster WHERE name = ?").await?,
-            leases: p.from("node, incarnation, token, beat, standing, address", "leases").await?,
+            leases: p.from("node, incarnation, life_token, beat, standing, address", "leases").await?,
             owners: p.from("partition, epoch, node, incarnation", "partitions").await?,
             add_lease: p
                 .once(
-                    "INSERT INTO {k}.leases (incarnation, token, beat, standing, address, node) \
+                    "INSERT INTO {k}.leases (incarnation, life_token, beat, standing, address, node) \
                      VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS",
                 )
                 .await?,
