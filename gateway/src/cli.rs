@@ -4,6 +4,7 @@ use crate::auth::{Auth, sign};
 use crate::config::{Config, Flags, LogFormat, Problems};
 use crate::serve::serve;
 use clap::{Args, Parser, Subcommand};
+use service::admin::fetch;
 use service::exit;
 use service::exit::Fatal;
 use service::logging;
@@ -28,6 +29,8 @@ enum Command {
     Run(Run),
     /// Print a token for trying out.
     Token(Token),
+    /// Print what a running gateway says of itself, as JSON.
+    Status(Layers),
 }
 
 #[derive(Args, Debug)]
@@ -77,6 +80,9 @@ pub fn main(cli: Cli) -> ExitCode {
             serve(config)
         }),
         Command::Token(token) => print_token(&token),
+        Command::Status(layers) => layers.load().and_then(|config| {
+            fetch(config.admin, "/status").map(|page| println!("{}", page.trim_end()))
+        }),
     };
     match done {
         Ok(()) => exit::OK.into(),

@@ -21,6 +21,7 @@ use service::lifecycle::State;
 use service::mailbox::{Directory, Outgoing};
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -76,6 +77,8 @@ pub struct Core {
     pub(crate) scratch: Scratch,
     pub(crate) outgoing: Outgoing<Post>,
     pub(crate) inbox_epoch: u64,
+    /// Where clients connect, as others are told.
+    pub(crate) clients_at: SocketAddr,
     pub(crate) now: Now,
     pub(crate) now_us: u64,
     pub(crate) connection_rate: Rate,
@@ -107,7 +110,7 @@ pub(crate) struct Drain {
 impl Core {
     /// On the core's own thread.
     #[must_use]
-    pub fn new(parts: Parts, ring: NetRing) -> Self {
+    pub fn new(parts: Parts, (ring, bound): (NetRing, SocketAddr)) -> Self {
         let config = parts.setup.config.clone();
         let metrics = parts.setup.metrics.core(parts.id.into());
         let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
@@ -121,6 +124,7 @@ impl Core {
             scratch: Scratch::default(),
             outgoing: Outgoing::new(parts.directory),
             inbox_epoch: parts.inbox_epoch,
+            clients_at: config.advertise.unwrap_or(bound),
             now,
             now_us: 0,
             connection_rate: Rate::new(config.connection_rate),

@@ -192,7 +192,7 @@ async fn run_core(
     let config = netring::Config { connections_max, tick: RING_TICK, ..netring::Config::default() };
     let (ring, bound) = cores::listen(config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
-    let core = Core::new(parts, ring);
+    let core = Core::new(parts, (ring, bound));
     // The starter waits for this; if it is gone, the process is ending.
     let _ = started.send(bound);
     core.run().await

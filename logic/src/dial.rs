@@ -2,11 +2,13 @@
 //! whenever it is lost. It knows no partition.
 
 use crate::cluster::NodeId;
-use crate::link::{Admission, Event, Item, Line, Link, Peer, PeerId, Terms};
+use crate::link::{Admission, Event, Item, Line, Link, Peer, PeerId, Secret, SecretError, Terms};
 use netring::{ConnId, NetRing};
 use rand::random;
 use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// How long before a lost link is dialed again, in ms.
 pub const REDIAL_MS: u64 = 200;
@@ -14,6 +16,19 @@ pub const REDIAL_MS: u64 = 200;
 pub const LINK_HIGH_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes that wait for a peer, beyond which its link is closed: it does not read.
 pub const LINK_CLOSE_BYTES: usize = 4 * LINK_HIGH_BYTES;
+
+/// The secret in a file; without one, what everybody knows, which will do on loopback only.
+///
+/// # Errors
+/// It cannot be read, is too short, or is missing where it must not be.
+pub fn open_secret(file: Option<&Path>, is_loopback: bool) -> Result<Secret, SecretError> {
+    let Some(file) = file else {
+        return is_loopback.then(Secret::for_loopback).ok_or(SecretError::Missing);
+    };
+    let content = fs::read(file)
+        .map_err(|error| SecretError::Unreadable(file.to_owned(), error.to_string()))?;
+    Secret::parse(&content)
+}
 
 /// What a dialed link leads to.
 #[derive(Debug)]
@@ -101,12 +116,11 @@ impl Dialer {
                 Event::Welcomed(admission) => {
                     let node = admission.holder.node;
                     place.node = Some(node);
-                    if self.nodes.contains_key(&node) {
+                    if *self.nodes.entry(node).or_insert(conn) == conn {
+                        dialed.push(Dialed::Up(admission));
+                    } else {
                         // It answers at another place too: one link is enough.
                         ring.close(conn);
-                    } else {
-                        self.nodes.insert(node, conn);
-                        dialed.push(Dialed::Up(admission));
                     }
                 }
                 Event::Items(items) => {

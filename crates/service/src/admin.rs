@@ -2,17 +2,21 @@
 //!
 //! One thread with a small tokio runtime of its own, so that it answers while a core is stuck.
 
+use crate::exit::Fatal;
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
+use std::time::Duration;
 use tokio::net::TcpListener as AsyncListener;
 use tokio::sync::oneshot;
 
 /// A core that has not gone round for so long hangs. Cores go round every second at least.
 pub const TICK_AGE_MS_MAX: u64 = 5_000;
+/// How long a page may take.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The running server. Dropping it ends the server; it answers until then, also while the cores drain.
 #[derive(Debug)]
@@ -63,6 +67,25 @@ impl Drop for Admin {
             let _ = thread.join();
         }
     }
+}
+
+/// Asks a running server for one of its pages.
+///
+/// # Errors
+/// It does not answer.
+pub fn fetch(admin: SocketAddr, page: &str) -> Result<String, Fatal> {
+    let asked = || {
+        let mut stream = TcpStream::connect_timeout(&admin, FETCH_TIMEOUT)?;
+        stream.set_read_timeout(Some(FETCH_TIMEOUT))?;
+        write!(stream, "GET {page} HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = asked().map_err(|e: io::Error| {
+        Fatal::Environment(format!("could not ask {admin}: {e}; is it running there?"))
+    })?;
+    Ok(answer.split_once("\r\n\r\n").map_or(String::new(), |parts| parts.1.to_owned()))
 }
 
 /// The answer of a health page.

@@ -1,6 +1,7 @@
 //! Whether the process lives and whether it should get traffic: from numbers and a state, pure.
 
 use crate::metrics::CoreMetrics;
+use logic::limits::PARTITIONS;
 use service::admin::TICK_AGE_MS_MAX;
 use service::lifecycle::State;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub struct Health<'a> {
     pub state: State,
     /// The process's age.
     pub age_ms: u64,
+    /// The shards are in other processes.
+    pub is_away: bool,
 }
 
 impl Health<'_> {
@@ -50,7 +53,22 @@ impl Health<'_> {
                 return Err(format!("the store of shard {core} cannot write; see the log"));
             }
         }
+        if self.is_away {
+            self.reaches_all()?;
+        }
         self.alive()
+    }
+
+    fn reaches_all(&self) -> Result<(), String> {
+        for (core, metrics) in self.cores.iter().enumerate() {
+            let lacks = u64::from(PARTITIONS).saturating_sub(metrics.partitions_reachable.get());
+            if lacks > 0 {
+                return Err(format!(
+                    "core {core} reaches no owner of {lacks} of {PARTITIONS} partitions"
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -66,7 +84,7 @@ mod tests {
             core.last_tick_ms.set(1_000);
         }
         change(&metrics.cores()[1]);
-        let health = Health { cores: metrics.cores(), state, age_ms };
+        let health = Health { cores: metrics.cores(), state, age_ms, is_away: false };
         assert_eq!(health.alive().is_ok(), alive, "{:?}", health.alive());
         match health.ready() {
             Ok(()) => assert_eq!(ready, "yes"),
@@ -86,9 +104,30 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_that_reaches_no_owner_is_not_ready() {
+        let metrics = Metrics::new(1);
+        let cells = metrics.core(0);
+        cells.shard_ready.set(1);
+        let ready = || {
+            let cores = metrics.cores();
+            Health { cores, state: State::Running, age_ms: 0, is_away: true }.ready()
+        };
+        assert!(ready().unwrap_err().contains("1024 of 1024"));
+        cells.partitions_reachable.set(1_023);
+        assert!(ready().unwrap_err().contains("1 of 1024"));
+        cells.partitions_reachable.set(1_024);
+        assert_eq!(ready(), Ok(()));
+    }
+
+    #[test]
     fn a_core_that_still_opens_its_shard_is_alive() {
         let metrics = Metrics::new(1);
-        let health = Health { cores: metrics.cores(), state: State::Running, age_ms: 60_000 };
+        let health = Health {
+            cores: metrics.cores(),
+            state: State::Running,
+            age_ms: 60_000,
+            is_away: false,
+        };
         assert!(health.alive().is_ok());
         assert!(health.ready().is_err());
     }

@@ -2,27 +2,32 @@
 
 use super::Seen;
 use super::health::Health;
+use crate::metrics::CoreMetrics;
 use axum::Router;
 use axum::extract::State as Given;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use serde_json::json;
 use service::admin::{prometheus, said};
+use service::metrics::Gauge;
 
 pub fn router(seen: Seen) -> Router {
     Router::new()
-        .route("/", get(|| async { "/metrics /healthz /readyz /config\n" }))
+        .route("/", get(|| async { "/metrics /healthz /readyz /config /status\n" }))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/config", get(config))
+        .route("/status", get(status))
         .with_state(seen)
 }
 
 impl Seen {
     fn health(&self) -> Health<'_> {
         let state = self.shutdown.state();
-        Health { cores: self.metrics.cores(), state, age_ms: self.metrics.age_ms() }
+        let is_away = !self.config.logic.0.is_empty();
+        Health { cores: self.metrics.cores(), state, age_ms: self.metrics.age_ms(), is_away }
     }
 }
 
@@ -40,4 +45,23 @@ async fn readyz(Given(seen): Given<Seen>) -> Response {
 
 async fn config(Given(seen): Given<Seen>) -> Response {
     ([(header::CONTENT_TYPE, "application/toml")], seen.config.to_string()).into_response()
+}
+
+async fn status(Given(seen): Given<Seen>) -> Response {
+    let cores = seen.metrics.cores();
+    let sum = |cell: fn(&CoreMetrics) -> &Gauge| -> u64 {
+        cores.iter().map(|core| cell(core).get()).sum()
+    };
+    let least = |cell: fn(&CoreMetrics) -> &Gauge| cores.iter().map(|core| cell(core).get()).min();
+    let health = seen.health();
+    let page = json!({
+        "ready": health.ready().err().unwrap_or_else(|| "yes".into()),
+        "cores": cores.len(),
+        "connections": sum(|core| &core.connections),
+        "users_online": sum(|core| &core.users_online),
+        "in_flight": sum(|core| &core.shard_in_flight),
+        "logic": seen.config.logic.0,
+        "partitions_reachable": least(|core| &core.partitions_reachable).filter(|_| health.is_away),
+    });
+    ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
 }

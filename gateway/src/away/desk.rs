@@ -132,7 +132,7 @@ impl Desk {
             }
             Item::Owners(rows) => rows.into_iter().for_each(|row| self.learn(row, out)),
             Item::Command { .. } | Item::Mail(..) | Item::Told(_) | Item::Nodes(_) => {}
-            Item::InboxEpoch(_) | Item::Ping(_) | Item::Pong(_) => {}
+            Item::ClientsAt(_) | Item::InboxEpoch(_) | Item::Ping(_) | Item::Pong(_) => {}
         }
     }
 

@@ -12,8 +12,8 @@ use crate::core::Core;
 use crate::limits::{AWAY_HOLD_FIRST_MS, AWAY_LOOK_EVERY_MS};
 use crate::session::Session;
 use logic::command::{Command, Delivery, ReplyTo};
-use logic::dial::{Dialed, Dialer};
-use logic::link::{Item, PeerId, Secret, Terms};
+use logic::dial::{Dialed, Dialer, open_secret};
+use logic::link::{Item, PeerId, Terms};
 use logic::partition::Partition;
 use netring::ConnId;
 use service::exit::Fatal;
@@ -51,7 +51,7 @@ impl Cluster {
             places.extend(found.map_err(text)?);
         }
         let is_loopback = places.iter().all(|place| place.ip().is_loopback());
-        let secret = Secret::open(config.link_secret_file.as_deref(), is_loopback)
+        let secret = open_secret(config.link_secret_file.as_deref(), is_loopback)
             .map_err(|e| Fatal::Config(format!("link_secret_file: {e}")))?;
         let cluster = config.link_cluster.clone();
         Ok(Some(Self { terms: Terms { cluster, secret }, instance: rand::random(), places }))
@@ -126,7 +126,11 @@ impl Core {
         let now_ms = self.now.mono_ms;
         let Some(Away { dialer, desk, effects }) = self.logic.away() else { return };
         match dialed {
-            Dialed::Up(admission) => desk.on_link_up(admission.holder.node, effects),
+            Dialed::Up(admission) => {
+                let node = admission.holder.node;
+                dialer.say(node, Item::ClientsAt(self.clients_at.to_string()), false, &self.ring);
+                desk.on_link_up(node, effects);
+            }
             Dialed::Down(node) => desk.on_link_down(node),
             Dialed::Items(node, items) => {
                 for item in items {

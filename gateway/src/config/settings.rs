@@ -79,6 +79,8 @@ settings! {
     /// Logic nodes to begin with, host:port,...; the others are learnt from them. Empty: this process has the shards
     /// itself. With nodes nothing of `data_dir` is used but the key for trying out.
     logic: Addresses = "", any;
+    /// Where clients reach this gateway, as operators see it in the routes. Empty: where it listens.
+    advertise: Option<SocketAddr> = "", any;
     /// The cluster that the nodes belong to.
     link_cluster: String = "longline", any;
     /// File with the secret that all processes of the cluster share, 16 bytes at least. Empty: none, which will do

@@ -51,6 +51,8 @@ pub enum Item {
     Owners(Vec<OwnerRow>),
     /// Which nodes there are, as the sender knows.
     Nodes(Vec<NodeAddress>),
+    /// From a gateway: where its clients connect, `address:port`.
+    ClientsAt(String),
     /// To a gateway: the epoch of all inboxes.
     InboxEpoch(u64),
     /// To a node: it holds this partition from now on.
@@ -88,6 +90,7 @@ impl Item {
                 .sum(),
             Self::Command { .. } | Self::Mail(..) => 0,
             Self::NotHere { .. } | Self::Told(_) | Self::InboxEpoch(_) => 0,
+            Self::ClientsAt(address) => address.len(),
             Self::Ping(_) | Self::Pong(_) => 0,
         };
         let bytes = size_of::<Archived<Self>>() + 2 * PADDING + behind;
@@ -108,6 +111,7 @@ impl Item {
                     && nodes.iter().all(|node| node.address.len() <= LINK_ADDRESS_BYTES_MAX)
             }
             Self::Told(row) => is_owner(row),
+            Self::ClientsAt(address) => address.len() <= LINK_ADDRESS_BYTES_MAX,
             Self::InboxEpoch(_) | Self::Ping(_) | Self::Pong(_) => true,
         }
     }

@@ -1,9 +1,9 @@
 //! The secret that every process of a cluster is given. It does not know where it is kept.
 
 use super::limits::LINK_SECRET_BYTES_MIN;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::{fmt, fs};
 
 /// Shared by all processes of a cluster; shown to nobody.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub enum SecretError {
     Unreadable(PathBuf, String),
 }
 
-/// What processes share that are reached on loopback only, if they are given nothing better.
+/// Known to everybody.
 const LOOPBACK: &[u8] = b"for loopback only";
 
 impl Secret {
@@ -42,17 +42,10 @@ impl Secret {
         Ok(Self(line.into()))
     }
 
-    /// From a file; without one, what everybody knows, which will do on loopback only.
-    ///
-    /// # Errors
-    /// It cannot be read, is too short, or is missing where it must not be.
-    pub fn open(file: Option<&Path>, is_loopback: bool) -> Result<Self, SecretError> {
-        let Some(file) = file else {
-            return if is_loopback { Self::parse(LOOPBACK) } else { Err(SecretError::Missing) };
-        };
-        let content = fs::read(file)
-            .map_err(|error| SecretError::Unreadable(file.to_owned(), error.to_string()))?;
-        Self::parse(&content)
+    /// What processes share that are reached on loopback only, if they are given nothing better.
+    #[must_use]
+    pub fn for_loopback() -> Self {
+        Self(LOOPBACK.into())
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

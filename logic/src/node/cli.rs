@@ -5,12 +5,11 @@ use super::settings::ServeArgs;
 use crate::store::cql::CqlConfig;
 use crate::store::cql::schema::{self, SchemaConfig, Server};
 use clap::{Args, Parser, Subcommand};
+use service::admin::fetch;
 use service::exit::{self, Fatal};
 use service::logging;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// A Longline logic node.
@@ -81,7 +80,9 @@ pub fn main(cli: Cli) -> ExitCode {
                 serve(&args)
             }),
         Command::Schema(Schema::Apply(args)) => apply(&args),
-        Command::Status(status) => print_status(status.admin),
+        Command::Status(status) => {
+            fetch(status.admin, "/status").map(|page| println!("{}", page.trim_end()))
+        }
     };
     match done {
         Ok(()) => exit::OK.into(),
@@ -105,23 +106,6 @@ fn apply(args: &Apply) -> Result<(), Fatal> {
     let applied = runtime()?.block_on(schema::apply(&config, &settings));
     let version = applied.map_err(|e| Fatal::Store(e.to_string()))?;
     println!("keyspace {} has the tables of version {version}", args.keyspace);
-    Ok(())
-}
-
-fn print_status(admin: SocketAddr) -> Result<(), Fatal> {
-    let asked = || {
-        let mut stream = TcpStream::connect_timeout(&admin, Duration::from_secs(2))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(stream, "GET /status HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = asked().map_err(|e: std::io::Error| {
-        Fatal::Environment(format!("could not ask {admin}: {e}; is the node running there?"))
-    })?;
-    let body = answer.split_once("\r\n\r\n").map_or("", |parts| parts.1);
-    println!("{}", body.trim_end());
     Ok(())
 }
 

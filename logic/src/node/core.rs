@@ -9,14 +9,16 @@ use super::metrics::CoreMetrics;
 use super::owners::Owners;
 use super::ownership::Told;
 use super::post::{Control, Post};
+use super::routing::Routing;
 use super::slots::{Output, Slots};
 use crate::cluster::{self, NodeId};
-use crate::command::{Answer, Command, Delivery, Input, Mail, Now, ReplyTo};
+use crate::command::{Answer, Command, Delivery, Input, Login, Mail, Now, ReplyTo};
 use crate::dial::Dialer;
 use crate::fence::Fence;
 use crate::limits::{BUSY_RETRY_MS, STORE_RETRY_MS};
 use crate::link::Item;
 use crate::partition::Partition;
+use crate::routes::limits::{ROUTE_JOBS_MAX, ROUTE_REFRESH_S};
 use crate::store::LogWrite;
 use crate::store::cql::{CqlClient, CqlStore};
 use flume::{Receiver, Sender, TrySendError};
@@ -28,7 +30,7 @@ use service::metrics::Metrics;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use wire::RefusalCode;
+use wire::{RefusalCode, Uid};
 
 /// How long a core sleeps at most.
 const TICK: Duration = Duration::from_millis(TIMERS_EVERY_MS);
@@ -75,6 +77,8 @@ pub struct Cluster {
     pub told: Sender<Told>,
     /// Partitions whose store has something.
     pub ready: (Sender<Partition>, Receiver<Partition>),
+    /// What is told to Redis, if there is one.
+    pub routing: Option<Routing>,
 }
 
 /// See the module.
@@ -91,6 +95,9 @@ pub struct Core {
     now: Now,
     started: Instant,
     timers_ms: u64,
+    store_in_flight: usize,
+    /// Partitions whose routes are to be told again.
+    unrouted: VecDeque<Partition>,
 }
 
 impl Core {
@@ -107,6 +114,8 @@ impl Core {
             now: Now { unix_ms: unix_ms(), mono_ms: 0 },
             started: Instant::now(),
             timers_ms: 0,
+            store_in_flight: 0,
+            unrouted: VecDeque::new(),
             parts,
         }
     }
@@ -147,8 +156,10 @@ impl Core {
         if self.now.mono_ms >= self.timers_ms {
             self.timers_ms = self.now.mono_ms + TIMERS_EVERY_MS;
             self.parts.slots.look_at_timers(self.now);
+            self.store_in_flight = self.parts.slots.store_in_flight();
             self.parts.links.look_after(self.now.mono_ms, &mut self.ring);
             self.parts.dialer.look_after(self.now.mono_ms, &mut self.ring);
+            self.look_after_routes();
         }
         self.step();
         self.parts.links.flush(&mut self.ring);
@@ -232,6 +243,7 @@ impl Core {
             (From::Entry(entry), Item::Command { round, command, mut reply }) => {
                 self.metrics.commands.inc();
                 reply.session.entry = entry;
+                self.route_command(&command, entry);
                 self.post(
                     self.core_of(command.partition()),
                     Post::Command { round, command, reply },
@@ -242,6 +254,11 @@ impl Core {
             }
             (From::Node, Item::Told(row)) => {
                 self.untold.push_back(Told::unasked(cluster::Input::Told(row)));
+            }
+            (From::Entry(entry), Item::ClientsAt(address)) => {
+                if let (Some(routing), Ok(address)) = (self.routing(), address.parse()) {
+                    routing.entry_is_at(entry, address);
+                }
             }
             (From::Entry(entry), _) => {
                 let heard = self.parts.links.expel(entry, &mut self.ring);
@@ -260,7 +277,16 @@ impl Core {
         match post {
             Post::Command { round, command, reply } => self.take(round, command, reply),
             Post::Mail(partition, mail) => self.parts.slots.take_mail(partition, mail),
+            Post::Route(login, entry) => {
+                let now_ms = self.now.unix_ms;
+                if let Some(routing) = self.routing() {
+                    routing.set(login, entry, now_ms);
+                }
+            }
             Post::Gone(entry) => {
+                if let Some(routing) = self.routing() {
+                    routing.forget_entry(entry);
+                }
                 self.refused.retain(|key, _| key.0 != entry);
                 self.parts.slots.forget_entry(entry);
             }
@@ -271,11 +297,67 @@ impl Core {
             Post::Delivery(delivery) => {
                 let is_push = matches!(delivery.answer, Answer::Push { .. });
                 let entry = delivery.to.session.entry;
+                if let (Answer::LoggedIn { login, .. }, now_ms) =
+                    (&delivery.answer, self.now.unix_ms)
+                    && let Some(routing) = self.routing()
+                {
+                    routing.set(*login, entry, now_ms);
+                }
                 let item = Item::Delivery(delivery);
                 if !self.parts.links.say(entry, item, is_push, &self.ring) {
                     self.metrics.dropped.inc();
                 }
             }
+        }
+    }
+
+    fn routing(&mut self) -> Option<&mut Routing> {
+        self.parts.cluster.as_mut()?.routing.as_mut()
+    }
+
+    /// What a command means for the routes. A stale session's cannot touch a newer one's.
+    fn route_command(&mut self, command: &Command, entry: u16) {
+        let now_ms = self.now.unix_ms;
+        let Some(routing) = self.routing() else { return };
+        if let Command::Register(login) = command {
+            routing.set(*login, entry, now_ms);
+        } else if let Command::Logout(login) = command {
+            routing.remove(*login);
+        }
+    }
+
+    /// Refreshes the routes whose turn it is, and tells again what Redis has lost.
+    fn look_after_routes(&mut self) {
+        let mono_ms = self.now.mono_ms;
+        let Some(routing) = self.routing() else { return };
+        let (share, wants_repair) = (routing.share_due(mono_ms), routing.wants_repair());
+        let missing = routing.missing();
+        if wants_repair {
+            self.unrouted = self.parts.slots.partitions().collect();
+        }
+        if let Some(share) = share {
+            let is_due = |partition: &Partition| {
+                u32::from(partition.number()) % ROUTE_REFRESH_S == u32::from(share)
+            };
+            let due: Vec<Partition> = self.parts.slots.partitions().filter(is_due).collect();
+            let sessions = due.iter().flat_map(|partition| self.parts.slots.sessions(*partition));
+            let mut uids: Vec<Uid> = sessions.map(|(login, _)| login.uid).collect();
+            uids.dedup();
+            self.routing().expect("just seen").refresh(uids);
+        }
+        for uid in missing {
+            let sessions = self.parts.slots.sessions(Partition::of_user(uid));
+            self.tell_routes(sessions.into_iter().filter(|(login, _)| login.uid == uid).collect());
+        }
+        while self.routing().expect("just seen").room() > ROUTE_JOBS_MAX / 2 {
+            let Some(partition) = self.unrouted.pop_front() else { return };
+            self.tell_routes(self.parts.slots.sessions(partition));
+        }
+    }
+
+    fn tell_routes(&mut self, sessions: Vec<(Login, u16)>) {
+        for (login, entry) in sessions {
+            self.post(Links::core_of(entry), Post::Route(login, entry));
         }
     }
 
@@ -439,6 +521,7 @@ impl Core {
         let metrics = &self.metrics;
         metrics.last_tick_ms.set(self.parts.metrics.age_ms());
         metrics.partitions.set(self.parts.slots.len() as u64);
+        metrics.store_in_flight.set(self.store_in_flight as u64);
         metrics.in_flight.set(self.parts.slots.in_flight() as u64);
         metrics.links.set((self.parts.links.open() + self.parts.dialer.open()) as u64);
     }

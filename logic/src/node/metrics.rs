@@ -31,11 +31,29 @@ service::table! {
         commit_rows: Counter = "longline_logic_commit_rows_total", CORE;
         /// From handing a batch to the store until it was durable.
         commit_seconds: Histogram = "longline_logic_commit_seconds", SUM;
+        /// Batches and reads that stores have and have not answered.
+        store_in_flight: Gauge = "longline_logic_store_in_flight", CORE;
         /// Messages that shards have taken and not answered.
         in_flight: Gauge = "longline_logic_in_flight", CORE;
         /// 1 once the core listens.
         ready: Gauge = "longline_logic_ready", CORE;
         /// When the core last went round, in ms of the process's age.
         last_tick_ms: Gauge = "longline_logic_last_tick_milliseconds", CORE;
+    }
+}
+
+service::table! {
+    /// What is of the process and not of a core; filled in when it is asked for.
+    ProcessCells {
+        /// For how long the lease is still good.
+        lease_valid_ms: Gauge = "longline_logic_lease_valid_milliseconds", SUM;
+        /// 1 while the CQL store does not answer.
+        breaker_open: Gauge = "longline_logic_breaker_open", SUM;
+        /// 1 while Redis does not answer; nothing waits for it.
+        routes_breaker_open: Gauge = "longline_logic_routes_breaker_open", SUM;
+        /// Statements sent to the CQL store, repeats included.
+        cql_statements: Counter = "longline_logic_cql_statements_total", SUM;
+        /// CPU time of the process.
+        cpu_milliseconds: Counter = "longline_logic_cpu_milliseconds_total", SUM;
     }
 }

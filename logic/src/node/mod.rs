@@ -14,5 +14,6 @@ pub mod post;
 pub mod core;
 pub mod links;
 pub mod slots;
+pub mod routing;
 pub mod owners;
 pub mod ownership;

@@ -1,7 +1,8 @@
 //! A node's pages: metrics, health, readiness and status. They only read.
 
-use super::metrics::Metrics;
+use super::metrics::{Metrics, ProcessCells};
 use super::ownership::Seen;
+use crate::routes::Routes;
 use crate::store::cql::CqlClient;
 use axum::Router;
 use axum::extract::State as Given;
@@ -11,7 +12,7 @@ use axum::routing::get;
 use serde_json::json;
 use service::admin::{TICK_AGE_MS_MAX, prometheus, said};
 use service::lifecycle::{Shutdown, State};
-use std::fmt::Write;
+use service::metrics::Cells;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -25,7 +26,18 @@ pub struct Sources {
     /// The state of the process.
     pub shutdown: Shutdown,
     /// What makes it part of a cluster.
-    pub cluster: Option<(Arc<CqlClient>, watch::Receiver<Seen>)>,
+    pub cluster: Option<Cluster>,
+}
+
+/// What makes it part of a cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    /// The store.
+    pub client: Arc<CqlClient>,
+    /// The lease.
+    pub seen: watch::Receiver<Seen>,
+    /// The routes, if Redis has them.
+    pub routes: Option<Routes>,
 }
 
 /// The pages.
@@ -58,7 +70,7 @@ impl Sources {
         if self.metrics.cores().iter().any(|cells| cells.ready.get() != 1) {
             return Err("starting".into());
         }
-        if let Some((client, seen)) = &self.cluster {
+        if let Some(Cluster { client, seen, .. }) = &self.cluster {
             let seen = seen.borrow();
             if seen.lease_valid_ms == 0 {
                 return Err("no valid lease".into());
@@ -73,23 +85,16 @@ impl Sources {
 
 async fn metrics(Given(sources): Given<Sources>) -> Response {
     let mut text = sources.metrics.render();
-    if let Some((client, seen)) = &sources.cluster {
-        let mut gauge = |name: &str, help: &str, value: u64| {
-            writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}")
-                .expect("a String takes all that is written");
-        };
-        let lease_valid_ms = seen.borrow().lease_valid_ms;
-        gauge(
-            "longline_logic_lease_valid_milliseconds",
-            "For how long the lease is still good.",
-            lease_valid_ms,
-        );
-        gauge(
-            "longline_logic_breaker_open",
-            "1 while the CQL store does not answer.",
-            client.breaker().is_open().into(),
-        );
+    let cells = ProcessCells::default();
+    cells.cpu_milliseconds.set(cpu_ms());
+    if let Some(Cluster { client, seen, routes }) = &sources.cluster {
+        cells.lease_valid_ms.set(seen.borrow().lease_valid_ms);
+        cells.breaker_open.set(client.breaker().is_open().into());
+        let routes_open = routes.as_ref().is_some_and(Routes::breaker_is_open);
+        cells.routes_breaker_open.set(routes_open.into());
+        cells.cql_statements.set(client.stats().all());
     }
+    ProcessCells::render_all(&[Arc::new(cells)], &mut text);
     prometheus(text)
 }
 
@@ -103,7 +108,7 @@ async fn readyz(Given(sources): Given<Sources>) -> Response {
 
 async fn status(Given(sources): Given<Sources>) -> Response {
     let cores = sources.metrics.cores();
-    let cluster = sources.cluster.as_ref().map(|(client, seen)| {
+    let cluster = sources.cluster.as_ref().map(|Cluster { client, seen, routes }| {
         let seen = seen.borrow();
         let nodes: Vec<_> =
             seen.nodes.iter().map(|it| json!({"node": it.node.0, "address": it.address})).collect();
@@ -113,6 +118,8 @@ async fn status(Given(sources): Given<Sources>) -> Response {
             "partitions_by_node": seen.partitions,
             "nodes": nodes,
             "cql_breaker_open": client.breaker().is_open(),
+            "cql_statements": client.stats().all(),
+            "routes_breaker_open": routes.as_ref().map(Routes::breaker_is_open),
         })
     });
     let page = json!({
@@ -120,9 +127,16 @@ async fn status(Given(sources): Given<Sources>) -> Response {
         "ready": sources.ready().err().unwrap_or_else(|| "yes".into()),
         "partitions": cores.iter().map(|cells| cells.partitions.get()).sum::<u64>(),
         "links": cores.iter().map(|cells| cells.links.get()).sum::<u64>(),
+        "store_in_flight": cores.iter().map(|cells| cells.store_in_flight.get()).sum::<u64>(),
         "in_flight": cores.iter().map(|cells| cells.in_flight.get()).sum::<u64>(),
         "acks": cores.iter().map(|cells| cells.acks.get()).sum::<u64>(),
         "cluster": cluster,
     });
     ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
+}
+
+/// CPU time of this process so far, in ms.
+fn cpu_ms() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    u64::try_from(time.tv_sec * 1_000 + time.tv_nsec / 1_000_000).unwrap_or(0)
 }

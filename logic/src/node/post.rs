@@ -1,7 +1,7 @@
 //! What the threads of a node tell each other.
 
 use crate::cluster::{Epoch, OwnerRow};
-use crate::command::{Command, Delivery, Mail, ReplyTo};
+use crate::command::{Command, Delivery, Login, Mail, ReplyTo};
 use crate::link::NodeAddress;
 use crate::partition::Partition;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub enum Post {
     Delivery(Delivery),
     /// To the core that has the partition.
     Mail(Partition, Mail),
+    /// To the core that has the entry's link: a session's route is to be told again.
+    Route(Login, u16),
     /// The link of an entry is gone, and its sessions with it.
     Gone(u16),
 }

@@ -6,8 +6,9 @@ use super::links::Links;
 use super::metrics::Metrics;
 use super::owners::Owners;
 use super::ownership::{self, Seen, Task, Told};
-use super::pages::{Sources, router};
+use super::pages::{self, Sources, router};
 use super::post::{Control, Post};
+use super::routing::Routing;
 use super::settings::ServeArgs;
 use super::slots::{Bounds, Slots};
 use crate::cluster::{self, Epoch, Holder, Incarnation, OwnerRow};
@@ -18,6 +19,7 @@ use crate::host::Host;
 use crate::limits::PARTITIONS;
 use crate::link::{NodeAddress, PeerId, Terms};
 use crate::partition::{Partition, ShardId, Share};
+use crate::routes::{self, Routes};
 use crate::shard::{Shard, ShardConfig};
 use crate::store::cql::{CqlClient, CqlConfig, CqlError};
 use crate::store::{DataDir, EmbeddedConfig, EmbeddedStore};
@@ -50,10 +52,13 @@ struct Node {
     truth: Truth,
 }
 
+/// The receiving end of each core's mailbox.
+type Mailboxes = Vec<Receiver<Vec<Post>>>;
+
 /// Where the truth is.
 enum Truth {
     /// In tables that all nodes share.
-    Shared { client: Arc<CqlClient>, told: (Sender<Told>, Receiver<Told>) },
+    Shared { client: Arc<CqlClient>, told: (Sender<Told>, Receiver<Told>), routes: Option<Routes> },
     /// In a directory of this node.
     Own(DataDir),
 }
@@ -85,8 +90,16 @@ pub(super) fn runtime() -> Result<Runtime, Fatal> {
         .map_err(|e| Fatal::Environment(format!("could not start threads: {e}")))
 }
 
+/// The routes in Redis, if there is one. It need not be there yet.
+fn open_routes(args: &ServeArgs, runtime: &Runtime) -> Result<Option<Routes>, Fatal> {
+    let Some(address) = &args.redis else { return Ok(None) };
+    let config =
+        routes::Config::new(address).map_err(|e| Fatal::Config(format!("--redis: {e}")))?;
+    Ok(Some(Routes::start(config, runtime.handle())))
+}
+
 impl Node {
-    fn open(args: &ServeArgs, plan: Plan) -> Result<(Self, Vec<Receiver<Vec<Post>>>), Fatal> {
+    fn open(args: &ServeArgs, plan: Plan) -> Result<(Self, Mailboxes), Fatal> {
         let runtime = runtime()?;
         let terms = args.terms()?;
         args.ownership()?;
@@ -105,7 +118,8 @@ impl Node {
             let (client, inbox_epoch) =
                 runtime.block_on(connected).map_err(|e: CqlError| Fatal::Store(e.to_string()))?;
             let told = flume::bounded(OWNERSHIP_INPUTS_MAX);
-            (Truth::Shared { client, told }, inbox_epoch, Fence::default())
+            let routes = open_routes(args, &runtime)?;
+            (Truth::Shared { client, told, routes }, inbox_epoch, Fence::default())
         };
         let (directory, mailboxes) = Directory::new(plan.count.into());
         let metrics = Arc::new(Metrics::new(plan.count.into()));
@@ -116,7 +130,7 @@ impl Node {
         Ok((node, mailboxes))
     }
 
-    fn run(self, mailboxes: Vec<Receiver<Vec<Post>>>) -> Result<(), Fatal> {
+    fn run(self, mailboxes: Mailboxes) -> Result<(), Fatal> {
         let count = usize::from(self.plan.count);
         let (controls, controlled): (Vec<_>, Vec<_>) =
             (0..count).map(|_| flume::bounded(CONTROL_MAX)).unzip();
@@ -141,7 +155,9 @@ impl Node {
 
     fn sources(&self, seen: watch::Receiver<Seen>) -> Sources {
         let cluster = match &self.truth {
-            Truth::Shared { client, .. } => Some((client.clone(), seen)),
+            Truth::Shared { client, routes, .. } => {
+                Some(pages::Cluster { client: client.clone(), seen, routes: routes.clone() })
+            }
             Truth::Own(_) => None,
         };
         Sources {
@@ -160,7 +176,7 @@ impl Node {
         shown: watch::Sender<Seen>,
     ) {
         let shutdown = self.plan.shutdown.clone();
-        let Truth::Shared { client, told } = &self.truth else {
+        let Truth::Shared { client, told, .. } = &self.truth else {
             let stop = shutdown.clone();
             return shutdown.subscribe(Arc::new(move || stop.stop()));
         };
@@ -201,10 +217,11 @@ impl Node {
             Bounds { cached_max: self.args.cached_max, devices_max: self.args.devices_max };
         let mut owners = Owners::default();
         let (slots, cluster) = match &self.truth {
-            Truth::Shared { client, told } => {
+            Truth::Shared { client, told, routes } => {
                 let (client, told) = (client.clone(), told.0.clone());
+                let routing = routes.clone().map(|routes| Routing::new(routes, self.args.node()));
                 let ready = flume::bounded(2 * usize::from(PARTITIONS));
-                (Slots::new(bounds), Some(Cluster { client, controls, told, ready }))
+                (Slots::new(bounds), Some(Cluster { client, controls, told, ready, routing }))
             }
             Truth::Own(data) => {
                 let epoch = Epoch(data.boot());

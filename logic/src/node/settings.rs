@@ -2,8 +2,9 @@
 
 use super::limits::NODE_CORES_MAX;
 use crate::cluster::{NodeId, Settings};
+use crate::dial::open_secret;
 use crate::limits::{CACHED_MAX, DEVICES_MAX};
-use crate::link::{LINK_CLUSTER_BYTES_MAX, Secret, Terms};
+use crate::link::{LINK_CLUSTER_BYTES_MAX, Terms};
 use service::cores;
 use service::exit::Fatal;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -115,7 +116,7 @@ impl ServeArgs {
             return Err(Fatal::Config(text));
         }
         let is_loopback = self.listen.ip().is_loopback();
-        let secret = Secret::open(self.secret_file.as_deref(), is_loopback)
+        let secret = open_secret(self.secret_file.as_deref(), is_loopback)
             .map_err(|e| Fatal::Config(format!("--secret-file: {e}")))?;
         Ok(Terms { cluster: self.cluster.clone(), secret })
     }

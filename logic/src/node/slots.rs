@@ -5,7 +5,7 @@
 
 use super::limits::{PARTITION_IDS_MAX, PARTITION_IN_FLIGHT_MAX};
 use crate::cluster::Epoch;
-use crate::command::{Delivery, Input, Mail, Now};
+use crate::command::{Delivery, Input, Login, Mail, Now};
 use crate::host::{Committed, Host};
 use crate::limits::PARTITIONS;
 use crate::partition::{Partition, Share};
@@ -211,6 +211,30 @@ impl Slots {
                 self.drop_now(partition(key), epoch);
             }
         }
+    }
+
+    /// The partitions that are held.
+    pub fn partitions(&self) -> impl Iterator<Item = Partition> {
+        self.slots.keys().map(|key| partition(*key))
+    }
+
+    /// The sessions of a partition's users, and the entry of each.
+    #[must_use]
+    pub fn sessions(&self, partition: Partition) -> Vec<(Login, u16)> {
+        match self.slots.get(&self.key(partition)).map(|slot| &slot.state) {
+            Some(State::Served(host)) => host.shard().sessions().collect(),
+            Some(State::Opening(_) | State::Stopping(..)) | None => Vec::new(),
+        }
+    }
+
+    /// Batches and reads that the stores have and have not answered.
+    #[must_use]
+    pub fn store_in_flight(&self) -> usize {
+        let of = |slot: &Slot| match &slot.state {
+            State::Opening(_) => 1,
+            State::Served(host) | State::Stopping(host, _) => host.store_in_flight(),
+        };
+        self.slots.values().map(of).sum()
     }
 
     /// Whether a shard has something to do.

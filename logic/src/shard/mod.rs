@@ -21,7 +21,9 @@ mod timers;
 mod user;
 
 use crate::cluster::limits::EPOCH_BITS;
-use crate::command::{Answer, Command, Delivery, Effects, Input, Inputs, Mail, Now, ReplyTo};
+use crate::command::{
+    Answer, Command, Delivery, Effects, Input, Inputs, Login, Mail, Now, ReplyTo,
+};
 use crate::limits::{
     BUSY_RETRY_MS, CACHED_MAX, DEDUP_ENTRIES_MAX, DEVICES_MAX, SHARD_IN_FLIGHT_MAX, STORE_RETRY_MS,
 };
@@ -182,6 +184,13 @@ impl Shard {
         self.submit();
         self.submit_reads();
         std::mem::swap(&mut self.out, effects);
+    }
+
+    /// The sessions that hold, and the entry of each.
+    pub fn sessions(&self) -> impl Iterator<Item = (Login, u16)> {
+        self.users.iter().flat_map(|(uid, user)| {
+            user.devices.iter().map(|device| (device.login(*uid), device.session().entry))
+        })
     }
 
     /// The way to an entry is gone, and with it every session of that entry.

@@ -85,7 +85,7 @@ mod tests {
     fn a_path_that_is_gone_is_caught() {
         assert_eq!(
             lines(Some("## Code map\n`src/`, `src/lib.rs`: `Finding`\n## More\n`x/y`\n")),
-            []
+            [0; 0]
         );
         assert_eq!(lines(Some("## Code map\n- `src/`\n- `src/gone.rs`\n")), [3]);
         assert_eq!(lines(Some("## Code map\n`src/`\n### Deeper\n`gone/`\n")), [4]);

@@ -42,6 +42,12 @@ impl Stats {
         self.sent[kind as usize].load(Relaxed)
     }
 
+    /// Statements sent so far.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.sent.iter().map(|sent| sent.load(Relaxed)).sum()
+    }
+
     /// Tries that failed or were not answered in time, of every kind.
     #[must_use]
     pub fn failed(&self) -> u64 {
