@@ -126,8 +126,8 @@ impl Core {
         let now_ms = self.now.mono_ms;
         let Some(Away { dialer, desk, effects }) = self.logic.away() else { return };
         match dialed {
-            Dialed::Up(admission) => desk.on_link_up(admission.holder.node, effects),
-            Dialed::Down(node) => desk.on_link_down(node),
+            Dialed::Up(admission) => desk.on_link_up(admission.holder.node, now_ms, effects),
+            Dialed::Down(node) => desk.on_link_down(node, effects),
             Dialed::Items(node, items) => {
                 for item in items {
                     match item {

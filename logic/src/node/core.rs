@@ -10,7 +10,7 @@ use super::owners::Owners;
 use super::ownership::Told;
 use super::post::{Control, Post};
 use super::slots::{Output, Slots};
-use crate::cluster::{self, NodeId};
+use crate::cluster::{self, Epoch, NodeId};
 use crate::command::{Answer, Command, Delivery, Input, Mail, Now, ReplyTo};
 use crate::dial::Dialer;
 use crate::fence::Fence;
@@ -229,12 +229,12 @@ impl Core {
 
     fn on_item(&mut self, from: From, item: Item) {
         match (from, item) {
-            (From::Entry(entry), Item::Command { round, command, mut reply }) => {
+            (From::Entry(entry), Item::Command { round, epoch, command, mut reply }) => {
                 self.metrics.commands.inc();
                 reply.session.entry = entry;
                 self.post(
                     self.core_of(command.partition()),
-                    Post::Command { round, command, reply },
+                    Post::Command { round, epoch, command, reply },
                 );
             }
             (From::Node, Item::Mail(partition, mail)) => {
@@ -258,7 +258,9 @@ impl Core {
 
     fn on_post(&mut self, post: Post) {
         match post {
-            Post::Command { round, command, reply } => self.take(round, command, reply),
+            Post::Command { round, epoch, command, reply } => {
+                self.take(round, epoch, command, reply);
+            }
             Post::Mail(partition, mail) => self.parts.slots.take_mail(partition, mail),
             Post::Gone(entry) => {
                 self.refused.retain(|key, _| key.0 != entry);
@@ -280,11 +282,11 @@ impl Core {
     }
 
     /// Hands a command to its shard, or says no where it would only wait.
-    fn take(&mut self, round: u32, command: Command, reply: ReplyTo) {
+    fn take(&mut self, round: u32, epoch: Epoch, command: Command, reply: ReplyTo) {
         let partition = command.partition();
         let entry = reply.session.entry;
         let is_refused = self.refused.get(&(entry, partition)).is_some_and(|last| round <= *last);
-        let is_here = self.parts.fence.is_open() && self.parts.slots.serves(partition);
+        let is_here = self.parts.fence.is_open() && self.parts.slots.serves(partition, epoch);
         if is_refused || !is_here {
             if reply.request_id != 0 {
                 self.metrics.not_here.inc();
