@@ -34,6 +34,13 @@ pub const AWAY_HOLD_LAST_MS: u64 = 160;
 pub const AWAY_LOOK_EVERY_MS: u64 = 100;
 /// How long a command waits for an owner that answers, in ms: a takeover, twice. The client then tries again.
 pub const AWAY_GIVE_UP_MS: u64 = 15_000;
+/// Registrations under way, beyond which none are begun: some milliseconds of a node's work.
+pub const AWAY_REGISTRATIONS_MAX: usize = 1024;
+/// Partitions whose sessions are registered at a time: a sixteenth of all, so that looking for them costs an entry no more
+/// than sixteen looks at its connections.
+pub const AWAY_REGISTER_PARTITIONS: usize = 64;
+/// How long before a registration that was refused is tried again, in ms.
+pub const AWAY_REGISTER_AGAIN_MS: u64 = 1_000;
 
 const _: () = assert!(OUTBOX_HIGH_BYTES >= wire::FRAME_BYTES_MAX);
 const _: () = assert!(OUTBOX_CLOSE_BYTES > OUTBOX_BYTES_MAX + wire::FRAME_BYTES_MAX);

@@ -9,6 +9,7 @@ mod links;
 use bytes::Bytes;
 use links::items::{samples, small_talk};
 use links::{ADMISSION, End, frames, gateway, open, seal, terms, usual_terms};
+use logic::cluster::Epoch;
 use logic::command::{Answer, Command, Delivery, ReplyTo, Session};
 use logic::link::{
     Event, FrameError, HEADER_BYTES, Item, Kind, LINK_FRAME_BYTES_MAX, LINK_HANDSHAKE_BYTES_MAX,
@@ -331,7 +332,7 @@ fn a_partition_that_does_not_exist_is_refused() {
 #[test]
 fn what_cannot_be_meant_is_refused() {
     let reply = ReplyTo { session: Session { entry: 1, connection: 2 }, request_id: 3 };
-    let command = |command| Item::Command { round: 0, command, reply };
+    let command = |command| Item::Command { round: 0, epoch: Epoch(1), command, reply };
     let answer = |answer| Item::Delivery(Delivery { to: reply, answer });
     let send = |from, body: usize| {
         Command::Send(logic::command::Send {

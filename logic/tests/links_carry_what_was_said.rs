@@ -22,9 +22,9 @@ use proptest::prelude::*;
 use wire::{BODY_BYTES_MAX, ClientMsgId, InboxSeq, MessageId, PAGE_MESSAGES_MAX, Seq, Uid};
 
 fn heard(events: Vec<Event>) -> Vec<Item> {
-    let items = events.into_iter().flat_map(|event| match event {
-        Event::Items(items) => items,
-        other => panic!("not items: {other:?}"),
+    let items = events.into_iter().flat_map(|event| {
+        let Event::Items(items) = event else { panic!("not items: {event:?}") };
+        items
     });
     items.collect()
 }

@@ -3,14 +3,15 @@
 //!
 //! Commands of one partition reach its owner in the order they came in, whatever happens to owners and links. A command is
 //! sent in a round of its partition; a node that does not hold the partition says so of the round, and takes nothing more of
-//! it. Then, or when the owner or the way to it is another, the round is over: everything unanswered goes again, in order,
-//! in the next. What a node does twice it does once: ids, generations and positions see to that.
+//! it. Then, or when the owner, its epoch or the way to it is another, the round is over: everything unanswered goes again,
+//! in order, in the next. What a node does twice it does once: ids, generations and positions see to that.
 
 use crate::limits::{
     AWAY_BYTES_MAX, AWAY_GIVE_UP_MS, AWAY_HOLD_FIRST_MS, AWAY_HOLD_LAST_MS, AWAY_PENDING_MAX,
+    AWAY_REGISTER_AGAIN_MS, AWAY_REGISTER_PARTITIONS, AWAY_REGISTRATIONS_MAX,
 };
 use logic::cluster::{NodeId, OwnerRow};
-use logic::command::{Answer, Command, Delivery, ReplyTo};
+use logic::command::{Answer, Command, Delivery, Login, ReplyTo};
 use logic::limits::{BUSY_RETRY_MS, PARTITIONS, STORE_RETRY_MS};
 use logic::link::Item;
 use logic::partition::Partition;
@@ -19,6 +20,12 @@ use wire::RefusalCode;
 
 /// The request id of registrations; an answer to one is news for the client, which asked nothing.
 pub const REGISTRATION: u64 = u64::MAX;
+
+/// Logins and registrations carry these and their round for an id: what an owner said of a session in an earlier round is
+/// not believed, for the next owner does not know that session. Clients count from below.
+const LOGINS: u64 = 2 << 62;
+const REGISTRATIONS: u64 = 3 << 62;
+const ROUNDS: u64 = u32::MAX as u64;
 
 /// What is to be done. The driver empties it.
 #[derive(Debug, Default)]
@@ -29,7 +36,7 @@ pub struct Effects {
     pub deliveries: Vec<Delivery>,
     /// Answers that nobody waits for any more.
     pub late: Vec<Delivery>,
-    /// Partitions whose sessions the owner does not know: to be registered.
+    /// Partitions whose sessions the owner does not know: to be registered, all of them, at once. A few at a time.
     pub register: BTreeSet<Partition>,
 }
 
@@ -43,6 +50,10 @@ pub struct Desk {
     /// Where a request waits: by connection and request id.
     places: HashMap<(u64, u64), (Partition, u64)>,
     bytes: usize,
+    /// Partitions whose sessions the owner may not know, and when they may be registered.
+    unregistered: BTreeMap<Partition, u64>,
+    /// How many of those that wait are registrations.
+    registrations: usize,
     order: u64,
     give_up_ms: u64,
 }
@@ -61,6 +72,8 @@ struct Pending {
     command: Command,
     reply: ReplyTo,
     since_ms: u64,
+    /// The client has not asked, and is not told.
+    is_silent: bool,
 }
 
 impl Default for Desk {
@@ -73,6 +86,8 @@ impl Default for Desk {
             lanes: BTreeMap::new(),
             places: HashMap::new(),
             bytes: 0,
+            unregistered: BTreeMap::new(),
+            registrations: 0,
             order: 0,
             give_up_ms: 0,
         }
@@ -81,84 +96,138 @@ impl Default for Desk {
 
 impl Desk {
     /// Takes a command. It is answered exactly once, unless it asks for no answer.
-    pub fn submit(&mut self, command: Command, reply: ReplyTo, now_ms: u64, out: &mut Effects) {
+    pub fn submit(&mut self, command: Command, mut reply: ReplyTo, now_ms: u64, out: &mut Effects) {
         let partition = command.partition();
+        let connection = reply.session.connection;
+        let mut is_silent = false;
+        if let Command::Logout(login) = &command {
+            self.withdraw_registration(*login, connection);
+            // A node that is linked knows the session, and goes on pushing to it until it is told.
+            if reply.request_id == 0 && self.is_linked(partition) && !self.is_full(0) {
+                // Far above what clients count to, and another for each: a connection can be logged out twice.
+                (is_silent, reply.request_id) = (true, REGISTRATION - 1 - self.order);
+            }
+        }
         if reply.request_id == 0 || matches!(command, Command::PushAck(..)) {
-            // Its loss is made good: a push is repeated, a session times out.
+            // Its loss is made good: a push is repeated, a node forgets the sessions of a lost link.
             return self.send_now(partition, command, reply, out);
         }
-        let key = (reply.session.connection, reply.request_id);
+        let key = (connection, place_id(&command, reply));
         if self.places.contains_key(&key) {
             // The client repeats itself: one answer serves both.
             return;
         }
         let bytes = body_bytes(&command);
-        if self.places.len() >= AWAY_PENDING_MAX || self.bytes + bytes > AWAY_BYTES_MAX {
+        let is_registration = matches!(command, Command::Register(_));
+        // Registrations are one a connection at most, and paced; they take no room from requests.
+        if !is_registration && self.is_full(bytes) {
             return out.deliveries.push(refused(reply, RefusalCode::Busy, BUSY_RETRY_MS));
         }
         self.order += 1;
         self.bytes += bytes;
+        self.registrations += usize::from(is_registration);
         self.places.insert(key, (partition, self.order));
         let lane = self.lanes.entry(partition).or_default();
-        lane.waiting
-            .insert(self.order, Pending { command: command.clone(), reply, since_ms: now_ms });
+        let pending = Pending { command: command.clone(), reply, since_ms: now_ms, is_silent };
+        lane.waiting.insert(self.order, pending);
         self.send_now(partition, command, reply, out);
     }
 
-    fn send_now(&self, partition: Partition, command: Command, reply: ReplyTo, out: &mut Effects) {
-        if let Some(node) = self.way(partition) {
-            let round = self.rounds[index(partition)];
-            out.items.push((node, Item::Command { round, command, reply }));
+    /// Whether so many bytes more are too many, or one command more is.
+    fn is_full(&self, bytes: usize) -> bool {
+        self.places.len() - self.registrations >= AWAY_PENDING_MAX
+            || self.bytes + bytes > AWAY_BYTES_MAX
+    }
+
+    fn is_linked(&self, partition: Partition) -> bool {
+        self.owner(partition).is_some_and(|node| self.links.contains(&node))
+    }
+
+    fn owner(&self, partition: Partition) -> Option<NodeId> {
+        self.owners[index(partition)].map(|row| row.holder.node)
+    }
+
+    /// A session that is over is not registered any more: after its logout it would stay for ever.
+    fn withdraw_registration(&mut self, login: Login, connection: u64) {
+        let key = (connection, REGISTRATIONS | ROUNDS);
+        let Some((partition, order)) = self.places.get(&key).copied() else { return };
+        if self.lanes[&partition].waiting[&order].command == Command::Register(login) {
+            self.places.remove(&key);
+            self.take_out(partition, order);
         }
     }
 
-    /// The node to send to now, if the partition is not on hold and there is a way.
-    fn way(&self, partition: Partition) -> Option<NodeId> {
+    fn send_now(&self, partition: Partition, command: Command, reply: ReplyTo, out: &mut Effects) {
+        if let Some(OwnerRow { holder, epoch, .. }) = self.way(partition) {
+            let round = self.rounds[index(partition)];
+            let reply = ReplyTo { request_id: sent_id(&command, reply, round), ..reply };
+            out.items.push((holder.node, Item::Command { round, epoch, command, reply }));
+        }
+    }
+
+    /// The owner to send to now, if the partition is not on hold and there is a way.
+    fn way(&self, partition: Partition) -> Option<OwnerRow> {
         let is_held = self.lanes.get(&partition).is_some_and(|lane| lane.held_until_ms.is_some());
-        let node = self.owners[index(partition)]?.holder.node;
-        (!is_held && self.links.contains(&node)).then_some(node)
+        self.owners[index(partition)].filter(|_| !is_held && self.is_linked(partition))
     }
 
     /// A node said something; what is not about commands is the driver's.
     pub fn on_item(&mut self, node: NodeId, item: Item, now_ms: u64, out: &mut Effects) {
         match item {
-            Item::Delivery(delivery) => self.on_delivery(delivery, out),
+            Item::Delivery(delivery) => self.on_delivery(delivery, now_ms, out),
             Item::NotHere { round, partition } => {
-                let is_owner =
-                    self.owners[index(partition)].is_some_and(|row| row.holder.node == node);
+                let is_owner = self.owner(partition) == Some(node);
                 if is_owner && round == self.rounds[index(partition)] {
                     self.hold(partition, now_ms);
                 }
             }
-            Item::Owners(rows) => rows.into_iter().for_each(|row| self.learn(row, out)),
+            Item::Owners(rows) => rows.into_iter().for_each(|row| self.learn(row, now_ms, out)),
             Item::Command { .. } | Item::Mail(..) | Item::Told(_) | Item::Nodes(_) => {}
             Item::ClientsAt(_) | Item::InboxEpoch(_) | Item::Ping(_) | Item::Pong(_) => {}
         }
     }
 
-    fn on_delivery(&mut self, mut delivery: Delivery, out: &mut Effects) {
+    fn on_delivery(&mut self, mut delivery: Delivery, now_ms: u64, out: &mut Effects) {
         let ReplyTo { session, request_id } = delivery.to;
         if request_id == 0 {
             return out.deliveries.push(delivery);
         }
-        let Some((partition, order)) = self.places.remove(&(session.connection, request_id)) else {
+        let round = match request_id & !ROUNDS {
+            LOGINS | REGISTRATIONS => Some(request_id & ROUNDS),
+            _ => None,
+        };
+        let id = if round.is_some() { request_id | ROUNDS } else { request_id };
+        let key = (session.connection, id);
+        let Some((partition, order)) = self.places.get(&key).copied() else {
             return out.late.push(delivery);
         };
-        self.take_out(partition, order);
-        if request_id == REGISTRATION {
-            delivery.to.request_id = 0;
+        if round.is_some_and(|round| round != u64::from(self.rounds[index(partition)])) {
+            return;
         }
-        out.deliveries.push(delivery);
+        self.places.remove(&key);
+        let Pending { command, reply, is_silent, .. } = self.take_out(partition, order);
+        delivery.to.request_id = reply.request_id;
+        let is_registration = matches!(command, Command::Register(_));
+        if is_registration && matches!(delivery.answer, Answer::Refused { .. }) {
+            self.unregistered.insert(partition, now_ms + AWAY_REGISTER_AGAIN_MS);
+        } else if is_registration {
+            delivery.to.request_id = 0;
+            out.deliveries.push(delivery);
+        } else if !is_silent {
+            out.deliveries.push(delivery);
+        }
     }
 
-    fn take_out(&mut self, partition: Partition, order: u64) {
+    fn take_out(&mut self, partition: Partition, order: u64) -> Pending {
         let lane = self.lanes.get_mut(&partition).expect("what waits has a lane");
         let pending = lane.waiting.remove(&order).expect("what has a place waits there");
         lane.hold_ms = 0;
         self.bytes -= body_bytes(&pending.command);
+        self.registrations -= usize::from(matches!(pending.command, Command::Register(_)));
         if lane.waiting.is_empty() && lane.held_until_ms.is_none() {
             self.lanes.remove(&partition);
         }
+        pending
     }
 
     fn hold(&mut self, partition: Partition, now_ms: u64) {
@@ -170,27 +239,28 @@ impl Desk {
         }
     }
 
-    fn learn(&mut self, row: OwnerRow, out: &mut Effects) {
+    fn learn(&mut self, row: OwnerRow, now_ms: u64, out: &mut Effects) {
         let known = &mut self.owners[index(row.partition)];
         if known.is_none_or(|known| known.epoch < row.epoch) {
             *known = Some(row);
-            out.register.insert(row.partition);
+            self.unregistered.insert(row.partition, now_ms);
             self.begin_round(row.partition, out);
         }
     }
 
     /// The way to a node is there again; nothing that was said on the old one counts.
-    pub fn on_link_up(&mut self, node: NodeId, out: &mut Effects) {
+    pub fn on_link_up(&mut self, node: NodeId, now_ms: u64, out: &mut Effects) {
         self.links.insert(node);
         for partition in self.owned_by(node) {
-            out.register.insert(partition);
+            self.unregistered.insert(partition, now_ms);
             self.begin_round(partition, out);
         }
     }
 
-    /// The way to a node is gone.
-    pub fn on_link_down(&mut self, node: NodeId) {
+    /// The way to a node is gone, and what was to be said on it: on the next one it would overtake what was lost.
+    pub fn on_link_down(&mut self, node: NodeId, out: &mut Effects) {
         self.links.remove(&node);
+        out.items.retain(|(to, _)| *to != node);
     }
 
     fn owned_by(&self, node: NodeId) -> Vec<Partition> {
@@ -207,11 +277,12 @@ impl Desk {
             self.lanes.remove(&partition);
             return;
         }
-        let Some(node) = self.way(partition) else { return };
+        let Some(OwnerRow { holder, epoch, .. }) = self.way(partition) else { return };
         let round = self.rounds[index(partition)];
         for Pending { command, reply, .. } in self.lanes[&partition].waiting.values() {
-            let (command, reply) = (command.clone(), *reply);
-            out.items.push((node, Item::Command { round, command, reply }));
+            let command = command.clone();
+            let reply = ReplyTo { request_id: sent_id(&command, *reply, round), ..*reply };
+            out.items.push((holder.node, Item::Command { round, epoch, command, reply }));
         }
     }
 
@@ -221,9 +292,26 @@ impl Desk {
         let over: Vec<Partition> =
             self.lanes.iter().filter(|(_, lane)| is_over(lane)).map(|(at, _)| *at).collect();
         over.into_iter().for_each(|partition| self.begin_round(partition, out));
+        self.ask_for_registrations(now_ms, out);
         if now_ms >= self.give_up_ms {
             self.give_up_ms = now_ms + AWAY_GIVE_UP_MS / 20;
             self.give_up(now_ms, out);
+        }
+    }
+
+    /// All sessions of some partitions are to be registered, unless many are being registered already.
+    fn ask_for_registrations(&mut self, now_ms: u64, out: &mut Effects) {
+        if self.registrations >= AWAY_REGISTRATIONS_MAX {
+            return;
+        }
+        let due = self
+            .unregistered
+            .iter()
+            .filter(|(at, from_ms)| **from_ms <= now_ms && self.is_linked(**at));
+        let due: Vec<Partition> = due.map(|(at, _)| *at).take(AWAY_REGISTER_PARTITIONS).collect();
+        for partition in due {
+            self.unregistered.remove(&partition);
+            out.register.insert(partition);
         }
     }
 
@@ -232,14 +320,19 @@ impl Desk {
         let waiting = self.lanes.iter().flat_map(|(partition, lane)| {
             lane.waiting.iter().map(move |(order, pending)| (*partition, *order, pending))
         });
-        let late: Vec<(Partition, u64, ReplyTo)> = waiting
+        let late: Vec<(Partition, u64, u64, ReplyTo)> = waiting
             .filter(|(.., pending)| is_late(pending))
-            .map(|(partition, order, pending)| (partition, order, pending.reply))
+            .map(|(partition, order, pending)| {
+                let Pending { command, reply, .. } = pending;
+                (partition, order, place_id(command, *reply), *reply)
+            })
             .collect();
-        for (partition, order, reply) in late {
-            self.places.remove(&(reply.session.connection, reply.request_id));
-            self.take_out(partition, order);
-            if reply.request_id != REGISTRATION {
+        for (partition, order, id, reply) in late {
+            self.places.remove(&(reply.session.connection, id));
+            let pending = self.take_out(partition, order);
+            if let Command::Register(_) = pending.command {
+                self.unregistered.insert(partition, now_ms + AWAY_REGISTER_AGAIN_MS);
+            } else if !pending.is_silent {
                 let code = RefusalCode::StoreUnavailable;
                 out.deliveries.push(refused(reply, code, STORE_RETRY_MS));
             }
@@ -264,10 +357,43 @@ impl Desk {
         let is_linked = |row: &&OwnerRow| self.links.contains(&row.holder.node);
         self.owners.iter().flatten().filter(is_linked).count()
     }
+
+    /// # Panics
+    /// What the fields say of each other is not so.
+    pub fn invariants(&self) {
+        let waiting = || self.lanes.values().flat_map(|lane| lane.waiting.values());
+        assert_eq!(waiting().count(), self.places.len(), "what waits has a place, and only that");
+        assert_eq!(waiting().map(|it| body_bytes(&it.command)).sum::<usize>(), self.bytes);
+        let is_registration = |it: &&Pending| matches!(it.command, Command::Register(_));
+        assert_eq!(waiting().filter(is_registration).count(), self.registrations);
+        assert!(self.places.len() - self.registrations <= AWAY_PENDING_MAX);
+        assert!(self.bytes <= AWAY_BYTES_MAX);
+    }
 }
 
 fn index(partition: Partition) -> usize {
     usize::from(partition.number())
+}
+
+/// The id under which a command waits: there is one login and one registration of a connection at a time.
+fn place_id(command: &Command, reply: ReplyTo) -> u64 {
+    session_ids(command).map_or(reply.request_id, |ids| ids | ROUNDS)
+}
+
+/// The id that a node is given.
+fn sent_id(command: &Command, reply: ReplyTo, round: u32) -> u64 {
+    session_ids(command).map_or(reply.request_id, |ids| ids | u64::from(round))
+}
+
+/// What the ids of commands have in common that a session hangs on.
+fn session_ids(command: &Command) -> Option<u64> {
+    if let Command::Login { .. } = command {
+        Some(LOGINS)
+    } else if let Command::Register(_) = command {
+        Some(REGISTRATIONS)
+    } else {
+        None
+    }
 }
 
 fn body_bytes(command: &Command) -> usize {

@@ -129,18 +129,18 @@ impl Core {
             Dialed::Up(admission) => {
                 let node = admission.holder.node;
                 dialer.say(node, Item::ClientsAt(self.clients_at.to_string()), false, &self.ring);
-                desk.on_link_up(node, effects);
+                desk.on_link_up(node, now_ms, effects);
             }
-            Dialed::Down(node) => desk.on_link_down(node),
+            Dialed::Down(node) => desk.on_link_down(node, effects),
             Dialed::Items(node, items) => {
                 for item in items {
-                    match item {
-                        Item::InboxEpoch(epoch) => self.inbox_epoch = epoch,
-                        Item::Nodes(nodes) => {
-                            let places = nodes.iter().filter_map(|it| it.address.parse().ok());
-                            places.for_each(|place| dialer.want(place));
-                        }
-                        item => desk.on_item(node, item, now_ms, effects),
+                    if let Item::InboxEpoch(epoch) = item {
+                        self.inbox_epoch = epoch;
+                    } else if let Item::Nodes(nodes) = item {
+                        let places = nodes.iter().filter_map(|it| it.address.parse().ok());
+                        places.for_each(|place| dialer.want(place));
+                    } else {
+                        desk.on_item(node, item, now_ms, effects);
                     }
                 }
             }

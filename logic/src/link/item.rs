@@ -6,7 +6,7 @@ use super::limits::{
     BATCH_BYTES, LINK_ADDRESS_BYTES_MAX, LINK_FRAME_BYTES_MAX, LINK_NODES_MAX, LINK_OWNERS_MAX,
     LINK_ROW_BYTES_MAX,
 };
-use crate::cluster::{NodeId, OwnerRow};
+use crate::cluster::{Epoch, NodeId, OwnerRow};
 use crate::command::{Answer, Command, Delivery, Mail, ReplyTo};
 use crate::limits::{PAGE_BYTES_MAX, PARTITIONS};
 use crate::partition::Partition;
@@ -31,6 +31,8 @@ pub enum Item {
     Command {
         /// The sender's count of tries of this partition. A node that refused a round refuses all of it.
         round: u32,
+        /// Whose epoch the sender means. A node in another refuses: what came before this may be lost with an earlier one.
+        epoch: Epoch,
         /// What is asked.
         command: Command,
         /// Whom to answer. The entry is the sender's own name for itself; the node puts the one it gave out.

@@ -11,14 +11,13 @@ use super::ownership::Told;
 use super::post::{Control, Post};
 use super::routing::Routing;
 use super::slots::{Output, Slots};
-use crate::cluster::{self, NodeId};
-use crate::command::{Answer, Command, Delivery, Input, Login, Mail, Now, ReplyTo};
+use crate::cluster::{self, Epoch, NodeId};
+use crate::command::{Answer, Command, Delivery, Input, Mail, Now, ReplyTo};
 use crate::dial::Dialer;
 use crate::fence::Fence;
 use crate::limits::{BUSY_RETRY_MS, STORE_RETRY_MS};
 use crate::link::Item;
 use crate::partition::Partition;
-use crate::routes::limits::{ROUTE_JOBS_MAX, ROUTE_REFRESH_S};
 use crate::store::LogWrite;
 use crate::store::cql::{CqlClient, CqlStore};
 use flume::{Receiver, Sender, TrySendError};
@@ -30,7 +29,7 @@ use service::metrics::Metrics;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use wire::{RefusalCode, Uid};
+use wire::RefusalCode;
 
 /// How long a core sleeps at most.
 const TICK: Duration = Duration::from_millis(TIMERS_EVERY_MS);
@@ -83,7 +82,7 @@ pub struct Cluster {
 
 /// See the module.
 pub struct Core {
-    parts: Parts,
+    pub(super) parts: Parts,
     metrics: Arc<CoreMetrics>,
     ring: NetRing,
     outgoing: Outgoing<Post>,
@@ -92,12 +91,12 @@ pub struct Core {
     refused: HashMap<(u16, Partition), u32>,
     /// For the task that keeps the lease, when it has room.
     untold: VecDeque<Told>,
-    now: Now,
+    pub(super) now: Now,
     started: Instant,
     timers_ms: u64,
     store_in_flight: usize,
     /// Partitions whose routes are to be told again.
-    unrouted: VecDeque<Partition>,
+    pub(super) unrouted: VecDeque<Partition>,
 }
 
 impl Core {
@@ -240,13 +239,13 @@ impl Core {
 
     fn on_item(&mut self, from: From, item: Item) {
         match (from, item) {
-            (From::Entry(entry), Item::Command { round, command, mut reply }) => {
+            (From::Entry(entry), Item::Command { round, epoch, command, mut reply }) => {
                 self.metrics.commands.inc();
                 reply.session.entry = entry;
                 self.route_command(&command, entry);
                 self.post(
                     self.core_of(command.partition()),
-                    Post::Command { round, command, reply },
+                    Post::Command { round, epoch, command, reply },
                 );
             }
             (From::Node, Item::Mail(partition, mail)) => {
@@ -269,13 +268,15 @@ impl Core {
     }
 
     /// To a core, this one included.
-    fn post(&mut self, core: u16, post: Post) {
+    pub(super) fn post(&mut self, core: u16, post: Post) {
         if core == self.parts.id { self.on_post(post) } else { self.outgoing.post(core, post) }
     }
 
     fn on_post(&mut self, post: Post) {
         match post {
-            Post::Command { round, command, reply } => self.take(round, command, reply),
+            Post::Command { round, epoch, command, reply } => {
+                self.take(round, epoch, command, reply);
+            }
             Post::Mail(partition, mail) => self.parts.slots.take_mail(partition, mail),
             Post::Route(login, entry) => {
                 let now_ms = self.now.unix_ms;
@@ -311,62 +312,12 @@ impl Core {
         }
     }
 
-    fn routing(&mut self) -> Option<&mut Routing> {
-        self.parts.cluster.as_mut()?.routing.as_mut()
-    }
-
-    /// What a command means for the routes. A stale session's cannot touch a newer one's.
-    fn route_command(&mut self, command: &Command, entry: u16) {
-        let now_ms = self.now.unix_ms;
-        let Some(routing) = self.routing() else { return };
-        if let Command::Register(login) = command {
-            routing.set(*login, entry, now_ms);
-        } else if let Command::Logout(login) = command {
-            routing.remove(*login);
-        }
-    }
-
-    /// Refreshes the routes whose turn it is, and tells again what Redis has lost.
-    fn look_after_routes(&mut self) {
-        let mono_ms = self.now.mono_ms;
-        let Some(routing) = self.routing() else { return };
-        let (share, wants_repair) = (routing.share_due(mono_ms), routing.wants_repair());
-        let missing = routing.missing();
-        if wants_repair {
-            self.unrouted = self.parts.slots.partitions().collect();
-        }
-        if let Some(share) = share {
-            let is_due = |partition: &Partition| {
-                u32::from(partition.number()) % ROUTE_REFRESH_S == u32::from(share)
-            };
-            let due: Vec<Partition> = self.parts.slots.partitions().filter(is_due).collect();
-            let sessions = due.iter().flat_map(|partition| self.parts.slots.sessions(*partition));
-            let mut uids: Vec<Uid> = sessions.map(|(login, _)| login.uid).collect();
-            uids.dedup();
-            self.routing().expect("just seen").refresh(uids);
-        }
-        for uid in missing {
-            let sessions = self.parts.slots.sessions(Partition::of_user(uid));
-            self.tell_routes(sessions.into_iter().filter(|(login, _)| login.uid == uid).collect());
-        }
-        while self.routing().expect("just seen").room() > ROUTE_JOBS_MAX / 2 {
-            let Some(partition) = self.unrouted.pop_front() else { return };
-            self.tell_routes(self.parts.slots.sessions(partition));
-        }
-    }
-
-    fn tell_routes(&mut self, sessions: Vec<(Login, u16)>) {
-        for (login, entry) in sessions {
-            self.post(Links::core_of(entry), Post::Route(login, entry));
-        }
-    }
-
     /// Hands a command to its shard, or says no where it would only wait.
-    fn take(&mut self, round: u32, command: Command, reply: ReplyTo) {
+    fn take(&mut self, round: u32, epoch: Epoch, command: Command, reply: ReplyTo) {
         let partition = command.partition();
         let entry = reply.session.entry;
         let is_refused = self.refused.get(&(entry, partition)).is_some_and(|last| round <= *last);
-        let is_here = self.parts.fence.is_open() && self.parts.slots.serves(partition);
+        let is_here = self.parts.fence.is_open() && self.parts.slots.serves(partition, epoch);
         if is_refused || !is_here {
             if reply.request_id != 0 {
                 self.metrics.not_here.inc();

@@ -13,6 +13,8 @@ pub enum Post {
     Command {
         /// Of the entry's sends to this partition.
         round: u32,
+        /// The owner's that the entry means.
+        epoch: Epoch,
         /// What is asked.
         command: Command,
         /// By whom.

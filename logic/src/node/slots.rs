@@ -134,10 +134,10 @@ impl Slots {
         true
     }
 
-    /// Whether commands for it are taken.
+    /// Whether commands for it that mean this epoch are taken.
     #[must_use]
-    pub fn serves(&self, partition: Partition) -> bool {
-        let slot = self.slots.get(&self.key(partition));
+    pub fn serves(&self, partition: Partition, epoch: Epoch) -> bool {
+        let slot = self.slots.get(&self.key(partition)).filter(|slot| slot.epoch == epoch);
         slot.is_some_and(|slot| matches!(slot.state, State::Served(_)))
     }
 

@@ -207,8 +207,9 @@ fn node() -> impl Strategy<Value = NodeAddress> {
 /// Any item.
 pub fn item() -> impl Strategy<Value = Item> {
     prop_oneof![
-        4 => (any::<u32>(), command(), reply())
-            .prop_map(|(round, command, reply)| Item::Command { round, command, reply }),
+        4 => (any::<(u32, u32)>(), command(), reply()).prop_map(|((round, epoch), command, reply)| {
+            Item::Command { round, epoch: Epoch(epoch), command, reply }
+        }),
         1 => (any::<u32>(), partition())
             .prop_map(|(round, partition)| Item::NotHere { round, partition }),
         4 => (reply(), answer()).prop_map(|(to, answer)| Item::Delivery(Delivery { to, answer })),

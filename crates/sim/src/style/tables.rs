@@ -40,6 +40,7 @@ pub const PURE_CORES: &[&str] = &[
     "crates/client/src/machine",
     "crates/sim/src/cluster",
     "crates/wire/src",
+    "gateway/src/away/desk.rs",
     "gateway/src/session.rs",
     "logic/src/cluster",
     "logic/src/link",
