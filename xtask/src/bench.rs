@@ -4,6 +4,7 @@ mod counts;
 mod figures;
 mod load;
 mod path;
+mod remote;
 mod idle;
 mod stage_tables;
 mod stages;
@@ -27,6 +28,8 @@ enum What {
     Idle(idle::Args),
     /// Where the gateway's CPU time goes, by stage.
     Stages(stages::Args),
+    /// What shards in another process and a CQL store cost, beside all in one.
+    Remote(remote::Args),
     /// Instructions of the hot pure functions against the committed baseline; fails beyond the tolerance.
     Counts(counts::Args),
 }
@@ -37,6 +40,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         What::Path(args) => path::run(args),
         What::Idle(args) => idle::run(args),
         What::Stages(args) => stages::run(args),
+        What::Remote(args) => remote::run(args),
         What::Counts(args) => counts::run(args),
     }
 }

@@ -11,7 +11,7 @@ use super::figures::Figures;
 use crate::process::{self, Guarded};
 
 /// A server may take this long until it listens.
-const START_MAX: Duration = Duration::from_secs(30);
+pub const START_MAX: Duration = Duration::from_secs(30);
 /// Before the measured time, at the full rate.
 pub const WARMUP_S: u32 = 3;
 /// loadgen's exit code for a broken promise.
@@ -42,7 +42,8 @@ impl Load {
         }
     }
 
-    fn args(self) -> [String; 2] {
+    /// As loadgen takes it.
+    pub fn args(self) -> [String; 2] {
         match self {
             Self::Window(window) => ["--window".to_owned(), window.to_string()],
             Self::Rate(rate) => ["--rate".to_owned(), rate.to_string()],
@@ -144,7 +145,7 @@ pub fn machine() -> String {
 }
 
 /// The address in a server's line `... listening on 127.0.0.1:4000, ...`.
-fn listen_of(line: &str) -> Option<String> {
+pub fn listen_of(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("listening on ")?;
     rest.split([',', ' ']).next().map(str::to_owned)
 }

@@ -12,7 +12,7 @@ use crate::process::{self, Guarded};
 
 /// See the module. Its folder goes with it.
 pub struct Cassandra {
-    _process: Guarded,
+    process: Guarded,
     folder: Folder,
 }
 
@@ -32,7 +32,12 @@ impl Cassandra {
             storage_port: process::free_port()?,
             commitlog: Commitlog::Batch,
         });
-        Ok(Self { _process: launch(&folder.0)?, folder })
+        Ok(Self { process: launch(&folder.0)?, folder })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// host:port of its CQL.

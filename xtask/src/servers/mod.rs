@@ -15,7 +15,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::process;
-use cassandra::Cassandra;
+pub use cassandra::Cassandra;
 use redis::Redis;
 
 /// Where tests find a CQL server, host:port.
