@@ -218,6 +218,7 @@ pub fn item() -> impl Strategy<Value = Item> {
         1 => vec(node(), 0..5).prop_map(Item::Nodes),
         1 => owner().prop_map(Item::Told),
         1 => any::<u64>().prop_map(Item::InboxEpoch),
+        1 => "[a-z0-9.-]{1,40}:[0-9]{1,5}".prop_map(Item::ClientsAt),
         1 => any::<u64>().prop_map(Item::Ping),
         1 => any::<u64>().prop_map(Item::Pong),
     ]
