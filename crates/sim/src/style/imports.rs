@@ -114,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn logic_that_runs_itself_is_caught() {
-        for package in ["netring", "gateway", "glommio", "tokio"] {
+    fn logic_with_sockets_of_its_own_or_above_itself_is_caught() {
+        for package in ["io-uring", "gateway", "client"] {
             caught("logic", &format!("[dependencies]\n{package}.workspace = true\n"));
         }
     }
@@ -135,9 +135,9 @@ mod tests {
 
     #[test]
     fn a_renamed_a_build_and_a_target_dependency_are_caught() {
-        caught("logic", "[dependencies]\nrt = { package = \"tokio\", version = \"1\" }\n");
-        caught("logic", "[build-dependencies]\ntokio = \"1\"\n");
-        caught("logic", "[target.'cfg(unix)'.dependencies]\ntokio = \"1\"\n");
+        caught("crates/sim", "[dependencies]\nrt = { package = \"tokio\", version = \"1\" }\n");
+        caught("crates/sim", "[build-dependencies]\ntokio = \"1\"\n");
+        caught("crates/sim", "[target.'cfg(unix)'.dependencies]\ntokio = \"1\"\n");
     }
 
     #[test]
