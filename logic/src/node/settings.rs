@@ -1,6 +1,7 @@
 //! What a node is told when it starts: as typed, and what it means.
 
 use super::limits::NODE_CORES_MAX;
+use super::plant::{self, Fault};
 use crate::cluster::{NodeId, Settings};
 use crate::limits::{CACHED_MAX, DEVICES_MAX};
 use crate::link::{LINK_CLUSTER_BYTES_MAX, Secret, Terms};
@@ -102,6 +103,11 @@ impl ServeArgs {
             ..Settings::default()
         };
         settings.check().map_err(|e| Fatal::Config(format!("--lease-ms: {e}")))?;
+        if plant::has(Fault::TakeoverWithoutWaiting) {
+            // Longer than between two renewals: a node that lives is let live.
+            let lease_over_ms = settings.renew_every_ms * 3 / 2;
+            return Ok(Settings { lease_over_ms, write_timeout_ms: 0, ..settings });
+        }
         Ok(settings)
     }
 
