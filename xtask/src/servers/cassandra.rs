@@ -12,7 +12,7 @@ use crate::process::{self, Guarded};
 
 /// See the module. Its folder goes with it.
 pub struct Cassandra {
-    _process: Guarded,
+    process: Guarded,
     folder: Folder,
 }
 
@@ -32,7 +32,14 @@ impl Cassandra {
             storage_port: process::free_port()?,
             commitlog: Commitlog::Batch,
         });
-        Ok(Self { _process: launch(&folder.0)?, folder })
+        Ok(Self { process: launch(&folder.0)?, folder })
+    }
+
+    /// SIGKILL, then starts it again with the data it had, and waits until it answers.
+    pub fn kill_and_restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process = launch(&self.folder.0)?;
+        Ok(())
     }
 
     /// host:port of its CQL.
