@@ -16,6 +16,8 @@ pub const LATENCY_DIGITS: u8 = 3;
 /// Messages of a thread remembered for being written late, to be compared with the machine's stalls; 16 bytes each.
 /// Beyond it lateness is the generator's own.
 pub const LATE_MAX: usize = 1_000_000;
+/// Steps of a thread's sending and draining that are told apart; 20 bytes each, 27 hours. What comes later is in none.
+pub const STEPS_MAX: usize = 1_000_000;
 /// Later than this is late, in ns. It is below what counts as a stall.
 pub const LATE_NS: u64 = 200_000;
 /// Per-second snapshots on their way from generator threads to the one that prints: a thread sends one

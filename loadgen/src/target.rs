@@ -1,4 +1,4 @@
-//! Whom to load: an address, or a server of our own. And how to get in.
+//! Whom to load: addresses, or a server of our own. And how to get in.
 
 use crate::failure::Failure;
 use crate::serve::{ServeArgs, Server};
@@ -13,9 +13,9 @@ const FIRST_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where the server is.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TargetArgs {
-    /// The server, host:port.
-    #[arg(long, required_unless_present = "serve")]
-    target: Option<String>,
+    /// The server, host:port. Of several, host:port,..., connections take turns; one that is lost moves to the next.
+    #[arg(long, required_unless_present = "serve", value_delimiter = ',')]
+    target: Vec<String>,
     #[command(flatten)]
     serve: ServeArgs,
     /// The server's process, to read its CPU and memory; with --serve it is known.
@@ -31,8 +31,8 @@ pub struct TargetArgs {
 
 /// A server that is there.
 pub struct Target {
-    /// Its address.
-    pub address: SocketAddr,
+    /// Its addresses: one at least.
+    pub addresses: Vec<SocketAddr>,
     /// Its process, if known.
     pub pid: Option<u32>,
     /// Makes tokens for it.
@@ -49,16 +49,12 @@ impl Target {
     /// # Errors
     /// It is not there, or the key is not.
     pub fn find(args: &TargetArgs, out: Option<&Path>) -> Result<Self, Failure> {
-        if let Some(target) = &args.target {
-            let resolved = target.to_socket_addrs().ok().and_then(|mut all| all.next());
-            let address = resolved.ok_or_else(|| {
-                Failure::Preflight(format!(
-                    "could not resolve {target}: give host:port, such as 127.0.0.1:7400"
-                ))
-            })?;
+        if !args.target.is_empty() {
+            let addresses =
+                args.target.iter().map(|name| resolve(name)).collect::<Result<_, _>>()?;
             let tokens = Tokens::from_file(&key_path(args.key_file.as_deref(), &args.data_dir))?;
             let found =
-                Self { address, pid: args.server_pid, tokens, server: None, _scratch: None };
+                Self { addresses, pid: args.server_pid, tokens, server: None, _scratch: None };
             return found.knock();
         }
         let scratch = match out {
@@ -75,7 +71,7 @@ impl Target {
         };
         let server = Server::start(&args.serve, &directory)?;
         let found = Self {
-            address: server.listen,
+            addresses: vec![server.listen],
             pid: Some(server.pid),
             tokens: server.tokens.clone(),
             server: Some(server),
@@ -92,12 +88,29 @@ impl Target {
     }
 
     fn knock(self) -> Result<Self, Failure> {
-        let knock = TcpStream::connect_timeout(&self.address, FIRST_CONNECT_TIMEOUT);
-        knock.map_err(|error| {
-            Failure::TargetDown(format!("could not connect to {}: {error}", self.address))
-        })?;
+        for address in &self.addresses {
+            let knock = TcpStream::connect_timeout(address, FIRST_CONNECT_TIMEOUT);
+            knock.map_err(|error| {
+                Failure::TargetDown(format!("could not connect to {address}: {error}"))
+            })?;
+        }
         Ok(self)
     }
+
+    /// The addresses, for a person.
+    #[must_use]
+    pub fn named(&self) -> String {
+        let all: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        all.join(" and ")
+    }
+}
+
+fn resolve(target: &str) -> Result<SocketAddr, Failure> {
+    let resolved = target.to_socket_addrs().ok().and_then(|mut all| all.next());
+    resolved.ok_or_else(|| {
+        let text = format!("could not resolve {target}: give host:port, such as 127.0.0.1:7400");
+        Failure::Preflight(text)
+    })
 }
 
 /// An empty directory, where an earlier run's may have been.

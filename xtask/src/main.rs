@@ -15,6 +15,7 @@ mod cql;
 mod bench;
 mod drill;
 mod crash;
+mod cluster;
 mod lossy;
 mod hostile;
 mod fuzz;
@@ -40,6 +41,9 @@ enum Command {
     Bench(bench::Args),
     /// Kills the gateway under load, and counts what became of every message.
     Crash(crash::Args),
+    /// Logic nodes and gateways as processes of their own, on Cassandra and Redis.
+    #[command(subcommand)]
+    Cluster(cluster::Command),
     /// Eats acks, doubles sends and cuts connections, and counts what is stored.
     Lossy(lossy::Args),
     /// Peers that do not keep to the protocol, beside users who do.
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Cql(args) => cql::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Crash(args) => crash::run(&args),
+        Command::Cluster(command) => cluster::run(&command),
         Command::Lossy(args) => lossy::run(&args),
         Command::Hostile(args) => hostile::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),

@@ -29,7 +29,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "release build",
-        line: "cargo build --release --locked -p gateway -p loadgen",
+        line: "cargo build --release --locked -p gateway -p logic -p loadgen",
         exit: 0,
     },
     Step {
@@ -55,6 +55,13 @@ const STEPS: &[Step] = &[
     },
     Step { name: "a bad network", line: "cargo xtask lossy --seconds 6", exit: 0 },
     Step { name: "hostile peers", line: "cargo xtask hostile --seconds 4", exit: 0 },
+    Step { name: "a cluster", line: "cargo xtask cluster demo --seconds 8", exit: 0 },
+    Step { name: "a cluster's faults", line: "cargo xtask cluster chaos --seconds 60", exit: 0 },
+    Step {
+        name: "a cluster's faults with leases that are ignored",
+        line: "cargo xtask cluster chaos --seconds 30 --planted ignore-lease",
+        exit: 4,
+    },
     Step { name: "instruction counts", line: "cargo xtask bench counts", exit: 0 },
     Step { name: "hostile bytes", line: "cargo xtask fuzz --seconds 10", exit: 0 },
 ];

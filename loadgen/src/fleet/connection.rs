@@ -24,18 +24,21 @@ pub(super) struct Connection {
     /// When its one timer fires; `u64::MAX` for never.
     pub timer_ms: u64,
     pub dialed_ns: u64,
+    /// Which of the targets it dials.
+    pub target: usize,
     pub state: State,
     /// Come back when lost.
     pub wanted: bool,
 }
 
 impl Connection {
-    pub fn new(machine: Machine) -> Self {
+    pub fn new(machine: Machine, target: usize) -> Self {
         Self {
             machine,
             conn: None,
             timer_ms: u64::MAX,
             dialed_ns: 0,
+            target,
             state: State::Away,
             wanted: false,
         }

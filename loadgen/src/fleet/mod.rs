@@ -1,5 +1,5 @@
 //! A thread's connections: each with its session machine, over one net ring. It dials within a limit of logins
-//! under way, keeps the machines' timers, reconnects those that are wanted. It judges nothing.
+//! under way, keeps the machines' timers, reconnects those that are wanted, each time to the next target. It judges nothing.
 
 mod clock;
 mod connection;
@@ -35,7 +35,7 @@ pub trait Observer {
 /// The connections of one thread.
 pub struct Fleet {
     ring: NetRing,
-    target: SocketAddr,
+    targets: Vec<SocketAddr>,
     sources: Sources,
     clock: SessionClock,
     connections: Vec<Connection>,
@@ -53,12 +53,12 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// No connections yet; at most `connections_max` at once.
+    /// No connections yet; at most `connections_max` at once. Places take turns in having one of the targets first.
     ///
     /// # Errors
     /// The net ring cannot be set up; the message says what to change.
     pub fn new(
-        target: SocketAddr,
+        targets: &[SocketAddr],
         connections_max: usize,
         under_way_max: usize,
     ) -> Result<Self, Failure> {
@@ -70,8 +70,8 @@ impl Fleet {
             .map_err(|error| Failure::preflight("set up the net ring", error))?;
         Ok(Self {
             ring,
-            target,
-            sources: Sources::new(target, connections_max)?,
+            targets: targets.to_vec(),
+            sources: Sources::new(targets, connections_max)?,
             clock: SessionClock::new(),
             connections: Vec::new(),
             places: Places::default(),
@@ -89,7 +89,8 @@ impl Fleet {
     /// Adds a session that is not connected. Its place.
     pub fn add(&mut self, credentials: Credentials, seed: u64) -> usize {
         let machine = Machine::new(credentials, InboxSeq(0), 0, seed);
-        self.connections.push(Connection::new(machine));
+        let target = self.connections.len() % self.targets.len();
+        self.connections.push(Connection::new(machine, target));
         self.connections.len() - 1
     }
 
@@ -252,7 +253,9 @@ impl Fleet {
             if connection.state != State::Queued {
                 continue;
             }
-            let Ok(conn) = self.ring.connect(self.target, self.sources.of(index)) else {
+            let Ok(conn) =
+                self.ring.connect(self.targets[connection.target], self.sources.of(index))
+            else {
                 // Slots of closing connections come back soon.
                 self.to_dial.push_front(index);
                 return Ok(());
@@ -272,6 +275,7 @@ impl Fleet {
         self.part(index);
         observer.lost(index, was_logged_in, why);
         let connection = &mut self.connections[index];
+        connection.target = (connection.target + 1) % self.targets.len();
         if connection.wanted {
             connection.state = State::Waiting;
             let delay_ms = connection.machine.reconnect_delay_ms();

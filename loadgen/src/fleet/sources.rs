@@ -12,13 +12,15 @@ pub(super) struct Sources {
 
 impl Sources {
     /// # Errors
-    /// More connections than this machine has ports for towards the target.
-    pub fn new(target: SocketAddr, connections_max: usize) -> Result<Self, Failure> {
-        let loopback = matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback());
+    /// More connections than this machine has ports for towards one of the targets, which may get all.
+    pub fn new(targets: &[SocketAddr], connections_max: usize) -> Result<Self, Failure> {
+        let is_loopback =
+            |target: &SocketAddr| matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback());
+        let loopback = targets.iter().all(is_loopback);
         let most = if loopback { PORTS_PER_SOURCE * SOURCES_MAX } else { PORTS_PER_SOURCE };
         if connections_max > most {
             return Err(Failure::Preflight(format!(
-                "{connections_max} connections to {target} are over the {most} that this machine's ports allow: \
+                "{connections_max} connections to one target are over the {most} that this machine's ports allow: \
                  ask for fewer, or run loadgen on several machines"
             )));
         }

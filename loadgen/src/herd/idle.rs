@@ -78,7 +78,7 @@ pub fn idle(args: &IdleArgs) -> Result<u8, Failure> {
 #[allow(clippy::cast_precision_loss, reason = "counts and ns of a run are below 2^53")]
 fn hold(args: &IdleArgs, target: &Target) -> Result<Summary, Failure> {
     let count = args.connections as u64;
-    let progress = Progress::new(&format!("logging in to {}", target.address));
+    let progress = Progress::new(&format!("logging in to {}", target.named()));
     let mut herd = Herd::new(target, args.connections, args.ramp.max(1))?;
     let look = || target.pid.and_then(Sample::of);
     let before = look();

@@ -69,7 +69,7 @@ pub fn storm(args: &StormArgs) -> Result<u8, Failure> {
 
 #[allow(clippy::cast_precision_loss, reason = "counts and ns of a run are below 2^53")]
 fn drop_and_return(args: &StormArgs, target: &Target) -> Result<Summary, Failure> {
-    let progress = Progress::new(&format!("logging in to {}", target.address));
+    let progress = Progress::new(&format!("logging in to {}", target.named()));
     let mut herd = Herd::new(target, args.connections, LOGINS_UNDER_WAY_MAX)?;
     herd.log_in(|logged_in| progress.say(&format!("{logged_in} logged in")))?;
     progress.say("storm");

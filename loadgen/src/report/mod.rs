@@ -10,7 +10,7 @@ pub use summary::{Generator, Measured, SUMMARY_VERSION, Summary};
 
 use crate::failure::{CORRECTNESS, GENERATOR_LIMITED, PASS, SLO_MISSED, TARGET_DOWN};
 use crate::histograms::Four;
-use crate::run::{Plan, Second, Watched};
+use crate::run::{Plan, Second, Steps, Watched};
 use crate::verdict::Verdict;
 use std::io;
 use std::path::Path;
@@ -23,6 +23,8 @@ pub struct Report {
     pub four: Four,
     /// Second by second.
     pub seconds: Vec<Second>,
+    /// In finer steps.
+    pub steps: Steps,
 }
 
 impl Report {
@@ -30,7 +32,7 @@ impl Report {
     #[must_use]
     pub fn new(plan: Plan, watched: &Watched) -> Self {
         let (summary, four) = summary::summarise(plan, watched);
-        Self { summary, four, seconds: watched.seconds.clone() }
+        Self { summary, four, seconds: watched.seconds.clone(), steps: watched.steps() }
     }
 
     /// Whether a promise was broken.
@@ -75,6 +77,7 @@ impl Report {
         json.push('\n');
         std::fs::write(out.join("summary.json"), json)?;
         files::series(&out.join("series.csv"), &self.seconds)?;
+        std::fs::write(out.join("steps.csv"), self.steps.csv())?;
         files::histograms(out, &self.four, self.summary.measured.seconds)?;
         std::fs::write(out.join("report.html"), html::page(self))
     }

@@ -52,7 +52,7 @@ pub struct RunArgs {
     /// First uid; by default users that no earlier run has used.
     #[arg(long)]
     uid_base: Option<u64>,
-    /// Directory for summary.json, report.html, series.csv and the histograms; made if missing.
+    /// Directory for summary.json, report.html, series.csv, steps.csv and the histograms; made if missing.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Time that nobody is logged in, after which the target counts as down.

@@ -3,6 +3,7 @@
 
 use super::counters::{Counters, Second};
 use super::lanes::Lanes;
+use super::steps::Steps;
 use crate::body::Stamp;
 use crate::clock::now_ns;
 use crate::fleet::{Fleet, Observer};
@@ -58,6 +59,7 @@ pub(super) struct Desk {
     pub late: Vec<(u64, u64)>,
     pub counters: Counters,
     pub second: Second,
+    pub steps: Steps,
     /// Why a connection was last lost.
     pub lost_why: String,
     /// Readers that have read all.
@@ -95,6 +97,7 @@ impl Desk {
             late: Vec::new(),
             counters: Counters::default(),
             second: Second::default(),
+            steps: Steps::default(),
             lost_why: String::new(),
             finished: Vec::new(),
             unblocked: Vec::new(),
@@ -156,6 +159,7 @@ impl Desk {
         let id = sent.expect("the number of pending sends and the body's size were checked");
         self.senders[from].pending.push_back(Pending { id, stream, count, due_ns, written });
         self.second.sent += 1;
+        self.steps.sent(now);
         if written {
             self.note_written(due_ns, now);
         }
@@ -209,6 +213,7 @@ impl Desk {
         let (seq, message_id) = place;
         let Some(acked) = self.verifier.acked(stream, count, seq, message_id) else { return };
         self.second.acked += 1;
+        self.steps.acked(now, now.saturating_sub(due_ns));
         self.counters.acked += u64::from(self.measured.contains(&now));
         if self.measured.contains(&due_ns) {
             self.four.ack.record(now.saturating_sub(due_ns));
@@ -221,7 +226,7 @@ impl Desk {
 
     fn on_refused(
         &mut self,
-        user: usize,
+        (user, now): (usize, u64),
         id: Option<ClientMsgId>,
         code: Option<RefusalCode>,
         retry: bool,
@@ -229,6 +234,7 @@ impl Desk {
         let reason = code.map_or_else(|| "unknown code".to_owned(), |code| format!("{code:?}"));
         *self.counters.refusals.entry(reason).or_default() += 1;
         self.second.refused += 1;
+        self.steps.refused(now);
         let Some(id) = id else { return };
         if retry {
             let pending = self.senders[user].pending.iter().find(|pending| pending.id == id);
@@ -299,7 +305,7 @@ impl Observer for Desk {
                 self.on_acked(user, now, client_msg_id, (seq.0, message_id.0));
             }
             Event::Refused { client_msg_id, code, will_retry, .. } => {
-                self.on_refused(user, client_msg_id, code, will_retry);
+                self.on_refused((user, now), client_msg_id, code, will_retry);
             }
             Event::WireDuplicate { .. } => self.counters.wire_duplicates += 1,
             Event::GapDetected { .. } => self.counters.wire_gaps += 1,

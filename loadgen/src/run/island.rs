@@ -5,6 +5,7 @@ use super::args::{Load, Plan};
 use super::control::{Control, News};
 use super::counters::Counters;
 use super::desk::Desk;
+use super::steps::Steps;
 use crate::clock::{now_ns, thread_cpu_ns};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
@@ -48,6 +49,8 @@ pub struct IslandResult {
     pub measured: std::ops::Range<u64>,
     /// Counts.
     pub counters: Counters,
+    /// Step by step from the first message on.
+    pub steps: Steps,
     /// Its share of a core in the measured time.
     pub cpu_share: f64,
     /// Its CPU in that time, ns.
@@ -69,11 +72,11 @@ pub(super) struct Island<'a> {
 pub(super) fn run(
     plan: &Plan,
     control: &Control,
-    (target, tokens): (SocketAddr, &Tokens),
+    (targets, tokens): (&[SocketAddr], &Tokens),
     thread: usize,
 ) -> Result<IslandResult, Failure> {
     be_punctual();
-    let mut island = Island::new(plan, control, (target, tokens), thread)?;
+    let mut island = Island::new(plan, control, (targets, tokens), thread)?;
     island.log_in()?;
     let start_ns = island.wait_for_start()?;
     let cpu_ns = island.send(start_ns)?;
@@ -82,11 +85,22 @@ pub(super) fn run(
         island.drain()?;
         island.read_inboxes(tokens)?;
     }
-    let Desk { verifier, four, punctual, late, counters, measured, .. } = island.desk;
+    let Desk { verifier, four, punctual, late, counters, measured, steps, .. } = island.desk;
     let (totals, faults) = verifier.finish();
     #[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
     let cpu_share = cpu_ns as f64 / (measured.end - measured.start).max(1) as f64;
-    Ok(IslandResult { totals, faults, four, punctual, late, measured, counters, cpu_share, cpu_ns })
+    Ok(IslandResult {
+        totals,
+        faults,
+        four,
+        punctual,
+        late,
+        measured,
+        counters,
+        steps,
+        cpu_share,
+        cpu_ns,
+    })
 }
 
 /// The kernel's default timer slack of 50 us would be lag, and so would waiting for a core behind the server that is
@@ -100,7 +114,7 @@ impl<'a> Island<'a> {
     fn new(
         plan: &'a Plan,
         control: &'a Control,
-        (target, tokens): (SocketAddr, &Tokens),
+        (targets, tokens): (&[SocketAddr], &Tokens),
         thread: usize,
     ) -> Result<Self, Failure> {
         let first = plan.users * thread / plan.threads;
@@ -114,7 +128,7 @@ impl<'a> Island<'a> {
             return Err(Failure::Usage("--offline-share leaves nobody to send: lower it".into()));
         }
         let desk = Desk::new(plan.run, plan.payload, friends, plan.devices, away);
-        let mut fleet = Fleet::new(target, users * plan.devices, LOGINS_UNDER_WAY_MAX)?;
+        let mut fleet = Fleet::new(targets, users * plan.devices, LOGINS_UNDER_WAY_MAX)?;
         for index in 0..users * plan.devices {
             let (user, device) = (index / plan.devices, index % plan.devices);
             let token = tokens.sign(friends.uid(user));
@@ -160,6 +174,7 @@ impl<'a> Island<'a> {
         let measure_ns = start_ns + self.plan.warmup_ns;
         let mut end_ns = measure_ns + self.plan.duration_ns;
         self.desk.measured = measure_ns..end_ns;
+        self.desk.steps = Steps::new(start_ns);
         let mut schedule = self.schedule();
         let mut second_ns = start_ns + SECOND_NS;
         let mut cpu_before = None;

@@ -4,6 +4,7 @@
 mod args;
 mod control;
 mod counters;
+mod steps;
 mod lanes;
 mod desk;
 mod island;
@@ -13,6 +14,7 @@ pub(crate) use args::duration;
 pub use args::{Load, Plan, RunArgs};
 pub use counters::{Counters, Second};
 pub use island::IslandResult;
+pub use steps::Steps;
 pub use watched::Watched;
 
 use crate::clock::now_ns;
@@ -65,7 +67,7 @@ fn watch_all(plan: &Plan, target: &Target) -> Result<Watched, Failure> {
     stop_on_signals(&watch)?;
     std::thread::scope(|scope| {
         for (thread, control) in controls.into_iter().enumerate() {
-            let login = (target.address, &target.tokens);
+            let login = (target.addresses.as_slice(), &target.tokens);
             let body = move || {
                 let news = match island::run(plan, &control, login, thread) {
                     Ok(result) => News::Done(Box::new(result)),
@@ -113,7 +115,7 @@ struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     fn new(plan: &'a Plan, target: &Target) -> Self {
-        let progress = Progress::new(&format!("logging in to {}", target.address));
+        let progress = Progress::new(&format!("logging in to {}", target.named()));
         let watched = Watched { started_ns: now_ns(), ..Default::default() };
         let told = vec![0; plan.threads];
         let mut new =

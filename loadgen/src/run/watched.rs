@@ -2,6 +2,7 @@
 
 use super::counters::{Counters, Second};
 use super::island::IslandResult;
+use super::steps::Steps;
 use crate::histograms::{Four, Latency};
 use crate::server_cost::{Cost, Sample, per};
 use crate::stalls::{StallBrief, Stalls};
@@ -74,6 +75,14 @@ impl Watched {
     pub fn stall_brief(&self) -> StallBrief {
         let measured = self.results.first().map(|result| result.measured.clone());
         measured.map_or_else(StallBrief::default, |measured| self.stalls.brief(&measured))
+    }
+
+    /// The threads' steps together.
+    #[must_use]
+    pub fn steps(&self) -> Steps {
+        let mut sum = Steps::default();
+        self.results.iter().for_each(|result| sum.add(&result.steps));
+        sum
     }
 
     /// The threads' together: totals, faults, latencies, counts.

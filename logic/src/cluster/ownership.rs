@@ -318,6 +318,19 @@ mod tests {
     }
 
     #[test]
+    fn the_last_node_lets_everything_go_at_once() {
+        let (mut tables, mut node) = (Tables::default(), Ownership::new(settings(), NodeId(1), 7));
+        tables.settle(&mut node, Moment(0), None);
+        tables.settle(&mut node, Moment(10), Some(Input::Leave));
+        for _ in 0..8 {
+            let due = node.wake_at(Moment(10)) <= Moment(10);
+            assert!(due || node.is_over(), "nothing waits for the next read of a table");
+            tables.settle(&mut node, Moment(10), None);
+        }
+        assert!(node.is_over());
+    }
+
+    #[test]
     fn a_node_that_leaves_hands_over_and_then_ends_its_life() {
         let mut tables = Tables::default();
         let [mut one, mut two] = [1, 2].map(|id| Ownership::new(settings(), NodeId(id), 7));

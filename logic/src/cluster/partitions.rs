@@ -267,7 +267,11 @@ impl Slot {
         }
         match view.heir(self.partition) {
             Some(heir) => self.ask(heir, effects),
-            None if view.is_leaving && !view.has_others() => self.hold = Hold::No,
+            None if view.is_leaving && !view.has_others() => {
+                self.hold = Hold::No;
+                // The next one's turn: nothing arrives that would bring it.
+                return view.now;
+            }
             None => {}
         }
         Moment::NEVER

@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod limits;
+mod plant;
 pub mod settings;
 pub mod metrics;
 pub mod pages;

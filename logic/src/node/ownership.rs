@@ -4,6 +4,7 @@
 //! never on its way while a core may still commit.
 
 use super::limits::{SHOW_EVERY_MS, TABLES_TIMEOUT};
+use super::plant::{self, Fault};
 use super::post::{Control, Post};
 use crate::cluster::{Effect, Input, Moment, NodeId, Outcome, Ownership, Settings, Table};
 use crate::cluster::{LeaseChange, LeaseRow, OwnerChange, OwnerRow, Standing};
@@ -106,7 +107,9 @@ impl Task {
             self.is_leaving |= inputs.iter().any(|input| matches!(input, Input::Leave));
             let now = moment();
             let effects = self.ownership.step(now, inputs);
-            self.parts.fence.set(self.ownership.valid_until());
+            let ignores = plant::has(Fault::IgnoreLease);
+            let until = if ignores { Moment::NEVER } else { self.ownership.valid_until() };
+            self.parts.fence.set(until);
             let is_over = effects.contains(&Effect::Over);
             for effect in effects {
                 self.perform(effect).await;
@@ -145,6 +148,7 @@ impl Task {
             Effect::Stop(partition, epoch) => {
                 self.control(partition, Control::Stop(partition, epoch)).await;
             }
+            Effect::Drop(..) if plant::has(Fault::IgnoreLease) => {}
             Effect::Drop(partition, epoch) => {
                 self.control(partition, Control::Drop(partition, epoch)).await;
             }

@@ -1,6 +1,7 @@
 //! What a node is told when it starts: as typed, and what it means.
 
 use super::limits::NODE_CORES_MAX;
+use super::plant::{self, Fault};
 use crate::cluster::{NodeId, Settings};
 use crate::dial::open_secret;
 use crate::limits::{CACHED_MAX, DEVICES_MAX};
@@ -103,6 +104,11 @@ impl ServeArgs {
             ..Settings::default()
         };
         settings.check().map_err(|e| Fatal::Config(format!("--lease-ms: {e}")))?;
+        if plant::has(Fault::TakeoverWithoutWaiting) {
+            // Longer than between two renewals: a node that lives is let live.
+            let lease_over_ms = settings.renew_every_ms * 3 / 2;
+            return Ok(Settings { lease_over_ms, write_timeout_ms: 0, ..settings });
+        }
         Ok(settings)
     }
 

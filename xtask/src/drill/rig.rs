@@ -121,7 +121,7 @@ fn admin_of(line: &str) -> Option<String> {
     line.split_once(", admin on ")?.1.split(',').next().map(str::to_owned)
 }
 
-/// Builds loadgen and the gateway; a copy of the gateway below `dir`, so that a planted one is never taken for another.
+/// Builds the programs; a copy of the gateway below `dir`, so that a planted one is never taken for another.
 ///
 /// The planted one has the profile that the tests have built all dependencies in, so that it costs seconds and not a
 /// whole release build: its faults are as visible there.
@@ -134,8 +134,8 @@ fn build(planted: Option<Planted>, dir: &Path) -> Result<PathBuf> {
                 .current_dir(process::root()),
         )
     };
-    // Always these two together: alone, loadgen's dependencies would have other features, and be built again.
-    cargo(&["--release", "-p", "gateway", "-p", "loadgen"])?;
+    // Always these three together: alone, their dependencies would have other features, and be built again.
+    cargo(&["--release", "-p", "gateway", "-p", "logic", "-p", "loadgen"])?;
     let built = if planted.is_some() {
         cargo(&["-p", "gateway", "--features", "planted"])?;
         process::target_dir().join("debug").join("gateway")

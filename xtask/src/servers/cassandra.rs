@@ -40,6 +40,13 @@ impl Cassandra {
         self.process.pid()
     }
 
+    /// SIGKILL, then starts it again with the data it had, and waits until it answers.
+    pub fn kill_and_restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process = launch(&self.folder.0)?;
+        Ok(())
+    }
+
     /// host:port of its CQL.
     pub fn address(&self) -> String {
         self.folder.0.address().to_string()

@@ -18,7 +18,7 @@ const START_MAX: Duration = Duration::from_secs(30);
 
 /// See the module.
 pub struct Redis {
-    _process: Guarded,
+    process: Guarded,
     port: u16,
 }
 
@@ -27,7 +27,14 @@ impl Redis {
     pub fn start() -> Result<Self> {
         needs::install(NEEDS)?;
         let port = process::free_port()?;
-        Ok(Self { _process: launch(port)?, port })
+        Ok(Self { process: launch(port)?, port })
+    }
+
+    /// SIGKILL, then starts it again, empty, and waits until it answers.
+    pub fn kill_and_restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process = launch(self.port)?;
+        Ok(())
     }
 
     /// `redis://host:port`.

@@ -1,0 +1,137 @@
+//! `cargo xtask cluster chaos`: every fault in turn, spread over the time, under load; loadgen then tells what became of
+//! every message, and each tenth of a second for how long sends were delayed.
+//!
+//! Nothing acknowledged may be lost, doubled or out of order. With a planted fault the drill must see one: then hosts
+//! freeze, again and again, which is when two nodes could act for one partition.
+
+use std::fs;
+use std::ops::Range;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+
+use super::faults::{ALL, Fault, LEASE_MS, OF_LEASES, Processes};
+use super::felt::{self, Felt, Step};
+use super::rig::{Build, Built, Planted, Rig};
+use crate::drill::seen::Seen;
+use crate::process::Guarded;
+
+/// How long, and what is wrong on purpose.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Time over which the faults are spread; they take longer if they must.
+    #[arg(long, default_value_t = 120)]
+    seconds: u64,
+    /// Messages a second.
+    #[arg(long, default_value_t = 100)]
+    rate: u32,
+    /// A fault to build into the logic nodes: exit code 4 says that it was seen.
+    #[arg(long, value_enum)]
+    planted: Option<Planted>,
+    #[command(flatten)]
+    build: Build,
+}
+
+/// After loadgen's start: it has logged in and sends.
+const CALM: Duration = Duration::from_secs(4);
+/// From one fault's end to the next one's beginning, at least: what was delayed has been sent.
+const PAUSE: Duration = Duration::from_secs(3);
+/// A takeover is to cost no more than a lease and this, in ms.
+const TAKEOVER_MS: u64 = 2_000;
+/// It fails the drill only beyond so many times that: this machine may be busy with other things.
+const SLACK: u64 = 4;
+
+/// A fault that was, and when: Unix ms.
+struct Suffered {
+    fault: Fault,
+    at_ms: u64,
+    /// After so long nodes that ran served all partitions.
+    whole_ms: u64,
+    concerned: String,
+}
+
+/// Exits with 0 only if nothing was broken.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let built = Built { build: args.build, planted: args.planted, lease_ms: LEASE_MS };
+    let mut rig = Rig::new("cluster-chaos", built)?;
+    let mut processes = Processes::start(&rig)?;
+    let mut loadgen = rig.loadgen();
+    // It is told when to stop.
+    loadgen.args(["--rate", &args.rate.to_string(), "--warmup", "1s", "--duration", "1h"]);
+    let mut loadgen = Guarded::spawn("loadgen", &mut loadgen)?;
+    let faults = if args.planted.is_some() { OF_LEASES } else { ALL };
+    let suffered = suffer(faults, args.seconds, (&mut rig, &mut processes), &mut loadgen)?;
+    let end_ms = unix_ms();
+    loadgen.signal(Signal::TERM)?;
+    let (_, summary) = rig.summary(&mut loadgen)?;
+    let csv = fs::read_to_string(rig.out().join("steps.csv")).context("loadgen left no steps")?;
+    let is_fast = report(&suffered, &felt::parse(&csv)?, end_ms);
+    println!("report and logs: {}", rig.dir().display());
+    let mut seen = Seen::default();
+    seen.add(&summary)?;
+    let code = seen.conclude()?;
+    if args.planted.is_none() && !seen.is_broken() && !is_fast {
+        bail!("a takeover took far too long");
+    }
+    Ok(code)
+}
+
+/// Every fault, each in its own part of the time.
+fn suffer(
+    faults: &[Fault],
+    seconds: u64,
+    (rig, processes): (&mut Rig, &mut Processes),
+    loadgen: &mut Guarded,
+) -> Result<Vec<Suffered>> {
+    let part = Duration::from_secs(seconds) / u32::try_from(faults.len() + 1)?;
+    let (mut suffered, started) = (Vec::new(), Instant::now());
+    let mut due = started + part.max(CALM);
+    for fault in faults {
+        wait_until(due, loadgen)?;
+        println!("== {}", fault.name());
+        let at_ms = unix_ms();
+        let concerned = processes.suffer(*fault, rig, loadgen)?;
+        processes.settle(rig, loadgen)?;
+        let whole_ms = unix_ms() - at_ms;
+        println!("== whole after {whole_ms} ms");
+        suffered.push(Suffered { fault: *fault, at_ms, whole_ms, concerned });
+        due = (due + part).max(Instant::now() + PAUSE);
+    }
+    wait_until(due, loadgen)?;
+    Ok(suffered)
+}
+
+fn wait_until(due: Instant, loadgen: &mut Guarded) -> Result<()> {
+    if loadgen.ends_within(due.saturating_duration_since(Instant::now())) {
+        bail!("loadgen ended before the faults: see what it said above");
+    }
+    Ok(())
+}
+
+/// Prints what was felt of each fault, from its beginning to the next one's; whether takeovers were no disaster.
+fn report(suffered: &[Suffered], steps: &[Step], end_ms: u64) -> bool {
+    let first_ms = suffered.first().map_or(end_ms, |first| first.at_ms);
+    println!("before: {}", Felt::within(steps, &(0..first_ms)));
+    let mut is_fast = true;
+    for (nth, Suffered { fault, at_ms, whole_ms, concerned }) in suffered.iter().enumerate() {
+        let next_ms = suffered.get(nth + 1).map_or(end_ms, |next| next.at_ms);
+        let time: Range<u64> = *at_ms..next_ms;
+        let felt = Felt::within(steps, &time);
+        println!("{}: {concerned}; all served after {whole_ms} ms; {felt}", fault.name());
+        if fault.is_takeover() {
+            let most_ms = LEASE_MS + TAKEOVER_MS;
+            let (took_ms, is_met) = (felt.max_ms, felt.max_ms <= most_ms);
+            let word = if is_met { "met" } else { "missed" };
+            println!("  a takeover in {took_ms} ms, at most {most_ms} ms wanted: {word}");
+            is_fast &= took_ms <= SLACK * most_ms;
+        }
+    }
+    is_fast
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask cluster demo`: Cassandra, Redis, two logic nodes, two gateways, and loadgen over both gateways.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::rig::{self, Build, Built, Rig};
+use crate::process::Guarded;
+
+/// How long.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Time that is measured.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Messages a second.
+    #[arg(long, default_value_t = 100)]
+    rate: u32,
+    #[command(flatten)]
+    build: Build,
+}
+
+/// A node's own default.
+const LEASE_MS: u64 = 5_000;
+/// Cassandra has compiled what it runs by then.
+const WARM_UP: &str = "5s";
+
+/// Ends with loadgen's exit code.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let rig =
+        Rig::new("cluster-demo", Built { build: args.build, planted: None, lease_ms: LEASE_MS })?;
+    let mut nodes = [rig.start_logic(1)?, rig.start_logic(2)?];
+    let gateways = [rig.start_gateway(1)?, rig.start_gateway(2)?];
+    rig.wait_until_shared(&[1, 2], &mut nodes[0])?;
+    let mut loadgen = rig.loadgen();
+    loadgen.args(["--rate", &args.rate.to_string(), "--warmup", WARM_UP]);
+    loadgen.args(["--duration", &format!("{}s", args.seconds)]);
+    let mut loadgen = Guarded::spawn("loadgen", &mut loadgen)?;
+    let (code, summary) = rig.summary(&mut loadgen)?;
+    for number in [1, 2] {
+        let status = rig.status(number)?;
+        println!("logic {number}: {} partitions, {} acks", status["partitions"], status["acks"]);
+    }
+    println!("verdict {}: {}", summary["verdict"], summary["verdict_reasons"]);
+    println!("report and logs: {}", rig.dir().display());
+    // Gateways first: a node that leaves has nobody to hand the last partitions to.
+    gateways.into_iter().try_for_each(rig::leave)?;
+    nodes.into_iter().try_for_each(rig::leave)?;
+    Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))
+}

@@ -1,0 +1,100 @@
+//! For how long a fault was felt: by what loadgen says of each tenth of a second.
+
+use std::fmt;
+use std::ops::Range;
+
+use anyhow::{Context, Result};
+
+/// One row of `steps.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    unix_ms: u64,
+    acked: u64,
+    refused: u64,
+    ack_max_ms: u64,
+}
+
+/// Acks that took longer were delayed.
+const DELAYED_MS: u64 = 500;
+
+/// Reads loadgen's `steps.csv`.
+pub fn parse(csv: &str) -> Result<Vec<Step>> {
+    csv.lines().skip(1).map(|row| step(row).with_context(|| format!("no step: {row}"))).collect()
+}
+
+fn step(row: &str) -> Option<Step> {
+    let mut cells = row.split(',').map(|cell| cell.parse::<u64>().ok());
+    let mut next = || cells.next()?;
+    let (unix_ms, _sent) = (next()?, next()?);
+    Some(Step { unix_ms, acked: next()?, refused: next()?, ack_max_ms: next()? })
+}
+
+/// What sends felt in a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Felt {
+    /// Steps in it.
+    steps: usize,
+    /// Steps without any ack.
+    silent: usize,
+    /// Steps with an ack that was delayed.
+    delayed: usize,
+    /// Refusals.
+    refused: u64,
+    /// The middle and the largest of the steps' longest acks, of those steps that have a delayed one; else of all, in ms.
+    p50_ms: u64,
+    /// See there.
+    pub max_ms: u64,
+}
+
+impl Felt {
+    /// In that time, Unix ms.
+    pub fn within(steps: &[Step], time: &Range<u64>) -> Self {
+        let steps: Vec<&Step> = steps.iter().filter(|it| time.contains(&it.unix_ms)).collect();
+        let longest = |least_ms: u64| {
+            let acked = steps.iter().filter(|it| it.acked > 0 && it.ack_max_ms > least_ms);
+            let mut longest: Vec<u64> = acked.map(|it| it.ack_max_ms).collect();
+            longest.sort_unstable();
+            longest
+        };
+        let delayed = longest(DELAYED_MS);
+        let told = if delayed.is_empty() { longest(0) } else { delayed.clone() };
+        Self {
+            steps: steps.len(),
+            silent: steps.iter().filter(|it| it.acked == 0).count(),
+            delayed: delayed.len(),
+            refused: steps.iter().map(|it| it.refused).sum(),
+            p50_ms: told.get(told.len() / 2).copied().unwrap_or(0),
+            max_ms: told.last().copied().unwrap_or(0),
+        }
+    }
+}
+
+impl fmt::Display for Felt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { steps, silent, delayed, refused, p50_ms, max_ms } = self;
+        write!(
+            f,
+            "of {steps} steps of 100 ms {silent} without an ack, {delayed} with one delayed; \
+             {refused} refusals; longest ack of a step: p50 {p50_ms} ms, max {max_ms} ms"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_delays_and_refusals_are_told_apart() {
+        let csv = "unix_ms,sent,acked,refused,ack_max_ms\n\
+                   1000,9,9,0,20\n1100,9,0,3,0\n1200,0,9,0,700\n1300,0,1,0,900\n1400,9,9,0,30\n";
+        let steps = parse(csv).unwrap();
+        let felt = Felt::within(&steps, &(1_100..1_400));
+        let (p50_ms, max_ms) = (900, 900);
+        let expected = Felt { steps: 3, silent: 1, delayed: 2, refused: 3, p50_ms, max_ms };
+        assert_eq!(felt, expected);
+        let calm = Felt::within(&steps, &(1_400..2_000));
+        assert_eq!((calm.delayed, calm.p50_ms, calm.max_ms), (0, 30, 30));
+        assert!(parse("head\n1,2,x").is_err());
+    }
+}

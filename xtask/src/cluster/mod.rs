@@ -1,0 +1,29 @@
+//! `cargo xtask cluster`: a whole cluster on this machine, under a load that verifies every message. It ends by itself and
+//! leaves nothing running.
+
+mod rig;
+mod demo;
+mod chaos;
+mod faults;
+mod felt;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// What to do with it.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Load over both gateways, and nothing else.
+    Demo(demo::Args),
+    /// Every fault in turn, under load.
+    Chaos(chaos::Args),
+}
+
+/// Does it.
+pub fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Demo(args) => demo::run(args),
+        Command::Chaos(args) => chaos::run(args),
+    }
+}

@@ -1,0 +1,286 @@
+//! The place of a cluster: its programs, its servers, and the ports and numbers that its processes keep while they come
+//! and go.
+//!
+//! It does not know why they go, nor what loadgen should see.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::process::{self, Guarded};
+use crate::servers::cassandra::Cassandra;
+use crate::servers::mortal;
+use crate::servers::redis::Redis;
+
+/// Between heartbeats. A client gives a silent gateway up after one to two of these: with a host frozen for three leases some
+/// do, and others are still there when it goes on.
+const HEARTBEAT_MS: &str = "5000";
+/// Few conversations: a takeover reads each back, and the more messages one has, the more a mistake with it shows.
+const LOAD: [&str; 7] = ["run", "--users", "200", "--friends", "2", "--outage-max", "60s"];
+/// Partitions of a cluster.
+pub const PARTITIONS: u64 = 1_024;
+/// A process may take this long until it serves.
+const START_MAX: Duration = Duration::from_secs(30);
+/// Partitions may take this long until living nodes have all of them: a lease, and much room for a busy machine and a
+/// Cassandra that has just started.
+const SETTLE_MAX: Duration = Duration::from_secs(90);
+/// Between two looks at what nobody tells.
+const LOOK: Duration = Duration::from_millis(100);
+/// A process that was asked to may take this long to hand everything over and end.
+const LEAVE_MAX: Duration = Duration::from_secs(30);
+/// loadgen may take this long to its end, once it was told to come to one.
+const VERDICT_MAX: Duration = Duration::from_secs(180);
+
+/// A fault to build into the nodes. A drill that finds nothing in a broken cluster proves nothing of a sound one.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Planted {
+    /// A node goes on when its lease is over, or was ended by others.
+    IgnoreLease,
+    /// Others end a lease while its holder still counts on it.
+    TakeoverWithoutWaiting,
+}
+
+impl Planted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::IgnoreLease => "ignore-lease",
+            Self::TakeoverWithoutWaiting => "takeover-without-waiting",
+        }
+    }
+}
+
+/// What the programs are built as.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Build {
+    /// Programs of the dev profile: sooner built, slower.
+    #[arg(long)]
+    debug: bool,
+}
+
+/// What a cluster is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Built {
+    pub build: Build,
+    pub planted: Option<Planted>,
+    /// How long a lease lasts.
+    pub lease_ms: u64,
+}
+
+/// See the module.
+pub struct Rig {
+    pub cassandra: Cassandra,
+    pub redis: Redis,
+    dir: PathBuf,
+    planted: Option<Planted>,
+    lease_ms: u64,
+    logics: Vec<Place>,
+    gateways: Vec<Place>,
+}
+
+/// Where a process listens, whenever it runs.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    port: u16,
+    admin: u16,
+}
+
+impl Place {
+    fn free() -> Result<Self> {
+        Ok(Self { port: process::free_port()?, admin: process::free_port()? })
+    }
+
+    fn address(self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn admin(self) -> String {
+        format!("127.0.0.1:{}", self.admin)
+    }
+}
+
+impl Rig {
+    /// Builds what is needed, starts the servers and makes the tables, in an empty place called `name`.
+    pub fn new(name: &str, built: Built) -> Result<Self> {
+        let Built { build, planted, lease_ms } = built;
+        let dir = process::scratch_dir(name)?;
+        gather(&dir, build, planted)?;
+        fs::write(dir.join("jwt"), "the key of a drill's tokens, 32 bytes at least")?;
+        fs::write(dir.join("link"), "the secret of a drill's links, 16 bytes at least")?;
+        let rig = Self {
+            cassandra: Cassandra::start(&dir.join("cassandra"))?,
+            redis: Redis::start()?,
+            logics: (0..3).map(|_| Place::free()).collect::<Result<_>>()?,
+            gateways: (0..2).map(|_| Place::free()).collect::<Result<_>>()?,
+            dir,
+            planted,
+            lease_ms,
+        };
+        let mut apply = Command::new(rig.program("logic"));
+        apply.args(["schema", "apply", "--replication-factor", "1"]);
+        process::run_ok(apply.args(["--cql", &rig.cassandra.address()]))?;
+        Ok(rig)
+    }
+
+    /// Starts logic node `number`, 1 to 3, and waits until it listens.
+    pub fn start_logic(&self, number: usize) -> Result<Guarded> {
+        let place = self.logics[number - 1];
+        let mut command = mortal(&self.program("logic"));
+        command.args(["serve", "--node", &number.to_string(), "--cores", "1"]);
+        command.args(["--listen", &place.address(), "--admin", &place.admin()]);
+        command.args(["--cql", &self.cassandra.address(), "--redis", &self.redis.url()]);
+        command.arg("--secret-file").arg(self.dir.join("link"));
+        command.args(["--lease-ms", &self.lease_ms.to_string()]);
+        command.envs(self.planted.map(|planted| ("PLANTED_FAULT", planted.name())));
+        self.start(&format!("logic-{number}"), &mut command)
+    }
+
+    /// Starts gateway `number`, 1 or 2, without rate limits, and waits until it listens.
+    pub fn start_gateway(&self, number: usize) -> Result<Guarded> {
+        let place = self.gateways[number - 1];
+        // The third node is for them to find.
+        let logics = format!("{},{}", self.logics[0].address(), self.logics[1].address());
+        let mut command = mortal(&self.program("gateway"));
+        command.args(["--listen", &place.address(), "--admin", &place.admin()]);
+        command.args(["--logic", &logics, "--cores", "1"]);
+        command.arg("--link-secret-file").arg(self.dir.join("link"));
+        command.arg("--jwt-hs256-key-file").arg(self.dir.join("jwt"));
+        command.arg("--data-dir").arg(self.dir.join(format!("gateway-{number}")));
+        command.args(["--user-rate", "0", "--connection-rate", "0"]);
+        command.args(["--heartbeat-ms", HEARTBEAT_MS]);
+        self.start(&format!("gateway-{number}"), &mut command)
+    }
+
+    fn start(&self, name: &str, command: &mut Command) -> Result<Guarded> {
+        let path = self.dir.join(format!("{name}.log"));
+        let log = File::options().create(true).append(true).open(&path);
+        command.stderr(log.with_context(|| format!("could not open {}", path.display()))?);
+        let mut process = Guarded::spawn(name, command)?;
+        let serves = |line: &str| line.contains(" listening on ").then_some(());
+        let started = process.wait_line(START_MAX, serves);
+        started.with_context(|| format!("{name} did not start; its log is {}", path.display()))?;
+        Ok(process)
+    }
+
+    /// What a node says of itself and the cluster.
+    pub fn status(&self, number: usize) -> Result<Value> {
+        let mut command = Command::new(self.program("logic"));
+        command.args(["status", "--admin", &self.logics[number - 1].admin()]);
+        let output = command.stderr(Stdio::null()).output().context("could not ask for status")?;
+        if !output.status.success() {
+            bail!("logic node {number} does not say its status");
+        }
+        serde_json::from_slice(&output.stdout).context("a status is JSON")
+    }
+
+    /// Waits until these nodes serve all partitions, each some. `process` ends only when something is wrong.
+    pub fn wait_until_shared(&self, numbers: &[usize], process: &mut Guarded) -> Result<()> {
+        let deadline = Instant::now() + SETTLE_MAX;
+        loop {
+            let held: Vec<u64> = numbers.iter().map(|number| self.serves(*number)).collect();
+            if held.iter().sum::<u64>() == PARTITIONS && !held.contains(&0) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("nodes {numbers:?} have {held:?} partitions, not all");
+            }
+            if process.ends_within(LOOK) {
+                bail!("a process ended: its log is in {}", self.dir.display());
+            }
+        }
+    }
+
+    /// Partitions that a node holds and may serve now.
+    fn serves(&self, number: usize) -> u64 {
+        // One that does not answer serves nothing.
+        let status = self.status(number).ok().filter(|status| status["ready"] == "yes");
+        status.and_then(|status| status["partitions"].as_u64()).unwrap_or(0)
+    }
+
+    /// Partitions that a node holds.
+    pub fn held(&self, number: usize) -> Result<u64> {
+        self.status(number)?["partitions"].as_u64().context("a status has partitions")
+    }
+
+    /// A run of loadgen over both gateways.
+    pub fn loadgen(&self) -> Command {
+        let targets = format!("{},{}", self.gateways[0].address(), self.gateways[1].address());
+        let mut loadgen = mortal(&self.program("loadgen"));
+        loadgen.args(LOAD);
+        loadgen.args(["--target", &targets]).arg("--key-file").arg(self.dir.join("jwt"));
+        loadgen.arg("--out").arg(self.out());
+        loadgen
+    }
+
+    /// Waits for loadgen's end and reads what it says.
+    pub fn summary(&self, loadgen: &mut Guarded) -> Result<(i32, Value)> {
+        let status = loadgen.wait_exit(VERDICT_MAX)?;
+        let path = self.out().join("summary.json");
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("loadgen ended with {status} and left no summary.json"))?;
+        let summary = serde_json::from_str(&text);
+        let summary = summary.with_context(|| format!("{} is not JSON", path.display()))?;
+        Ok((status.code().context("loadgen was killed")?, summary))
+    }
+
+    /// Where loadgen's report is.
+    pub fn out(&self) -> PathBuf {
+        self.dir.join("out")
+    }
+
+    /// Where the logs are.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
+
+/// SIGTERM; the process must end well.
+pub fn leave(mut process: Guarded) -> Result<()> {
+    process.signal(Signal::TERM)?;
+    let status = process.wait_exit(LEAVE_MAX)?;
+    if !status.success() {
+        bail!("a process that was asked to leave ended with {status}");
+    }
+    Ok(())
+}
+
+/// Builds the programs, and copies them to `dir`, so that a planted one is never taken for another.
+///
+/// A planted node has the profile that the tests have built all dependencies in, so that it costs seconds and not a whole
+/// release build.
+fn gather(dir: &Path, build: Build, planted: Option<Planted>) -> Result<()> {
+    let packages = ["-p", "gateway", "-p", "logic", "-p", "loadgen"];
+    let cargo = |words: &[&str]| {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--locked"]).args(words).current_dir(process::root());
+        process::run_ok(&mut cargo)
+    };
+    let debug = process::target_dir().join("debug");
+    let copy = |from: &Path, name: &str| {
+        let copied = fs::copy(from.join(name), dir.join(name));
+        copied.map(drop).with_context(|| format!("could not copy {name}"))
+    };
+    let built = if build.debug {
+        cargo(&packages)?;
+        debug.clone()
+    } else {
+        cargo(&[&packages[..], &["--release"]].concat())?;
+        process::target_dir().join("release")
+    };
+    for name in ["gateway", "logic", "loadgen"] {
+        copy(&built, name)?;
+    }
+    if planted.is_some() {
+        cargo(&["-p", "logic", "--features", "planted"])?;
+        copy(&debug, "logic")?;
+    }
+    Ok(())
+}
