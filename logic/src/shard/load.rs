@@ -175,6 +175,7 @@ impl Shard {
             }
             Waiting::Id(conversation) => {
                 let state = self.conversations.get_mut(&conversation).expect("it is kept");
+                state.is_looking = false;
                 for (_, reply) in std::mem::take(&mut state.waiting) {
                     self.in_flight -= 1;
                     self.refuse(reply, code);
