@@ -168,12 +168,7 @@ fn a_failure_is_over_when_clients_have_acks_and_pushes() {
 #[test]
 fn late_and_wrong_answers_count_for_nothing() {
     let (mut scene, sent, login) = Scene::sent();
-    let mut other = push(login.uid, &sent);
-    if let Answer::Push { row, .. } = &mut other {
-        row.message.client_msg_id = ClientMsgId::new(1, 1);
-    }
     let push_ack = Command::PushAck(login, InboxSeq(5));
-    assert_eq!(commands(scene.hear(0, &other)), std::slice::from_ref(&push_ack));
     assert_eq!(scene.hear(sent.request_id - 2, &acked()), []);
     assert_eq!(scene.hear(sent.request_id - 2, &refused()), []);
     assert_eq!(scene.hear(0, &push(Uid(9), &sent)), []);
@@ -189,6 +184,18 @@ fn late_and_wrong_answers_count_for_nothing() {
     assert!(scene.canary.is_failing(), "too late");
     let asks = scene.hear(scene.login.request_id, &logged_in(again));
     assert_eq!(commands(asks), [Command::Logout(again)]);
+}
+
+#[test]
+fn the_message_of_another_canary_is_acked_and_is_not_its_own() {
+    let (mut scene, sent, login) = Scene::sent();
+    let mut other = push(login.uid, &sent);
+    if let Answer::Push { row, .. } = &mut other {
+        row.message.client_msg_id = ClientMsgId::new(1, 1);
+    }
+    assert_eq!(commands(scene.hear(0, &other)), [Command::PushAck(login, InboxSeq(5))]);
+    assert_eq!(scene.hear(sent.request_id, &acked()), []);
+    assert_eq!(scene.canary.ok_ms(), None);
 }
 
 #[test]
