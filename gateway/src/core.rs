@@ -3,6 +3,7 @@
 //! It does and does not decide: [`crate::session`] says what a frame means, [`logic::shard`] what follows.
 
 use crate::away::Away;
+use crate::canary::{Ask, Canary, Traffic};
 use crate::conn::Wheel;
 use crate::connections::Connections;
 use crate::limits::MAILBOX_RETRY_MS;
@@ -11,7 +12,7 @@ use crate::post::Post;
 use crate::rate::Rate;
 use crate::serve::{Setup, connections_max};
 use flume::Receiver;
-use logic::command::{Command, Input, Login, Now, ReplyTo, Session as SessionId};
+use logic::command::{Answer, Command, Input, Login, Now, ReplyTo, Session as SessionId};
 use logic::host::Host;
 use logic::rows::StoreError;
 use logic::store::LogWrite;
@@ -88,6 +89,7 @@ pub struct Core {
     pub(crate) connections_max: usize,
     pub(crate) drain: Option<Drain>,
     pub(crate) logic: Logic,
+    canary: Canary,
     mailbox: Receiver<Vec<Post>>,
     started: Instant,
 }
@@ -134,6 +136,7 @@ impl Core {
             connections_max: connections_max(&parts.setup),
             drain: None,
             logic: parts.logic,
+            canary: Canary::new(config.canary_ms, rand::random()),
             mailbox: parts.mailbox,
             started: Instant::now(),
             setup: parts.setup,
@@ -181,6 +184,7 @@ impl Core {
             batch.into_iter().for_each(|post| self.on_post(post));
         }
         self.poll_store();
+        self.turn_canary();
         self.step();
         self.look_after_connections();
         self.step_drain();
@@ -261,6 +265,28 @@ impl Core {
         }
     }
 
+    fn turn_canary(&mut self) {
+        // A drain waits for what is under way, and begins nothing.
+        if self.drain.is_none() {
+            let (acks, pushes) = (self.metrics.acks.get(), self.metrics.pushes.get());
+            let asks = self.canary.tick(self.now, Traffic { acks, pushes });
+            self.submit_for_canary(asks);
+        }
+    }
+
+    /// An answer or a push for the canary.
+    pub(crate) fn on_canary(&mut self, conn: ConnId, request_id: u64, answer: &Answer) {
+        let asks = self.canary.on_answer(conn.to_bits(), request_id, answer, self.now);
+        self.submit_for_canary(asks);
+    }
+
+    fn submit_for_canary(&mut self, asks: Vec<Ask>) {
+        for Ask { command, connection, request_id } in asks {
+            let session = SessionId { entry: self.id, connection };
+            self.submit(command, ReplyTo { session, request_id });
+        }
+    }
+
     /// How the shards name a connection of this entry.
     pub(crate) fn session_id(&self, conn: ConnId) -> SessionId {
         SessionId { entry: self.id, connection: conn.to_bits() }
@@ -275,7 +301,11 @@ impl Core {
     fn show(&mut self) {
         let stats = self.ring.stats();
         let metrics = &self.metrics;
-        metrics.last_tick_ms.set(self.setup.metrics.age_ms());
+        let age_ms = self.setup.metrics.age_ms();
+        metrics.last_tick_ms.set(age_ms);
+        metrics.canary_failing.set(self.canary.is_failing().into());
+        let canary_age_ms = |ok_ms| age_ms.saturating_sub(self.now.mono_ms - ok_ms);
+        metrics.canary_ok_ms.set(self.canary.ok_ms().map_or(0, canary_age_ms));
         metrics.connections.set(self.conns.len() as u64);
         metrics.users_online.set(self.users_online);
         match &self.logic {

@@ -162,7 +162,7 @@ fn explain(code: RefusalCode) -> &'static str {
         RefusalCode::IdInFuture => "this client_msg_id is from the future; use the server's clock",
         RefusalCode::BadId => "a client_msg_id is a UUIDv7",
         RefusalCode::BodyTooLarge => "the body is over 32768 bytes",
-        RefusalCode::BadRecipient => "the other user must be another one, and not 0",
+        RefusalCode::BadRecipient => "the other user must be another one, not 0, and not reserved",
         RefusalCode::Draining => "the server is draining; connect again",
         RefusalCode::SessionReplaced => "this device logged in elsewhere",
         RefusalCode::TooManyDevices => "too many devices are logged in; log one out",

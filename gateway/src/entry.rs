@@ -1,5 +1,6 @@
 //! The entry's side of a core: from a socket's events to commands, and from answers to its outbox.
 
+use crate::canary;
 use crate::conn::Due;
 use crate::core::{Core, Drain};
 use crate::delivery::{self, Context};
@@ -206,6 +207,9 @@ impl Core {
     fn answer(&mut self, conn: ConnId, request_id: u64, answer: Answer) {
         let waiting = self.ring.outbox_len(conn);
         let Some(state) = self.conns.get_mut(conn) else {
+            if canary::has_connection(conn.to_bits()) {
+                return self.on_canary(conn, request_id, &answer);
+            }
             return self.on_undeliverable(conn, &answer);
         };
         let is_push = matches!(answer, Answer::Push { .. });

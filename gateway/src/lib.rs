@@ -18,4 +18,5 @@ pub mod rate;
 pub mod delivery;
 pub mod post;
 pub mod away;
+pub mod canary;
 pub mod serve;

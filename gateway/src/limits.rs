@@ -41,7 +41,19 @@ pub const AWAY_REGISTRATIONS_MAX: usize = 1024;
 pub const AWAY_REGISTER_PARTITIONS: usize = 64;
 /// How long before a registration that was refused is tried again, in ms.
 pub const AWAY_REGISTER_AGAIN_MS: u64 = 1_000;
+/// User ids that nobody has, the greatest of all: the canaries' own.
+pub const RESERVED_UIDS: u64 = 1 << 20;
+/// Pairs of them that canaries use: eight users a partition, so that by chance each has one, and no more users are stored.
+pub const CANARY_PAIRS: u64 = 4_096;
+/// How long a canary waits for its ack and its push, in ms.
+pub const CANARY_PATIENCE_MS: u64 = 5_000;
+/// How long after a failure it tries again, in ms.
+pub const CANARY_RETRY_MS: u64 = 1_000;
+/// Numbers of connections that it takes turns with: in the rounds until one comes again, what the first left is given up.
+pub const CANARY_CONNECTIONS: u64 = 8;
 
+const _: () = assert!(2 * CANARY_PAIRS <= RESERVED_UIDS);
+const _: () = assert!(CANARY_CONNECTIONS * CANARY_PATIENCE_MS > 2 * AWAY_GIVE_UP_MS);
 const _: () = assert!(OUTBOX_HIGH_BYTES >= wire::FRAME_BYTES_MAX);
 const _: () = assert!(OUTBOX_CLOSE_BYTES > OUTBOX_BYTES_MAX + wire::FRAME_BYTES_MAX);
 const _: () = assert!(AWAY_HOLD_LAST_MS * 8 < AWAY_GIVE_UP_MS);

@@ -59,6 +59,10 @@ service::table! {
         shard_ready: Gauge = "longline_shard_ready", CORE;
         /// Partitions whose owner is known and can be reached; without shards here only.
         partitions_reachable: Gauge = "longline_partitions_reachable", CORE;
+        /// 1 while the canary's last message was not acked and pushed in time.
+        canary_failing: Gauge = "longline_canary_failing", CORE;
+        /// When delivery was last known to work, in ms of the process's age; 0 before it was tried.
+        canary_ok_ms: Gauge = "longline_canary_ok_milliseconds", CORE;
         /// Times that a mailbox between cores was full.
         mailbox_full: Counter = "longline_mailbox_full_total", CORE;
         /// Calls of io_uring_enter.

@@ -2,6 +2,7 @@
 //!
 //! It knows no socket, no token's worth, no shard's place.
 
+use crate::canary::is_reserved;
 use logic::command::{Command, ContactChange, Login, Send};
 use wire::{BODY_BYTES_MAX, Bytes, ClientMsgId, Conversation, DeviceId, FrameError, InboxSeq};
 use wire::{
@@ -114,8 +115,7 @@ fn request(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
         Kind::History => {
             let history = frame.access::<frames::History>()?;
             let before = Some(Seq(history.before_seq.to_native())).filter(|seq| seq.0 != 0);
-            let Some(conversation) = Conversation::between(uid, Uid(history.peer.to_native()))
-            else {
+            let Some(conversation) = conversation(uid, Uid(history.peer.to_native())) else {
                 return Ok(Action::Refuse(RefusalCode::BadRecipient));
             };
             page(history.limit.to_native(), PAGE_MESSAGES_MAX, |limit| Command::History {
@@ -166,7 +166,7 @@ fn send(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     if send.body.len() > BODY_BYTES_MAX {
         return Ok(Action::Refuse(RefusalCode::BodyTooLarge));
     }
-    let Some(conversation) = Conversation::between(login.uid, Uid(send.to.to_native())) else {
+    let Some(conversation) = conversation(login.uid, Uid(send.to.to_native())) else {
         return Ok(Action::Refuse(RefusalCode::BadRecipient));
     };
     Ok(Action::Submit(Command::Send(Send {
@@ -179,6 +179,11 @@ fn send(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     })))
 }
 
+/// The conversation of a user with another, who is not the canary's.
+fn conversation(uid: Uid, peer: Uid) -> Option<Conversation> {
+    Conversation::between(uid, peer).filter(|_| !is_reserved(peer))
+}
+
 fn page(limit: u32, limit_max: u32, command: impl FnOnce(usize) -> Command) -> Action {
     match usize::try_from(limit) {
         Ok(rows) if (1..=limit_max).contains(&limit) => Action::Submit(command(rows)),
@@ -187,7 +192,7 @@ fn page(limit: u32, limit_max: u32, command: impl FnOnce(usize) -> Command) -> A
 }
 
 fn change_contact(uid: Uid, peer: Uid, change: ContactChange) -> Action {
-    if Conversation::between(uid, peer).is_none() {
+    if conversation(uid, peer).is_none() {
         return Action::Refuse(RefusalCode::BadRecipient);
     }
     Action::Submit(Command::ChangeContact { uid, peer, change })
@@ -233,6 +238,7 @@ mod tests {
         let refused = |code| move |action: &Action| *action == Action::Refuse(code);
         check(active(), &send(7, 1), refused(RefusalCode::BadRecipient));
         check(active(), &send(0, 1), refused(RefusalCode::BadRecipient));
+        check(active(), &send(u64::MAX, 1), refused(RefusalCode::BadRecipient));
         check(active(), &send(8, BODY_BYTES_MAX + 1), refused(RefusalCode::BodyTooLarge));
     }
 

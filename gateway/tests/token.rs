@@ -5,6 +5,7 @@
 mod support;
 
 use gateway::auth::{Auth, Claims, TokenErrorKind, sign};
+use gateway::limits::RESERVED_UIDS;
 use support::{PUBLIC_PEM, SECRET, base64, config, eddsa, file, hs256};
 use wire::{RefusalCode, TOKEN_BYTES_MAX, Uid};
 
@@ -175,8 +176,12 @@ fn claims_that_lack_or_twist_something_are_refused() {
     ] {
         bad(&auth, &hs256(HS256, claims, SECRET), "could not be verified");
     }
-    let largest = hs256(HS256, r#"{"sub":"18446744073709551615","exp":1800000060}"#, SECRET);
-    assert_eq!(auth.verify(largest.as_bytes(), NOW).unwrap().uid, Uid(u64::MAX));
+    let of = |uid: u64| hs256(HS256, &format!(r#"{{"sub":"{uid}","exp":1800000060}}"#), SECRET);
+    let largest = u64::MAX - RESERVED_UIDS;
+    assert_eq!(auth.verify(of(largest).as_bytes(), NOW).unwrap().uid, Uid(largest));
+    for reserved in [largest + 1, u64::MAX] {
+        bad(&auth, &of(reserved), "has a sub that is reserved");
+    }
 }
 
 #[test]

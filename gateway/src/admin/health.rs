@@ -56,7 +56,20 @@ impl Health<'_> {
         if self.is_away {
             self.reaches_all()?;
         }
+        self.delivers()?;
         self.alive()
+    }
+
+    fn delivers(&self) -> Result<(), String> {
+        for (core, metrics) in self.cores.iter().enumerate() {
+            if metrics.canary_failing.get() != 0 {
+                let since_ms = self.age_ms.saturating_sub(metrics.canary_ok_ms.get());
+                return Err(format!(
+                    "delivery does not work: the canary of core {core} has not had its message for {since_ms} ms"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn reaches_all(&self) -> Result<(), String> {
@@ -99,6 +112,11 @@ mod tests {
         check(|_| {}, running, 6_001, false, "core 0 has not gone round for 5001 ms");
         check(|core| core.shard_ready.set(0), running, 2_000, true, "shard 1 is not open");
         check(|core| core.store_failing.set(1), running, 2_000, true, "store of shard 1");
+        let canary = |core: &CoreMetrics| {
+            core.canary_failing.set(1);
+            core.canary_ok_ms.set(500);
+        };
+        check(canary, running, 2_000, true, "canary of core 1 has not had its message for 1500 ms");
         check(|_| {}, State::Draining, 2_000, true, "draining");
         check(|_| {}, State::Stopping, 2_000, true, "stopping");
     }

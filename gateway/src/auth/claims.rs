@@ -1,6 +1,7 @@
 //! What a verified token says, and whether it holds at a time.
 
 use super::error::TokenError;
+use crate::canary::is_reserved;
 use serde::Deserialize;
 use wire::Uid;
 
@@ -29,6 +30,11 @@ impl Typed {
                 "has a sub that is no user id: give a decimal number from 1 up, as a text",
             )
         })?;
+        if is_reserved(uid) {
+            return Err(TokenError::bad(
+                "has a sub that is reserved: the server's own users have it",
+            ));
+        }
         let expires_unix_s = whole_seconds(self.exp);
         if now_unix_s >= expires_unix_s.saturating_add(leeway_s) {
             return Err(TokenError::expired("is expired (exp)"));

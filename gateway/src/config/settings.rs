@@ -119,6 +119,9 @@ settings! {
     drain_rate: u32 = "10000", between(1, 10_000_000);
     /// Bytes to leave free on the disk: with less, sends are refused as long as it lasts.
     store_reserve_bytes: u64 = "268435456", between(0, 1 << 50);
+    /// How often each core sends a message between two reserved users, unless clients' own are being delivered; the
+    /// gateway is not ready while such a message does not arrive. 0: never.
+    canary_ms: u64 = "15000", between(0, TIMER_MS_MAX);
     /// What is logged: off, error, warn, info, debug or trace, also per module (info,gateway::auth=debug).
     log: LogFilter = "info", any;
     /// How it is logged to stderr: text, or json with an object a line.

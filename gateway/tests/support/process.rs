@@ -109,7 +109,7 @@ impl Gateway {
     /// A metric, by its name and its labels but the core's: the sum over all cores.
     #[track_caller]
     pub fn metric(&self, name: &str) -> u64 {
-        let page = self.metrics();
+        let page = self.page("/metrics");
         let samples = page.lines().filter_map(|line| line.strip_prefix(name));
         let values = samples.filter_map(|rest| match rest.strip_prefix("{core=") {
             Some(labelled) => labelled.split_once("} ").map(|(_, value)| value),
@@ -120,11 +120,11 @@ impl Gateway {
         values.iter().sum()
     }
 
-    /// Its metrics as Prometheus reads them.
-    fn metrics(&self) -> String {
+    /// What its admin server answers, from the status on.
+    pub fn page(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.admin).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let mut page = String::new();
         stream.read_to_string(&mut page).unwrap();
         page

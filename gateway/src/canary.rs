@@ -1,0 +1,235 @@
+//! Whether delivery works, tried: one reserved user sends another a message, the way clients' messages go, and the ack and
+//! the push must come. Pure: it knows no clock, no socket, and not where shards are.
+//!
+//! Each round takes the next pair of users, so that in time every partition is tried, as the sender's and as the
+//! receiver's. While clients' own messages are acked and pushed nothing is tried, for nothing is to be learnt.
+
+use crate::limits::{
+    CANARY_CONNECTIONS, CANARY_PAIRS, CANARY_PATIENCE_MS, CANARY_RETRY_MS, RESERVED_UIDS,
+};
+use logic::command::{Answer, Command, Login, Now, Send};
+use wire::{Bytes, ClientMsgId, Conversation, DeviceId, Uid};
+
+/// What clients have been given so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Acks.
+    pub acks: u64,
+    /// Pushes.
+    pub pushes: u64,
+}
+
+/// A command to be submitted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// What.
+    pub command: Command,
+    /// The connection that the answer is for; it has no socket.
+    pub connection: u64,
+    /// The request id; 0: no answer is wanted.
+    pub request_id: u64,
+}
+
+/// The canary of one core. See the module.
+#[derive(Debug)]
+pub struct Canary {
+    every_ms: u64,
+    /// Drawn at random: tells this canary's device and messages from those of other cores and processes.
+    seed: u64,
+    rounds: u64,
+    round: Option<Round>,
+    /// When the next round is due.
+    next_ms: u64,
+    seen: Traffic,
+    ok_ms: Option<u64>,
+    is_failing: bool,
+}
+
+#[derive(Debug)]
+struct Round {
+    sender: Uid,
+    receiver: Uid,
+    client_msg_id: ClientMsgId,
+    began_ms: u64,
+    login: Option<Login>,
+    is_acked: bool,
+    is_pushed: bool,
+}
+
+/// Whether a user is the canary's: nobody logs in as it or sends to it.
+#[must_use]
+pub fn is_reserved(uid: Uid) -> bool {
+    uid.0 >= first_reserved()
+}
+
+/// Whether a connection is the canary's. A ring gives such a number to a slot at the end of 2^32 lives.
+#[must_use]
+pub fn has_connection(connection: u64) -> bool {
+    connection > u64::MAX - CANARY_CONNECTIONS
+}
+
+fn first_reserved() -> u64 {
+    u64::MAX - RESERVED_UIDS + 1
+}
+
+/// The sender and the receiver of a pair.
+fn pair(number: u64) -> (Uid, Uid) {
+    let first = first_reserved() + 2 * (number % CANARY_PAIRS);
+    (Uid(first), Uid(first + 1))
+}
+
+impl Canary {
+    /// Tries every so many ms, for the first time after the first of them; 0: never.
+    #[must_use]
+    pub fn new(every_ms: u64, seed: u64) -> Self {
+        Self {
+            every_ms,
+            seed,
+            rounds: 0,
+            round: None,
+            next_ms: every_ms,
+            seen: Traffic::default(),
+            ok_ms: None,
+            is_failing: false,
+        }
+    }
+
+    /// The last round failed, and nothing was delivered since.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.is_failing
+    }
+
+    /// When delivery was last known to work, if it was ever tried.
+    #[must_use]
+    pub fn ok_ms(&self) -> Option<u64> {
+        self.ok_ms
+    }
+
+    /// Begins a round that is due, ends one that took too long.
+    pub fn tick(&mut self, now: Now, traffic: Traffic) -> Vec<Ask> {
+        if let Some(round) = &self.round {
+            let is_over = now.mono_ms >= round.began_ms + CANARY_PATIENCE_MS;
+            return if is_over { self.end(false, now) } else { Vec::new() };
+        }
+        if self.every_ms == 0 || now.mono_ms < self.next_ms {
+            return Vec::new();
+        }
+        let is_flowing = traffic.acks > self.seen.acks && traffic.pushes > self.seen.pushes;
+        self.seen = traffic;
+        if is_flowing {
+            self.judge(true, now.mono_ms);
+            self.next_ms = now.mono_ms + self.every_ms;
+            return Vec::new();
+        }
+        self.begin(now)
+    }
+
+    fn begin(&mut self, now: Now) -> Vec<Ask> {
+        self.rounds += 1;
+        let number = self.seed.wrapping_add(self.rounds);
+        let (sender, receiver) = pair(number);
+        self.round = Some(Round {
+            sender,
+            receiver,
+            client_msg_id: ClientMsgId::new(now.unix_ms, number.into()),
+            began_ms: now.mono_ms,
+            login: None,
+            is_acked: false,
+            is_pushed: false,
+        });
+        let command = Command::Login { uid: receiver, device: self.device() };
+        vec![self.ask(command, self.login_id())]
+    }
+
+    /// An answer, or a push, for one of the canary's connections. What is not of this round changes nothing.
+    pub fn on_answer(
+        &mut self,
+        connection: u64,
+        request_id: u64,
+        answer: &Answer,
+        now: Now,
+    ) -> Vec<Ask> {
+        let (login_id, send_id) = (self.login_id(), self.login_id() + 1);
+        if let Answer::LoggedIn { login, .. } = answer {
+            let is_awaited = self.round.as_ref().is_some_and(|round| round.login.is_none());
+            if is_awaited && request_id == login_id {
+                return vec![self.send(*login)];
+            }
+            // The round gave it up; nobody wants this session.
+            return vec![Ask { command: Command::Logout(*login), connection, request_id: 0 }];
+        }
+        let mut asks = Vec::new();
+        let Some(round) = &mut self.round else { return asks };
+        if let Answer::Push { row, .. } = answer {
+            let Some(login) = round.login.filter(|login| login.uid == row.uid) else { return asks };
+            asks.push(Ask {
+                command: Command::PushAck(login, row.inbox_seq),
+                connection,
+                request_id: 0,
+            });
+            // The canary of another core may have sent to this user too.
+            round.is_pushed |= row.message.client_msg_id == round.client_msg_id;
+        } else if matches!(answer, Answer::Acked { .. }) {
+            round.is_acked |= request_id == send_id;
+        } else if matches!(answer, Answer::Refused { .. }) {
+            let is_ours = request_id == login_id || request_id == send_id;
+            return if is_ours { self.end(false, now) } else { asks };
+        }
+        if round.is_acked && round.is_pushed {
+            asks.extend(self.end(true, now));
+        }
+        asks
+    }
+
+    fn send(&mut self, login: Login) -> Ask {
+        let device = self.device();
+        let round = self.round.as_mut().expect("a login is awaited in a round");
+        round.login = Some(login);
+        let conversation = Conversation::between(round.sender, round.receiver);
+        let send = Send {
+            conversation: conversation.expect("a pair is two users"),
+            from: round.sender,
+            device,
+            client_msg_id: round.client_msg_id,
+            body: Bytes::from_static(b"canary"),
+        };
+        self.ask(Command::Send(send), self.login_id() + 1)
+    }
+
+    fn end(&mut self, is_ok: bool, now: Now) -> Vec<Ask> {
+        let round = self.round.take().expect("what ends has begun");
+        self.judge(is_ok, now.mono_ms);
+        self.next_ms = if is_ok {
+            round.began_ms + self.every_ms
+        } else {
+            now.mono_ms + CANARY_RETRY_MS.min(self.every_ms)
+        };
+        round.login.map(|login| self.ask(Command::Logout(login), 0)).into_iter().collect()
+    }
+
+    fn judge(&mut self, is_ok: bool, now_ms: u64) {
+        self.is_failing = !is_ok;
+        if is_ok {
+            self.ok_ms = Some(now_ms);
+        }
+    }
+
+    fn ask(&self, command: Command, request_id: u64) -> Ask {
+        // Another connection each time: a request that an earlier round left behind keeps none of this one's waiting.
+        let connection = u64::MAX - self.rounds % CANARY_CONNECTIONS;
+        Ask { command, connection, request_id }
+    }
+
+    /// The request id of this round's login; the next is its send's.
+    fn login_id(&self) -> u64 {
+        2 * self.rounds
+    }
+
+    fn device(&self) -> DeviceId {
+        DeviceId(self.seed)
+    }
+}
+
+#[cfg(test)]
+mod tests;
