@@ -15,6 +15,7 @@ mod cql;
 mod bench;
 mod drill;
 mod crash;
+mod promises;
 mod lossy;
 mod hostile;
 mod fuzz;
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::Args),
     /// Kills the gateway under load, and counts what became of every message.
     Crash(crash::Args),
+    /// What a cluster promises where it is hard to keep, on Cassandra and Redis.
+    Promises(promises::Args),
     /// Eats acks, doubles sends and cuts connections, and counts what is stored.
     Lossy(lossy::Args),
     /// Peers that do not keep to the protocol, beside users who do.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Cql(args) => cql::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Crash(args) => crash::run(&args),
+        Command::Promises(args) => promises::run(&args),
         Command::Lossy(args) => lossy::run(&args),
         Command::Hostile(args) => hostile::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),

@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Lines of a guarded child kept until somebody waits for one; what comes beyond is only printed.
 const LINES_MAX: usize = 4096;
@@ -177,6 +178,12 @@ impl Guarded {
     pub fn kill(&mut self) -> Result<ExitStatus> {
         self.child.kill().with_context(|| format!("could not kill {}", self.name))?;
         self.child.wait().with_context(|| format!("could not wait for {}", self.name))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let sent = kill_process(Pid::from_child(&self.child), signal);
+        sent.with_context(|| format!("could not signal {}", self.name))
     }
 
     /// Remembers a line for when a wait fails.

@@ -59,7 +59,7 @@ impl Servers {
 }
 
 /// A command that the kernel kills when this process, or the thread of it that starts the command, ends in whatever way.
-fn mortal(program: &Path) -> Command {
+pub fn mortal(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(program);
     command
