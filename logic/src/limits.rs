@@ -6,6 +6,9 @@ use wire::{CLOCK_SKEW_MS_MAX, PUSH_WINDOW_MAX};
 pub const PARTITIONS: u16 = 1024;
 /// Messages of one conversation that are not acknowledged yet.
 pub const CONVERSATION_WINDOW_MAX: usize = 64;
+/// Who else is answered with a message that was said again before it was acknowledged: every device of a user. More are told to
+/// ask again.
+pub const REPEATS_MAX: usize = DEVICES_MAX;
 /// Inputs that wait for one user, contact or conversation to load, or for room in its window: four windows.
 pub const PARKED_PER_KEY_MAX: usize = 4 * CONVERSATION_WINDOW_MAX;
 /// Messages that a shard has taken and not answered, and inputs that wait. At 30,000/s, half a second.

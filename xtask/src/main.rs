@@ -16,6 +16,7 @@ mod bench;
 mod drill;
 mod crash;
 mod cluster;
+mod promises;
 mod lossy;
 mod hostile;
 mod fuzz;
@@ -44,6 +45,8 @@ enum Command {
     /// Logic nodes and gateways as processes of their own, on Cassandra and Redis.
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// What a cluster promises where it is hard to keep, on Cassandra and Redis.
+    Promises(promises::Args),
     /// Eats acks, doubles sends and cuts connections, and counts what is stored.
     Lossy(lossy::Args),
     /// Peers that do not keep to the protocol, beside users who do.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Crash(args) => crash::run(&args),
         Command::Cluster(command) => cluster::run(&command),
+        Command::Promises(args) => promises::run(&args),
         Command::Lossy(args) => lossy::run(&args),
         Command::Hostile(args) => hostile::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),

@@ -314,6 +314,12 @@ impl Core {
 
     /// Hands a command to its shard, or says no where it would only wait.
     fn take(&mut self, round: u32, epoch: Epoch, command: Command, reply: ReplyTo) {
+        // A store that does not answer this node ends its lease as well: whom to ask instead is known only when it is back, so
+        // that this is no time to look for another owner.
+        if let Some((code, retry_after_ms)) = self.refusal(&command) {
+            let answer = Answer::Refused { code, retry_after_ms };
+            return self.deliver(Delivery { to: reply, answer });
+        }
         let partition = command.partition();
         let entry = reply.session.entry;
         let is_refused = self.refused.get(&(entry, partition)).is_some_and(|last| round <= *last);
@@ -328,10 +334,6 @@ impl Core {
             return;
         }
         self.refused.remove(&(entry, partition));
-        if let Some((code, retry_after_ms)) = self.refusal(&command) {
-            let answer = Answer::Refused { code, retry_after_ms };
-            return self.deliver(Delivery { to: reply, answer });
-        }
         self.parts.slots.take(partition, Input::Command(command, reply));
     }
 

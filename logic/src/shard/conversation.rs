@@ -5,7 +5,7 @@ use super::commit::Written;
 use super::dedup::Seen;
 use super::plant::Fault;
 use crate::command::{Answer, Command, Input, Mail, ReplyTo, Send};
-use crate::limits::{CONVERSATION_WINDOW_MAX, FORWARD_AGAIN_MS, PARKED_PER_KEY_MAX};
+use crate::limits::{CONVERSATION_WINDOW_MAX, FORWARD_AGAIN_MS, PARKED_PER_KEY_MAX, REPEATS_MAX};
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Row};
 use std::collections::VecDeque;
@@ -39,12 +39,32 @@ pub(super) struct ConversationState {
 pub(super) struct Pending {
     pub row: MessageRow,
     pub device: Option<DeviceId>,
-    /// Whom to answer; the same send over again replaces the answer's way.
+    /// Whom to answer.
     pub reply: Option<ReplyTo>,
+    /// And who else said the same send, over other connections. At most [`REPEATS_MAX`].
+    pub repeats: Vec<ReplyTo>,
     /// Which inboxes were given it in the batch of the message itself: big, small.
     pub given: [bool; 2],
     /// Its row in the sender's inbox.
     pub inbox_seq: InboxSeq,
+}
+
+impl Pending {
+    /// The same send over again. Returns who is not answered with it any more: there are too many.
+    pub fn repeat(&mut self, reply: ReplyTo) -> Option<ReplyTo> {
+        if self.reply == Some(reply) || self.repeats.contains(&reply) {
+            return None;
+        }
+        let is_full = self.repeats.len() == REPEATS_MAX;
+        let displaced = is_full.then(|| self.repeats.remove(0));
+        self.repeats.extend(self.reply.replace(reply));
+        displaced
+    }
+
+    /// All who are to be answered.
+    pub fn replies(&self) -> impl Iterator<Item = ReplyTo> {
+        self.reply.into_iter().chain(self.repeats.iter().copied())
+    }
 }
 
 impl ConversationState {
@@ -113,7 +133,10 @@ impl Shard {
         let state = self.conversations.get_mut(&conversation).expect("just found");
         if let Some(same) = state.waiting.iter_mut().find(|(waiting, _)| *waiting == send) {
             // Retries of what waits would fill the queue, each with a look-up of its own.
-            same.1 = reply;
+            let former = std::mem::replace(&mut same.1, reply);
+            if former != reply {
+                self.refuse(former, RefusalCode::Busy);
+            }
         } else if state.waiting.len() < PARKED_PER_KEY_MAX {
             state.waiting.push_back((send, reply));
             self.in_flight += 1;
@@ -219,6 +242,7 @@ impl Shard {
             row,
             device,
             reply: Some(reply),
+            repeats: Vec::new(),
             given,
             inbox_seq: InboxSeq(0),
         });
@@ -318,8 +342,8 @@ impl Shard {
                 time_ms: done.row.time_ms,
                 inbox_seq: done.inbox_seq,
             };
-            if let Some(reply) = done.reply {
-                self.answer(reply, answer);
+            for reply in done.replies() {
+                self.answer(reply, answer.clone());
             }
         }
     }

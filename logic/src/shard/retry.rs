@@ -26,9 +26,12 @@ impl Shard {
         let state = self.conversations.get_mut(&send.conversation).expect("it is loaded");
         let committed = state.committed;
         let Some(pending) = state.pending(seen.seq) else { return self.look_up(send, reply) };
-        pending.reply = Some(reply);
+        let displaced = pending.repeat(reply);
         if seen.seq <= committed {
             self.forward(send.conversation, seen.seq);
+        }
+        if let Some(displaced) = displaced {
+            self.refuse(displaced, RefusalCode::Busy);
         }
     }
 
@@ -71,6 +74,7 @@ impl Shard {
             row,
             device: Some(device),
             reply: Some(reply),
+            repeats: Vec::new(),
             given: [false; 2],
             inbox_seq: InboxSeq(0),
         });
@@ -85,12 +89,10 @@ impl Shard {
             return;
         }
         let Some(pending) = state.pending(seq) else { return };
-        let reply = pending.reply;
+        let replies: Vec<ReplyTo> = pending.replies().collect();
         state.in_flight.retain(|pending| pending.row.seq != seq);
         self.in_flight -= 1;
-        if let Some(reply) = reply {
-            self.refuse(reply, code);
-        }
+        replies.into_iter().for_each(|reply| self.refuse(reply, code));
         self.pump(conversation);
     }
 
@@ -107,9 +109,7 @@ impl Shard {
         state.head = Seq(seq.0 - 1);
         self.in_flight -= 1;
         self.dedup.remove(pending.row.from, pending.row.client_msg_id);
-        if let Some(reply) = pending.reply {
-            self.refuse(reply, code);
-        }
+        pending.replies().for_each(|reply| self.refuse(reply, code));
         self.taken_back.push(conversation);
     }
 

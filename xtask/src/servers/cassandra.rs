@@ -22,6 +22,11 @@ struct Folder(Node);
 impl Cassandra {
     /// Starts one with empty data below `dir`, on ports of its own; it syncs before it acknowledges.
     pub fn start(dir: &Path) -> Result<Self> {
+        Self::start_with(dir, Commitlog::Batch)
+    }
+
+    /// The same, which acknowledges when it is told to.
+    pub fn start_with(dir: &Path, commitlog: Commitlog) -> Result<Self> {
         if dir.exists() {
             fs::remove_dir_all(dir)?;
         }
@@ -30,7 +35,7 @@ impl Cassandra {
             host: Ipv4Addr::LOCALHOST,
             cql_port: process::free_port()?,
             storage_port: process::free_port()?,
-            commitlog: Commitlog::Batch,
+            commitlog,
         });
         Ok(Self { process: launch(&folder.0)?, folder })
     }
