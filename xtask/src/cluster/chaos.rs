@@ -38,10 +38,9 @@ pub struct Args {
 const CALM: Duration = Duration::from_secs(4);
 /// From one fault's end to the next one's beginning, at least: what was delayed has been sent.
 const PAUSE: Duration = Duration::from_secs(3);
-/// A takeover is to cost no more than a lease and this, in ms.
+/// A takeover is to cost no more than a lease and this, in ms. It is told and not enforced: on a machine that is busy with
+/// other things it takes longer.
 const TAKEOVER_MS: u64 = 2_000;
-/// It fails the drill only beyond so many times that: this machine may be busy with other things.
-const SLACK: u64 = 4;
 
 /// A fault that was, and when: Unix ms.
 struct Suffered {
@@ -67,15 +66,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     loadgen.signal(Signal::TERM)?;
     let (_, summary) = rig.summary(&mut loadgen)?;
     let csv = fs::read_to_string(rig.out().join("steps.csv")).context("loadgen left no steps")?;
-    let is_fast = report(&suffered, &felt::parse(&csv)?, end_ms);
+    report(&suffered, &felt::parse(&csv)?, end_ms);
     println!("report and logs: {}", rig.dir().display());
     let mut seen = Seen::default();
     seen.add(&summary)?;
-    let code = seen.conclude()?;
-    if args.planted.is_none() && !seen.is_broken() && !is_fast {
-        bail!("a takeover took far too long");
-    }
-    Ok(code)
+    seen.conclude()
 }
 
 /// Every fault, each in its own part of the time.
@@ -110,11 +105,10 @@ fn wait_until(due: Instant, loadgen: &mut Guarded) -> Result<()> {
     Ok(())
 }
 
-/// Prints what was felt of each fault, from its beginning to the next one's; whether takeovers were no disaster.
-fn report(suffered: &[Suffered], steps: &[Step], end_ms: u64) -> bool {
+/// Prints what was felt of each fault, from its beginning to the next one's.
+fn report(suffered: &[Suffered], steps: &[Step], end_ms: u64) {
     let first_ms = suffered.first().map_or(end_ms, |first| first.at_ms);
     println!("before: {}", Felt::within(steps, &(0..first_ms)));
-    let mut is_fast = true;
     for (nth, Suffered { fault, at_ms, whole_ms, concerned }) in suffered.iter().enumerate() {
         let next_ms = suffered.get(nth + 1).map_or(end_ms, |next| next.at_ms);
         let time: Range<u64> = *at_ms..next_ms;
@@ -125,10 +119,8 @@ fn report(suffered: &[Suffered], steps: &[Step], end_ms: u64) -> bool {
             let (took_ms, is_met) = (felt.max_ms, felt.max_ms <= most_ms);
             let word = if is_met { "met" } else { "missed" };
             println!("  a takeover in {took_ms} ms, at most {most_ms} ms wanted: {word}");
-            is_fast &= took_ms <= SLACK * most_ms;
         }
     }
-    is_fast
 }
 
 fn unix_ms() -> u64 {
