@@ -45,6 +45,7 @@ fn each_layer_is_stronger_than_the_one_before() {
         ("PATH", "/bin"),
         ("LONGLINE_CONFIG", "elsewhere"),
         ("LONGLINE_CQL", "127.0.0.1:9042"),
+        ("LONGLINE_LOGIC_NODE", "1"),
     ];
     assert_eq!(load(None, &[], &none).unwrap().devices_max, 8);
     assert_eq!(load(file, &[], &none).unwrap().devices_max, 2);

@@ -9,6 +9,8 @@ use std::path::Path;
 const ENV_PREFIX: &str = "LONGLINE_";
 /// The file, which is read where the command line is; and the servers of a cluster, which are not the gateway's.
 const NO_SETTINGS: [&str; 3] = ["CONFIG", "CQL", "REDIS"];
+/// What a logic node reads, in an environment that both have.
+const NODE_PREFIX: &str = "LOGIC_";
 
 /// What was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl Raw {
             let Some(key) = name.to_str().and_then(|name| name.strip_prefix(ENV_PREFIX)) else {
                 continue;
             };
-            if NO_SETTINGS.contains(&key) {
+            if NO_SETTINGS.contains(&key) || key.starts_with(NODE_PREFIX) {
                 continue;
             }
             let key = key.to_lowercase();
