@@ -8,7 +8,7 @@ use super::codec;
 use super::config::{CqlConfig, CqlError, check_keyspace};
 use scylla::client::session::Session;
 use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The version of the tables that this program needs.
 pub const VERSION: u32 = 1;
@@ -21,6 +21,8 @@ const FILES: [&str; 2] = [
     include_str!("../../../schema/0001_keyspace.cql"),
     include_str!("../../../schema/0002_tables.cql"),
 ];
+/// Servers agree on a schema in seconds, not within the time of a message's request.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(30);
 /// An id is refused once it is older than a day; its row must be there until then.
 const DEDUP_TTL_S_MIN: u32 = 2 * 86_400;
 
@@ -113,7 +115,8 @@ impl SchemaConfig {
 pub async fn apply(config: &CqlConfig, settings: &SchemaConfig) -> Result<u32, CqlError> {
     check_keyspace(&config.keyspace)?;
     settings.check()?;
-    let session = client::session(config).await?;
+    let patient = CqlConfig { request_timeout: APPLY_TIMEOUT, ..config.clone() };
+    let session = client::session(&patient).await?;
     match check(&session, config).await {
         Err(CqlError::NoSchema { .. } | CqlError::OldSchema { .. }) => {}
         other => return other.map(|()| VERSION),
@@ -121,9 +124,6 @@ pub async fn apply(config: &CqlConfig, settings: &SchemaConfig) -> Result<u32, C
     let failed =
         |what| move |error: ExecutionError| CqlError::Statement { what, reason: error.to_string() };
     for statement in settings.statements(&config.keyspace) {
-        // Servers agree on a schema in seconds, not within the time of a request.
-        let mut statement = scylla::statement::unprepared::Statement::new(statement);
-        statement.set_request_timeout(None);
         session.query_unpaged(statement, ()).await.map_err(failed("make a table"))?;
     }
     let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
