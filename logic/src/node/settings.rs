@@ -11,7 +11,7 @@ use service::exit::Fatal;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-/// As typed; each also as a variable LONGLINE_LOGIC_<NAME>.
+/// As typed; each also as a variable `LONGLINE_LOGIC_<NAME>`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ServeArgs {
     /// This node's number in the cluster, kept across its restarts; no two may have the same.

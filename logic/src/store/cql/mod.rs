@@ -6,7 +6,7 @@
 //! asks for no more than they hold, so neither ever waits for room.
 //!
 //! Rows of a batch are not atomic here. What holds instead: they are written in phases, each only after the one before is
-//! durable and the lease still counted then; a takeover ([`load`]) makes good what an owner left half done. The
+//! durable and the lease still counted then; a takeover (`load`) makes good what an owner left half done. The
 //! store knows partitions and epochs, but not who decides about them.
 
 mod config;
