@@ -30,7 +30,7 @@ pub const DEDUP_WINDOW_MS: u64 = 3 * CLOCK_SKEW_MS_MAX;
 pub const DEDUP_ENTRIES_MAX: usize = 512 * 1024;
 /// How long a conversation waits for its inboxes before it gives them its newest message again, in ms: many times what an
 /// append takes. Mail may be lost, and its sender gone.
-pub const FORWARD_AGAIN_MS: u64 = 2_000;
+pub const FORWARD_AGAIN_MS: u64 = 500;
 /// First wait for the ack of a push, in ms; it doubles with each try.
 pub const PUSH_TIMEOUT_MS: u64 = 2_000;
 /// Tries of a push, the first included: 2 + 4 + 8 + 16 + 32 s, then the session is closed.

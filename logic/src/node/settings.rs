@@ -90,7 +90,7 @@ impl ServeArgs {
         (count <= NODE_CORES_MAX).then_some(count).ok_or_else(|| Fatal::Config(text()))
     }
 
-    /// How leases are kept: the other times follow from the lease's length, in the proportions of the defaults.
+    /// How leases are kept: the other times follow from the lease's length.
     ///
     /// # Errors
     /// A cluster would not be safe with them.
@@ -98,7 +98,8 @@ impl ServeArgs {
         let settings = Settings {
             lease_ms: self.lease_ms,
             lease_over_ms: self.lease_ms + self.lease_ms / 20,
-            write_timeout_ms: (self.lease_ms / 5).min(1_000),
+            // It saves a takeover some rewriting, no more: what a dead node had in flight lands in ms, or never.
+            write_timeout_ms: self.lease_ms / 20,
             renew_every_ms: self.lease_ms * 3 / 10,
             read_every_ms: (self.lease_ms / 20).min(250),
             ..Settings::default()
