@@ -1,6 +1,6 @@
 //! An entry whose shards are in other processes: it dials every node and carries commands and answers between.
 //!
-//! [`desk`] decides what is sent when; here it is done. If this process dies, clients send again what was not answered; if a
+//! [`Desk`] decides what is sent when; here it is done. If this process dies, clients send again what was not answered; if a
 //! node does, the desk does.
 
 mod desk;
