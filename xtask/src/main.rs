@@ -5,6 +5,7 @@
 //! Longline was seen broken (as loadgen says it).
 
 mod process;
+mod summary;
 mod needs;
 mod steps;
 mod servers;

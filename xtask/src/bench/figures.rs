@@ -1,10 +1,12 @@
 //! What one run of loadgen says in its `summary.json`.
 
+use std::fmt;
 use std::path::Path;
-use std::{fmt, fs};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+
+use crate::summary;
 
 /// Percentiles in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,12 +29,8 @@ pub struct Figures {
 impl Figures {
     /// Reads the summary that loadgen left in `dir`.
     pub fn read(dir: &Path) -> Result<Self> {
-        let path = dir.join("summary.json");
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("could not read {}", path.display()))?;
-        let summary = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not JSON", path.display()))?;
-        Self::parse(&summary).with_context(|| format!("could not use {}", path.display()))
+        let summary = summary::read(dir)?;
+        Self::parse(&summary).with_context(|| format!("could not use that of {}", dir.display()))
     }
 
     fn parse(summary: &Value) -> Result<Self> {

@@ -1,6 +1,5 @@
 //! `cargo xtask bench idle`: loadgen holds logged-in connections that only exchange heartbeats; the bars of idling.
 
-use std::fs;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -9,6 +8,7 @@ use serde_json::Value;
 use super::figures::{bar, number};
 use super::load;
 use crate::process;
+use crate::summary;
 
 /// How many.
 #[derive(clap::Args)]
@@ -36,16 +36,12 @@ const PLAIN: &[&str] = &["logins_per_s", "heartbeats_sent", "kernel_bytes_per_co
 
 /// Measures and prints the bars.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    load::build()?;
+    load::build(load::FLOOR_AND_GATEWAY)?;
     let out = process::scratch_dir("bench-idle")?;
     let mut loadgen = Command::new(process::release_binary("loadgen"));
     loadgen.args(["idle", "--serve", "--connections", &args.connections.to_string()]);
     let status = process::run(loadgen.args(["--duration", HOLD, "--out"]).arg(&out))?;
-    let path = out.join("summary.json");
-    let Ok(text) = fs::read_to_string(&path) else {
-        bail!("loadgen ended with {status} and left no {}", path.display());
-    };
-    let summary = serde_json::from_str(&text).context("the summary is not JSON")?;
+    let summary = summary::read(&out).with_context(|| format!("loadgen ended with {status}"))?;
     println!("\n{} connections; {}\n", args.connections, load::machine());
     for line in lines(&summary)? {
         println!("{line}");

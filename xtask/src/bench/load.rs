@@ -116,20 +116,15 @@ impl Server {
     }
 }
 
-/// Builds both servers and loadgen.
-pub fn build() -> Result<()> {
-    process::run_ok(Command::new("cargo").current_dir(process::root()).args([
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "gateway",
-        "-p",
-        "loadgen",
-        "-p",
-        "bench",
-        "--bins",
-    ]))
+/// The packages of a gateway, the relay floor and loadgen.
+pub const FLOOR_AND_GATEWAY: &[&str] = &["gateway", "loadgen", "bench"];
+
+/// Builds the programs of these packages.
+pub fn build(packages: &[&str]) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(process::root()).args(["build", "--release", "--locked", "--bins"]);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+    process::run_ok(&mut cargo)
 }
 
 /// An empty data directory for a gateway.

@@ -53,7 +53,7 @@ impl Pair {
 
 /// Measures, prints the table, then the bars.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    load::build()?;
+    load::build(load::FLOOR_AND_GATEWAY)?;
     let loads = if args.only.is_empty() { LOADS } else { &args.only };
     let mut runs: Vec<(Vec<Figures>, Vec<Figures>)> = vec![Default::default(); loads.len()];
     for round in 1..=args.rounds {

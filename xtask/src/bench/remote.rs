@@ -1,18 +1,18 @@
 //! `cargo xtask bench remote`: what it costs when shards are in another process, and when the store is a CQL server: the same
 //! loads on all in one, on a gateway with one node on the same kind of store, and on these with Cassandra, in one run.
 
-use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
 use super::figures::Figures;
 use super::load::{self, Load, START_MAX, listen_of};
+use crate::drill::nodes;
 use crate::process::{self, Guarded};
 use crate::servers::Cassandra;
+use crate::summary;
 
 /// How long.
 #[derive(clap::Args)]
@@ -56,7 +56,7 @@ struct Rig {
 
 /// Measures and prints the table.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    build()?;
+    load::build(&["gateway", "logic", "loadgen"])?;
     let dir = process::scratch_dir("bench-remote")?;
     let cassandra = Cassandra::start(&dir.join("cassandra"))?;
     let mut rows = Vec::new();
@@ -83,7 +83,7 @@ fn measure(shape: Shape, load: Load, seconds: u32, cassandra: &Cassandra) -> Res
     loadgen.arg("--out").arg(&out).arg("--data-dir").arg(&data);
     let status = process::run(loadgen.stdout(std::process::Stdio::null()))?;
     let after = cpu(&rig)?;
-    let summary: Value = serde_json::from_str(&fs::read_to_string(out.join("summary.json"))?)?;
+    let summary = summary::read(&out).with_context(|| format!("loadgen ended with {status}"))?;
     let acked = summary["acked"].as_f64().filter(|acked| *acked > 0.0);
     let acked = acked.with_context(|| format!("loadgen ended with {status} and no message"))?;
     if status.code() == Some(4) {
@@ -126,9 +126,7 @@ fn start(shape: Shape, data: &Path, (cassandra, keyspace): (&Cassandra, &str)) -
         if shape == Shape::Cql {
             pids[2] = Some(cassandra.pid());
             let place = ["--cql", &cassandra.address(), "--keyspace", keyspace];
-            let mut schema = Command::new(process::release_binary("logic"));
-            schema.args(["schema", "apply", "--replication-factor", "1"]).args(place);
-            process::run_ok(&mut schema)?;
+            nodes::make_tables(&process::release_binary("logic"), &place)?;
             logic.args(place);
         } else {
             logic.arg("--data-dir").arg(data.join("logic"));
@@ -145,10 +143,4 @@ fn start(shape: Shape, data: &Path, (cassandra, keyspace): (&Cassandra, &str)) -
     // First: a gateway that drains needs its node.
     processes.insert(0, gateway);
     Ok(Rig { pids, listen, _processes: processes })
-}
-
-fn build() -> Result<()> {
-    let mut build = Command::new("cargo");
-    build.current_dir(process::root()).args(["build", "--release", "--locked"]);
-    process::run_ok(build.args(["-p", "gateway", "-p", "logic", "-p", "loadgen"]))
 }

@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         println!("skipped: no perf here; install linux-perf (Debian) or linux-tools (Ubuntu)");
         return Ok(ExitCode::SUCCESS);
     }
-    load::build()?;
+    load::build(load::FLOOR_AND_GATEWAY)?;
     let data_dir = load::data_dir()?;
     let mut server = Server::start(Target::Gateway, &data_dir)?;
     if args.floor {

@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let suffered = suffer(faults, args.seconds, (&mut rig, &mut processes), &mut loadgen)?;
     let end_ms = unix_ms();
     loadgen.signal(Signal::TERM)?;
-    let (_, summary) = rig.summary(&mut loadgen)?;
+    let summary = rig.summary(&mut loadgen)?;
     let csv = fs::read_to_string(rig.out().join("steps.csv")).context("loadgen left no steps")?;
     report(&suffered, &felt::parse(&csv)?, end_ms);
     println!("report and logs: {}", rig.dir().display());

@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     loadgen.args(["--rate", &args.rate.to_string(), "--warmup", WARM_UP]);
     loadgen.args(["--duration", &format!("{}s", args.seconds)]);
     let mut loadgen = Guarded::spawn("loadgen", &mut loadgen)?;
-    let (_, summary) = rig.summary(&mut loadgen)?;
+    let summary = rig.summary(&mut loadgen)?;
     for number in [1, 2] {
         let status = rig.status(number)?;
         println!("logic {number}: {} partitions, {} acks", status["partitions"], status["acks"]);

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
-use super::rig::{self, PARTITIONS, Rig};
+use super::rig::{self, Rig};
+use crate::drill::nodes::PARTITIONS;
 use crate::process::Guarded;
 
 /// One thing that goes wrong, or is done to the cluster while it works.

@@ -3,34 +3,31 @@
 //!
 //! It does not know why they go, nor what loadgen should see.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::drill::nodes::{self, Patience, Ports};
 use crate::process::{self, Guarded};
 use crate::servers::cassandra::Cassandra;
 use crate::servers::mortal;
 use crate::servers::redis::Redis;
+use crate::summary;
 
 /// Between heartbeats. A client gives a silent gateway up after one to two of these: with a host frozen for three leases some
 /// do, and others are still there when it goes on.
 const HEARTBEAT_MS: &str = "5000";
 /// Few conversations: a takeover reads each back, and the more messages one has, the more a mistake with it shows.
 const LOAD: [&str; 7] = ["run", "--users", "200", "--friends", "2", "--outage-max", "60s"];
-/// Partitions of a cluster.
-pub const PARTITIONS: u64 = 1_024;
-/// A process may take this long until it serves.
-const START_MAX: Duration = Duration::from_secs(30);
 /// Partitions may take this long until living nodes have all of them: a lease, and much room for a busy machine and a
 /// Cassandra that has just started.
-const SETTLE_MAX: Duration = Duration::from_secs(90);
-/// Between two looks at what nobody tells.
-const LOOK: Duration = Duration::from_millis(100);
+const PATIENCE: Patience =
+    Patience { settle_max: Duration::from_secs(90), look: Duration::from_millis(100) };
 /// A process that was asked to may take this long to hand everything over and end.
 const LEAVE_MAX: Duration = Duration::from_secs(30);
 /// loadgen may take this long to its end, once it was told to come to one.
@@ -78,29 +75,8 @@ pub struct Rig {
     dir: PathBuf,
     planted: Option<Planted>,
     lease_ms: u64,
-    logics: Vec<Place>,
-    gateways: Vec<Place>,
-}
-
-/// Where a process listens, whenever it runs.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    port: u16,
-    admin: u16,
-}
-
-impl Place {
-    fn free() -> Result<Self> {
-        Ok(Self { port: process::free_port()?, admin: process::free_port()? })
-    }
-
-    fn address(self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    fn admin(self) -> String {
-        format!("127.0.0.1:{}", self.admin)
-    }
+    logics: Vec<Ports>,
+    gateways: Vec<Ports>,
 }
 
 impl Rig {
@@ -114,15 +90,14 @@ impl Rig {
         let rig = Self {
             cassandra: Cassandra::start(&dir.join("cassandra"))?,
             redis: Redis::start()?,
-            logics: (0..3).map(|_| Place::free()).collect::<Result<_>>()?,
-            gateways: (0..2).map(|_| Place::free()).collect::<Result<_>>()?,
+            logics: Ports::free(3)?,
+            gateways: Ports::free(2)?,
             dir,
             planted,
             lease_ms,
         };
-        let mut apply = Command::new(rig.program("logic"));
-        apply.args(["schema", "apply", "--replication-factor", "1"]);
-        process::run_ok(apply.args(["--cql", &rig.cassandra.address()]))?;
+        let server = rig.cassandra.address();
+        nodes::make_tables(&rig.program("logic"), &["--cql", &server])?;
         Ok(rig)
     }
 
@@ -156,42 +131,19 @@ impl Rig {
     }
 
     fn start(&self, name: &str, command: &mut Command) -> Result<Guarded> {
-        let path = self.dir.join(format!("{name}.log"));
-        let log = File::options().create(true).append(true).open(&path);
-        command.stderr(log.with_context(|| format!("could not open {}", path.display()))?);
-        let mut process = Guarded::spawn(name, command)?;
-        let serves = |line: &str| line.contains(" listening on ").then_some(());
-        let started = process.wait_line(START_MAX, serves);
-        started.with_context(|| format!("{name} did not start; its log is {}", path.display()))?;
-        Ok(process)
+        nodes::start(&self.dir, name, command)
     }
 
     /// What a node says of itself and the cluster.
     pub fn status(&self, number: usize) -> Result<Value> {
-        let mut command = Command::new(self.program("logic"));
-        command.args(["status", "--admin", &self.logics[number - 1].admin()]);
-        let output = command.stderr(Stdio::null()).output().context("could not ask for status")?;
-        if !output.status.success() {
-            bail!("logic node {number} does not say its status");
-        }
-        serde_json::from_slice(&output.stdout).context("a status is JSON")
+        nodes::status(&self.program("logic"), self.logics[number - 1])
     }
 
     /// Waits until these nodes serve all partitions, each some. `process` ends only when something is wrong.
     pub fn wait_until_shared(&self, numbers: &[usize], process: &mut Guarded) -> Result<()> {
-        let deadline = Instant::now() + SETTLE_MAX;
-        loop {
-            let held: Vec<u64> = numbers.iter().map(|number| self.serves(*number)).collect();
-            if held.iter().sum::<u64>() == PARTITIONS && !held.contains(&0) {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                bail!("nodes {numbers:?} have {held:?} partitions, not all");
-            }
-            if process.ends_within(LOOK) {
-                bail!("a process ended: its log is in {}", self.dir.display());
-            }
-        }
+        let held = || numbers.iter().map(|number| self.serves(*number)).collect();
+        let waited = nodes::wait_until_shared(held, PATIENCE, process);
+        waited.with_context(|| format!("nodes {numbers:?}; logs are in {}", self.dir.display()))
     }
 
     /// Partitions that a node holds and may serve now.
@@ -217,14 +169,10 @@ impl Rig {
     }
 
     /// Waits for loadgen's end and reads what it says.
-    pub fn summary(&self, loadgen: &mut Guarded) -> Result<(i32, Value)> {
+    pub fn summary(&self, loadgen: &mut Guarded) -> Result<Value> {
         let status = loadgen.wait_exit(VERDICT_MAX)?;
-        let path = self.out().join("summary.json");
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("loadgen ended with {status} and left no summary.json"))?;
-        let summary = serde_json::from_str(&text);
-        let summary = summary.with_context(|| format!("{} is not JSON", path.display()))?;
-        Ok((status.code().context("loadgen was killed")?, summary))
+        status.code().context("loadgen was killed")?;
+        summary::read(&self.out()).with_context(|| format!("loadgen ended with {status}"))
     }
 
     /// Where loadgen's report is.

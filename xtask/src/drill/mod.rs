@@ -2,6 +2,7 @@
 //! what it says of itself and what loadgen saw.
 
 pub mod rig;
+pub mod nodes;
 pub mod network;
 pub mod peers;
 pub mod watch;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::process::{self, Guarded};
+use crate::summary;
 
 /// A fault to build into the gateway. A drill that finds nothing in a broken gateway proves nothing of a sound one.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -84,10 +85,7 @@ impl Rig {
     /// Waits for loadgen's end and reads what it says.
     pub fn summary(&self, loadgen: &mut Guarded) -> Result<Value> {
         let status = loadgen.wait_exit(VERDICT_MAX)?;
-        let path = self.out().join("summary.json");
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("loadgen ended with {status} and left no summary.json"))?;
-        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+        summary::read(&self.out()).with_context(|| format!("loadgen ended with {status}"))
     }
 
     /// A token for a user.

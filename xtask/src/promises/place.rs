@@ -2,15 +2,16 @@
 //!
 //! It does not know what is shown with it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::drill::nodes::{self, Patience, Ports};
 use crate::process::{self, Guarded};
 use crate::servers::cassandra::Cassandra;
 use crate::servers::mortal;
@@ -19,16 +20,10 @@ use crate::servers::redis::Redis;
 
 /// How long a lease lasts here, in ms.
 pub const LEASE_MS: u64 = 2_000;
-/// Partitions of a cluster.
-const PARTITIONS: u64 = 1_024;
-/// A process may take this long until it serves.
-const START_MAX: Duration = Duration::from_secs(30);
-/// Partitions may take this long until living nodes have all of them: a lease and much room for a busy machine.
-const SETTLE_MAX: Duration = Duration::from_secs(30);
 /// Between two looks at what nobody tells.
 pub const LOOK: Duration = Duration::from_millis(50);
-/// How often the tables are tried to be made.
-const APPLIES_MAX: u32 = 5;
+/// Partitions may take this long until living nodes have all of them: a lease and much room for a busy machine.
+const PATIENCE: Patience = Patience { settle_max: Duration::from_secs(30), look: LOOK };
 /// Devices of a user, so that one user alone can hold all connections of a drill.
 const DEVICES_MAX: &str = "64";
 
@@ -48,8 +43,12 @@ impl Programs {
         Ok(Self(process::target_dir().join(if debug { "debug" } else { "release" })))
     }
 
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     fn command(&self, name: &str) -> Command {
-        mortal(&self.0.join(name))
+        mortal(&self.path(name))
     }
 }
 
@@ -63,19 +62,6 @@ pub struct Place<'a> {
     gateways: Vec<Ports>,
 }
 
-/// Where a process listens, whenever it runs.
-#[derive(Clone, Copy)]
-struct Ports {
-    clients: u16,
-    admin: u16,
-}
-
-impl Ports {
-    fn free() -> Result<Self> {
-        Ok(Self { clients: process::free_port()?, admin: process::free_port()? })
-    }
-}
-
 impl<'a> Place<'a> {
     /// Starts the servers and makes the tables, in an empty folder called `name`.
     pub fn new(programs: &'a Programs, name: &str, commitlog: Commitlog) -> Result<Self> {
@@ -84,26 +70,14 @@ impl<'a> Place<'a> {
         let place = Self {
             cassandra: Cassandra::start_with(&dir.join("cassandra"), commitlog)?,
             redis: Redis::start()?,
-            logics: (0..2).map(|_| Ports::free()).collect::<Result<_>>()?,
-            gateways: (0..2).map(|_| Ports::free()).collect::<Result<_>>()?,
+            logics: Ports::free(2)?,
+            gateways: Ports::free(2)?,
             programs,
             dir,
         };
-        place.make_tables()?;
+        let server = place.cassandra.address();
+        nodes::make_tables(&programs.path("logic"), &["--cql", &server])?;
         Ok(place)
-    }
-
-    /// A server that has just started may answer too late to one statement or another; doing it again changes nothing.
-    fn make_tables(&self) -> Result<()> {
-        let mut apply = self.programs.command("logic");
-        apply.args(["schema", "apply", "--replication-factor", "1"]);
-        apply.args(["--cql", &self.cassandra.address()]);
-        for _ in 1..APPLIES_MAX {
-            if process::run(&mut apply)?.success() {
-                return Ok(());
-            }
-        }
-        process::run_ok(&mut apply)
     }
 
     /// Starts logic node `number`, 1 or 2, which finds its store at `cql`, and waits until it listens.
@@ -111,7 +85,7 @@ impl<'a> Place<'a> {
         let ports = self.logics[number - 1];
         let mut command = self.programs.command("logic");
         command.args(["serve", "--node", &number.to_string(), "--cores", "1"]);
-        command.args(["--listen", &address(ports.clients), "--admin", &address(ports.admin)]);
+        command.args(["--listen", &ports.address(), "--admin", &ports.admin()]);
         command.args(["--cql", cql, "--redis", &self.redis.url()]);
         command.args(["--lease-ms", &lease_ms.to_string(), "--devices-max", DEVICES_MAX]);
         self.start(&format!("logic-{number}"), &mut command)
@@ -120,9 +94,9 @@ impl<'a> Place<'a> {
     /// Starts gateway `number`, 1 or 2, without rate limits, and waits until it listens.
     pub fn start_gateway(&self, number: usize) -> Result<Guarded> {
         let ports = self.gateways[number - 1];
-        let logics: Vec<String> = self.logics.iter().map(|it| address(it.clients)).collect();
+        let logics: Vec<String> = self.logics.iter().map(|it| it.address()).collect();
         let mut command = self.programs.command("gateway");
-        command.args(["--listen", &address(ports.clients), "--admin", &address(ports.admin)]);
+        command.args(["--listen", &ports.address(), "--admin", &ports.admin()]);
         command.args(["--logic", &logics.join(","), "--cores", "1"]);
         command.arg("--jwt-hs256-key-file").arg(self.dir.join("jwt"));
         command.arg("--data-dir").arg(self.dir.join(format!("gateway-{number}")));
@@ -131,14 +105,7 @@ impl<'a> Place<'a> {
     }
 
     fn start(&self, name: &str, command: &mut Command) -> Result<Guarded> {
-        let path = self.dir.join(format!("{name}.log"));
-        let log = File::options().create(true).append(true).open(&path);
-        command.stderr(log.with_context(|| format!("could not open {}", path.display()))?);
-        let mut process = Guarded::spawn(name, command)?;
-        let serves = |line: &str| line.contains(" listening on ").then_some(());
-        let started = process.wait_line(START_MAX, serves);
-        started.with_context(|| format!("{name} did not start; its log is {}", path.display()))?;
-        Ok(process)
+        nodes::start(&self.dir, name, command)
     }
 
     /// A token for a user.
@@ -154,18 +121,12 @@ impl<'a> Place<'a> {
 
     /// Where clients of gateway `number` connect.
     pub fn gateway(&self, number: usize) -> SocketAddr {
-        ([127, 0, 0, 1], self.gateways[number - 1].clients).into()
+        ([127, 0, 0, 1], self.gateways[number - 1].port).into()
     }
 
     /// What a node says of itself and the cluster.
     pub fn status(&self, number: usize) -> Result<Value> {
-        let mut command = self.programs.command("logic");
-        command.args(["status", "--admin", &address(self.logics[number - 1].admin)]);
-        let output = command.output().context("could not ask for status")?;
-        if !output.status.success() {
-            bail!("logic node {number} does not say its status");
-        }
-        serde_json::from_slice(&output.stdout).context("a status is JSON")
+        nodes::status(&self.programs.path("logic"), self.logics[number - 1])
     }
 
     /// Messages that a node acknowledged since it started.
@@ -175,20 +136,10 @@ impl<'a> Place<'a> {
 
     /// Waits until these nodes serve all partitions, each some. `process` ends only when something is wrong.
     pub fn wait_until_shared(&self, numbers: &[usize], process: &mut Guarded) -> Result<()> {
-        let deadline = Instant::now() + SETTLE_MAX;
-        loop {
-            let held = |number: &usize| self.status(*number).ok()?["partitions"].as_u64();
-            let held: Vec<u64> = numbers.iter().map(|number| held(number).unwrap_or(0)).collect();
-            if held.iter().sum::<u64>() == PARTITIONS && !held.contains(&0) {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                bail!("nodes {numbers:?} have {held:?} partitions, not all");
-            }
-            if process.ends_within(LOOK) {
-                bail!("a process ended: its log is in {}", self.dir.display());
-            }
-        }
+        let held = |number: &usize| self.status(*number).ok()?["partitions"].as_u64();
+        let held = || numbers.iter().map(|number| held(number).unwrap_or(0)).collect();
+        let waited = nodes::wait_until_shared(held, PATIENCE, process);
+        waited.with_context(|| format!("nodes {numbers:?}; logs are in {}", self.dir.display()))
     }
 
     /// What an operator sees of where a user is logged in.
@@ -199,8 +150,4 @@ impl<'a> Place<'a> {
         let output = command.output().context("could not start redis-cli")?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
-}
-
-fn address(port: u16) -> String {
-    format!("127.0.0.1:{port}")
 }

@@ -1,0 +1,99 @@
+//! Processes of a cluster that come and go at the same ports: how one is started, asked, and waited for.
+//!
+//! It does not know what they are given, nor why they go.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::process::{self, Guarded};
+
+/// Partitions of a cluster.
+pub const PARTITIONS: u64 = 1_024;
+/// A process may take this long until it serves.
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// Where a process listens, whenever it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub port: u16,
+    pub admin: u16,
+}
+
+impl Ports {
+    /// Some that are free now, for so many processes.
+    pub fn free(count: usize) -> Result<Vec<Self>> {
+        let one = |_| Ok(Self { port: process::free_port()?, admin: process::free_port()? });
+        (0..count).map(one).collect()
+    }
+
+    pub fn address(self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn admin(self) -> String {
+        format!("127.0.0.1:{}", self.admin)
+    }
+}
+
+/// Makes the tables of a cluster on one CQL server; `place` says which server, and which keyspace if not the usual one.
+pub fn make_tables(logic: &Path, place: &[&str]) -> Result<()> {
+    let mut apply = Command::new(logic);
+    process::run_ok(apply.args(["schema", "apply", "--replication-factor", "1"]).args(place))
+}
+
+/// Starts a process and waits until it listens. Its log is `name.log` in `dir`, after that of its former lives.
+pub fn start(dir: &Path, name: &str, command: &mut Command) -> Result<Guarded> {
+    let path = dir.join(format!("{name}.log"));
+    let log = File::options().create(true).append(true).open(&path);
+    command.stderr(log.with_context(|| format!("could not open {}", path.display()))?);
+    let mut process = Guarded::spawn(name, command)?;
+    let serves = |line: &str| line.contains(" listening on ").then_some(());
+    let started = process.wait_line(START_MAX, serves);
+    started.with_context(|| format!("{name} did not start; its log is {}", path.display()))?;
+    Ok(process)
+}
+
+/// What a node says of itself and the cluster. `logic` is the program.
+pub fn status(logic: &Path, node: Ports) -> Result<Value> {
+    let mut command = Command::new(logic);
+    command.args(["status", "--admin", &node.admin()]);
+    let output = command.stderr(Stdio::null()).output().context("could not ask for status")?;
+    if !output.status.success() {
+        bail!("the logic node at {} does not say its status", node.admin());
+    }
+    serde_json::from_slice(&output.stdout).context("a status is JSON")
+}
+
+/// For how long partitions may be on their way, and how often to look: nobody tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    pub settle_max: Duration,
+    pub look: Duration,
+}
+
+/// Waits until nodes have all partitions, each some: `held` says how many each has. `process` ends only when something
+/// is wrong.
+pub fn wait_until_shared(
+    held: impl Fn() -> Vec<u64>,
+    patience: Patience,
+    process: &mut Guarded,
+) -> Result<()> {
+    let deadline = Instant::now() + patience.settle_max;
+    loop {
+        let held = held();
+        if held.iter().sum::<u64>() == PARTITIONS && !held.contains(&0) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("the nodes have {held:?} partitions, not all");
+        }
+        if process.ends_within(patience.look) {
+            bail!("a process ended; what it said is in its log");
+        }
+    }
+}
