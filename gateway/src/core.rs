@@ -12,11 +12,11 @@ use crate::post::Post;
 use crate::rate::Rate;
 use crate::serve::{Setup, connections_max};
 use flume::Receiver;
-use logic::command::{Answer, Command, Input, Login, Now, ReplyTo, Session as SessionId};
+use logic::command::{Answer, Command, Effects, Input, Login, Now, ReplyTo, Session as SessionId};
 use logic::host::Host;
 use logic::rows::StoreError;
-use logic::store::LogWrite;
 use netring::{ConnId, FileWrite, NetRing};
+use service::clock::unix_ms;
 use service::exit::Fatal;
 use service::lifecycle::State;
 use service::mailbox::{Directory, Outgoing};
@@ -25,7 +25,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use wire::{Scratch, Uid};
 
 /// How long a core sleeps at most: its tick.
@@ -90,6 +90,7 @@ pub struct Core {
     pub(crate) drain: Option<Drain>,
     pub(crate) logic: Logic,
     canary: Canary,
+    effects: Effects,
     mailbox: Receiver<Vec<Post>>,
     started: Instant,
 }
@@ -137,6 +138,7 @@ impl Core {
             drain: None,
             logic: parts.logic,
             canary: Canary::new(config.canary_ms, rand::random()),
+            effects: Effects::default(),
             mailbox: parts.mailbox,
             started: Instant::now(),
             setup: parts.setup,
@@ -223,13 +225,14 @@ impl Core {
     fn step(&mut self) {
         self.turn_away();
         while let Some(host) = self.logic.here() {
-            host.step(self.now);
-            let (mail, deliveries) = (host.mail(), host.deliveries());
+            let mut effects = std::mem::take(&mut self.effects);
+            host.step(self.now, &mut effects);
             self.write_log();
-            for (partition, mail) in mail {
+            for (partition, mail) in effects.mail.drain(..) {
                 self.outgoing.post(partition.owner(self.shards).0, Post::Mail(mail));
             }
-            deliveries.into_iter().for_each(|delivery| self.deliver(delivery));
+            effects.deliveries.drain(..).for_each(|delivery| self.deliver(delivery));
+            self.effects = effects;
             if !self.logic.here().is_some_and(|host| host.has_inputs()) {
                 return;
             }
@@ -238,16 +241,13 @@ impl Core {
 
     /// Starts the write that the store wants, if it does.
     fn write_log(&mut self) {
-        let write = self.logic.here().and_then(Host::next_write);
-        if let Some(LogWrite { file, offset, buffer, content }) = write {
-            self.ring.write_file(FileWrite { file, offset, buffer, content });
+        if let Some(write) = self.logic.here().and_then(Host::next_write) {
+            self.ring.write_file(write);
         }
     }
 
     pub(crate) fn on_log_written(&mut self, write: FileWrite, result: io::Result<usize>) {
-        let FileWrite { file, offset, buffer, content } = write;
-        let host = self.logic.here().expect("only a shard here writes");
-        host.on_written(LogWrite { file, offset, buffer, content }, result);
+        self.logic.here().expect("only a shard here writes").on_written(write, result);
         self.write_log();
     }
 
@@ -365,10 +365,4 @@ impl Core {
             "{error}; mend the disk and start again: what was acknowledged is stored"
         ))
     }
-}
-
-/// The wall clock. A clock before 1970 reads as 1970.
-pub(crate) fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

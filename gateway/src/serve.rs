@@ -4,7 +4,7 @@ use crate::admin::{self, Seen};
 use crate::auth::Auth;
 use crate::away::{Away, Cluster};
 use crate::config::Config;
-use crate::core::{Core, Logic, Parts, unix_ms};
+use crate::core::{Core, Logic, Parts};
 use crate::limits::CLOSING_SLOTS;
 use crate::metrics::Metrics;
 use crate::post::Post;
@@ -12,8 +12,9 @@ use flume::Sender;
 use logic::command::Now;
 use logic::host::Host;
 use logic::partition::{ShardId, Share};
-use logic::shard::{Shard, ShardConfig};
-use logic::store::{DataDir, DataDirError, EmbeddedConfig, EmbeddedStore};
+use logic::shard::ShardConfig;
+use logic::store::{DataDir, DataDirError, EmbeddedConfig};
+use service::clock::unix_ms;
 use service::cores::{self, Plan, RING_TICK};
 use service::exit::Fatal;
 use service::lifecycle::Shutdown;
@@ -170,16 +171,14 @@ fn host(
         reserve_bytes: setup.config.store_reserve_bytes,
         ..EmbeddedConfig::new(data.shard_dir(id))
     };
-    let store = EmbeddedStore::open(embedded, Arc::new(move || wake.wake(id.into())))
-        .map_err(|e| Fatal::Store(e.to_string()))?;
     let config = ShardConfig {
         devices_max: setup.config.devices_max.into(),
         cached_max: usize::try_from(setup.config.cached_max).expect("32 bits fit"),
-        newest_id_ms: store.newest_id_ms(),
         ..ShardConfig::new(Share::Of { id: ShardId(id), shards: setup.shards() }, data.boot())
     };
-    let shard = Shard::new(config, Now { unix_ms: unix_ms(), mono_ms: 0 });
-    Ok(Host::new(shard, store))
+    let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
+    Host::open(embedded, Arc::new(move || wake.wake(id.into())), config, now)
+        .map_err(|e| Fatal::Store(e.to_string()))
 }
 
 async fn run_core(

@@ -1,12 +1,12 @@
 //! One shard with its store, and the way between them: a driver gives it inputs, steps it, and carries away what comes out.
 //!
-//! It knows no core, no socket and no clock but the one that times commits.
+//! It knows no core, no connection and no clock but the one that times commits.
 
-use crate::command::{Delivery, Effects, Input, Inputs, Mail, Now};
-use crate::partition::Partition;
+use crate::command::{Effects, Input, Inputs, Now};
 use crate::rows::{Completion, StoreError, Ticket};
-use crate::shard::Shard;
-use crate::store::{LogWrite, Store};
+use crate::shard::{Shard, ShardConfig};
+use crate::store::{EmbeddedConfig, EmbeddedStore, LogWrite, OpenError, Store, Wake};
+use netring::FileWrite;
 use std::io;
 use std::time::Instant;
 
@@ -15,7 +15,6 @@ pub struct Host {
     shard: Shard,
     store: Store,
     inputs: Inputs,
-    effects: Effects,
     commit_started: Option<(Ticket, Instant, usize)>,
 }
 
@@ -34,8 +33,22 @@ impl Host {
     /// The shard was made for what the store holds.
     #[must_use]
     pub fn new(shard: Shard, store: Store) -> Self {
-        let (inputs, effects) = (Inputs::default(), Effects::default());
-        Self { shard, store, inputs, effects, commit_started: None }
+        Self { shard, store, inputs: Inputs::default(), commit_started: None }
+    }
+
+    /// Opens an embedded store and makes a shard for what it holds. Blocks; see [`EmbeddedStore::open`].
+    ///
+    /// # Errors
+    /// The store cannot be opened.
+    pub fn open(
+        store: EmbeddedConfig,
+        wake: Wake,
+        config: ShardConfig,
+        now: Now,
+    ) -> Result<Self, OpenError> {
+        let store = EmbeddedStore::open(store, wake)?;
+        let config = ShardConfig { newest_id_ms: store.newest_id_ms(), ..config };
+        Ok(Self::new(Shard::new(config, now), store))
     }
 
     /// Hands an input in, for the next step.
@@ -59,20 +72,10 @@ impl Host {
         }
     }
 
-    /// Steps the shard once and asks the store for what it wants. What comes out is in [`Host::deliveries`] and [`Host::mail`].
-    pub fn step(&mut self, now: Now) {
-        self.shard.step(&mut self.inputs, now, &mut self.effects);
-        self.ask_store();
-    }
-
-    /// Answers since the last call.
-    pub fn deliveries(&mut self) -> Vec<Delivery> {
-        std::mem::take(&mut self.effects.deliveries)
-    }
-
-    /// Mail for other shards since the last call.
-    pub fn mail(&mut self) -> Vec<(Partition, Mail)> {
-        std::mem::take(&mut self.effects.mail)
+    /// Steps the shard once and asks the store for what it wants. Answers and mail are added to `effects`, for the driver.
+    pub fn step(&mut self, now: Now, effects: &mut Effects) {
+        self.shard.step(&mut self.inputs, now, effects);
+        self.ask_store(effects);
     }
 
     /// Whether something waits for a step.
@@ -83,18 +86,22 @@ impl Host {
 
     /// Asks for everything that is only in memory to be stored. Only when the shard is idle.
     pub fn flush(&mut self) {
-        self.shard.drain(&mut self.effects);
-        self.ask_store();
+        let mut effects = Effects::default();
+        self.shard.drain(&mut effects);
+        self.ask_store(&mut effects);
+        assert!(effects.deliveries.is_empty() && effects.mail.is_empty(), "nobody is told of it");
     }
 
     /// See [`Store::next_write`].
-    pub fn next_write(&mut self) -> Option<LogWrite> {
-        self.store.next_write()
+    pub fn next_write(&mut self) -> Option<FileWrite> {
+        let LogWrite { file, offset, buffer, content } = self.store.next_write()?;
+        Some(FileWrite { file, offset, buffer, content })
     }
 
     /// See [`Store::on_written`].
-    pub fn on_written(&mut self, write: LogWrite, result: io::Result<usize>) {
-        self.store.on_written(write, result);
+    pub fn on_written(&mut self, write: FileWrite, result: io::Result<usize>) {
+        let FileWrite { file, offset, buffer, content } = write;
+        self.store.on_written(LogWrite { file, offset, buffer, content }, result);
     }
 
     /// See [`Shard::forget_entry`].
@@ -122,12 +129,12 @@ impl Host {
         self.store.close()
     }
 
-    fn ask_store(&mut self) {
-        if let Some((ticket, rows)) = self.effects.commit.take() {
+    fn ask_store(&mut self, effects: &mut Effects) {
+        if let Some((ticket, rows)) = effects.commit.take() {
             self.commit_started = Some((ticket, Instant::now(), rows.len()));
             self.store.commit(ticket, rows);
         }
-        for (ticket, read) in self.effects.reads.drain(..) {
+        for (ticket, read) in effects.reads.drain(..) {
             self.store.read(ticket, read);
         }
     }

@@ -40,6 +40,9 @@ impl Share {
 }
 
 impl Partition {
+    /// The one with the lowest number.
+    pub const FIRST: Self = Self(0);
+
     /// The partition of a user's inbox, contacts and devices.
     #[must_use]
     pub fn of_user(uid: Uid) -> Self {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use logic::cluster::{Epoch, Fence};
-use logic::command::{Answer, Command, Input, Now, ReplyTo, Send, Session};
+use logic::command::{Answer, Command, Effects, Input, Now, ReplyTo, Send, Session};
 use logic::host::Host;
 use logic::partition::{Partition, ShardId, Share};
 use logic::shard::{Shard, ShardConfig};
@@ -51,14 +51,13 @@ fn a_message_is_four_statements_and_a_share_of_the_contacts() {
     let config = ShardConfig { is_atomic: false, ..ShardConfig::new(share, 1) };
     let mut now = Now { unix_ms: UNIX_MS, mono_ms: 0 };
     let mut host = Host::new(Shard::new(config, now), store);
-    let mut acked = 0;
+    let (mut effects, mut acked) = (Effects::default(), 0);
     for number in 0..MESSAGES {
         host.take(send(number));
         while acked <= number {
-            host.step(now);
-            let answers = host.deliveries();
-            acked += answers.iter().filter(|it| matches!(it.answer, Answer::Acked { .. })).count()
-                as u64;
+            host.step(now, &mut effects);
+            let answers = effects.deliveries.drain(..);
+            acked += answers.filter(|it| matches!(it.answer, Answer::Acked { .. })).count() as u64;
             if acked <= number && !host.has_inputs() {
                 woken.recv().unwrap();
                 host.poll(|_| {});
@@ -67,11 +66,11 @@ fn a_message_is_four_statements_and_a_share_of_the_contacts() {
     }
     // The contacts' time has come.
     now.mono_ms += 60_000;
-    host.step(now);
+    host.step(now, &mut effects);
     while host.store_in_flight() > 0 {
         woken.recv().unwrap();
         host.poll(|_| {});
-        host.step(now);
+        host.step(now, &mut effects);
     }
     let sent = |kind| keyspace.client.stats().sent(kind);
     let counts = [

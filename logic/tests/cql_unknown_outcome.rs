@@ -87,13 +87,16 @@ fn stored(keyspace: &Keyspace) -> usize {
     rows.into_rows_result().unwrap().rows_num()
 }
 
-#[test]
-fn an_unanswered_write_is_not_acked_until_it_is_repeated() {
-    let proxy = Proxy::start();
-    let keyspace = Keyspace::new();
+fn connect_through(proxy: &Proxy, keyspace: &Keyspace) -> Arc<CqlClient> {
     let config =
         CqlConfig { contact_points: vec![proxy.address.clone()], ..keyspace.config.clone() };
-    let client = RUNTIME.block_on(CqlClient::connect(config, RUNTIME.handle())).unwrap();
+    RUNTIME.block_on(CqlClient::connect(config, RUNTIME.handle())).unwrap()
+}
+
+#[test]
+fn an_unanswered_write_is_not_acked_until_it_is_repeated() {
+    let (proxy, keyspace) = (Proxy::start(), Keyspace::new());
+    let client = connect_through(&proxy, &keyspace);
     let mut driven = open(&client, 1, Arc::new(Fence::always_open()));
     driven.store.commit(Ticket(1), vec![message(1, 9)]);
     assert_eq!(driven.settle(), [Completion::Committed(Ticket(1), Ok(()))]);
@@ -123,11 +126,8 @@ fn an_unanswered_write_is_not_acked_until_it_is_repeated() {
 
 #[test]
 fn an_unanswered_read_is_given_up_and_the_store_goes_on() {
-    let proxy = Proxy::start();
-    let keyspace = Keyspace::new();
-    let config =
-        CqlConfig { contact_points: vec![proxy.address.clone()], ..keyspace.config.clone() };
-    let client = RUNTIME.block_on(CqlClient::connect(config, RUNTIME.handle())).unwrap();
+    let (proxy, keyspace) = (Proxy::start(), Keyspace::new());
+    let client = connect_through(&proxy, &keyspace);
     let mut driven = open(&client, 1, Arc::new(Fence::always_open()));
     driven.store.commit(Ticket(1), vec![message(1, 9)]);
     driven.settle();

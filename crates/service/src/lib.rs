@@ -6,6 +6,7 @@ pub mod exit;
 pub mod lifecycle;
 pub mod logging;
 pub mod ready;
+pub mod clock;
 pub mod mailbox;
 pub mod cores;
 pub mod metrics;

@@ -44,6 +44,8 @@ pub struct Effects {
 pub struct Desk {
     owners: Vec<Option<OwnerRow>>,
     links: BTreeSet<NodeId>,
+    /// Partitions whose owner is known and linked. Counted when that changes: every turn shows it.
+    reachable: usize,
     rounds: Vec<u32>,
     /// Partitions with commands that are not answered, or that are on hold.
     lanes: BTreeMap<Partition, Lane>,
@@ -82,6 +84,7 @@ impl Default for Desk {
         Self {
             owners: vec![None; count],
             links: BTreeSet::new(),
+            reachable: 0,
             rounds: vec![0; count],
             lanes: BTreeMap::new(),
             places: HashMap::new(),
@@ -181,7 +184,10 @@ impl Desk {
                     self.hold(partition, now_ms);
                 }
             }
-            Item::Owners(rows) => rows.into_iter().for_each(|row| self.learn(row, now_ms, out)),
+            Item::Owners(rows) => {
+                rows.into_iter().for_each(|row| self.learn(row, now_ms, out));
+                self.reachable = self.count_reachable();
+            }
             Item::Command { .. } | Item::Mail(..) | Item::Told(_) | Item::Nodes(_) => {}
             Item::ClientsAt(_) | Item::InboxEpoch(_) | Item::Ping(_) | Item::Pong(_) => {}
         }
@@ -251,6 +257,7 @@ impl Desk {
     /// The way to a node is there again; nothing that was said on the old one counts.
     pub fn on_link_up(&mut self, node: NodeId, now_ms: u64, out: &mut Effects) {
         self.links.insert(node);
+        self.reachable = self.count_reachable();
         for partition in self.owned_by(node) {
             self.unregistered.insert(partition, now_ms);
             self.begin_round(partition, out);
@@ -260,6 +267,7 @@ impl Desk {
     /// The way to a node is gone, and what was to be said on it: on the next one it would overtake what was lost.
     pub fn on_link_down(&mut self, node: NodeId, out: &mut Effects) {
         self.links.remove(&node);
+        self.reachable = self.count_reachable();
         out.items.retain(|(to, _)| *to != node);
     }
 
@@ -354,6 +362,10 @@ impl Desk {
     /// Partitions whose owner is known and can be reached.
     #[must_use]
     pub fn reachable(&self) -> usize {
+        self.reachable
+    }
+
+    fn count_reachable(&self) -> usize {
         let is_linked = |row: &&OwnerRow| self.links.contains(&row.holder.node);
         self.owners.iter().flatten().filter(is_linked).count()
     }
@@ -368,6 +380,7 @@ impl Desk {
         assert_eq!(waiting().filter(is_registration).count(), self.registrations);
         assert!(self.places.len() - self.registrations <= AWAY_PENDING_MAX);
         assert!(self.bytes <= AWAY_BYTES_MAX);
+        assert_eq!(self.reachable, self.count_reachable());
     }
 }
 

@@ -18,17 +18,17 @@ use crate::fence::Fence;
 use crate::limits::{BUSY_RETRY_MS, STORE_RETRY_MS};
 use crate::link::Item;
 use crate::partition::Partition;
-use crate::store::LogWrite;
 use crate::store::cql::{CqlClient, CqlStore};
 use flume::{Receiver, Sender, TrySendError};
-use netring::{Event, FileWrite, NetRing};
+use netring::{Event, NetRing};
+use service::clock::unix_ms;
 use service::exit::Fatal;
 use service::lifecycle::{Shutdown, State};
 use service::mailbox::{Directory, Outgoing};
 use service::metrics::Metrics;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use wire::RefusalCode;
 
 /// How long a core sleeps at most.
@@ -191,10 +191,8 @@ impl Core {
             Event::ListenerError { error } => tracing::warn!(%error, "could not accept"),
             Event::AcceptPaused => tracing::warn!("every link is taken; new ones wait"),
             Event::Written { write, result } => {
-                let FileWrite { file, offset, buffer, content } = *write;
-                let write = LogWrite { file, offset, buffer, content };
                 if let Some(host) = self.parts.slots.whole_host() {
-                    host.on_written(write, result);
+                    host.on_written(*write, result);
                 }
                 self.touch_whole();
             }
@@ -206,7 +204,7 @@ impl Core {
     /// The embedded store may have something whenever the core is woken.
     fn touch_whole(&mut self) {
         if self.parts.cluster.is_none() {
-            self.parts.slots.touch(Partition::all(1).next().expect("one"));
+            self.parts.slots.touch(Partition::FIRST);
         }
     }
 
@@ -278,12 +276,7 @@ impl Core {
                 self.take(round, epoch, command, reply);
             }
             Post::Mail(partition, mail) => self.parts.slots.take_mail(partition, mail),
-            Post::Route(login, entry) => {
-                let now_ms = self.now.unix_ms;
-                if let Some(routing) = self.routing() {
-                    routing.set(login, entry, now_ms);
-                }
-            }
+            Post::Route(login, entry) => self.set_route(login, entry),
             Post::Gone(entry) => {
                 if let Some(routing) = self.routing() {
                     routing.forget_entry(entry);
@@ -298,11 +291,8 @@ impl Core {
             Post::Delivery(delivery) => {
                 let is_push = matches!(delivery.answer, Answer::Push { .. });
                 let entry = delivery.to.session.entry;
-                if let (Answer::LoggedIn { login, .. }, now_ms) =
-                    (&delivery.answer, self.now.unix_ms)
-                    && let Some(routing) = self.routing()
-                {
-                    routing.set(*login, entry, now_ms);
+                if let Answer::LoggedIn { login, .. } = delivery.answer {
+                    self.set_route(login, entry);
                 }
                 let item = Item::Delivery(delivery);
                 if !self.parts.links.say(entry, item, is_push, &self.ring) {
@@ -412,10 +402,10 @@ impl Core {
                     self.metrics.commit_rows.add(commit.rows);
                 }
             }
-            for (partition, mail) in output.mail.drain(..) {
+            for (partition, mail) in output.effects.mail.drain(..) {
                 self.send_mail(partition, mail);
             }
-            for delivery in output.deliveries.drain(..) {
+            for delivery in output.effects.deliveries.drain(..) {
                 self.deliver(delivery);
             }
             for (partition, epoch) in output.stopped.drain(..) {
@@ -428,8 +418,8 @@ impl Core {
 
     fn write_log(&mut self) {
         let Some(host) = self.parts.slots.whole_host() else { return };
-        if let Some(LogWrite { file, offset, buffer, content }) = host.next_write() {
-            self.ring.write_file(FileWrite { file, offset, buffer, content });
+        if let Some(write) = host.next_write() {
+            self.ring.write_file(write);
         }
     }
 
@@ -478,10 +468,4 @@ impl Core {
         metrics.in_flight.set(self.parts.slots.in_flight() as u64);
         metrics.links.set((self.parts.links.open() + self.parts.dialer.open()) as u64);
     }
-}
-
-/// The wall clock. A clock before 1970 reads as 1970.
-pub fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

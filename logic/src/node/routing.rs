@@ -97,12 +97,18 @@ impl Core {
 
     /// What a command means for the routes. A stale session's cannot touch a newer one's.
     pub(super) fn route_command(&mut self, command: &Command, entry: u16) {
-        let now_ms = self.now.unix_ms;
-        let Some(routing) = self.routing() else { return };
         if let Command::Register(login) = command {
-            routing.set(*login, entry, now_ms);
-        } else if let Command::Logout(login) = command {
+            self.set_route(*login, entry);
+        } else if let (Command::Logout(login), Some(routing)) = (command, self.routing()) {
             routing.remove(*login);
+        }
+    }
+
+    /// A session of an entry of this core holds.
+    pub(super) fn set_route(&mut self, login: Login, entry: u16) {
+        let now_ms = self.now.unix_ms;
+        if let Some(routing) = self.routing() {
+            routing.set(login, entry, now_ms);
         }
     }
 

@@ -20,12 +20,13 @@ use crate::limits::PARTITIONS;
 use crate::link::{NodeAddress, PeerId, Terms};
 use crate::partition::{Partition, ShardId, Share};
 use crate::routes::{self, Routes};
-use crate::shard::{Shard, ShardConfig};
+use crate::shard::ShardConfig;
 use crate::store::cql::{CqlClient, CqlConfig, CqlError};
-use crate::store::{DataDir, EmbeddedConfig, EmbeddedStore};
+use crate::store::{DataDir, EmbeddedConfig};
 use flume::{Receiver, Sender};
 use rand::random;
 use service::admin::Admin;
+use service::clock::unix_ms;
 use service::cores::{self, Plan, RING_TICK};
 use service::exit::Fatal;
 use service::lifecycle::{Shutdown, State};
@@ -259,17 +260,15 @@ impl Node {
     fn host(&self, id: u16, data: &DataDir) -> Result<Host, Fatal> {
         let wake = self.directory.clone();
         let config = EmbeddedConfig::new(data.shard_dir(id));
-        let store = EmbeddedStore::open(config, Arc::new(move || wake.wake(id.into())))
-            .map_err(|e| Fatal::Store(e.to_string()))?;
         let share = Share::Of { id: ShardId(id), shards: self.plan.count };
-        let config = ShardConfig {
+        let shard = ShardConfig {
             devices_max: self.args.devices_max,
             cached_max: self.args.cached_max,
-            newest_id_ms: store.newest_id_ms(),
             ..ShardConfig::new(share, data.boot())
         };
-        let shard = Shard::new(config, Now { unix_ms: super::core::unix_ms(), mono_ms: 0 });
-        Ok(Host::new(shard, store))
+        let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
+        Host::open(config, Arc::new(move || wake.wake(id.into())), shard, now)
+            .map_err(|e| Fatal::Store(e.to_string()))
     }
 }
 

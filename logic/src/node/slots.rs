@@ -5,7 +5,7 @@
 
 use super::limits::{PARTITION_IDS_MAX, PARTITION_IN_FLIGHT_MAX};
 use crate::cluster::Epoch;
-use crate::command::{Delivery, Input, Login, Mail, Now};
+use crate::command::{Effects, Input, Login, Mail, Now};
 use crate::host::{Committed, Host};
 use crate::limits::PARTITIONS;
 use crate::partition::{Partition, Share};
@@ -16,15 +16,18 @@ use std::collections::{BTreeSet, HashMap};
 
 /// See the module.
 pub struct Slots {
-    slots: HashMap<u16, Slot>,
+    slots: HashMap<Partition, Slot>,
     /// One slot has everything.
     is_whole: bool,
     bounds: Bounds,
     /// Slots with something to do this turn.
-    touched: BTreeSet<u16>,
+    touched: BTreeSet<Partition>,
     stopped: Vec<(Partition, Epoch)>,
     in_flight: usize,
 }
+
+/// The key of the slot that has everything.
+const WHOLE: Partition = Partition::FIRST;
 
 /// What the shards of a core are told.
 #[derive(Clone, Copy, Debug)]
@@ -58,10 +61,8 @@ enum Flushed {
 /// What came out of a turn. The driver empties it.
 #[derive(Default)]
 pub struct Output {
-    /// For entries.
-    pub deliveries: Vec<Delivery>,
-    /// For shards of other partitions.
-    pub mail: Vec<(Partition, Mail)>,
+    /// Answers for entries, and mail for shards of other partitions.
+    pub effects: Effects,
     /// Partitions that were stopped.
     pub stopped: Vec<(Partition, Epoch)>,
     /// Commits that ended.
@@ -86,34 +87,34 @@ impl Slots {
     #[must_use]
     pub fn whole(host: Host, epoch: Epoch, bounds: Bounds) -> Self {
         let slot = Slot { epoch, state: State::Served(Box::new(host)), in_flight: 0 };
-        Self { slots: HashMap::from([(0, slot)]), is_whole: true, ..Self::new(bounds) }
+        Self { slots: HashMap::from([(WHOLE, slot)]), is_whole: true, ..Self::new(bounds) }
     }
 
     /// A partition is to be served once its store is open.
     pub fn begin(&mut self, partition: Partition, epoch: Epoch, store: Store) {
         let slot = Slot { epoch, state: State::Opening(store), in_flight: 0 };
-        let before = self.slots.insert(partition.number(), slot);
+        let before = self.slots.insert(partition, slot);
         assert!(before.is_none_or(|before| before.epoch < epoch), "an epoch is begun once");
         self.touch(partition);
     }
 
     /// Takes nothing new for a partition; [`Output::stopped`] says when nothing is under way.
     pub fn stop(&mut self, partition: Partition, epoch: Epoch) {
-        let Some(slot) = self.slots.remove(&partition.number()) else { return };
+        let Some(slot) = self.slots.remove(&partition) else { return };
         assert_eq!(slot.epoch, epoch, "what is stopped is what is held");
         let state = match slot.state {
             State::Opening(_) => return self.stopped.push((partition, epoch)),
             State::Served(host) => State::Stopping(host, Flushed::No),
             state @ State::Stopping(..) => state,
         };
-        self.slots.insert(partition.number(), Slot { state, ..slot });
+        self.slots.insert(partition, Slot { state, ..slot });
         self.touch(partition);
     }
 
     /// Forgets a partition, and what is under way for it.
     pub fn drop_now(&mut self, partition: Partition, epoch: Epoch) {
-        if self.slots.get(&partition.number()).is_some_and(|slot| slot.epoch == epoch) {
-            let slot = self.slots.remove(&partition.number()).expect("just seen");
+        if self.slots.get(&partition).is_some_and(|slot| slot.epoch == epoch) {
+            let slot = self.slots.remove(&partition).expect("just seen");
             self.in_flight -= slot.in_flight;
         }
     }
@@ -191,9 +192,7 @@ impl Slots {
                 State::Stopping(host, flushed) => (host, Some(flushed)),
             };
             host.poll(|commit| out.commits.push(commit));
-            host.step(now);
-            out.deliveries.append(&mut host.deliveries());
-            out.mail.append(&mut host.mail());
+            host.step(now, &mut out.effects);
             let in_flight = host.shard().in_flight();
             self.in_flight = self.in_flight + in_flight - slot.in_flight;
             slot.in_flight = in_flight;
@@ -207,15 +206,15 @@ impl Slots {
                 self.touched.insert(key);
             } else {
                 let epoch = slot.epoch;
-                out.stopped.push((partition(key), epoch));
-                self.drop_now(partition(key), epoch);
+                out.stopped.push((key, epoch));
+                self.drop_now(key, epoch);
             }
         }
     }
 
     /// The partitions that are held.
     pub fn partitions(&self) -> impl Iterator<Item = Partition> {
-        self.slots.keys().map(|key| partition(*key))
+        self.slots.keys().copied()
     }
 
     /// The sessions of a partition's users, and the entry of each.
@@ -248,7 +247,7 @@ impl Slots {
     /// # Errors
     /// The store's failure.
     pub fn close(mut self) -> Result<(), StoreError> {
-        let Some(Slot { state: State::Served(mut host), .. }) = self.slots.remove(&0) else {
+        let Some(Slot { state: State::Served(mut host), .. }) = self.slots.remove(&WHOLE) else {
             return Ok(());
         };
         if self.is_whole && host.shard().is_idle() {
@@ -259,7 +258,7 @@ impl Slots {
 
     /// The shard that has everything, if one has.
     pub fn whole_host(&mut self) -> Option<&mut Host> {
-        let slot = self.slots.get_mut(&0).filter(|_| self.is_whole)?;
+        let slot = self.slots.get_mut(&WHOLE).filter(|_| self.is_whole)?;
         let State::Served(host) = &mut slot.state else { return None };
         Some(host)
     }
@@ -283,7 +282,7 @@ impl Slots {
     }
 
     /// Makes the shard of a partition whose store has been opened.
-    fn open_if_ready(&mut self, key: u16, now: Now) {
+    fn open_if_ready(&mut self, key: Partition, now: Now) {
         let Some(Slot { state: State::Opening(store), .. }) = self.slots.get_mut(&key) else {
             return;
         };
@@ -298,17 +297,13 @@ impl Slots {
             in_flight_max: PARTITION_IN_FLIGHT_MAX,
             ids_max: PARTITION_IDS_MAX,
             newest_id_ms,
-            ..ShardConfig::new(Share::One(partition(key)), epoch.0)
+            ..ShardConfig::new(Share::One(key), epoch.0)
         };
         let host = Box::new(Host::new(Shard::new(config, now), store));
         self.slots.insert(key, Slot { epoch, state: State::Served(host), in_flight: 0 });
     }
 
-    fn key(&self, partition: Partition) -> u16 {
-        if self.is_whole { 0 } else { partition.number() }
+    fn key(&self, partition: Partition) -> Partition {
+        if self.is_whole { WHOLE } else { partition }
     }
-}
-
-fn partition(key: u16) -> Partition {
-    Partition::all(PARTITIONS).nth(key.into()).expect("a key is a partition's number")
 }
