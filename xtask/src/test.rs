@@ -59,7 +59,12 @@ const STEPS: &[Step] = &[
     Step { name: "a cluster's faults", line: "cargo xtask cluster chaos --seconds 60", exit: 0 },
     Step {
         name: "a cluster's faults with leases that are ignored",
-        line: "cargo xtask cluster chaos --seconds 30 --planted ignore-lease",
+        line: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
+        exit: 4,
+    },
+    Step {
+        name: "a cluster's faults with leases that others end too soon",
+        line: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
         exit: 4,
     },
     Step { name: "instruction counts", line: "cargo xtask bench counts", exit: 0 },

@@ -19,6 +19,9 @@ pub enum Fault {
     KillGateway(usize),
     /// A logic node and the gateway of the same number stand still for so long, and go on.
     Freeze(usize, u64),
+    /// A logic node and the gateway of the same number hear of no other process for a while, and the node cannot see the
+    /// tables of ownership. Both go on, and the node can write messages.
+    Part(usize),
     /// SIGKILL to Redis, which starts again, empty.
     Redis,
     /// SIGKILL to Cassandra, which starts again with what it had synced.
@@ -31,10 +34,18 @@ pub enum Fault {
 
 /// How long a lease lasts, in ms.
 pub const LEASE_MS: u64 = 2_000;
-/// Shorter than a lease: nobody may take anything over. Longer than what is planted by `takeover-without-waiting`.
+/// Shorter than a lease: nobody may take anything over.
 const BRIEF_MS: u64 = LEASE_MS * 4 / 5;
-/// Others have taken everything over long before.
+/// Others have taken everything over long before, and had time to serve it.
 const LONG_MS: u64 = LEASE_MS * 3;
+/// With a planted fault a part lasts until each side has acknowledged so many messages after the others took everything over:
+/// each reads back three logs, so many of 600 that the other then writes to.
+const BOTH_ACKS: u64 = 30;
+/// And no longer than this, in ms.
+const BOTH_SERVE_MS_MAX: u64 = 40_000;
+
+/// Between two looks at what nodes say.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Every fault once.
 pub const ALL: &[Fault] = &[
@@ -42,18 +53,14 @@ pub const ALL: &[Fault] = &[
     Fault::KillGateway(1),
     Fault::Freeze(2, BRIEF_MS),
     Fault::Freeze(2, LONG_MS),
+    Fault::Part(1),
     Fault::Redis,
     Fault::Cassandra,
     Fault::Join,
     Fault::Drain(1),
 ];
-/// Those that make two nodes believe that they own a partition, where leases are not kept.
-pub const OF_LEASES: &[Fault] = &[
-    Fault::Freeze(2, BRIEF_MS),
-    Fault::Freeze(1, LONG_MS),
-    Fault::Freeze(1, BRIEF_MS),
-    Fault::Freeze(2, LONG_MS),
-];
+/// Those in which two nodes serve the same partitions, each for a gateway of its own, where leases are not kept.
+pub const OF_LEASES: &[Fault] = &[Fault::Part(1), Fault::Part(2)];
 
 impl Fault {
     /// In a report.
@@ -62,6 +69,7 @@ impl Fault {
             Self::KillLogic(number) => format!("kill -9 logic {number}"),
             Self::KillGateway(number) => format!("kill -9 gateway {number}"),
             Self::Freeze(number, ms) => format!("freeze logic and gateway {number} for {ms} ms"),
+            Self::Part(number) => format!("part logic and gateway {number} for {LONG_MS} ms"),
             Self::Redis => "kill -9 Redis".to_owned(),
             Self::Cassandra => "kill -9 Cassandra".to_owned(),
             Self::Join => "logic 3 joins".to_owned(),
@@ -91,8 +99,12 @@ impl Processes {
         Ok(Self { logics: vec![Some(first), Some(second), None], gateways })
     }
 
-    /// Waits until those that run serve all partitions.
+    /// Waits until those that run serve all partitions. Where leases are not kept some have two owners for good, and they
+    /// never add up: there it waits for a while.
     pub fn settle(&self, rig: &Rig, loadgen: &mut Guarded) -> Result<()> {
+        if rig.is_planted() {
+            return wait(Duration::from_millis(LONG_MS), loadgen);
+        }
         let running = (1..).zip(&self.logics).filter(|(_, logic)| logic.is_some());
         let numbers: Vec<usize> = running.map(|(number, _)| number).collect();
         rig.wait_until_shared(&numbers, loadgen)
@@ -120,6 +132,17 @@ impl Processes {
                 self.freeze(number, Duration::from_millis(ms), loadgen)?;
                 Ok(format!("{concerned}, users of gateway {number}"))
             }
+            Fault::Part(number) => {
+                let concerned = held(rig, number)?;
+                rig.part(number);
+                if rig.is_planted() {
+                    both_serve(number, rig, loadgen)?;
+                } else {
+                    wait(Duration::from_millis(LONG_MS), loadgen)?;
+                }
+                rig.join(number)?;
+                Ok(format!("{concerned}, users of gateway {number}"))
+            }
             Fault::Redis => {
                 rig.redis.kill_and_restart()?;
                 Ok("nobody".to_owned())
@@ -145,18 +168,47 @@ impl Processes {
     /// SIGSTOP to a whole host, and SIGCONT.
     fn freeze(&mut self, number: usize, time: Duration, loadgen: &mut Guarded) -> Result<()> {
         let started = Instant::now();
-        self.logic(number)?.signal(Signal::STOP)?;
-        self.gateways[number - 1].signal(Signal::STOP)?;
-        let over = loadgen.ends_within(time.saturating_sub(started.elapsed()));
-        self.logic(number)?.signal(Signal::CONT)?;
-        self.gateways[number - 1].signal(Signal::CONT)?;
-        if over {
-            bail!("loadgen ended during a fault: see what it said above");
-        }
-        Ok(())
+        self.signal(number, Signal::STOP)?;
+        wait(time.saturating_sub(started.elapsed()), loadgen)?;
+        self.signal(number, Signal::CONT)
+    }
+
+    fn signal(&mut self, number: usize, signal: Signal) -> Result<()> {
+        self.logic(number)?.signal(signal)?;
+        self.gateways[number - 1].signal(signal)
     }
 
     fn logic(&mut self, number: usize) -> Result<&mut Guarded> {
         self.logics[number - 1].as_mut().with_context(|| format!("logic {number} does not run"))
     }
+}
+
+/// Waits until a node that is parted and the other one have both served everything for a while.
+fn both_serve(number: usize, rig: &Rig, loadgen: &mut Guarded) -> Result<()> {
+    let until = Instant::now() + Duration::from_millis(BOTH_SERVE_MS_MAX);
+    let acks = || Ok::<_, anyhow::Error>([rig.acks(number)?, rig.acks(3 - number)?]);
+    let mut first = None;
+    while Instant::now() < until {
+        wait(LOOK, loadgen)?;
+        match first {
+            None if rig.held(3 - number)? == PARTITIONS => first = Some(acks()?),
+            None => {}
+            Some(first) => {
+                let more = acks()?;
+                if (0..2).all(|side| more[side] >= first[side] + BOTH_ACKS) {
+                    println!("== both sides served everything");
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lets time pass under load.
+pub fn wait(time: Duration, loadgen: &mut Guarded) -> Result<()> {
+    if loadgen.ends_within(time) {
+        bail!("loadgen ended before the faults did: see what it said above");
+    }
+    Ok(())
 }

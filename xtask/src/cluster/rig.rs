@@ -1,5 +1,5 @@
-//! The place of a cluster: its programs, its servers, and the ports and numbers that its processes keep while they come
-//! and go.
+//! The place of a cluster: its programs, its servers, the ports and numbers that its processes keep while they come and
+//! go, and the ways between them.
 //!
 //! It does not know why they go, nor what loadgen should see.
 
@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::drill::nodes::{self, Patience, Ports};
+use crate::drill::relay::{Manner, Relay};
 use crate::process::{self, Guarded};
 use crate::servers::cassandra::Cassandra;
 use crate::servers::mortal;
@@ -32,6 +33,9 @@ const PATIENCE: Patience =
 const LEAVE_MAX: Duration = Duration::from_secs(30);
 /// loadgen may take this long to its end, once it was told to come to one.
 const VERDICT_MAX: Duration = Duration::from_secs(180);
+
+/// The tables of ownership, as statements name them.
+const TABLES: &[&str] = &["longline.leases", "longline.partitions"];
 
 /// A fault to build into the nodes. A drill that finds nothing in a broken cluster proves nothing of a sound one.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -75,8 +79,17 @@ pub struct Rig {
     dir: PathBuf,
     planted: Option<Planted>,
     lease_ms: u64,
-    logics: Vec<Ports>,
+    logics: Vec<Place>,
     gateways: Vec<Ports>,
+}
+
+/// Where a logic node is, and the ways to it and from it.
+struct Place {
+    ports: Ports,
+    /// Everybody reaches it through this.
+    door: Relay,
+    /// It reaches Cassandra through this.
+    store: Relay,
 }
 
 impl Rig {
@@ -87,27 +100,33 @@ impl Rig {
         gather(&dir, build, planted)?;
         fs::write(dir.join("jwt"), "the key of a drill's tokens, 32 bytes at least")?;
         fs::write(dir.join("link"), "the secret of a drill's links, 16 bytes at least")?;
+        let cassandra = Cassandra::start(&dir.join("cassandra"))?;
+        let server = cassandra.address();
+        let place = |ports: Ports| {
+            let door = Relay::start(ports.address().parse()?, &[])?;
+            Ok(Place { ports, door, store: Relay::start(server.parse()?, TABLES)? })
+        };
         let rig = Self {
-            cassandra: Cassandra::start(&dir.join("cassandra"))?,
+            logics: Ports::free(3)?.into_iter().map(place).collect::<Result<_>>()?,
+            cassandra,
             redis: Redis::start()?,
-            logics: Ports::free(3)?,
             gateways: Ports::free(2)?,
             dir,
             planted,
             lease_ms,
         };
-        let server = rig.cassandra.address();
         nodes::make_tables(&rig.program("logic"), &["--cql", &server])?;
         Ok(rig)
     }
 
     /// Starts logic node `number`, 1 to 3, and waits until it listens.
     pub fn start_logic(&self, number: usize) -> Result<Guarded> {
-        let place = self.logics[number - 1];
+        let Place { ports, door, store } = &self.logics[number - 1];
         let mut command = mortal(&self.program("logic"));
         command.args(["serve", "--node", &number.to_string(), "--cores", "1"]);
-        command.args(["--listen", &place.address(), "--admin", &place.admin()]);
-        command.args(["--cql", &self.cassandra.address(), "--redis", &self.redis.url()]);
+        command.args(["--listen", &ports.address(), "--admin", &ports.admin()]);
+        command.args(["--advertise", &door.address.to_string()]);
+        command.args(["--cql", &store.address.to_string(), "--redis", &self.redis.url()]);
         command.arg("--secret-file").arg(self.dir.join("link"));
         command.args(["--lease-ms", &self.lease_ms.to_string()]);
         command.envs(self.planted.map(|planted| ("PLANTED_FAULT", planted.name())));
@@ -118,7 +137,7 @@ impl Rig {
     pub fn start_gateway(&self, number: usize) -> Result<Guarded> {
         let place = self.gateways[number - 1];
         // The third node is for them to find.
-        let logics = format!("{},{}", self.logics[0].address(), self.logics[1].address());
+        let logics = format!("{},{}", self.logics[0].door.address, self.logics[1].door.address);
         let mut command = mortal(&self.program("gateway"));
         command.args(["--listen", &place.address(), "--admin", &place.admin()]);
         command.args(["--logic", &logics, "--cores", "1"]);
@@ -134,9 +153,14 @@ impl Rig {
         nodes::start(&self.dir, name, command)
     }
 
+    /// Whether something is wrong with its nodes on purpose.
+    pub fn is_planted(&self) -> bool {
+        self.planted.is_some()
+    }
+
     /// What a node says of itself and the cluster.
     pub fn status(&self, number: usize) -> Result<Value> {
-        nodes::status(&self.program("logic"), self.logics[number - 1])
+        nodes::status(&self.program("logic"), self.logics[number - 1].ports)
     }
 
     /// Waits until these nodes serve all partitions, each some. `process` ends only when something is wrong.
@@ -156,6 +180,34 @@ impl Rig {
     /// Partitions that a node holds.
     pub fn held(&self, number: usize) -> Result<u64> {
         self.status(number)?["partitions"].as_u64().context("a status has partitions")
+    }
+
+    /// Messages that a node acknowledged since it started.
+    pub fn acks(&self, number: usize) -> Result<u64> {
+        self.status(number)?["acks"].as_u64().context("a status has acks")
+    }
+
+    /// Parts host `number`, a logic node and the gateway of the same number, from all others, and its node from the tables
+    /// of ownership: it can still write messages, and hears of no other owner.
+    pub fn part(&self, number: usize) {
+        for (place, gateway) in self.logics.iter().zip(&self.gateways) {
+            // A gateway tells a node first where its clients connect.
+            place.door.set(Manner::StillBut(gateway.address()));
+        }
+        self.logics[number - 1].store.set(Manner::Blind);
+    }
+
+    /// Ends [`Rig::part`].
+    pub fn join(&self, number: usize) -> Result<()> {
+        let Place { store, .. } = &self.logics[number - 1];
+        self.logics.iter().for_each(|place| place.door.set(Manner::CLEAR));
+        store.set(Manner::CLEAR);
+        if store.thrown() == 0 {
+            bail!(
+                "logic {number} asked for no owner and no lease while it could not: nothing was parted"
+            );
+        }
+        Ok(())
     }
 
     /// A run of loadgen over both gateways.

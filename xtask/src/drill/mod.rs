@@ -1,5 +1,5 @@
 //! What the drills share: a gateway that comes and goes in one place, a bad network before it, bad peers beside it,
-//! what it says of itself and what loadgen saw.
+//! ways that can be slow or closed, what it says of itself and what loadgen saw.
 
 pub mod rig;
 pub mod nodes;
@@ -8,3 +8,5 @@ pub mod peers;
 pub mod watch;
 pub mod seen;
 pub mod random;
+pub mod relay;
+pub mod statements;

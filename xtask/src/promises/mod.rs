@@ -4,7 +4,6 @@
 mod place;
 mod peer;
 mod reader;
-mod store_proxy;
 mod retries;
 mod half_dead;
 mod slow_store;

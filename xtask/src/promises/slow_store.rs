@@ -17,7 +17,7 @@ use wire::{Bytes, ClientMsgId, encode, frames};
 use super::peer::{Heard, Peer};
 use super::place::{LOOK, Place, Programs};
 use super::reader;
-use super::store_proxy::{Manner, StoreProxy};
+use crate::drill::relay::{Manner, Relay};
 use crate::drill::watch::own_memory;
 use crate::process::Guarded;
 use crate::servers::node::Commitlog;
@@ -88,7 +88,7 @@ struct Log {
 /// See the module; what was broken.
 pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
     let place = Place::new(programs, "promise-slow-store", Commitlog::Batch)?;
-    let proxy = StoreProxy::start(place.cassandra.address().parse()?)?;
+    let proxy = Relay::start(place.cassandra.address().parse()?, &[])?;
     let mut logic = place.start_logic(1, &proxy.address.to_string(), LEASE_MS)?;
     let gateway = place.start_gateway(1)?;
     place.wait_until_shared(&[1], &mut logic)?;
@@ -98,7 +98,7 @@ pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
 
 struct Drill<'a> {
     place: &'a Place<'a>,
-    proxy: &'a StoreProxy,
+    proxy: &'a Relay,
     logic: &'a Guarded,
     gateway: &'a Guarded,
 }
@@ -136,7 +136,7 @@ impl Drill<'_> {
         println!("silent: {}, at most {} in flight, memory {}", self.waits()?, most.0, kib(most.1));
         let healed = Instant::now();
         phase.send_replace(Phase::Healed);
-        self.proxy.set(Manner::Late(Duration::ZERO));
+        self.proxy.set(Manner::CLEAR);
         let closed = self.until_open(false, HEALED_MAX).await?;
         sleep(HEALED_MAX.saturating_sub(healed.elapsed())).await;
         phase.send_replace(Phase::Over);
