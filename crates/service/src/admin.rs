@@ -72,7 +72,7 @@ impl Drop for Admin {
 /// Asks a running server for one of its pages.
 ///
 /// # Errors
-/// It does not answer.
+/// It does not answer, or not with that page.
 pub fn fetch(admin: SocketAddr, page: &str) -> Result<String, Fatal> {
     let asked = || {
         let mut stream = TcpStream::connect_timeout(&admin, FETCH_TIMEOUT)?;
@@ -85,7 +85,11 @@ pub fn fetch(admin: SocketAddr, page: &str) -> Result<String, Fatal> {
     let answer = asked().map_err(|e: io::Error| {
         Fatal::Environment(format!("could not ask {admin}: {e}; is it running there?"))
     })?;
-    Ok(answer.split_once("\r\n\r\n").map_or(String::new(), |parts| parts.1.to_owned()))
+    let (head, page) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    match head.split(' ').nth(1) {
+        Some("200") => Ok(page.to_owned()),
+        _ => Err(Fatal::Environment(format!("{admin} says: {}", page.trim_end()))),
+    }
 }
 
 /// The answer of a health page.

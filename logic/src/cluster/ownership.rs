@@ -125,7 +125,8 @@ impl Ownership {
         if self.lease.is_over() {
             return Moment::NEVER;
         }
-        let ends = if self.lease.is_valid(now) { self.watch.due(self.node) } else { Moment::NEVER };
+        let ends =
+            if self.lease.is_valid(now) { self.watch.due(self.node, now) } else { Moment::NEVER };
         let leases = self.lease.due(&self.watch, now).min(ends);
         leases.min(self.settle_at).min(self.read_at[0]).min(self.read_at[1])
     }

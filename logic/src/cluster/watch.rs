@@ -1,4 +1,7 @@
 //! The leases as one node has seen them, and since when on its clock. It knows no owner of a partition.
+//!
+//! Who could not read the table for long begins to count anew: a store that nobody reaches ends no lease, and when it is
+//! back everybody has time to renew and goes on with what they own.
 
 use super::ids::{Holder, Incarnation, Moment, NodeId};
 use super::settings::Settings;
@@ -11,13 +14,15 @@ pub struct Watch {
     settings: Settings,
     /// At most one entry a node number.
     seen: BTreeMap<NodeId, Seen>,
-    is_read: bool,
+    /// When the whole table was read last.
+    read_at: Option<Moment>,
 }
 
 #[derive(Debug)]
 struct Seen {
     row: LeaseRow,
-    /// When an answer first showed this very row. Not when it was asked for: the row may be younger than that.
+    /// When an answer first showed this very row, or first again after nothing was read for long. Not when it was asked
+    /// for: the row may be younger than that.
     since: Moment,
     /// When an answer first showed this incarnation.
     incarnation_since: Moment,
@@ -41,13 +46,22 @@ impl Watch {
     /// Nothing was read yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, seen: BTreeMap::new(), is_read: false }
+        Self { settings, seen: BTreeMap::new(), read_at: None }
     }
 
     /// Takes a read of the whole table.
     pub fn read(&mut self, rows: &[LeaseRow], now: Moment) {
-        self.is_read = true;
+        if self.is_blind(now) {
+            let lives = |seen: &&mut Seen| seen.row.standing != Standing::Over;
+            self.seen.values_mut().filter(lives).for_each(|seen| seen.since = now);
+        }
+        self.read_at = Some(now);
         rows.iter().for_each(|row| self.see(*row, now));
+    }
+
+    /// Whether nothing was read for long: half a lease, so that some reads may fail, or all be slow.
+    fn is_blind(&self, now: Moment) -> bool {
+        self.read_at.is_none_or(|at| now.since(at) > self.settings.lease_ms / 2)
     }
 
     /// Takes one row; what is older than what was seen before is a late answer.
@@ -93,7 +107,7 @@ impl Watch {
     /// Whether `node` may begin a life.
     #[must_use]
     pub fn join(&self, node: NodeId, now: Moment) -> Join {
-        if !self.is_read {
+        if self.read_at.is_none() {
             return Join::Wait(Moment::NEVER);
         }
         let Some(seen) = self.seen.get(&node) else { return Join::Create };
@@ -114,6 +128,9 @@ impl Watch {
     /// The leases of others that are to be ended now.
     pub fn ends(&mut self, me: NodeId, now: Moment) -> Vec<LeaseChange> {
         let mut changes = Vec::new();
+        if self.is_blind(now) {
+            return changes;
+        }
         let over_ms = self.settings.lease_over_ms;
         for seen in self.seen.values_mut() {
             let lives = seen.row.node != me && seen.row.standing != Standing::Over;
@@ -135,9 +152,12 @@ impl Watch {
         }
     }
 
-    /// When [`Watch::ends`] has something to say, at the earliest.
+    /// When [`Watch::ends`] has something to say, at the earliest, if nothing is read before.
     #[must_use]
-    pub fn due(&self, me: NodeId) -> Moment {
+    pub fn due(&self, me: NodeId, now: Moment) -> Moment {
+        if self.is_blind(now) {
+            return Moment::NEVER;
+        }
         let ends = |seen: &&Seen| {
             seen.row.node != me && seen.row.standing != Standing::Over && !seen.asked
         };
@@ -169,22 +189,42 @@ mod tests {
         watch
     }
 
+    fn every_second(row: LeaseRow, from: u64, seconds: u64) -> Vec<(LeaseRow, u64)> {
+        (0..=seconds).map(|second| (row, from + second * 1_000)).collect()
+    }
+
     #[test]
     fn a_lease_is_ended_only_after_it_was_seen_unchanged_for_its_length_and_margin() {
         let first = row(1, 1, Standing::Active);
-        let mut watch = watch(&[(first, 100), (first, 3_000)]);
-        assert_eq!(watch.due(NodeId(0)), Moment(5_350));
+        let mut watch = watch(&every_second(first, 100, 4));
+        assert_eq!(watch.due(NodeId(0), Moment(4_200)), Moment(5_350));
         assert!(watch.ends(NodeId(0), Moment(5_349)).is_empty());
         let ends = watch.ends(NodeId(0), Moment(5_350));
         assert_eq!(ends[0].expected, Some(first));
-        assert!(watch.ends(NodeId(0), Moment(9_000)).is_empty(), "it was asked for");
+        assert!(watch.ends(NodeId(0), Moment(5_400)).is_empty(), "it was asked for");
     }
 
     #[test]
     fn a_renewal_starts_the_count_again_and_a_late_answer_does_not() {
         let (first, second) = (row(1, 1, Standing::Active), row(1, 2, Standing::Active));
-        assert_eq!(watch(&[(first, 0), (second, 1_000)]).due(NodeId(0)), Moment(6_250));
-        assert_eq!(watch(&[(second, 1_000), (first, 2_000)]).due(NodeId(0)), Moment(6_250));
+        let due = |rows: &[(LeaseRow, u64)]| watch(rows).due(NodeId(0), Moment(2_000));
+        assert_eq!(due(&[(first, 0), (second, 1_000)]), Moment(6_250));
+        assert_eq!(due(&[(second, 1_000), (first, 2_000)]), Moment(6_250));
+    }
+
+    #[test]
+    fn who_could_not_read_for_long_counts_anew() {
+        let first = row(1, 1, Standing::Active);
+        let mut watch = watch(&every_second(first, 0, 3));
+        assert!(watch.ends(NodeId(0), Moment(60_000)).is_empty());
+        assert_eq!(watch.due(NodeId(0), Moment(60_000)), Moment::NEVER);
+        watch.read(&[first], Moment(60_000));
+        assert!(watch.ends(NodeId(0), Moment(60_000)).is_empty());
+        assert_eq!(watch.due(NodeId(0), Moment(60_000)), Moment(65_250));
+        every_second(first, 61_000, 4)
+            .iter()
+            .for_each(|(row, at)| watch.read(&[*row], Moment(*at)));
+        assert_eq!(watch.ends(NodeId(0), Moment(65_250)).len(), 1);
     }
 
     #[test]

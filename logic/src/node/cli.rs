@@ -29,6 +29,8 @@ enum Command {
     Schema(Schema),
     /// What a running node says of itself and the cluster, as JSON.
     Status(Status),
+    /// Where users belong: their partition and the node that owns it, as JSON.
+    Locate(Locate),
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,6 +71,16 @@ struct Status {
     admin: SocketAddr,
 }
 
+#[derive(Args, Debug)]
+struct Locate {
+    /// The users, uid,...
+    #[arg(value_delimiter = ',', required = true)]
+    uids: Vec<u64>,
+    /// The admin address of any node.
+    #[arg(long, env = "LONGLINE_LOGIC_ADMIN", default_value = "127.0.0.1:7501")]
+    admin: SocketAddr,
+}
+
 /// Does what was typed. Failures go to stderr.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
@@ -80,8 +92,10 @@ pub fn main(cli: Cli) -> ExitCode {
                 serve(&args)
             }),
         Command::Schema(Schema::Apply(args)) => apply(&args),
-        Command::Status(status) => {
-            fetch(status.admin, "/status").map(|page| println!("{}", page.trim_end()))
+        Command::Status(status) => show(status.admin, "/status"),
+        Command::Locate(Locate { uids, admin }) => {
+            let uids: Vec<String> = uids.iter().map(u64::to_string).collect();
+            show(admin, &format!("/users/{}", uids.join(",")))
         }
     };
     match done {
@@ -91,6 +105,10 @@ pub fn main(cli: Cli) -> ExitCode {
             (&fatal).into()
         }
     }
+}
+
+fn show(admin: SocketAddr, page: &str) -> Result<(), Fatal> {
+    fetch(admin, page).map(|page| println!("{}", page.trim_end()))
 }
 
 fn apply(args: &Apply) -> Result<(), Fatal> {

@@ -28,6 +28,8 @@ pub const TIMERS_EVERY_MS: u64 = 50;
 pub const TABLES_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often at least what is seen from outside is brought up to date, in ms.
 pub const SHOW_EVERY_MS: u64 = 1_000;
+/// Partitions begun within so long of each other are told of in one line of the log, in ms.
+pub const BEGUN_MS: u64 = 500;
 
 const _: () = assert!(ENTRIES_PER_CORE_MAX as u32 * NODE_CORES_MAX as u32 <= 1 << 16);
 const _: () = assert!(NODE_CORES_MAX <= CORES_MAX);

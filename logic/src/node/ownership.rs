@@ -3,7 +3,7 @@
 //! The fence is moved right after each step, before anything that the step asked for is done: what ends a lease is
 //! never on its way while a core may still commit.
 
-use super::limits::{SHOW_EVERY_MS, TABLES_TIMEOUT};
+use super::limits::{BEGUN_MS, SHOW_EVERY_MS, TABLES_TIMEOUT};
 use super::plant::{self, Fault};
 use super::post::{Control, Post};
 use crate::cluster::{Effect, Input, Moment, NodeId, Outcome, Ownership, Settings, Table};
@@ -16,7 +16,6 @@ use crate::store::cql::CqlClient;
 use flume::{Receiver, Sender};
 use rand::random;
 use service::mailbox::Directory;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -65,8 +64,8 @@ impl Told {
 pub struct Seen {
     /// ms for which the lease is still good; 0: it is not.
     pub lease_valid_ms: u64,
-    /// Partitions of each node, by the owners table.
-    pub partitions: BTreeMap<u16, usize>,
+    /// Who owns each partition, in their order, by the owners table; empty before it was read.
+    pub owners: Arc<[Option<OwnerRow>]>,
     /// Where the nodes are.
     pub nodes: Vec<NodeAddress>,
     /// Lives of this process: each time that others ended its lease begins one.
@@ -77,12 +76,22 @@ pub struct Seen {
 pub struct Task {
     parts: Parts,
     ownership: Ownership,
-    owners: Vec<Option<OwnerRow>>,
+    /// As the cores were told.
+    owners: Arc<[Option<OwnerRow>]>,
     nodes: Vec<NodeAddress>,
     /// The nodes that take part, as the leases were read last.
     addresses: (watch::Sender<Vec<NodeAddress>>, watch::Receiver<Vec<NodeAddress>>),
     lives: u64,
     is_leaving: bool,
+    begun: Option<Begun>,
+}
+
+/// Partitions that were begun one soon after the other, for the log.
+#[derive(Clone, Copy)]
+struct Begun {
+    partitions: usize,
+    first: Moment,
+    last: Moment,
 }
 
 impl Task {
@@ -91,11 +100,12 @@ impl Task {
     pub fn new(parts: Parts) -> Self {
         Self {
             ownership: Ownership::new(parts.settings, parts.node, random()),
-            owners: vec![None; usize::from(PARTITIONS)],
+            owners: vec![None; usize::from(PARTITIONS)].into(),
             nodes: Vec::new(),
             addresses: watch::channel(Vec::new()),
             lives: 1,
             is_leaving: false,
+            begun: None,
             parts,
         }
     }
@@ -143,6 +153,10 @@ impl Task {
             Effect::ChangeLease(change) => self.change_lease(change),
             Effect::ChangeOwner(change) => self.change_owner(change),
             Effect::Begin(partition, epoch) => {
+                let now = moment();
+                let begun = Begun { partitions: 0, first: now, last: now };
+                let begun = self.begun.get_or_insert(begun);
+                (begun.partitions, begun.last) = (begun.partitions + 1, now);
                 self.control(partition, Control::Begin(partition, epoch)).await;
             }
             Effect::Stop(partition, epoch) => {
@@ -187,6 +201,10 @@ impl Task {
     fn change_lease(&self, change: LeaseChange) {
         let client = self.parts.client.clone();
         let is_own = change.next.node == self.parts.node;
+        if !is_own {
+            let node = change.next.node.0;
+            tracing::warn!(node, "a node does not renew its lease; it is ended");
+        }
         let address = is_own.then(|| self.parts.address.clone());
         self.ask(async move {
             let changed =
@@ -216,15 +234,11 @@ impl Task {
 
     /// Tells every core what is new, and whoever looks from outside what is.
     async fn show(&mut self, now: Moment) {
-        let mut news = Vec::new();
-        for (partition, known) in Partition::all(PARTITIONS).zip(&mut self.owners) {
-            let row = self.ownership.owner_of(partition);
-            if *known != row {
-                *known = row;
-                news.extend(row);
-            }
-        }
+        let owners = || Partition::all(PARTITIONS).map(|it| self.ownership.owner_of(it));
+        let changed = owners().zip(self.owners.iter()).filter(|(row, known)| row != *known);
+        let news: Vec<OwnerRow> = changed.filter_map(|(row, _)| row).collect();
         if !news.is_empty() {
+            self.owners = owners().collect();
             self.tell_all(Control::Owners(news.into())).await;
         }
         if self.addresses.1.has_changed().unwrap_or(false) {
@@ -238,14 +252,14 @@ impl Task {
         self.show_outside(now);
     }
 
-    fn show_outside(&self, now: Moment) {
-        let mut partitions = BTreeMap::new();
-        for row in self.owners.iter().flatten() {
-            *partitions.entry(row.holder.node.0).or_default() += 1;
+    fn show_outside(&mut self, now: Moment) {
+        if let Some(begun) = self.begun.take_if(|begun| now.since(begun.last) >= BEGUN_MS) {
+            let took_ms = begun.last.since(begun.first);
+            tracing::info!(partitions = begun.partitions, took_ms, "serves more partitions");
         }
         self.parts.seen.send_replace(Seen {
             lease_valid_ms: self.ownership.valid_until().since(now),
-            partitions,
+            owners: self.owners.clone(),
             nodes: self.nodes.clone(),
             lives: self.lives,
         });

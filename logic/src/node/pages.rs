@@ -2,19 +2,22 @@
 
 use super::metrics::{Metrics, ProcessCells};
 use super::ownership::Seen;
+use crate::partition::Partition;
 use crate::routes::Routes;
 use crate::store::cql::CqlClient;
 use axum::Router;
-use axum::extract::State as Given;
-use axum::http::header;
+use axum::extract::{Path, State as Given};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 use service::admin::{TICK_AGE_MS_MAX, prometheus, said};
 use service::lifecycle::{Shutdown, State};
 use service::metrics::Cells;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
+use wire::Uid;
 
 /// What the pages read.
 #[derive(Clone)]
@@ -43,11 +46,12 @@ pub struct Cluster {
 /// The pages.
 pub fn router(sources: Sources) -> Router {
     Router::new()
-        .route("/", get(|| async { "/metrics /healthz /readyz /status\n" }))
+        .route("/", get(|| async { "/metrics /healthz /readyz /status /users/{uid},...\n" }))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/status", get(status))
+        .route("/users/{uids}", get(users))
         .with_state(sources)
 }
 
@@ -110,12 +114,16 @@ async fn status(Given(sources): Given<Sources>) -> Response {
     let cores = sources.metrics.cores();
     let cluster = sources.cluster.as_ref().map(|Cluster { client, seen, routes }| {
         let seen = seen.borrow();
+        let mut partitions = BTreeMap::<u16, usize>::new();
+        for row in seen.owners.iter().flatten() {
+            *partitions.entry(row.holder.node.0).or_default() += 1;
+        }
         let nodes: Vec<_> =
             seen.nodes.iter().map(|it| json!({"node": it.node.0, "address": it.address})).collect();
         json!({
             "lease_valid_ms": seen.lease_valid_ms,
             "lives": seen.lives,
-            "partitions_by_node": seen.partitions,
+            "partitions_by_node": partitions,
             "nodes": nodes,
             "cql_breaker_open": client.breaker().is_open(),
             "cql_statements": client.stats().all(),
@@ -133,6 +141,26 @@ async fn status(Given(sources): Given<Sources>) -> Response {
         "cluster": cluster,
     });
     ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
+}
+
+/// Where users belong: their partition, and the node that owns it as far as this one knows.
+async fn users(Given(sources): Given<Sources>, Path(uids): Path<String>) -> Response {
+    let Ok(uids) = uids.split(',').map(str::parse).collect::<Result<Vec<u64>, _>>() else {
+        let why = "/users/ takes uids: decimal numbers, with commas between\n";
+        return (StatusCode::BAD_REQUEST, why).into_response();
+    };
+    let owners = sources.cluster.as_ref().map(|cluster| cluster.seen.borrow().owners.clone());
+    let place = |uid| {
+        let partition = Partition::of_user(Uid(uid));
+        let row = owners.as_ref().and_then(|rows| *rows.get(usize::from(partition.number()))?);
+        // Without a cluster the node owns them all, and there are no epochs.
+        let node =
+            if owners.is_some() { row.map(|row| row.holder.node.0) } else { Some(sources.node) };
+        let epoch = row.map(|row| row.epoch.0);
+        json!({"uid": uid, "partition": partition.number(), "node": node, "epoch": epoch})
+    };
+    let page = uids.into_iter().map(place).collect::<Vec<_>>();
+    ([(header::CONTENT_TYPE, "application/json")], json!(page).to_string() + "\n").into_response()
 }
 
 /// CPU time of this process so far, in ms.

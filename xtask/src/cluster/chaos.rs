@@ -7,13 +7,14 @@
 use std::fs;
 use std::ops::Range;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 
+use super::bystanders::{Bystanders, Times};
 use super::faults::{self, ALL, Fault, LEASE_MS, OF_LEASES, Processes};
-use super::felt::{self, Felt, Step};
+use super::felt::{self, Felt, Step, unix_ms};
 use super::rig::{Build, Built, Planted, Rig};
 use crate::drill::seen::Seen;
 use crate::process::Guarded;
@@ -41,6 +42,10 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// A takeover is to cost no more than a lease and this, in ms. It is told and not enforced: on a machine that is busy with
 /// other things it takes longer.
 const TAKEOVER_MS: u64 = 2_000;
+/// And those whom it does not concern no more than this many times what they wait else.
+const OTHERS_RATIO: f64 = 3.0;
+/// What they wait else: over this long before, in ms.
+const OTHERS_BEFORE_MS: u64 = 5_000;
 
 /// A fault that was, and when: Unix ms.
 struct Suffered {
@@ -49,6 +54,8 @@ struct Suffered {
     /// After so long nodes that ran served all partitions.
     whole_ms: u64,
     concerned: String,
+    /// Of those whom the first takeover did not concern.
+    others: Option<Times>,
 }
 
 /// Exits with 0 only if nothing was broken.
@@ -86,6 +93,7 @@ fn suffer(
     (rig, processes): (&mut Rig, &mut Processes),
     loadgen: &mut Guarded,
 ) -> Result<Vec<Suffered>> {
+    let mut bystanders = Some(rig.bystanders(2)?);
     let part = Duration::from_secs(seconds) / u32::try_from(faults.len() + 1)?;
     let (mut suffered, started) = (Vec::new(), Instant::now());
     let mut due = started + part.max(CALM);
@@ -97,7 +105,9 @@ fn suffer(
         processes.settle(rig, loadgen)?;
         let whole_ms = unix_ms() - at_ms;
         println!("== whole after {whole_ms} ms");
-        suffered.push(Suffered { fault: *fault, at_ms, whole_ms, concerned });
+        let others = bystanders.take_if(|_| fault.is_takeover()).map(Bystanders::stop);
+        let others = others.transpose()?;
+        suffered.push(Suffered { fault: *fault, at_ms, whole_ms, concerned, others });
         due = (due + part).max(Instant::now() + PAUSE);
     }
     faults::wait(due.saturating_duration_since(Instant::now()), loadgen)?;
@@ -108,7 +118,8 @@ fn suffer(
 fn report(suffered: &[Suffered], steps: &[Step], end_ms: u64) {
     let first_ms = suffered.first().map_or(end_ms, |first| first.at_ms);
     println!("before: {}", Felt::within(steps, &(0..first_ms)));
-    for (nth, Suffered { fault, at_ms, whole_ms, concerned }) in suffered.iter().enumerate() {
+    for (nth, Suffered { fault, at_ms, whole_ms, concerned, others }) in suffered.iter().enumerate()
+    {
         let next_ms = suffered.get(nth + 1).map_or(end_ms, |next| next.at_ms);
         let time: Range<u64> = *at_ms..next_ms;
         let felt = Felt::within(steps, &time);
@@ -119,10 +130,15 @@ fn report(suffered: &[Suffered], steps: &[Step], end_ms: u64) {
             let word = if is_met { "met" } else { "missed" };
             println!("  a takeover in {took_ms} ms, at most {most_ms} ms wanted: {word}");
         }
+        if let Some(others) = others {
+            let (_, before) = others.p99_within(&(at_ms - OTHERS_BEFORE_MS..*at_ms));
+            let (count, during) = others.p99_within(&(*at_ms..at_ms + whole_ms));
+            let ratio = during.as_secs_f64() / before.as_secs_f64();
+            let word = if ratio <= OTHERS_RATIO { "met" } else { "missed" };
+            println!(
+                "  {count} sends of others meanwhile: p99 {during:.0?}, {before:.0?} before: {ratio:.1} times, \
+                 at most {OTHERS_RATIO} wanted: {word}"
+            );
+        }
     }
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

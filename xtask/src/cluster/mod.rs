@@ -6,6 +6,7 @@ mod demo;
 mod chaos;
 mod faults;
 mod felt;
+mod bystanders;
 
 use std::process::ExitCode;
 

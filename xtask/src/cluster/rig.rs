@@ -4,6 +4,7 @@
 //! It does not know why they go, nor what loadgen should see.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::bystanders::{Bystander, Bystanders};
 use crate::drill::nodes::{self, Patience, Ports};
 use crate::drill::relay::{Manner, Relay};
 use crate::process::{self, Guarded};
@@ -36,6 +38,11 @@ const VERDICT_MAX: Duration = Duration::from_secs(180);
 
 /// The tables of ownership, as statements name them.
 const TABLES: &[&str] = &["longline.leases", "longline.partitions"];
+
+/// Users who write beside loadgen's: 40 sends a second of all together.
+const BYSTANDERS: usize = 8;
+/// They are found among these, whom loadgen does not use.
+const BYSTANDERS_AMONG: Range<u64> = 1..101;
 
 /// A fault to build into the nodes. A drill that finds nothing in a broken cluster proves nothing of a sound one.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -160,7 +167,7 @@ impl Rig {
 
     /// What a node says of itself and the cluster.
     pub fn status(&self, number: usize) -> Result<Value> {
-        nodes::status(&self.program("logic"), self.logics[number - 1].ports)
+        nodes::ask(&self.program("logic"), &["status"], self.logics[number - 1].ports)
     }
 
     /// Waits until these nodes serve all partitions, each some. `process` ends only when something is wrong.
@@ -208,6 +215,26 @@ impl Rig {
             );
         }
         Ok(())
+    }
+
+    /// Users who write to each other at gateway `number`, and of whom all belongs to logic node `number`.
+    pub fn bystanders(&self, number: usize) -> Result<Bystanders> {
+        let uids = BYSTANDERS_AMONG.map(|uid| uid.to_string()).collect::<Vec<_>>().join(",");
+        let place = self.logics[number - 1].ports;
+        let users = nodes::ask(&self.program("logic"), &["locate", &uids], place)?;
+        let is_own = |user: &&Value| user["node"].as_u64() == Some(number as u64);
+        let own = users.as_array().into_iter().flatten().filter(is_own);
+        let own: Vec<u64> = own.filter_map(|user| user["uid"].as_u64()).collect();
+        let one = |pair: &[u64]| {
+            let (uid, to) = (pair[0], pair[1]);
+            let token = nodes::token(&self.program("gateway"), &self.dir.join("jwt"), uid)?;
+            Ok(Bystander { uid, token, to })
+        };
+        let all: Vec<_> = own.chunks_exact(2).take(BYSTANDERS).map(one).collect::<Result<_>>()?;
+        if all.len() < BYSTANDERS {
+            bail!("of the users {uids} too few belong to logic {number}");
+        }
+        Ok(Bystanders::start(self.gateways[number - 1].address().parse()?, all))
     }
 
     /// A run of loadgen over both gateways.

@@ -58,15 +58,27 @@ pub fn start(dir: &Path, name: &str, command: &mut Command) -> Result<Guarded> {
     Ok(process)
 }
 
-/// What a node says of itself and the cluster. `logic` is the program.
-pub fn status(logic: &Path, node: Ports) -> Result<Value> {
+/// What a node answers to a command of the program `logic`, which prints JSON.
+pub fn ask(logic: &Path, words: &[&str], node: Ports) -> Result<Value> {
     let mut command = Command::new(logic);
-    command.args(["status", "--admin", &node.admin()]);
-    let output = command.stderr(Stdio::null()).output().context("could not ask for status")?;
+    command.args(words).args(["--admin", &node.admin()]);
+    let output = command.stderr(Stdio::null()).output().context("could not ask a node")?;
     if !output.status.success() {
-        bail!("the logic node at {} does not say its status", node.admin());
+        bail!("the logic node at {} does not answer {words:?}", node.admin());
     }
-    serde_json::from_slice(&output.stdout).context("a status is JSON")
+    serde_json::from_slice(&output.stdout).context("an answer is JSON")
+}
+
+/// A user's token, made by the program `gateway` with the key in a file.
+pub fn token(gateway: &Path, key: &Path, uid: u64) -> Result<String> {
+    let mut command = Command::new(gateway);
+    command.args(["token", "--uid", &uid.to_string(), "--jwt-hs256-key-file"]);
+    let output = command.arg(key).output();
+    let output = output.context("could not start the gateway for a token")?;
+    if !output.status.success() {
+        bail!("no token: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout).context("a token is text")?.trim_end().to_owned())
 }
 
 /// For how long partitions may be on their way, and how often to look: nobody tells.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::drill::nodes::{self, Patience, Ports};
@@ -110,13 +110,7 @@ impl<'a> Place<'a> {
 
     /// A token for a user.
     pub fn token(&self, uid: u64) -> Result<String> {
-        let mut command = self.programs.command("gateway");
-        command.args(["token", "--uid", &uid.to_string(), "--jwt-hs256-key-file"]);
-        let output = command.arg(self.dir.join("jwt")).output().context("could not get a token")?;
-        if !output.status.success() {
-            bail!("no token: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(String::from_utf8(output.stdout).context("a token is text")?.trim_end().to_owned())
+        nodes::token(&self.programs.path("gateway"), &self.dir.join("jwt"), uid)
     }
 
     /// Where clients of gateway `number` connect.
@@ -126,7 +120,7 @@ impl<'a> Place<'a> {
 
     /// What a node says of itself and the cluster.
     pub fn status(&self, number: usize) -> Result<Value> {
-        nodes::status(&self.programs.path("logic"), self.logics[number - 1])
+        nodes::ask(&self.programs.path("logic"), &["status"], self.logics[number - 1])
     }
 
     /// Messages that a node acknowledged since it started.

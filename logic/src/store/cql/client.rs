@@ -1,4 +1,7 @@
 //! One session with the store a process: connects, bounds what is in flight, and repeats a statement until it is answered.
+//!
+//! The driver waits longer and longer before it connects again, up to 10 s. While the breaker is open a session of another
+//! life is tried meanwhile, and takes the former's place as soon as the store answers it.
 
 use super::backoff::Backoff;
 use super::breaker::{Breaker, Look, TICK};
@@ -7,6 +10,7 @@ use super::schema;
 use super::stats::{Kind, Stats};
 use super::texts::Texts;
 use crate::fence::moment;
+use arc_swap::ArcSwap;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -19,14 +23,17 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 /// A paused server holds every place until this has passed twice; the driver's own 30 s are too long.
 const KEEPALIVE: Duration = Duration::from_secs(1);
+/// Between two tries to connect again.
+const CONNECT_EVERY: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct CqlClient {
     pub(super) config: CqlConfig,
-    pub(super) session: Session,
+    session: ArcSwap<Session>,
     pub(super) texts: Texts,
     runtime: Handle,
     places: Semaphore,
@@ -67,7 +74,7 @@ impl CqlClient {
         let client = Arc::new(Self {
             places: Semaphore::new(config.in_flight_max),
             config,
-            session,
+            session: ArcSwap::from_pointee(session),
             texts,
             runtime: runtime.clone(),
             breaker: Breaker::default(),
@@ -93,6 +100,11 @@ impl CqlClient {
     #[must_use]
     pub fn runtime(&self) -> &Handle {
         &self.runtime
+    }
+
+    /// The session of now. Statements that another one prepared are good on it.
+    pub(super) fn session(&self) -> Arc<Session> {
+        self.session.load_full()
     }
 
     /// Writes, until it is done: what became of a try that was not answered does not matter, the next carries the same
@@ -132,7 +144,7 @@ impl CqlClient {
         loop {
             let place = self.places.acquire().await.expect("it is never closed");
             self.stats.count(kind);
-            let result = self.session.execute_unpaged(statement, values).await;
+            let result = self.session().execute_unpaged(statement, values).await;
             drop(place);
             match result.map_err(TryError::from).and_then(|result| Ok(decode(result)?)) {
                 Ok(answer) => {
@@ -167,7 +179,7 @@ impl CqlClient {
             self.stats.count_failed();
             CqlError::Statement { what: "read or change who owns what", reason }
         };
-        let result = self.session.execute_unpaged(statement, values).await;
+        let result = self.session().execute_unpaged(statement, values).await;
         let rows = result.map_err(|error| {
             self.breaker.failed();
             failed(error.to_string())
@@ -176,10 +188,24 @@ impl CqlClient {
         rows.into_rows_result().map_err(|error| failed(error.to_string()))
     }
 
+    /// Tries a new session, once.
+    async fn connect_again(&self) {
+        match session(&self.config).await {
+            // The former ends with the statements that wait in it; each is tried again in this one.
+            Ok(session) if self.breaker.is_open() => {
+                self.session.store(Arc::new(session));
+                self.probe().await;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "could not connect to the store again"),
+        }
+        tokio::time::sleep(CONNECT_EVERY).await;
+    }
+
     async fn probe(&self) {
         self.stats.count(Kind::Probe);
         let statement = &self.texts.cluster_value;
-        match self.session.execute_unpaged(statement, (schema::VERSION_NAME,)).await {
+        match self.session().execute_unpaged(statement, (schema::VERSION_NAME,)).await {
             Ok(_) => self.breaker.succeeded(moment()),
             Err(error) => self.on_failed(statement, &error.into()),
         }
@@ -210,9 +236,17 @@ pub(super) async fn session(config: &CqlConfig) -> Result<Session, CqlError> {
 async fn watch(client: Weak<CqlClient>) {
     let mut look = Look::default();
     let mut ticks = tokio::time::interval(TICK);
+    let mut connecting: Option<JoinHandle<()>> = None;
     loop {
         ticks.tick().await;
         let Some(client) = client.upgrade() else { return };
+        if connecting.as_ref().is_some_and(JoinHandle::is_finished) {
+            connecting = None;
+        }
+        if connecting.is_none() && client.breaker.is_open() {
+            let client = Arc::clone(&client);
+            connecting = Some(tokio::spawn(async move { client.connect_again().await }));
+        }
         if client.breaker.look(&mut look, moment()) {
             tokio::spawn(async move { client.probe().await });
         }

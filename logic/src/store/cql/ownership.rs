@@ -181,6 +181,6 @@ impl CqlClient {
     /// # Errors
     /// No answer in time, or no tables.
     pub async fn inbox_epoch(&self) -> Result<u64, CqlError> {
-        schema::inbox_epoch(&self.session, &self.config).await
+        schema::inbox_epoch(&self.session(), &self.config).await
     }
 }
