@@ -44,8 +44,10 @@ fn a_change_is_made_only_where_the_row_is_as_expected() {
         epoch: Epoch(epoch),
         holder: Holder { node: NodeId(node), incarnation: Incarnation(1) },
     };
-    let change =
-        |expected, next| RUNTIME.block_on(client.change_owner(OwnerChange { expected, next }));
+    let change = |expected, next| {
+        let change = OwnerChange { expected, next };
+        RUNTIME.block_on(client.change_owners(&[change]))[0].1
+    };
     assert_eq!(change(Some(owner(1, 1)), owner(2, 2)), Outcome::Refused(None));
     assert_eq!(change(None, owner(1, 1)), Outcome::Applied);
     assert_eq!(change(None, owner(1, 2)), Outcome::Refused(Some(owner(1, 1))));
@@ -65,7 +67,7 @@ fn of_racing_claims_of_one_epoch_one_wins() {
     let claims = (1..=8).map(|node| {
         let client = keyspace.client.clone();
         let change = OwnerChange { expected: None, next: row(node) };
-        RUNTIME.spawn(async move { client.change_owner(change).await })
+        RUNTIME.spawn(async move { client.change_owners(&[change]).await[0].1 })
     });
     let claims: Vec<_> = claims.collect();
     let outcomes: Vec<_> =
@@ -80,6 +82,41 @@ fn of_racing_claims_of_one_epoch_one_wins() {
             Outcome::Unknown => {}
         }
     }
+}
+
+#[test]
+fn owners_of_a_slice_change_together_or_each_for_itself() {
+    let keyspace = Keyspace::new();
+    let client = &keyspace.client;
+    let owner = |partition, epoch, node| OwnerRow {
+        partition,
+        epoch: Epoch(epoch),
+        holder: Holder { node: NodeId(node), incarnation: Incarnation(1) },
+    };
+    let all: Vec<Partition> = Partition::all(48).collect();
+    let adds = all.iter().map(|it| OwnerChange { expected: None, next: owner(*it, 1, 1) });
+    let adds = CqlClient::together(adds);
+    assert_eq!(adds.iter().map(Vec::len).collect::<Vec<_>>(), [32, 16]);
+    for changes in adds {
+        let outcomes = RUNTIME.block_on(client.change_owners(&changes));
+        assert!(outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Applied));
+    }
+    // One of them has another owner than is thought: the others change, and of it the row is told.
+    let claim = |it| OwnerChange { expected: Some(owner(it, 1, 1)), next: owner(it, 2, 2) };
+    let taken = OwnerChange { expected: Some(owner(all[7], 1, 1)), next: owner(all[7], 2, 3) };
+    assert_eq!(RUNTIME.block_on(client.change_owners(&[taken]))[0].1, Outcome::Applied);
+    let claims = CqlClient::together(all.iter().map(|it| claim(*it)));
+    for changes in claims {
+        for (change, outcome) in RUNTIME.block_on(client.change_owners(&changes)) {
+            let is_taken = change.next.partition == all[7];
+            let refused = Outcome::Refused(Some(taken.next));
+            assert_eq!(outcome, if is_taken { refused } else { Outcome::Applied });
+        }
+    }
+    let mut owners = RUNTIME.block_on(client.owners()).unwrap();
+    owners.sort_unstable_by_key(|row| row.partition);
+    let expected = all.iter().map(|it| owner(*it, 2, if *it == all[7] { 3 } else { 2 }));
+    assert_eq!(owners, expected.collect::<Vec<_>>());
 }
 
 #[test]

@@ -121,9 +121,11 @@ impl Task {
             let until = if ignores { Moment::NEVER } else { self.ownership.valid_until() };
             self.parts.fence.set(until);
             let is_over = effects.contains(&Effect::Over);
+            let mut owners = Vec::new();
             for effect in effects {
-                self.perform(effect).await;
+                self.perform(effect, &mut owners).await;
             }
+            CqlClient::together(owners).into_iter().for_each(|changes| self.change_owners(changes));
             self.show(now).await;
             if is_over && self.is_leaving {
                 return;
@@ -147,11 +149,12 @@ impl Task {
         all.filter(is_for_this).map(|told| told.input).collect()
     }
 
-    async fn perform(&mut self, effect: Effect) {
+    /// Does it; owners are to be changed together.
+    async fn perform(&mut self, effect: Effect, owners: &mut Vec<OwnerChange>) {
         match effect {
             Effect::Read(table) => self.read(table),
             Effect::ChangeLease(change) => self.change_lease(change),
-            Effect::ChangeOwner(change) => self.change_owner(change),
+            Effect::ChangeOwner(change) => owners.push(change),
             Effect::Begin(partition, epoch) => {
                 let now = moment();
                 let begun = Begun { partitions: 0, first: now, last: now };
@@ -171,12 +174,16 @@ impl Task {
         }
     }
 
-    fn ask(&self, answer: impl Future<Output = Input> + Send + 'static) {
+    fn ask<A: IntoIterator<Item = Input, IntoIter: Send>>(
+        &self,
+        answers: impl Future<Output = A> + Send + 'static,
+    ) {
         let (told, life) = (self.parts.inputs.0.clone(), Some(self.lives));
         tokio::spawn(async move {
-            let input = answer.await;
-            // Nobody receives only when the process ends.
-            let _ = told.send_async(Told { life, input }).await;
+            for input in answers.await {
+                // Nobody receives only when the process ends.
+                let _ = told.send_async(Told { life, input }).await;
+            }
         });
     }
 
@@ -194,7 +201,7 @@ impl Task {
                 }
             };
             let read = timeout(TABLES_TIMEOUT, rows).await;
-            read.ok().and_then(Result::ok).unwrap_or(Input::Unread(table))
+            [read.ok().and_then(Result::ok).unwrap_or(Input::Unread(table))]
         });
     }
 
@@ -209,15 +216,17 @@ impl Task {
         self.ask(async move {
             let changed =
                 timeout(TABLES_TIMEOUT, client.change_lease(change, address.as_deref())).await;
-            Input::LeaseAnswer(change, changed.unwrap_or(Outcome::Unknown))
+            [Input::LeaseAnswer(change, changed.unwrap_or(Outcome::Unknown))]
         });
     }
 
-    fn change_owner(&self, change: OwnerChange) {
+    fn change_owners(&self, changes: Vec<OwnerChange>) {
         let client = self.parts.client.clone();
         self.ask(async move {
-            let changed = timeout(TABLES_TIMEOUT, client.change_owner(change)).await;
-            Input::OwnerAnswer(change, changed.unwrap_or(Outcome::Unknown))
+            let changed = timeout(TABLES_TIMEOUT, client.change_owners(&changes)).await;
+            let unknown = || changes.iter().map(|change| (*change, Outcome::Unknown)).collect();
+            let changed: Vec<_> = changed.unwrap_or_else(|_| unknown());
+            changed.into_iter().map(|(change, outcome)| Input::OwnerAnswer(change, outcome))
         });
     }
 

@@ -88,8 +88,14 @@ pub struct Patience {
     pub look: Duration,
 }
 
-/// Waits until nodes have all partitions, each some: `held` says how many each has. `process` ends only when something
-/// is wrong.
+/// Whether these are all partitions, and each node's share is within a third of even, as rendezvous makes them.
+fn are_shared(held: &[u64]) -> bool {
+    let least = PARTITIONS * 2 / (held.len() as u64 * 3);
+    held.iter().sum::<u64>() == PARTITIONS && held.iter().all(|count| *count >= least)
+}
+
+/// Waits until nodes have all partitions, each about its share: `held` says how many each has. `process` ends only when
+/// something is wrong.
 pub fn wait_until_shared(
     held: impl Fn() -> Vec<u64>,
     patience: Patience,
@@ -98,7 +104,7 @@ pub fn wait_until_shared(
     let deadline = Instant::now() + patience.settle_max;
     loop {
         let held = held();
-        if held.iter().sum::<u64>() == PARTITIONS && !held.contains(&0) {
+        if are_shared(&held) {
             return Ok(());
         }
         if Instant::now() > deadline {
@@ -107,5 +113,16 @@ pub fn wait_until_shared(
         if process.ends_within(patience.look) {
             bail!("a process ended; what it said is in its log");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_are_shared_when_none_is_missing_and_no_node_has_few() {
+        assert!(are_shared(&[1_024]) && are_shared(&[511, 513]) && are_shared(&[300, 400, 324]));
+        assert!(!are_shared(&[511, 512]) && !are_shared(&[1_000, 24]) && !are_shared(&[1_024, 0]));
     }
 }

@@ -16,7 +16,9 @@ use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::response::query_result::{QueryResult, QueryRowsResult};
+use scylla::serialize::batch::BatchValues;
 use scylla::serialize::row::SerializeRow;
+use scylla::statement::batch::Batch;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency};
 use std::sync::{Arc, Weak};
@@ -174,12 +176,27 @@ impl CqlClient {
         statement: &PreparedStatement,
         values: impl SerializeRow,
     ) -> Result<QueryRowsResult, CqlError> {
+        self.judge(self.session().execute_unpaged(statement, values).await)
+    }
+
+    /// The same of statements that are done together or not at all.
+    pub(super) async fn once_all(
+        &self,
+        batch: &Batch,
+        values: impl BatchValues,
+    ) -> Result<QueryRowsResult, CqlError> {
+        self.judge(self.session().batch(batch, values).await)
+    }
+
+    fn judge(
+        &self,
+        result: Result<QueryResult, ExecutionError>,
+    ) -> Result<QueryRowsResult, CqlError> {
         self.stats.count(Kind::Ownership);
         let failed = |reason: String| {
             self.stats.count_failed();
             CqlError::Statement { what: "read or change who owns what", reason }
         };
-        let result = self.session().execute_unpaged(statement, values).await;
         let rows = result.map_err(|error| {
             self.breaker.failed();
             failed(error.to_string())

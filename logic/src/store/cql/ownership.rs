@@ -1,5 +1,8 @@
 //! The two tables of ownership, read whole and changed by compare-and-set: one try each. It decides nothing.
 //!
+//! Owners of a slice of partitions are changed by one conditional batch: a takeover would otherwise wait for the server's
+//! consensus once a partition.
+//!
 //! What a server tells of a change that it refused differs: Cassandra sends the columns that were compared, ScyllaDB the
 //! whole row, also of nulls. So columns are looked up by name.
 
@@ -13,8 +16,16 @@ use crate::cluster::{
 };
 use crate::limits::PARTITIONS;
 use crate::partition::Partition;
+use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::response::query_result::QueryRowsResult;
+use scylla::statement::batch::{Batch, BatchType};
 use scylla::value::{CqlValue, Row};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Partitions of a slice, as a power of two: 32, so a batch has at most 32 statements of some 60 bytes, well below the
+/// 5 KiB at which Cassandra warns.
+const SLICE_BITS: u32 = 5;
 
 /// A row of an answer, by the names of its columns.
 struct Named(Vec<(String, Option<CqlValue>)>);
@@ -70,6 +81,38 @@ fn owner(partition: Partition, values: (i64, i32, i64)) -> Option<OwnerRow> {
     let incarnation = Incarnation(u32::try_from(values.2).ok()?);
     let epoch = Epoch(u32::try_from(values.0).ok()?);
     Some(OwnerRow { partition, epoch, holder: Holder { node, incarnation } })
+}
+
+fn slice(partition: Partition) -> i32 {
+    i32::from(partition.number() >> SLICE_BITS)
+}
+
+/// Columns in the order of every statement: epoch, node, incarnation.
+fn owner_values(row: &OwnerRow) -> (i64, i32, i64) {
+    let Holder { node, incarnation } = row.holder;
+    (i64::from(row.epoch.0), i32::from(node.0), i64::from(incarnation.0))
+}
+
+/// What of a row a change sets, and which row: slice and partition.
+type Added = (i64, i32, i64, i32, i32);
+/// The same, and what must be there.
+type Changed = (i64, i32, i64, i32, i32, i64, i32, i64);
+
+fn add_values(row: &OwnerRow) -> Added {
+    let (epoch, node, incarnation) = owner_values(row);
+    (epoch, node, incarnation, slice(row.partition), i32::from(row.partition.number()))
+}
+
+/// `None`: there is no row to change.
+fn change_values(change: &OwnerChange) -> Option<Changed> {
+    let old = owner_values(change.expected.as_ref()?);
+    let (epoch, node, incarnation, slice, number) = add_values(&change.next);
+    Some((epoch, node, incarnation, slice, number, old.0, old.1, old.2))
+}
+
+fn owner_there(partition: Partition, row: &Named) -> Option<OwnerRow> {
+    let node = row.get("node")?.as_int()?;
+    owner(partition, (row.bigint("epoch")?, node, row.bigint("incarnation")?))
 }
 
 fn bad_row(what: &str) -> CqlError {
@@ -153,27 +196,67 @@ impl CqlClient {
         result.map_or(Outcome::Unknown, |rows| outcome(&rows, there))
     }
 
-    /// Changes an owner.
-    pub async fn change_owner(&self, change: OwnerChange) -> Outcome<OwnerRow> {
-        let values = |row: &OwnerRow| {
-            let Holder { node, incarnation } = row.holder;
-            (i64::from(row.epoch.0), i32::from(node.0), i64::from(incarnation.0))
+    /// Changes that can be made together: of one slice, all of rows that are there or all of rows that are not.
+    pub fn together(changes: impl IntoIterator<Item = OwnerChange>) -> Vec<Vec<OwnerChange>> {
+        let mut all = BTreeMap::<_, Vec<_>>::new();
+        for change in changes {
+            let key = (slice(change.next.partition), change.expected.is_some());
+            all.entry(key).or_default().push(change);
+        }
+        all.into_values().collect()
+    }
+
+    /// Changes owners that [`CqlClient::together`] has put together: all of them, or else each for itself.
+    ///
+    /// # Panics
+    /// They cannot be changed together, or there is none.
+    pub async fn change_owners(
+        &self,
+        changes: &[OwnerChange],
+    ) -> Vec<(OwnerChange, Outcome<OwnerRow>)> {
+        assert_eq!(Self::together(changes.iter().copied()).len(), 1, "one slice, and alike");
+        let of_all = |outcome: Outcome<OwnerRow>| changes.iter().map(|it| (*it, outcome)).collect();
+        let there = |row: &Named| owner_there(changes[0].next.partition, row);
+        let result = match changes {
+            [change] => self.change_owner(change).await,
+            _ => self.change_slice(changes).await,
         };
-        let partition = change.next.partition;
-        let (epoch, node, incarnation) = values(&change.next);
-        let number = i32::from(partition.number());
-        let result = match change.expected.as_ref().map(values) {
-            None => self.once(&self.texts.add_owner, (epoch, node, incarnation, number)).await,
-            Some(old) => {
-                let values = (epoch, node, incarnation, number, old.0, old.1, old.2);
-                self.once(&self.texts.change_owner, values).await
+        match result.map_or(Outcome::Unknown, |rows| outcome(&rows, there)) {
+            // Which of them is not as expected, servers tell in ways of their own.
+            Outcome::Refused(_) if changes.len() > 1 => {}
+            outcome @ (Outcome::Applied | Outcome::Refused(_) | Outcome::Unknown) => {
+                return of_all(outcome);
             }
-        };
-        let there = |row: &Named| {
-            let node = row.get("node")?.as_int()?;
-            owner(partition, (row.bigint("epoch")?, node, row.bigint("incarnation")?))
-        };
-        result.map_or(Outcome::Unknown, |rows| outcome(&rows, there))
+        }
+        let mut outcomes = Vec::with_capacity(changes.len());
+        for change in changes {
+            let there = |row: &Named| owner_there(change.next.partition, row);
+            let result = self.change_owner(change).await;
+            outcomes.push((*change, result.map_or(Outcome::Unknown, |rows| outcome(&rows, there))));
+        }
+        outcomes
+    }
+
+    async fn change_slice(&self, changes: &[OwnerChange]) -> Result<QueryRowsResult, CqlError> {
+        let is_change = changes[0].expected.is_some();
+        let text = if is_change { &self.texts.change_owner } else { &self.texts.add_owner };
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy::new())));
+        changes.iter().for_each(|_| batch.append_statement(text.clone()));
+        if is_change {
+            let values: Vec<_> = changes.iter().filter_map(change_values).collect();
+            self.once_all(&batch, values).await
+        } else {
+            let values: Vec<_> = changes.iter().map(|change| add_values(&change.next)).collect();
+            self.once_all(&batch, values).await
+        }
+    }
+
+    async fn change_owner(&self, change: &OwnerChange) -> Result<QueryRowsResult, CqlError> {
+        match change_values(change) {
+            None => self.once(&self.texts.add_owner, add_values(&change.next)).await,
+            Some(values) => self.once(&self.texts.change_owner, values).await,
+        }
     }
 
     /// Tells this cluster's data from another's: written once, by `logic schema apply`.

@@ -147,14 +147,14 @@ impl Texts {
                 .await?,
             add_owner: p
                 .once(
-                    "INSERT INTO {k}.partitions (epoch, node, incarnation, partition) \
-                     VALUES (?, ?, ?, ?) IF NOT EXISTS",
+                    "INSERT INTO {k}.partitions (epoch, node, incarnation, slice, partition) \
+                     VALUES (?, ?, ?, ?, ?) IF NOT EXISTS",
                 )
                 .await?,
             change_owner: p
                 .once(
                     "UPDATE {k}.partitions SET epoch = ?, node = ?, incarnation = ? \
-                     WHERE partition = ? IF epoch = ? AND node = ? AND incarnation = ?",
+                     WHERE slice = ? AND partition = ? IF epoch = ? AND node = ? AND incarnation = ?",
                 )
                 .await?,
         })
