@@ -47,6 +47,10 @@ pub const CQL_COMMITS_MAX: usize = 8 * 1024;
 /// server with 16 threads gives its most between 128 and 256; beyond, they only wait there.
 #[cfg(feature = "cluster")]
 pub const CQL_STATEMENTS_MAX: usize = 256;
+/// Logs of a process that are taken over at a time, and partitions that are opened; more wait, first come first served. Each
+/// has one to three statements in flight: an eighth to a third of [`CQL_STATEMENTS_MAX`].
+#[cfg(feature = "cluster")]
+pub const CQL_TAKEOVERS_MAX: usize = 32;
 /// Rows that one statement reads: two windows of an inbox are two statements, and 256 bodies of the largest size 8 MiB.
 #[cfg(feature = "cluster")]
 pub const CQL_PAGE_ROWS: usize = 256;

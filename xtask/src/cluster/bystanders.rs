@@ -19,7 +19,7 @@ use wire::{DeviceId, InboxSeq, Uid};
 use super::felt::unix_ms;
 
 /// Between two sends of a user.
-const PACE: Duration = Duration::from_millis(200);
+const PACE: Duration = Duration::from_millis(100);
 
 /// A user with a token, and to whom it writes.
 #[derive(Clone, Debug)]

@@ -132,7 +132,7 @@ fn report(suffered: &[Suffered], steps: &[Step], end_ms: u64) {
         }
         if let Some(others) = others {
             let (_, before) = others.p99_within(&(at_ms - OTHERS_BEFORE_MS..*at_ms));
-            let (count, during) = others.p99_within(&(*at_ms..at_ms + whole_ms));
+            let (count, during) = others.p99_within(&(*at_ms..at_ms + LEASE_MS + TAKEOVER_MS));
             let ratio = during.as_secs_f64() / before.as_secs_f64();
             let word = if ratio <= OTHERS_RATIO { "met" } else { "missed" };
             println!(

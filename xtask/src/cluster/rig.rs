@@ -39,7 +39,7 @@ const VERDICT_MAX: Duration = Duration::from_secs(180);
 /// The tables of ownership, as statements name them.
 const TABLES: &[&str] = &["longline.leases", "longline.partitions"];
 
-/// Users who write beside loadgen's: 40 sends a second of all together.
+/// Users who write beside loadgen's: 80 sends a second of all together.
 const BYSTANDERS: usize = 8;
 /// They are found among these, whom loadgen does not use.
 const BYSTANDERS_AMONG: Range<u64> = 1..101;

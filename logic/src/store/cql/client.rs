@@ -10,6 +10,7 @@ use super::schema;
 use super::stats::{Kind, Stats};
 use super::texts::Texts;
 use crate::fence::moment;
+use crate::store::limits::CQL_TAKEOVERS_MAX;
 use arc_swap::ArcSwap;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
@@ -39,6 +40,7 @@ pub struct CqlClient {
     pub(super) texts: Texts,
     runtime: Handle,
     places: Semaphore,
+    pub(super) takeovers: Arc<Semaphore>,
     breaker: Breaker,
     stats: Stats,
 }
@@ -75,6 +77,7 @@ impl CqlClient {
         let texts = Texts::prepare(&session, &config.keyspace).await?;
         let client = Arc::new(Self {
             places: Semaphore::new(config.in_flight_max),
+            takeovers: Arc::new(Semaphore::new(CQL_TAKEOVERS_MAX)),
             config,
             session: ArcSwap::from_pointee(session),
             texts,

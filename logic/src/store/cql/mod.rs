@@ -69,6 +69,7 @@ impl CqlStore {
             statements: client.clone(),
             partition,
             epoch,
+            takeovers: client.takeovers.clone(),
             read_deadline: client.config.read_deadline,
             replies: told,
             wake,

@@ -23,6 +23,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use wire::Seq;
 
@@ -31,6 +32,9 @@ pub struct Task<S> {
     pub statements: Arc<S>,
     pub partition: Partition,
     pub epoch: Epoch,
+    /// Places of takeovers, of all stores of the process: those of a dead node's partitions do not crowd out the messages
+    /// of others.
+    pub takeovers: Arc<Semaphore>,
     /// How long a read may take.
     pub read_deadline: Duration,
     pub replies: Sender<Reply>,
@@ -52,7 +56,10 @@ enum Event {
 impl<S: Statements> Task<S> {
     /// Serves until the front is dropped.
     pub async fn run(self, requests: Receiver<Request>) {
-        let opening = self.statements.bound(self.partition);
+        let opening = async {
+            let _place = self.takeovers.acquire().await.expect("it is never closed");
+            self.statements.bound(self.partition).await
+        };
         let mut requests = requests.into_stream();
         tokio::pin!(opening);
         // The front asks for nothing before: so what comes first is that it was dropped.
@@ -132,6 +139,12 @@ impl<S: Statements> Task<S> {
     ) -> Served {
         let store = &*self.statements;
         let unanswered = || Served::Done(Reply::Read(number, Err(StoreError::Unavailable)));
+        let Ok(_place) = timeout_at(deadline, self.takeovers.acquire()).await else {
+            return match begun {
+                Some(begun) => Served::Unfinished(number, log, begun),
+                None => unanswered(),
+            };
+        };
         let deciding = async {
             match (begun, log) {
                 (Some(begun), _) => begun,
