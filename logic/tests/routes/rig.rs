@@ -1,7 +1,5 @@
 //! Redis for the tests of the routes: the server that the environment names, and servers of a test's own.
 
-#![allow(dead_code, reason = "each test uses a part")]
-
 use logic::cluster::NodeId;
 use logic::routes::{Config, Route, Routes};
 use rustix::process::{Pid, Signal, kill_process};

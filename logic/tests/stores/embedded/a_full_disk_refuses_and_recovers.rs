@@ -1,17 +1,14 @@
 //! A full disk refuses commits whole, serves reads, and takes commits again by itself once there is room. On a real
 //! small file system: a tmpfs, mounted in a name space of the test's own.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::alone;
+use crate::driven::{Driven, config, message};
 use logic::rows::{Completion, Found, Read, StoreError, Ticket};
 use logic::store::EmbeddedConfig;
-use support::{Driven, config, message};
 use wire::{Conversation, Uid};
 
 const CHILD: &str = "LONGLINE_TEST_TMPFS";
@@ -65,13 +62,16 @@ fn full_disk_refuses_and_recovers() {
         "name spaces are not allowed here: run as root, or allow unprivileged user name spaces by sysctl"
     );
     let dir = tempfile::tempdir().unwrap();
-    let script = r#"mount -t tmpfs -o size=128m tmpfs "$1" && exec "$2" --exact child_fills_its_disk --nocapture"#;
-    let status = Command::new("unshare")
+    let script = r#"mount -t tmpfs -o size=128m tmpfs "$1" && shift && exec "$@""#;
+    let output = Command::new("unshare")
         .args(["-rm", "sh", "-c", script, "sh"])
         .arg(dir.path())
         .arg(std::env::current_exe().unwrap())
+        .args(alone(module_path!(), "child_fills_its_disk"))
         .env(CHILD, dir.path())
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success());
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
 }

@@ -1,17 +1,13 @@
 //! What a message costs in the embedded store, printed; it asserts nothing about time. Run with
-//! `cargo test --release -p logic --test store_cost -- --ignored --nocapture`.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
+//! `cargo test --release -p logic --test stores cost -- --ignored --nocapture`.
 
 use std::time::{Duration, Instant};
 
+use crate::driven::Driven;
 use bytes::Bytes;
 use logic::rows::{Completion, InboxRow, MessageRow, Read, Row, Ticket};
 use logic::store::EmbeddedConfig;
 use rustix::time::{ClockId, clock_gettime};
-use support::Driven;
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 const USERS: u64 = 100_000;

@@ -2,12 +2,8 @@
 //! however many connections, the newest login's route is what stays.
 //!
 //! Against a real server. Every check is one that a plain HSET or HDEL would fail.
-#![cfg(feature = "cluster")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod redis_rig;
-
-use self::redis_rig::{address, connect, fresh_uid, route, start, until};
+use crate::rig::{address, connect, fresh_uid, route, start, until};
 use logic::routes::FindError;
 use rand::seq::SliceRandom;
 use std::collections::HashMap;

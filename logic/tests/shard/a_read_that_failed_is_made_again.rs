@@ -1,8 +1,6 @@
 //! A send whose id the store could not be asked for is refused, and taken when it comes again: the store fails the first
 //! look-up of an id, and no other request.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use bytes::Bytes;
 use logic::command::{Answer, Command, Effects, Input, Inputs, Now, ReplyTo, Send, Session};
 use logic::partition::{ShardId, Share};

@@ -1,7 +1,4 @@
-//! Two ends of a link in one hand, and items of every kind.
-#![allow(dead_code, reason = "each test file uses its part")]
-
-pub mod items;
+//! Two ends of a link in one hand.
 
 use logic::cluster::{Holder, Incarnation, NodeId};
 use logic::link::{

@@ -1,17 +1,12 @@
 //! Leases and owners change by compare-and-set only, and tables that are not this program's are refused with what to run.
 
-#![cfg(feature = "cluster")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use super::keyspace::{Keyspace, RUNTIME, config, settings};
 use logic::cluster::{
     Epoch, Holder, Incarnation, LeaseChange, LeaseRow, Moment, NodeId, Outcome, OwnerChange,
     OwnerRow, Standing,
 };
 use logic::partition::Partition;
 use logic::store::cql::{CqlClient, schema};
-use support::cql::{Keyspace, RUNTIME, config, settings};
 use wire::Uid;
 
 fn lease(beat: u64, standing: Standing) -> LeaseRow {

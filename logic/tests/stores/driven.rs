@@ -1,10 +1,5 @@
 //! A store as tests drive it: without a ring, its writes done here and now.
 
-#![allow(dead_code, reason = "every test file uses a part of it")]
-
-#[cfg(feature = "cluster")]
-pub mod cql;
-
 use std::path::Path;
 use std::sync::Arc;
 

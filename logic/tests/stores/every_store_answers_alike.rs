@@ -4,18 +4,14 @@
 //! A batch is atomic in memory and embedded. Over CQL it is not, and what the suite asks of a batch there is less: rows of
 //! logs are written once an epoch, so one place of a log is not written twice here.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use crate::cql::keyspace::Keyspace;
+use crate::driven::{Driven, config};
 use bytes::Bytes;
 use logic::cluster::Fence;
 use logic::rows::{
     Completion, ContactRow, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
 };
 use logic::store::{MemoryStore, Store};
-use support::cql::Keyspace;
-use support::{Driven, config};
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 /// A store, and where it lives.

@@ -1,7 +1,5 @@
 //! A real CQL server for tests: `LONGLINE_CQL` says where. Each bench has a keyspace of its own, dropped with it.
 
-#![allow(dead_code, reason = "every test file uses a part of it")]
-
 use std::sync::{Arc, LazyLock};
 
 use logic::cluster::{Epoch, Fence};
@@ -13,7 +11,7 @@ use scylla::client::session_builder::SessionBuilder;
 use tokio::runtime::Runtime;
 use wire::Uid;
 
-use super::Driven;
+use crate::driven::Driven;
 
 /// Shared by the tests of a process.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {

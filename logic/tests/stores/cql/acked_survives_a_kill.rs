@@ -5,20 +5,16 @@
 //! A batch is not atomic here. What holds instead: a log is whole up to its head, what was acknowledged lies below, an
 //! inbox never has what the conversation lacks, and every message is found by its sender's id.
 
-#![cfg(feature = "cluster")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
+use super::keyspace::{Keyspace, RUNTIME, open, server};
+use crate::alone;
+use crate::driven::{Driven, message};
 use logic::cluster::Fence;
 use logic::rows::{Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
 use logic::store::cql::{CqlClient, CqlConfig};
 use std::sync::Arc;
-use support::cql::{Keyspace, RUNTIME, open, server};
-use support::{Driven, message};
 use wire::{Conversation, InboxSeq, Seq, Uid};
 
 /// The keyspace and the epoch.
@@ -80,7 +76,7 @@ fn acked_messages_are_found_by_the_next_owner_after_a_kill() {
     let mut acked = (0, 0);
     for round in 1..=3 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_commits_until_it_is_killed", "--nocapture"])
+            .args(alone(module_path!(), "child_commits_until_it_is_killed"))
             .env(CHILD, format!("{} {}", keyspace.config.keyspace, 2 * round))
             .stdout(Stdio::piped())
             .spawn()

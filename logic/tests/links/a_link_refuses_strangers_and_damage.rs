@@ -2,13 +2,10 @@
 //! cannot be meant, ends it with a reason: no panic, no memory for what was only announced.
 //!
 //! Every frame of the handshake and a batch of samples are damaged in every place; a peer with the secret says nonsense.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod links;
-
+use crate::ends::{ADMISSION, End, frames, gateway, open, seal, terms, usual_terms};
+use crate::items::{samples, small_talk};
 use bytes::Bytes;
-use links::items::{samples, small_talk};
-use links::{ADMISSION, End, frames, gateway, open, seal, terms, usual_terms};
 use logic::cluster::Epoch;
 use logic::command::{Answer, Command, Delivery, ReplyTo, Session};
 use logic::link::{

@@ -1,11 +1,7 @@
 //! What Redis is asked to do, counted by the server: a refresh is one EXPIRE a user in pipelines of 500, a login one
 //! script, and a connection that rests one command a second.
-#![cfg(feature = "cluster")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod redis_rig;
-
-use self::redis_rig::{Server, route, until};
+use crate::rig::{Server, route, until};
 use logic::routes::limits::PIPELINE_COMMANDS_MAX;
 use std::collections::HashMap;
 use std::time::Instant;

@@ -1,16 +1,11 @@
 //! Who takes a log over finds what was committed, whatever its owners before left or send late. On a real server: the
 //! former owners are stores that still write, under their epochs; what they wrote above a hole was never acknowledged.
 
-#![cfg(feature = "cluster")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use super::keyspace::Keyspace;
+use crate::driven::Driven;
 use bytes::Bytes;
 use logic::cluster::Fence;
 use logic::rows::{ContactRow, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow};
-use support::Driven;
-use support::cql::Keyspace;
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 /// The last place of the first bucket.

@@ -1,19 +1,17 @@
 //! What was acknowledged survives, whole. A child process (this test again, told by a variable) commits and reports
 //! each acknowledged batch on its stdout; it is killed in the middle; the store is opened again and read.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else comes fails the test")]
-
-mod support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::alone;
+use crate::driven::{Driven, config};
 use bytes::Bytes;
 use logic::rows::{Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
 use logic::store::EmbeddedConfig;
-use support::{Driven, config};
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 const CHILD: &str = "LONGLINE_TEST_STORE_DIR";
@@ -75,7 +73,7 @@ fn acked_batches_survive_a_kill_whole() {
     let mut acked = 0;
     for round in 1..=5 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_commits_until_it_is_killed", "--nocapture"])
+            .args(alone(module_path!(), "child_commits_until_it_is_killed"))
             .env(CHILD, dir.path())
             .stdout(Stdio::piped())
             .spawn()

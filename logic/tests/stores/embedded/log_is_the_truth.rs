@@ -2,16 +2,12 @@
 //! are made with one record each; the log alone is put beside an index that is empty, as after a power cut, and cut or
 //! damaged at known blocks.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use crate::driven::{Driven, config, message};
 use logic::rows::{Completion, Found, Read, Row, Ticket};
-use support::{Driven, config, message};
 use wire::{Conversation, Uid};
 
 const BLOCK: u64 = 4096;

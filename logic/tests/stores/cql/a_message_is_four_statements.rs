@@ -1,13 +1,9 @@
 //! Statements a message, counted on a real server: the message, its sender's id, two inbox rows; what is written behind is
 //! shared by many messages.
 
-#![cfg(feature = "cluster")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::sync::Arc;
 
+use super::keyspace::Keyspace;
 use bytes::Bytes;
 use logic::cluster::{Epoch, Fence};
 use logic::command::{Answer, Command, Effects, Input, Now, ReplyTo, Send, Session};
@@ -15,7 +11,6 @@ use logic::host::Host;
 use logic::partition::{Partition, ShardId, Share};
 use logic::shard::{Shard, ShardConfig};
 use logic::store::cql::{CqlStore, Kind};
-use support::cql::Keyspace;
 use wire::{ClientMsgId, Conversation, DeviceId, Uid};
 
 const MESSAGES: u64 = 200;

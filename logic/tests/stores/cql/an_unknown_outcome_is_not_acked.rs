@@ -2,23 +2,18 @@
 //! the breaker tells. Between the driver and a real server is a proxy of this test that keeps the server's answers
 //! back: what was sent has happened, and nobody was told.
 
-#![cfg(feature = "cluster")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::keyspace::{Keyspace, RUNTIME, open, server, session};
+use crate::driven::message;
 use logic::cluster::{Fence, Moment};
 use logic::fence::moment;
 use logic::rows::{Completion, Found, Read, Row, StoreError, Ticket};
 use logic::store::cql::{CqlClient, CqlConfig};
-use support::cql::{Keyspace, RUNTIME, open, server, session};
-use support::message;
 use wire::{Conversation, Uid};
 
 /// Long beyond what anything here takes.

@@ -2,13 +2,10 @@
 //! are never too large.
 //!
 //! Random items and random cuts; and the largest pages and lists that there can be.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod links;
-
+use crate::ends::{End, frames, gateway, open, usual_terms};
+use crate::items::{item, samples, small_talk};
 use bytes::Bytes;
-use links::items::{item, samples, small_talk};
-use links::{frames, open};
 use logic::cluster::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use logic::command::{Answer, Delivery, ReplyTo, Session};
 use logic::limits::{PAGE_BYTES_MAX, PARTITIONS};
@@ -79,8 +76,8 @@ fn every_kind_of_item_is_among_the_samples() {
 
 #[test]
 fn the_handshake_comes_byte_by_byte_too() {
-    let mut acceptor = links::End::acceptor(links::usual_terms());
-    let mut dialer = links::End::dialer(links::usual_terms(), links::gateway(5));
+    let mut acceptor = End::acceptor(usual_terms());
+    let mut dialer = End::dialer(usual_terms(), gateway(5));
     for byte in acceptor.said() {
         assert_eq!(dialer.read(&[byte]), []);
     }
@@ -89,7 +86,7 @@ fn the_handshake_comes_byte_by_byte_too() {
     for byte in hello {
         events.extend(acceptor.read(&[byte]));
     }
-    assert_eq!(events, [Event::Asked(links::gateway(5))]);
+    assert_eq!(events, [Event::Asked(gateway(5))]);
 }
 
 fn message(body: usize) -> MessageRow {

@@ -1,7 +1,5 @@
 //! A data directory is opened by one gateway, as it was made, or not at all; each refusal says what to do.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::Path;
 

@@ -2,12 +2,8 @@
 //! and after that everything is back.
 //!
 //! Each test has a server of its own, and plays the node: it knows the routes and sends them when asked.
-#![cfg(feature = "cluster")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod redis_rig;
-
-use self::redis_rig::{Server, route, until};
+use crate::rig::{Server, route, until};
 use logic::routes::limits::{
     MISSING_MAX, REFRESH_USERS_MAX, REFRESHES_WAITING_MAX, ROUTE_JOBS_MAX,
 };

@@ -1,8 +1,6 @@
 //! From the command to the push a body stays where it is in memory, also when its recipient belongs to another shard: the
 //! bytes that the recipient's entry is given are those that the sender's entry made, at the same address.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use bytes::Bytes;
 use logic::command::{Answer, Command, Delivery, Effects, Input, Inputs, Now, ReplyTo};
 use logic::command::{Send, Session};
