@@ -1,14 +1,10 @@
 //! SIGTERM: clients are told to go, what they sent before is answered, what they send after is refused with a hint, and
 //! the process ends with 0; a second signal ends it at once. A real process, real signals.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use crate::peer::{Peer, id, send};
+use crate::process::{Gateway, block_on};
 use rustix::process::Signal;
 use std::collections::HashSet;
-use support::peer::{Peer, id, send};
-use support::process::{Gateway, block_on};
 use wire::{RefusalCode, Seq, Uid, frames};
 
 const SENDS: u64 = 64;

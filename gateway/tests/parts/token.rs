@@ -1,12 +1,8 @@
 //! A token is believed only if a configured key signed it for now: forged, altered and ill-formed ones are refused.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use crate::tokens::{PUBLIC_PEM, SECRET, base64, config, eddsa, file, hs256};
 use gateway::auth::{Auth, Claims, TokenErrorKind, sign};
 use gateway::limits::RESERVED_UIDS;
-use support::{PUBLIC_PEM, SECRET, base64, config, eddsa, file, hs256};
 use wire::{RefusalCode, TOKEN_BYTES_MAX, Uid};
 
 const NOW: u64 = 1_800_000_000;

@@ -1,12 +1,8 @@
 //! Whatever a peer says, and whenever, costs it its own connection at most, with a reason: two users beside it go on
 //! talking over the connections they have. A real gateway, frames and bytes by hand.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
-use support::peer::{Peer, Told, framed, hello, id, login, send};
-use support::process::Gateway;
+use crate::peer::{Peer, Told, framed, hello, id, login, send};
+use crate::process::Gateway;
 use wire::frames::{self, Push, SyncPage};
 use wire::{Bytes, FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, PUSH_WINDOW_MAX, RefusalCode};
 

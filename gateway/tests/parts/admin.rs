@@ -1,9 +1,6 @@
 //! The admin server says what is: status and reason of each page, before, while and after serving.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use crate::tokens::config;
 use gateway::admin::{self, Seen};
 use gateway::metrics::Metrics;
 use service::admin::Admin;
@@ -11,7 +8,6 @@ use service::lifecycle::Shutdown;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use support::config;
 
 fn start() -> (Admin, Seen) {
     let config = config(|flags| flags.admin = Some("127.0.0.1:0".into()));

@@ -1,9 +1,6 @@
 //! Keys: the one for trying out is made once, private and whole; a configured one is checked at the start.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use crate::tokens::{PRIVATE_PEM, PUBLIC_PEM, SECRET, config, file};
 use gateway::auth::{Auth, DEV_KEY_FILE, dev_key, sign};
 use gateway::config::Flags;
 use std::collections::HashSet;
@@ -11,7 +8,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Barrier;
 use std::time::{SystemTime, UNIX_EPOCH};
-use support::{PRIVATE_PEM, PUBLIC_PEM, SECRET, config, file};
 use wire::Uid;
 
 #[test]

@@ -1,13 +1,9 @@
 //! All devices of a user, its inbox, the histories and the contacts tell the same story, whoever was there when it
 //! happened. A real gateway, real clients.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use crate::peer::{Peer, framed, id, send};
+use crate::process::{Gateway, block_on, messages};
 use client::{Ack, Client, ClientError, Received};
-use support::peer::{Peer, framed, id, send};
-use support::process::{Gateway, block_on, messages};
 use tokio::task::JoinSet;
 use wire::{InboxSeq, Seq, Uid, frames};
 

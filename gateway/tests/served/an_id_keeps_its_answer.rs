@@ -1,13 +1,9 @@
 //! A send that is repeated with its id gets its first answer, however often, on any connection, and after the gateway
 //! was killed or stopped; with another body or recipient it is refused. One row is stored.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use crate::peer::{Peer, Told, id, send};
+use crate::process::{Gateway, block_on};
 use rustix::process::Signal;
-use support::peer::{Peer, Told, id, send};
-use support::process::{Gateway, block_on};
 use wire::frames::SendAck;
 use wire::{RefusalCode, Seq, Uid};
 

@@ -1,7 +1,5 @@
 //! The first SIGTERM or SIGINT drains; the second ends the process at once with 128 + its number. Real processes, real signals.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use rustix::process::{Pid, Signal, kill_process};
 use service::lifecycle::{Shutdown, State};
 use std::io::{BufRead, BufReader};
@@ -30,7 +28,7 @@ fn child() {
 
 fn check(first: Signal, second: Signal, code: i32) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "child", "--nocapture"])
+        .args(["--ignored", "--exact", "signals::child", "--nocapture"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -1,11 +1,7 @@
 //! A data directory has one process, and its number of shards for life: who comes with another says what to do and ends
 //! with its own exit code, and the first goes on. Real processes.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
-use support::process::{Gateway, block_on, refused};
+use crate::process::{Gateway, block_on, refused};
 use wire::Uid;
 
 #[test]

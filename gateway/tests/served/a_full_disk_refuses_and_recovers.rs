@@ -1,15 +1,11 @@
 //! On a full disk sends are refused with a hint, nothing acknowledged is lost, and once there is room they are taken again
 //! without a restart. A real gateway on a real small file system: a tmpfs, mounted in a name space of the test's own.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use crate::peer::{Peer, framed, id, send};
+use crate::process::Gateway;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use support::peer::{Peer, framed, id, send};
-use support::process::Gateway;
 use wire::{RefusalCode, frames};
 
 /// Set for the process that runs where the tmpfs is mounted.
@@ -96,15 +92,16 @@ fn a_full_disk_refuses_and_recovers() {
         "name spaces are not allowed here: run as root, or allow unprivileged user name spaces by sysctl"
     );
     let disk = tempfile::tempdir().unwrap();
-    let script = format!(
-        r#"mount -t tmpfs -o size={DISK_MIB}m tmpfs "$1" && exec "$2" --exact child_fills_its_disk --nocapture"#
-    );
-    let status = Command::new("unshare")
+    let script = format!(r#"mount -t tmpfs -o size={DISK_MIB}m tmpfs "$1" && shift && exec "$@""#);
+    let output = Command::new("unshare")
         .args(["-rm", "sh", "-c", &script, "sh"])
         .arg(disk.path())
         .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "a_full_disk_refuses_and_recovers::child_fills_its_disk", "--nocapture"])
         .env(CHILD, disk.path())
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success());
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
 }

@@ -59,11 +59,6 @@ impl Gateway {
         Self { child, told, listen, admin, data_dir: data_dir.to_owned() }
     }
 
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();

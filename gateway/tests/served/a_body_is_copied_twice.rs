@@ -2,12 +2,8 @@
 //! receive buffer, and into the recipient's outbox. Once more when its frame comes in pieces, and for each page that
 //! shows it; the store's own encoding is beside this path. A real gateway.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
-use support::peer::{Peer, framed, id, send};
-use support::process::Gateway;
+use crate::peer::{Peer, framed, id, send};
+use crate::process::Gateway;
 use wire::frames;
 
 const BODY_BYTES: [u8; 1_000] = [7; 1_000];

@@ -1,7 +1,5 @@
 //! A configuration means one thing, or says what is wrong: layers, bad inputs, the example, and what is printed.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use gateway::config::{Config, Flags, Problems, example};
 use std::ffi::OsString;
 use std::path::Path;
@@ -30,7 +28,7 @@ fn refused(file: &str, parts: &[&str]) {
 
 #[test]
 fn the_example_is_the_defaults_and_documents_every_setting() {
-    let committed = include_str!("../gateway.example.toml");
+    let committed = include_str!("../../gateway.example.toml");
     assert!(committed == example(), "gateway.example.toml should be:\n{}", example());
     assert_eq!(load(Some(committed), &[], &Flags::default()).unwrap(), Config::default());
 }

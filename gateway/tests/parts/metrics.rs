@@ -1,7 +1,5 @@
 //! The metrics page is what Prometheus reads: each metric once, typed, named with its unit, and with the right sums.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use gateway::metrics::{CloseReason, Metrics};
 use std::collections::HashMap;
 use wire::RefusalCode;

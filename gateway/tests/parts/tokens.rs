@@ -1,10 +1,4 @@
-//! What the tests share: keys, and tokens made by hand as an attacker would; a real gateway and whoever talks to it.
-//! It trusts nothing of the gateway.
-
-#![allow(dead_code, reason = "each test file takes what it needs")]
-
-pub mod peer;
-pub mod process;
+//! What the tests share: configurations, keys, and tokens made by hand as an attacker would.
 
 use gateway::config::{Config, Flags};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};

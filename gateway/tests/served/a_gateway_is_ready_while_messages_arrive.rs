@@ -2,12 +2,8 @@
 //! a client, whose canaries have little patience between rounds: one that works, one whose store takes nothing, one whose
 //! shards are nowhere.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
+use crate::process::{Gateway, PATIENCE};
 use std::time::Instant;
-use support::process::{Gateway, PATIENCE};
 
 /// Asks until a metric, summed over both cores, is what it should be.
 fn until(gateway: &Gateway, metric: &str, is_right: impl Fn(u64) -> bool) {

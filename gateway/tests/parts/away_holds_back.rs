@@ -1,6 +1,5 @@
 //! An entry without shards sends nothing where it would be refused, waits longer each time, believes only newer owners, and
 //! keeps no more than its bounds say. How: one desk, told by hand what nodes say.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gateway::away::{Desk, Effects, REGISTRATION};
 use gateway::limits::{
