@@ -4,10 +4,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
+#[path = "served/peer.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod peer;
+#[path = "served/process.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod process;
 
-use support::peer::{Peer, id, send};
-use support::process::{Gateway, block_on};
+use peer::{Peer, id, send};
+use process::{Gateway, block_on};
 use wire::{RefusalCode, Seq, Uid, frames};
 
 /// Commits that succeed.

@@ -17,7 +17,7 @@ pub const REFRESHES_WAITING_MAX: usize = 64;
 pub const MISSING_MAX: usize = 4 * 1024;
 /// How long a connection may take, in ms.
 pub const CONNECT_TIMEOUT_MS: u64 = 1_000;
-/// How long a pipeline may take, in ms. 500 logins were measured to take 5 ms (`tests/routes_cost.rs`).
+/// How long a pipeline may take, in ms. 500 logins were measured to take 5 ms (`tests/routes/redis_is_asked_little.rs`).
 pub const RESPONSE_TIMEOUT_MS: u64 = 1_000;
 /// Failures one after the other that open the breaker.
 pub const BREAKER_FAILURES_MAX: u32 = 3;

@@ -22,6 +22,8 @@ pub(super) enum Fault {
     ConfirmUnwritten,
     /// Push an inbox row before the commit.
     PushBeforeCommit,
+    /// Write a message's inbox row in the batch of the message also when a batch may be written in part.
+    TrustTheBatch,
     /// Take back what was not written first to last.
     TakeBackInOrder,
     /// Leave a contact as it was made by what is taken back.
@@ -43,6 +45,7 @@ const NAMES: &[(&str, Fault)] = &[
     ("append-over-gap", Fault::AppendOverGap),
     ("confirm-unwritten", Fault::ConfirmUnwritten),
     ("push-before-commit", Fault::PushBeforeCommit),
+    ("trust-the-batch", Fault::TrustTheBatch),
     ("take-back-in-order", Fault::TakeBackInOrder),
     ("keep-refused", Fault::KeepRefused),
     ("lag-without-bound", Fault::LagWithoutBound),

@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod judge;
 mod node;
+mod part;
 mod shape;
 
 use client::Clients;
@@ -82,7 +83,7 @@ impl World {
         let shards = u16::try_from(1 + seed % 3).unwrap();
         let now = Now { unix_ms: 1_700_000_000_000, mono_ms: 0 };
         let shape = Shape::new(seed, &mut rng);
-        let nodes = (0..shards).map(|id| Node::new(id, shards, shape.cached_max, now)).collect();
+        let nodes = (0..shards).map(|id| Node::new(id, shards, &shape, now)).collect();
         let shards = usize::from(shards);
         let entries = usize::try_from(ENTRIES).unwrap() + 1;
         let clients = Clients::new(&shape, &mut rng);

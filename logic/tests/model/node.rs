@@ -1,6 +1,7 @@
 //! One shard with its store, and what the stores hold durably. It knows nothing of clients.
 
-use super::Rng;
+use super::shape::Shape;
+use super::{Rng, part};
 use logic::command::{Effects, Inputs, Now, Send};
 use logic::limits::CONTACT_LAG_MAX;
 use logic::partition::{ShardId, Share};
@@ -25,15 +26,22 @@ pub struct Durable {
 }
 
 impl Durable {
-    fn write(&mut self, batch: Vec<Row>) {
-        let mut users = BTreeSet::new();
-        for row in batch {
+    /// A batch, whole. Of a part the contacts may be missing, as often as there are crashes.
+    fn write_whole(&mut self, batch: Vec<Row>) {
+        let users: BTreeSet<Uid> = batch.iter().filter_map(inbox_of).collect();
+        self.write(batch);
+        for uid in users {
+            let through = self.contacts_through.get(&uid).map_or(0, |through| through.0);
+            let lag = self.inbox(uid).len() as u64 - through;
+            assert!(lag < CONTACT_LAG_MAX, "the contacts of {uid:?} lag {lag} behind");
+        }
+    }
+
+    fn write(&mut self, rows: Vec<Row>) {
+        for row in rows {
             match row {
                 Row::Message(row) => self.write_message(row),
-                Row::Inbox(row) => {
-                    users.insert(row.uid);
-                    self.write_inbox(row);
-                }
+                Row::Inbox(row) => self.write_inbox(row),
                 Row::User(row) => self.write_user(row),
                 Row::Contact(row) => {
                     let conversation = Conversation::between(row.uid, row.peer).unwrap();
@@ -41,11 +49,6 @@ impl Durable {
                     assert!(row.recent_seq <= through, "a contact above its inbox: {row:?}");
                 }
             }
-        }
-        for uid in users {
-            let through = self.contacts_through.get(&uid).map_or(0, |through| through.0);
-            let lag = self.inbox(uid).len() as u64 - through;
-            assert!(lag < CONTACT_LAG_MAX, "the contacts of {uid:?} lag {lag} behind");
         }
     }
 
@@ -106,6 +109,13 @@ impl Durable {
     }
 }
 
+fn inbox_of(row: &Row) -> Option<Uid> {
+    match row {
+        Row::Inbox(row) => Some(row.uid),
+        Row::Message(_) | Row::Contact(_) | Row::User(_) => None,
+    }
+}
+
 /// A shard and its store.
 pub struct Node {
     config: ShardConfig,
@@ -120,10 +130,11 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(id: u16, shards: u16, cached_max: usize, now: Now) -> Self {
+    pub fn new(id: u16, shards: u16, shape: &Shape, now: Now) -> Self {
         let share = Share::Of { id: ShardId(id), shards };
-        let devices_max = DEVICES_MAX;
-        let config = ShardConfig { devices_max, cached_max, ..ShardConfig::new(share, 1) };
+        let (devices_max, cached_max, is_atomic) = (DEVICES_MAX, shape.cached_max, shape.is_atomic);
+        let usual = ShardConfig::new(share, 1);
+        let config = ShardConfig { devices_max, cached_max, is_atomic, ..usual };
         let shard = Shard::new(config, now);
         let store = MemoryStore::new();
         let inputs = Inputs::default();
@@ -161,7 +172,7 @@ impl Node {
                 let (asked, rows) = self.asked.take().expect("it was asked for");
                 assert_eq!(asked, *ticket);
                 if result.is_ok() {
-                    durable.write(rows);
+                    durable.write_whole(rows);
                 }
             }
         }
@@ -178,14 +189,20 @@ impl Node {
         self.is_failing = true;
     }
 
-    /// Forgets what the store was asked for, but that a commit may be written. Returns its ticket.
+    /// Forgets what the store was asked for, but that a commit may be written, or a part of it. Returns its ticket.
     fn lose_requests(&mut self, rng: &mut Rng, durable: &mut Durable) -> Option<Ticket> {
-        let is_written = !self.is_failing && rng.chance(50);
-        self.store.crash(usize::from(is_written));
+        self.store.crash(0);
         let (ticket, rows) = self.asked.take()?;
-        if is_written {
-            durable.write(rows);
-        }
+        let written = match (self.is_failing, self.config.is_atomic) {
+            (true, _) => return Some(ticket),
+            (false, true) if rng.chance(50) => return Some(ticket),
+            (false, true) => rows,
+            (false, false) => part::written(rows, rng),
+        };
+        self.store.refuse(None);
+        self.store.commit(ticket, written.clone());
+        self.store.poll(&mut Vec::new());
+        durable.write(written);
         Some(ticket)
     }
 

@@ -18,6 +18,8 @@ pub struct Shape {
     pub clock_ms: [u64; 4],
     /// What the shards may keep.
     pub cached_max: usize,
+    /// The stores write a batch whole or not at all.
+    pub is_atomic: bool,
     /// Things that are faults, per mille. 0: nothing crashes, fills up or is lost; then the order of sends and of
     /// acks is kept, too.
     pub faults: u64,
@@ -42,6 +44,7 @@ impl Shape {
             ticks: 1_500,
             clock_ms: [30, 300, 3_000, 45_000],
             cached_max: cached[rng.index(cached.len())],
+            is_atomic: rng.chance(50),
             faults: [3, 10, 30][rng.index(3)],
             is_one_process: rng.chance(25),
             loss: [5, 15, 40][rng.index(3)],

@@ -1,0 +1,86 @@
+//! The admin server says what is: status and reason of each page, before, while and after serving.
+
+use crate::tokens::config;
+use gateway::admin::{self, Seen};
+use gateway::metrics::Metrics;
+use service::admin::Admin;
+use service::lifecycle::Shutdown;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+fn start() -> (Admin, Seen) {
+    let config = config(|flags| flags.admin = Some("127.0.0.1:0".into()));
+    let metrics = Arc::new(Metrics::new(2));
+    let seen = Seen { config: Arc::new(config), metrics, shutdown: Shutdown::default() };
+    (admin::start(seen.clone()).unwrap(), seen)
+}
+
+fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[track_caller]
+fn check(admin: &Admin, request: &str, status: u16, part: &str) {
+    let answer = ask(admin.address(), request);
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+    assert!(answer.contains(part), "{request}: {part:?} is not in {answer}");
+}
+
+fn open_shards(seen: &Seen) {
+    for core in seen.metrics.cores() {
+        core.shard_ready.set(1);
+        core.last_tick_ms.set(seen.metrics.age_ms());
+    }
+}
+
+#[test]
+fn readiness_follows_the_shards_the_store_and_the_drain() {
+    let (admin, seen) = start();
+    check(&admin, "GET /healthz", 200, "ok");
+    check(&admin, "GET /readyz", 503, "shard 0 is not open");
+    open_shards(&seen);
+    check(&admin, "GET /readyz", 200, "ok");
+    seen.metrics.core(1).store_failing.set(1);
+    check(&admin, "GET /readyz", 503, "store of shard 1");
+    check(&admin, "GET /healthz", 200, "ok");
+    seen.metrics.core(1).store_failing.set(0);
+    seen.shutdown.drain();
+    check(&admin, "GET /readyz", 503, "draining");
+    check(&admin, "GET /healthz", 200, "ok");
+    check(&admin, "GET /metrics", 200, "longline_connections");
+}
+
+#[test]
+fn pages_only_read() {
+    let (admin, seen) = start();
+    check(&admin, "GET /config", 200, &seen.config.to_string());
+    check(&admin, "GET /metrics", 200, "text/plain; version=0.0.4");
+    check(&admin, "GET /nothing", 404, "");
+    for method in ["POST", "PUT", "DELETE"] {
+        check(&admin, &format!("{method} /config"), 405, "");
+    }
+}
+
+#[test]
+fn it_ends_when_dropped_even_with_a_silent_client() {
+    let (admin, seen) = start();
+    let address = admin.address();
+    let mut silent = TcpStream::connect(address).unwrap();
+    check(&admin, "GET /healthz", 200, "ok");
+    drop(admin);
+    assert_eq!(silent.read(&mut [0]).unwrap_or(0), 0, "closed, not left open");
+    assert_eq!(Arc::strong_count(&seen.metrics), 1, "nothing of it is left");
+}
+
+#[test]
+fn an_address_in_use_is_an_error() {
+    let (admin, seen) = start();
+    let mut config = (*seen.config).clone();
+    config.admin = admin.address();
+    assert!(admin::start(Seen { config: Arc::new(config), ..seen }).is_err());
+}

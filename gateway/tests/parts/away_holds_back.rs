@@ -1,0 +1,205 @@
+//! An entry without shards sends nothing where it would be refused, waits longer each time, believes only newer owners, and
+//! keeps no more than its bounds say. How: one desk, told by hand what nodes say.
+
+use gateway::away::{Desk, Effects, REGISTRATION};
+use gateway::limits::{
+    AWAY_BYTES_MAX, AWAY_GIVE_UP_MS, AWAY_HOLD_FIRST_MS, AWAY_HOLD_LAST_MS, AWAY_PENDING_MAX,
+    AWAY_REGISTER_AGAIN_MS, AWAY_REGISTER_PARTITIONS, AWAY_REGISTRATIONS_MAX,
+};
+use logic::cluster::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
+use logic::command::{Answer, Command, Delivery, Login, ReplyTo, Send, Session};
+use logic::limits::PARTITIONS;
+use logic::link::Item;
+use logic::partition::Partition;
+use wire::{
+    BODY_BYTES_MAX, Bytes, ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, RefusalCode,
+    Uid,
+};
+
+const UID: Uid = Uid(7);
+
+fn partition() -> Partition {
+    Partition::of_user(UID)
+}
+
+fn reply(request_id: u64) -> ReplyTo {
+    ReplyTo { session: Session { entry: 0, connection: 5 }, request_id }
+}
+
+fn owner(partition: Partition, epoch: u32, node: u16) -> OwnerRow {
+    let holder = Holder { node: NodeId(node), incarnation: Incarnation(1) };
+    OwnerRow { partition, epoch: Epoch(epoch), holder }
+}
+
+/// A desk with links to two nodes, of which the first owns the partition.
+struct Entry {
+    desk: Desk,
+    out: Effects,
+}
+
+impl Entry {
+    fn new() -> Self {
+        let mut entry = Self { desk: Desk::default(), out: Effects::default() };
+        for node in [1, 2] {
+            entry.desk.on_link_up(NodeId(node), 0, &mut entry.out);
+        }
+        entry.hear(1, Item::Owners(vec![owner(partition(), 1, 1)]), 0);
+        entry
+    }
+
+    fn hear(&mut self, node: u16, item: Item, now_ms: u64) {
+        self.desk.on_item(NodeId(node), item, now_ms, &mut self.out);
+    }
+
+    fn ask(&mut self, request_id: u64, now_ms: u64) {
+        let command = Command::Heartbeat { uid: UID, time_ms: 0 };
+        self.desk.submit(command, reply(request_id), now_ms, &mut self.out);
+    }
+
+    fn tick(&mut self, now_ms: u64) {
+        self.desk.tick(now_ms, &mut self.out);
+        self.desk.invariants();
+    }
+
+    /// Which node was sent which request in which round.
+    fn sent(&mut self) -> Vec<(u16, u64, u32)> {
+        let items = self.out.items.drain(..).map(|(node, item)| {
+            let Item::Command { round, reply, .. } = item else { panic!("{item:?}") };
+            (node.0, reply.request_id, round)
+        });
+        items.collect()
+    }
+
+    fn refusals(&mut self) -> Vec<(u64, RefusalCode)> {
+        let all = self.out.deliveries.drain(..).map(|Delivery { to, answer }| {
+            let Answer::Refused { code, retry_after_ms } = answer else { panic!("{answer:?}") };
+            assert!(retry_after_ms > 0, "a refusal says when to try again");
+            (to.request_id, code)
+        });
+        all.collect()
+    }
+}
+
+#[test]
+fn nothing_is_sent_while_a_partition_is_on_hold() {
+    let mut entry = Entry::new();
+    entry.ask(10, 0);
+    let round = entry.sent()[0].2;
+    let refused = Item::NotHere { round, partition: partition() };
+    entry.hear(1, refused.clone(), 0);
+    entry.ask(11, 1);
+    entry.tick(AWAY_HOLD_FIRST_MS - 1);
+    assert_eq!(entry.sent(), [], "on hold");
+    entry.tick(AWAY_HOLD_FIRST_MS);
+    assert_eq!(entry.sent(), [(1, 10, round + 1), (1, 11, round + 1)]);
+    entry.hear(1, refused, AWAY_HOLD_FIRST_MS);
+    entry.ask(12, AWAY_HOLD_FIRST_MS);
+    assert_eq!(entry.sent(), [(1, 12, round + 1)], "an older round was refused");
+}
+
+#[test]
+fn holds_grow_to_their_bound_and_shrink_with_an_answer() {
+    let mut entry = Entry::new();
+    entry.ask(10, 0);
+    entry.ask(11, 0);
+    let (mut now_ms, mut hold_ms) = (0, AWAY_HOLD_FIRST_MS);
+    let mut round = entry.sent()[0].2;
+    for _ in 0..8 {
+        entry.hear(1, Item::NotHere { round, partition: partition() }, now_ms);
+        entry.tick(now_ms + hold_ms - 1);
+        assert_eq!(entry.sent(), []);
+        now_ms += hold_ms;
+        entry.tick(now_ms);
+        round = entry.sent()[0].2;
+        hold_ms = (2 * hold_ms).min(AWAY_HOLD_LAST_MS);
+    }
+    let answer = Answer::Head { head: InboxSeq(0), time_ms: 0 };
+    entry.hear(1, Item::Delivery(Delivery { to: reply(10), answer }), now_ms);
+    entry.hear(1, Item::NotHere { round, partition: partition() }, now_ms);
+    entry.tick(now_ms + AWAY_HOLD_FIRST_MS);
+    assert_eq!(entry.sent(), [(1, 11, round + 1)]);
+}
+
+#[test]
+fn only_a_higher_epoch_is_a_newer_owner() {
+    let mut entry = Entry::new();
+    entry.ask(10, 0);
+    let round = entry.sent()[0].2;
+    for epoch in [0, 1] {
+        entry.hear(2, Item::Owners(vec![owner(partition(), epoch, 2)]), 0);
+        assert_eq!(entry.sent(), [], "epoch {epoch} is none newer");
+    }
+    entry.hear(2, Item::Owners(vec![owner(partition(), 2, 2)]), 0);
+    assert_eq!(entry.sent(), [(2, 10, round + 1)], "at once");
+}
+
+#[test]
+fn a_request_that_nobody_answers_is_refused_in_time() {
+    let mut entry = Entry::new();
+    entry.desk.on_link_down(NodeId(1), &mut entry.out);
+    entry.ask(10, 0);
+    entry.tick(AWAY_GIVE_UP_MS - 1);
+    assert_eq!(entry.refusals(), []);
+    entry.tick(2 * AWAY_GIVE_UP_MS);
+    assert_eq!(entry.refusals(), [(10, RefusalCode::StoreUnavailable)]);
+    assert_eq!(entry.desk.pending(), 0);
+}
+
+#[test]
+fn more_than_the_bounds_is_refused() {
+    let mut entry = Entry::new();
+    let many = AWAY_PENDING_MAX as u64;
+    (0..many + 1).for_each(|request| entry.ask(request + 1, 0));
+    assert_eq!(entry.refusals(), [(many + 1, RefusalCode::Busy)]);
+
+    let mut entry = Entry::new();
+    let count = (AWAY_BYTES_MAX / BODY_BYTES_MAX) as u64;
+    for request in 0..=count {
+        let command = Command::Send(Send {
+            conversation: Conversation::between(UID, Uid(1)).unwrap(),
+            from: UID,
+            device: DeviceId(1),
+            client_msg_id: ClientMsgId([1; 16]),
+            body: Bytes::from(vec![0; BODY_BYTES_MAX]),
+        });
+        entry.desk.submit(command, reply(request + 1), 0, &mut entry.out);
+    }
+    assert_eq!(entry.refusals(), [(count + 1, RefusalCode::Busy)]);
+    entry.desk.invariants();
+}
+
+#[test]
+fn sessions_are_registered_some_at_a_time() {
+    let mut entry = Entry::new();
+    let rows = Partition::all(PARTITIONS).map(|partition| owner(partition, 2, 1)).collect();
+    entry.hear(1, Item::Owners(rows), 0);
+    entry.tick(0);
+    assert_eq!(entry.out.register.len(), AWAY_REGISTER_PARTITIONS);
+    entry.out.register.clear();
+    for connection in 0..AWAY_REGISTRATIONS_MAX as u64 {
+        let login = Login { uid: UID, device: DeviceId(connection), generation: Generation(1) };
+        let session = Session { entry: 0, connection };
+        let reply = ReplyTo { session, request_id: REGISTRATION };
+        entry.desk.submit(Command::Register(login), reply, 0, &mut entry.out);
+    }
+    entry.tick(1);
+    assert!(entry.out.register.is_empty(), "so many are enough");
+
+    let Some((_, Item::Command { reply: to, .. })) = entry.out.items.last().cloned() else {
+        panic!("nothing was sent")
+    };
+    let answer = Answer::Refused { code: RefusalCode::Busy, retry_after_ms: 1 };
+    entry.hear(1, Item::Delivery(Delivery { to, answer }), 1);
+    assert_eq!(entry.refusals(), [], "the client has not asked");
+    entry.tick(2);
+    assert_eq!(entry.out.register.len(), AWAY_REGISTER_PARTITIONS);
+    assert!(!entry.out.register.contains(&partition()), "not at once");
+    for _ in 0..=PARTITIONS / 64 {
+        entry.out.register.clear();
+        entry.tick(1 + AWAY_REGISTER_AGAIN_MS);
+        if entry.out.register.contains(&partition()) {
+            return;
+        }
+    }
+    panic!("what was refused is tried again");
+}

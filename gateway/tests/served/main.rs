@@ -1,0 +1,15 @@
+//! What a gateway does as a process of its own; a module a property, in one program since each takes long to link. They run
+//! side by side: each starts its own gateways, on free ports and in a directory of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod process;
+mod peer;
+mod a_gateway_is_ready_while_messages_arrive;
+mod everybody_sees_the_same;
+mod an_id_keeps_its_answer;
+mod a_body_is_copied_twice;
+mod a_drain_loses_nothing;
+mod a_data_directory_is_guarded;
+mod a_full_disk_refuses_and_recovers;
+mod hostile_peers_lose_only_themselves;

@@ -1,0 +1,192 @@
+//! A gateway as a process of its own, and what is asked of it from outside. It waits for lines and exits, never for
+//! a time to pass; [`PATIENCE`] only ends a test that hangs.
+
+use client::{Client, Config, Inbox, Received};
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use wire::{DeviceId, InboxSeq, Uid};
+
+/// A step that takes longer hangs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running gateway; killed when dropped.
+pub struct Gateway {
+    child: Child,
+    /// What it writes to stderr.
+    told: File,
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    admin: SocketAddr,
+    data_dir: PathBuf,
+}
+
+/// How a gateway ended.
+pub struct End {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to stderr.
+    pub told: String,
+}
+
+impl Gateway {
+    /// Starts one on free ports with two shards, and waits until it serves.
+    pub fn start(data_dir: &Path, settings: &[&str]) -> Self {
+        Self::start_with(data_dir, settings, [])
+    }
+
+    /// The same with variables.
+    pub fn start_with<const N: usize>(
+        data_dir: &Path,
+        settings: &[&str],
+        variables: [(&str, &str); N],
+    ) -> Self {
+        let mut command = command(data_dir);
+        command.args(["--shards", "2", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        command.args(settings).envs(variables);
+        let (told, stderr) = told();
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some((listen, admin)) = addresses(&line) else {
+            panic!("it did not start: {}", end(&mut child, told).told);
+        };
+        Self { child, told, listen, admin, data_dir: data_dir.to_owned() }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> End {
+        let told = self.told.try_clone().unwrap();
+        end(&mut self.child, told)
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub fn kill(self) {
+        self.signal(Signal::KILL);
+        self.wait();
+    }
+
+    /// A client of it that has nothing yet.
+    pub async fn connect(&self, uid: u64, device: u64) -> (Client, Inbox) {
+        self.connect_from(uid, device, (InboxSeq(0), 0)).await
+    }
+
+    /// A client of it that has everything up to a row of the inbox, of that epoch.
+    pub async fn connect_from(
+        &self,
+        uid: u64,
+        device: u64,
+        (cursor, inbox_epoch): (InboxSeq, u64),
+    ) -> (Client, Inbox) {
+        let addresses = vec![self.listen.to_string()];
+        let (token, device) = (self.token(uid), DeviceId(device));
+        let config = Config { addresses, token, device, cursor, inbox_epoch };
+        Client::connect(config).await.unwrap()
+    }
+
+    /// A token for a user.
+    pub fn token(&self, uid: u64) -> String {
+        let uid = uid.to_string();
+        let output = command(&self.data_dir).args(["token", "--uid", &uid]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// A metric, by its name and its labels but the core's: the sum over all cores.
+    #[track_caller]
+    pub fn metric(&self, name: &str) -> u64 {
+        let page = self.page("/metrics");
+        let samples = page.lines().filter_map(|line| line.strip_prefix(name));
+        let values = samples.filter_map(|rest| match rest.strip_prefix("{core=") {
+            Some(labelled) => labelled.split_once("} ").map(|(_, value)| value),
+            None => rest.strip_prefix(' '),
+        });
+        let values: Vec<u64> = values.map(|value| value.parse().unwrap()).collect();
+        assert!(!values.is_empty(), "no metric {name}");
+        values.iter().sum()
+    }
+
+    /// What its admin server answers, from the status on.
+    pub fn page(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.admin).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).unwrap();
+        page
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // Both fail only when it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program with this data directory, knowing nothing of the tests' environment.
+pub fn command(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.env_clear().stdin(Stdio::null());
+    // Settings come behind a subcommand's name, if there is one, so this one goes by the environment.
+    command.env("LONGLINE_DATA_DIR", AsRef::<OsStr>::as_ref(data_dir));
+    command
+}
+
+/// What a gateway that does not start says.
+pub fn refused(data_dir: &Path, settings: &[&str]) -> End {
+    let mut command = command(data_dir);
+    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(settings);
+    let (told, stderr) = told();
+    end(&mut command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap(), told)
+}
+
+/// The next `count` messages that come: inbox row, sender, and body as text.
+pub async fn messages(inbox: &mut Inbox, count: usize) -> Vec<(u64, Uid, String)> {
+    let mut messages = Vec::new();
+    while messages.len() < count {
+        if let Received::Message { message, .. } = inbox.recv().await.unwrap() {
+            let body = String::from_utf8(message.body.to_vec()).unwrap();
+            messages.push((message.inbox_seq.0, message.from, body));
+        }
+    }
+    messages
+}
+
+/// Runs a test's conversation to its end.
+pub fn block_on<T>(conversation: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bounded = async { tokio::time::timeout(PATIENCE, conversation).await };
+    runtime.block_on(bounded).expect("the conversation hangs")
+}
+
+/// A file for stderr, which unlike a pipe takes all that is written, and its end for the process.
+fn told() -> (File, Stdio) {
+    let file = tempfile::tempfile().unwrap();
+    let stderr = Stdio::from(file.try_clone().unwrap());
+    (file, stderr)
+}
+
+fn end(child: &mut Child, mut file: File) -> End {
+    let code = child.wait().unwrap().code();
+    let mut told = String::new();
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.read_to_string(&mut told).unwrap();
+    End { code, told }
+}
+
+/// The addresses in `... listening on 127.0.0.1:4000, admin on 127.0.0.1:4001, ...`.
+fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let after = |word: &str| line.split_once(word)?.1.split(',').next()?.parse().ok();
+    Some((after("listening on ")?, after("admin on ")?))
+}

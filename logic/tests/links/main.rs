@@ -1,0 +1,8 @@
+//! The links between processes: what is said is heard, and strangers and damage end a link. Pure; a module a property.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod ends;
+mod items;
+mod a_link_refuses_strangers_and_damage;
+mod links_carry_what_was_said;

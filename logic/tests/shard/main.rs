@@ -1,0 +1,7 @@
+//! What one step of a shard does with memory and with failing reads, over the store of tests; a module a property. The worlds
+//! of shards are `acked_is_in_both_inboxes_once`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod a_body_is_not_copied;
+mod a_read_that_failed_is_made_again;

@@ -1,0 +1,8 @@
+//! The store over CQL, on a real server.
+
+pub mod keyspace;
+mod a_message_is_four_statements;
+mod a_takeover_finds_what_was_committed;
+mod acked_survives_a_kill;
+mod an_unknown_outcome_is_not_acked;
+mod owners_change_by_compare_and_set;

@@ -1,0 +1,7 @@
+//! The embedded store: its log, its index, its directory and its disk.
+
+mod a_data_directory_is_guarded;
+mod a_full_disk_refuses_and_recovers;
+mod acked_survives_a_kill;
+mod log_is_the_truth;
+mod cost;
