@@ -79,10 +79,21 @@ fn a_message_is_four_statements_and_a_share_of_the_contacts() {
     ]
     .map(|kind| (kind, sent(kind)));
     println!("statements for {MESSAGES} messages, one at a time: {counts:?}");
+    // A try that a busy machine did not answer in time was made again.
     let failed = keyspace.client.stats().failed();
-    assert_eq!([Kind::Message, Kind::Dedup].map(sent), [MESSAGES; 2], "{failed} failed");
-    assert_eq!(sent(Kind::Inbox), 2 * MESSAGES);
-    assert_eq!([Kind::Contact, Kind::User, Kind::Bound].map(sent), [2, 2, 1]);
+    let check = |kind, expected| {
+        let tries = sent(kind);
+        assert!(
+            (expected..=expected + failed).contains(&tries),
+            "{kind:?}: {tries}, {failed} failed"
+        );
+    };
+    check(Kind::Message, MESSAGES);
+    check(Kind::Dedup, MESSAGES);
+    check(Kind::Inbox, 2 * MESSAGES);
+    check(Kind::Contact, 2);
+    check(Kind::User, 2);
+    check(Kind::Bound, 1);
     // The bound, and a conversation, two users, two contacts that were not there; nothing a message.
-    assert!(sent(Kind::Read) < 20);
+    assert!(sent(Kind::Read) < 20 + failed);
 }
