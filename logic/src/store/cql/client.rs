@@ -32,6 +32,8 @@ use tokio::task::JoinHandle;
 const KEEPALIVE: Duration = Duration::from_secs(1);
 /// Between two tries to connect again.
 const CONNECT_EVERY: Duration = Duration::from_secs(1);
+/// After one that was taken: a server that lets in and does not answer is not helped by more sessions.
+const CONNECTED_PAUSE: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub struct CqlClient {
@@ -166,7 +168,7 @@ impl CqlClient {
         self.breaker.failed();
         self.stats.count_failed();
         let statement = statement.get_statement();
-        if may_pass(error) {
+        if matches!(error, TryError::Execution(error) if may_pass(error)) {
             tracing::debug!(%error, statement, "could not get an answer from the store");
         } else {
             tracing::error!(%error, statement, "could not use the store; it is tried again");
@@ -208,18 +210,22 @@ impl CqlClient {
         rows.into_rows_result().map_err(|error| failed(error.to_string()))
     }
 
-    /// Tries a new session, once.
+    /// Tries a new session, once, and waits until another may be tried.
     async fn connect_again(&self) {
-        match session(&self.config).await {
+        let pause = match session(&self.config).await {
             // The former ends with the statements that wait in it; each is tried again in this one.
             Ok(session) if self.breaker.is_open() => {
                 self.session.store(Arc::new(session));
                 self.probe().await;
+                CONNECTED_PAUSE
             }
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "could not connect to the store again"),
-        }
-        tokio::time::sleep(CONNECT_EVERY).await;
+            Ok(_) => CONNECT_EVERY,
+            Err(error) => {
+                tracing::debug!(%error, "could not connect to the store again");
+                CONNECT_EVERY
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 
     async fn probe(&self) {
@@ -274,10 +280,9 @@ async fn watch(client: Weak<CqlClient>) {
 }
 
 /// Whether it may pass by itself; if not, somebody must mend something.
-fn may_pass(error: &TryError) -> bool {
-    let TryError::Execution(error) = error else { return false };
-    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) = &**error else {
-        return !matches!(**error, ExecutionError::BadQuery(_));
+pub(super) fn may_pass(error: &ExecutionError) -> bool {
+    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) = error else {
+        return !matches!(error, ExecutionError::BadQuery(_));
     };
     !matches!(
         error,

@@ -3,12 +3,14 @@
 //! The files in `logic/schema` are in the order of their numbers. What a file says never changes once it was released: a
 //! later version adds a file. It does not change a keyspace or a table that is there: `ALTER` is the operator's.
 
-use super::client::{self, BadRow};
+use super::backoff::Backoff;
+use super::client::{self, BadRow, may_pass};
 use super::codec;
 use super::config::{CqlConfig, CqlError, check_keyspace};
 use scylla::client::session::Session;
 use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// The version of the tables that this program needs.
 pub const VERSION: u32 = 1;
@@ -108,6 +110,20 @@ impl SchemaConfig {
     }
 }
 
+/// A statement that changes nothing when it is done again. Servers that are busy may not agree on a schema in time.
+async fn make(session: &Session, statement: &str, deadline: Instant) -> Result<(), ExecutionError> {
+    let mut backoff = Backoff::new();
+    loop {
+        match session.query_unpaged(statement, ()).await {
+            Err(error) if may_pass(&error) && Instant::now() < deadline => {
+                tracing::debug!(%error, "could not make a table; it is tried again");
+                tokio::time::sleep(backoff.next()).await;
+            }
+            result => return result.map(drop),
+        }
+    }
+}
+
 /// Makes what is missing and writes the version down. Doing it again changes nothing. Returns the version.
 ///
 /// # Errors
@@ -123,8 +139,9 @@ pub async fn apply(config: &CqlConfig, settings: &SchemaConfig) -> Result<u32, C
     }
     let failed =
         |what| move |error: ExecutionError| CqlError::Statement { what, reason: error.to_string() };
+    let deadline = Instant::now() + APPLY_TIMEOUT;
     for statement in settings.statements(&config.keyspace) {
-        session.query_unpaged(statement, ()).await.map_err(failed("make a table"))?;
+        make(&session, &statement, deadline).await.map_err(failed("make a table"))?;
     }
     let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
     let unix_ms = i64::try_from(unix_ms).unwrap_or(0);

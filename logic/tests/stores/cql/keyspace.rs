@@ -66,6 +66,14 @@ impl Keyspace {
         Self { client, config }
     }
 
+    /// How many messages the server has, asked past any proxy.
+    pub fn messages(&self) -> usize {
+        let text = format!("SELECT seq FROM {}.messages", self.config.keyspace);
+        let session = session();
+        let rows = RUNTIME.block_on(async { session.query_unpaged(text, ()).await }).unwrap();
+        rows.into_rows_result().unwrap().rows_num()
+    }
+
     /// The store of some partition, under an epoch. What is in it does not depend on which.
     pub fn open(&self, epoch: u32, fence: Fence) -> Driven {
         open(&self.client, epoch, Arc::new(fence))
