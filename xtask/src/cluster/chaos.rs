@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 
-use super::bystanders::{Bystanders, Times};
+use super::bystanders::Times;
 use super::faults::{self, ALL, Fault, LEASE_MS, OF_LEASES, Processes};
 use super::felt::{self, Felt, Step, unix_ms};
 use super::rig::{Build, Built, Planted, Rig};
@@ -105,8 +105,14 @@ fn suffer(
         processes.settle(rig, loadgen)?;
         let whole_ms = unix_ms() - at_ms;
         println!("== whole after {whole_ms} ms");
-        let others = bystanders.take_if(|_| fault.is_takeover()).map(Bystanders::stop);
-        let others = others.transpose()?;
+        let others = match bystanders.take_if(|_| fault.is_takeover()) {
+            None => None,
+            Some(bystanders) => {
+                let most = Duration::from_millis(LEASE_MS + TAKEOVER_MS);
+                faults::wait(most.saturating_sub(Duration::from_millis(whole_ms)), loadgen)?;
+                Some(bystanders.stop()?)
+            }
+        };
         suffered.push(Suffered { fault: *fault, at_ms, whole_ms, concerned, others });
         due = (due + part).max(Instant::now() + PAUSE);
     }

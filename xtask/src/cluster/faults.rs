@@ -13,7 +13,7 @@ use crate::process::Guarded;
 /// One thing that goes wrong, or is done to the cluster while it works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// SIGKILL to a logic node, which is started again at once.
+    /// SIGKILL to a logic node, which stays away.
     KillLogic(usize),
     /// SIGKILL to a gateway, which is started again at once.
     KillGateway(usize),
@@ -26,8 +26,8 @@ pub enum Fault {
     Redis,
     /// SIGKILL to Cassandra, which starts again with what it had synced.
     Cassandra,
-    /// A third logic node joins.
-    Join,
+    /// A logic node joins: one that is new, or comes back.
+    Join(usize),
     /// A logic node is asked to leave; it must end well.
     Drain(usize),
 }
@@ -50,13 +50,14 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Every fault once.
 pub const ALL: &[Fault] = &[
     Fault::KillLogic(1),
+    Fault::Join(1),
     Fault::KillGateway(1),
     Fault::Freeze(2, BRIEF_MS),
     Fault::Freeze(2, LONG_MS),
     Fault::Part(1),
     Fault::Redis,
     Fault::Cassandra,
-    Fault::Join,
+    Fault::Join(3),
     Fault::Drain(1),
 ];
 /// Those in which two nodes serve the same partitions, each for a gateway of its own, where leases are not kept.
@@ -72,7 +73,7 @@ impl Fault {
             Self::Part(number) => format!("part logic and gateway {number} for {LONG_MS} ms"),
             Self::Redis => "kill -9 Redis".to_owned(),
             Self::Cassandra => "kill -9 Cassandra".to_owned(),
-            Self::Join => "logic 3 joins".to_owned(),
+            Self::Join(number) => format!("logic {number} joins"),
             Self::Drain(number) => format!("logic {number} drains"),
         }
     }
@@ -118,8 +119,7 @@ impl Processes {
         match fault {
             Fault::KillLogic(number) => {
                 let concerned = held(rig, number)?;
-                self.logic(number)?.kill()?;
-                self.logics[number - 1] = Some(rig.start_logic(number)?);
+                self.take(number)?.kill()?;
                 Ok(concerned)
             }
             Fault::KillGateway(number) => {
@@ -151,15 +151,14 @@ impl Processes {
                 rig.cassandra.kill_and_restart()?;
                 Ok(format!("all {PARTITIONS} partitions"))
             }
-            Fault::Join => {
-                self.logics[2] = Some(rig.start_logic(3)?);
+            Fault::Join(number) => {
+                self.logics[number - 1] = Some(rig.start_logic(number)?);
                 self.settle(rig, loadgen)?;
-                Ok(format!("{}, handed to it", held(rig, 3)?))
+                Ok(format!("{}, handed to it", held(rig, number)?))
             }
             Fault::Drain(number) => {
                 let concerned = held(rig, number)?;
-                let leaving = mem::take(&mut self.logics[number - 1]);
-                rig::leave(leaving.context("it runs")?)?;
+                rig::leave(self.take(number)?)?;
                 Ok(concerned)
             }
         }
@@ -176,6 +175,12 @@ impl Processes {
     fn signal(&mut self, number: usize, signal: Signal) -> Result<()> {
         self.logic(number)?.signal(signal)?;
         self.gateways[number - 1].signal(signal)
+    }
+
+    /// A logic node that does not come back by itself.
+    fn take(&mut self, number: usize) -> Result<Guarded> {
+        let taken = mem::take(&mut self.logics[number - 1]);
+        taken.with_context(|| format!("logic {number} does not run"))
     }
 
     fn logic(&mut self, number: usize) -> Result<&mut Guarded> {
