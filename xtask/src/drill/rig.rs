@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::nodes;
 use crate::process::{self, Guarded};
 use crate::summary;
 
@@ -88,15 +89,9 @@ impl Rig {
         summary::read(&self.out()).with_context(|| format!("loadgen ended with {status}"))
     }
 
-    /// A token for a user.
+    /// A token for a user, by the key that the gateway made when it started.
     pub fn token(&self, uid: u64) -> Result<String> {
-        let mut command = Command::new(&self.gateway);
-        command.args(["token", "--uid", &uid.to_string(), "--data-dir"]).arg(self.data_dir());
-        let output = command.output().context("could not start the gateway for a token")?;
-        if !output.status.success() {
-            bail!("no token: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(String::from_utf8(output.stdout).context("a token is text")?.trim_end().to_owned())
+        nodes::token(&self.gateway, &self.data_dir().join("dev-key.hs256"), uid)
     }
 
     /// Where the gateway listens.
