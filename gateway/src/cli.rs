@@ -4,7 +4,7 @@ use crate::auth::{Auth, sign};
 use crate::config::{Config, Flags, LogFormat, Problems};
 use crate::serve::serve;
 use clap::{Args, Parser, Subcommand};
-use service::admin::fetch;
+use service::admin::show;
 use service::exit;
 use service::exit::Fatal;
 use service::logging;
@@ -80,9 +80,7 @@ pub fn main(cli: Cli) -> ExitCode {
             serve(config)
         }),
         Command::Token(token) => print_token(&token),
-        Command::Status(layers) => layers.load().and_then(|config| {
-            fetch(config.admin, "/status").map(|page| println!("{}", page.trim_end()))
-        }),
+        Command::Status(layers) => layers.load().and_then(|config| show(config.admin, "/status")),
     };
     match done {
         Ok(()) => exit::OK.into(),

@@ -69,11 +69,11 @@ impl Drop for Admin {
     }
 }
 
-/// Asks a running server for one of its pages.
+/// Asks a running server for one of its pages, and prints it.
 ///
 /// # Errors
 /// It does not answer, or not with that page.
-pub fn fetch(admin: SocketAddr, page: &str) -> Result<String, Fatal> {
+pub fn show(admin: SocketAddr, page: &str) -> Result<(), Fatal> {
     let asked = || {
         let mut stream = TcpStream::connect_timeout(&admin, FETCH_TIMEOUT)?;
         stream.set_read_timeout(Some(FETCH_TIMEOUT))?;
@@ -87,7 +87,10 @@ pub fn fetch(admin: SocketAddr, page: &str) -> Result<String, Fatal> {
     })?;
     let (head, page) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     match head.split(' ').nth(1) {
-        Some("200") => Ok(page.to_owned()),
+        Some("200") => {
+            println!("{}", page.trim_end());
+            Ok(())
+        }
         _ => Err(Fatal::Environment(format!("{admin} says: {}", page.trim_end()))),
     }
 }

@@ -5,7 +5,7 @@ use super::settings::ServeArgs;
 use crate::store::cql::CqlConfig;
 use crate::store::cql::schema::{self, SchemaConfig, Server};
 use clap::{Args, Parser, Subcommand};
-use service::admin::fetch;
+use service::admin::show;
 use service::exit::{self, Fatal};
 use service::logging;
 use std::net::SocketAddr;
@@ -105,10 +105,6 @@ pub fn main(cli: Cli) -> ExitCode {
             (&fatal).into()
         }
     }
-}
-
-fn show(admin: SocketAddr, page: &str) -> Result<(), Fatal> {
-    fetch(admin, page).map(|page| println!("{}", page.trim_end()))
 }
 
 fn apply(args: &Apply) -> Result<(), Fatal> {

@@ -49,11 +49,7 @@ fn a_dialer_of_another_cluster_is_refused() {
 /// An acceptor that only plays one: it takes every hello, but cannot answer for the secret.
 #[test]
 fn an_acceptor_without_the_secret_is_refused() {
-    let (mut honest, mut dialer) = (End::acceptor(usual_terms()), end_of_dialer());
-    dialer.read(&honest.said());
-    honest.read(&dialer.said());
-    honest.link.admit(0, ADMISSION, &mut honest.out).unwrap();
-    let welcome = honest.said();
+    let Handshake { welcome, .. } = handshake();
     for at in [HEADER_BYTES, HEADER_BYTES + 4, HEADER_BYTES + 8, HEADER_BYTES + 20] {
         let mut payload = welcome[HEADER_BYTES..].to_vec();
         payload[at - HEADER_BYTES] ^= 1;
@@ -71,16 +67,37 @@ fn end_of_dialer() -> End {
     End::dialer(usual_terms(), gateway(1))
 }
 
-/// What was overheard proves nothing to an acceptor, or a dialer, with another nonce.
-#[test]
-fn a_proof_is_good_for_one_handshake() {
+/// What is said until a dialer is let in, in order, and the end that let it in.
+struct Handshake {
+    challenge: Vec<u8>,
+    hello: Vec<u8>,
+    welcome: Vec<u8>,
+    acceptor: End,
+}
+
+fn handshake() -> Handshake {
     let (mut acceptor, mut dialer) = (End::acceptor(usual_terms()), end_of_dialer());
-    dialer.read(&acceptor.said());
+    let challenge = acceptor.said();
+    dialer.read(&challenge);
     let hello = dialer.said();
     acceptor.read(&hello);
     acceptor.link.admit(0, ADMISSION, &mut acceptor.out).unwrap();
     let welcome = acceptor.said();
+    Handshake { challenge, hello, welcome, acceptor }
+}
 
+/// What an acceptor says that lets nobody in.
+fn refusal() -> Vec<u8> {
+    let mut refusing = End::acceptor(usual_terms());
+    refusing.said();
+    refusing.link.refuse("not now", &mut refusing.out);
+    refusing.said()
+}
+
+/// What was overheard proves nothing to an acceptor, or a dialer, with another nonce.
+#[test]
+fn a_proof_is_good_for_one_handshake() {
+    let Handshake { hello, welcome, .. } = handshake();
     let mut out = vec![];
     let later = logic::link::Link::accept(usual_terms(), [9; 32], &mut out);
     let mut later = End { link: later, out: vec![], events: vec![] };
@@ -142,18 +159,9 @@ fn another_version_is_refused_by_name() {
 /// Each state of each end with each frame that may not come then.
 #[test]
 fn frames_out_of_turn_end_the_link() {
-    let (mut acceptor, mut dialer) = (End::acceptor(usual_terms()), end_of_dialer());
-    let challenge = acceptor.said();
-    dialer.read(&challenge);
-    let hello = dialer.said();
-    acceptor.read(&hello);
-    acceptor.link.admit(0, ADMISSION, &mut acceptor.out).unwrap();
-    let welcome = acceptor.said();
+    let Handshake { challenge, hello, welcome, mut acceptor } = handshake();
     let batch = acceptor.say(vec![Item::Ping(1)]);
-    let mut refusing = End::acceptor(usual_terms());
-    refusing.said();
-    refusing.link.refuse("no", &mut refusing.out);
-    let refused = refusing.said();
+    let refused = refusal();
     let all = [&challenge, &hello, &welcome, &refused, &batch];
 
     let asked = || {
@@ -192,22 +200,13 @@ fn waiting_ends() -> Vec<(Vec<u8>, MakeEnd)> {
         dialer.read(&End::acceptor(usual_terms()).said());
         dialer
     }
-    let (mut acceptor, mut dialer) = (End::acceptor(usual_terms()), end_of_dialer());
-    let challenge = acceptor.said();
-    dialer.read(&challenge);
-    let hello = dialer.said();
-    acceptor.read(&hello);
-    acceptor.link.admit(0, ADMISSION, &mut acceptor.out).unwrap();
-    let welcome = acceptor.said();
-    let mut refusing = End::acceptor(usual_terms());
-    refusing.said();
-    refusing.link.refuse("not now", &mut refusing.out);
+    let Handshake { challenge, hello, welcome, mut acceptor } = handshake();
     let batch = acceptor.say(samples().into_iter().take(12).collect());
     vec![
         (challenge, end_of_dialer),
         (hello, || End::acceptor(usual_terms())),
         (welcome, greeted),
-        (refusing.said(), greeted),
+        (refusal(), greeted),
         (batch, || open().0),
     ]
 }

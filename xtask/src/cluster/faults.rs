@@ -140,7 +140,7 @@ impl Processes {
                 } else {
                     wait(Duration::from_millis(LONG_MS), loadgen)?;
                 }
-                rig.join(number)?;
+                rig.mend(number)?;
                 Ok(format!("{concerned}, users of gateway {number}"))
             }
             Fault::Redis => {

@@ -205,7 +205,7 @@ impl Rig {
     }
 
     /// Ends [`Rig::part`].
-    pub fn join(&self, number: usize) -> Result<()> {
+    pub fn mend(&self, number: usize) -> Result<()> {
         let Place { store, .. } = &self.logics[number - 1];
         self.logics.iter().for_each(|place| place.door.set(Manner::CLEAR));
         store.set(Manner::CLEAR);

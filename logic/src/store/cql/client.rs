@@ -266,10 +266,8 @@ async fn watch(client: Weak<CqlClient>) {
     loop {
         ticks.tick().await;
         let Some(client) = client.upgrade() else { return };
-        if connecting.as_ref().is_some_and(JoinHandle::is_finished) {
-            connecting = None;
-        }
-        if connecting.is_none() && client.breaker.is_open() {
+        let is_idle = connecting.as_ref().is_none_or(JoinHandle::is_finished);
+        if is_idle && client.breaker.is_open() {
             let client = Arc::clone(&client);
             connecting = Some(tokio::spawn(async move { client.connect_again().await }));
         }

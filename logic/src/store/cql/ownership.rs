@@ -110,11 +110,6 @@ fn change_values(change: &OwnerChange) -> Option<Changed> {
     Some((epoch, node, incarnation, slice, number, old.0, old.1, old.2))
 }
 
-fn owner_there(partition: Partition, row: &Named) -> Option<OwnerRow> {
-    let node = row.get("node")?.as_int()?;
-    owner(partition, (row.bigint("epoch")?, node, row.bigint("incarnation")?))
-}
-
 fn bad_row(what: &str) -> CqlError {
     CqlError::Statement { what: "read who owns what", reason: format!("{what} is damaged") }
 }
@@ -215,48 +210,48 @@ impl CqlClient {
         changes: &[OwnerChange],
     ) -> Vec<(OwnerChange, Outcome<OwnerRow>)> {
         assert_eq!(Self::together(changes.iter().copied()).len(), 1, "one slice, and alike");
-        let of_all = |outcome: Outcome<OwnerRow>| changes.iter().map(|it| (*it, outcome)).collect();
-        let there = |row: &Named| owner_there(changes[0].next.partition, row);
-        let result = match changes {
-            [change] => self.change_owner(change).await,
-            _ => self.change_slice(changes).await,
-        };
-        match result.map_or(Outcome::Unknown, |rows| outcome(&rows, there)) {
-            // Which of them is not as expected, servers tell in ways of their own.
-            Outcome::Refused(_) if changes.len() > 1 => {}
-            outcome @ (Outcome::Applied | Outcome::Refused(_) | Outcome::Unknown) => {
-                return of_all(outcome);
+        if changes.len() > 1 {
+            match self.change_slice(changes).await {
+                Outcome::Refused(_) => {}
+                outcome @ (Outcome::Applied | Outcome::Unknown) => {
+                    return changes.iter().map(|change| (*change, outcome)).collect();
+                }
             }
         }
         let mut outcomes = Vec::with_capacity(changes.len());
         for change in changes {
-            let there = |row: &Named| owner_there(change.next.partition, row);
-            let result = self.change_owner(change).await;
-            outcomes.push((*change, result.map_or(Outcome::Unknown, |rows| outcome(&rows, there))));
+            outcomes.push((*change, self.change_owner(change).await));
         }
         outcomes
     }
 
-    async fn change_slice(&self, changes: &[OwnerChange]) -> Result<QueryRowsResult, CqlError> {
+    /// Refused: some row is not as expected. Which, servers tell in ways of their own.
+    async fn change_slice(&self, changes: &[OwnerChange]) -> Outcome<OwnerRow> {
         let is_change = changes[0].expected.is_some();
         let text = if is_change { &self.texts.change_owner } else { &self.texts.add_owner };
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy::new())));
         changes.iter().for_each(|_| batch.append_statement(text.clone()));
-        if is_change {
+        let result = if is_change {
             let values: Vec<_> = changes.iter().filter_map(change_values).collect();
             self.once_all(&batch, values).await
         } else {
             let values: Vec<_> = changes.iter().map(|change| add_values(&change.next)).collect();
             self.once_all(&batch, values).await
-        }
+        };
+        result.map_or(Outcome::Unknown, |rows| outcome(&rows, |_| None))
     }
 
-    async fn change_owner(&self, change: &OwnerChange) -> Result<QueryRowsResult, CqlError> {
-        match change_values(change) {
+    async fn change_owner(&self, change: &OwnerChange) -> Outcome<OwnerRow> {
+        let result = match change_values(change) {
             None => self.once(&self.texts.add_owner, add_values(&change.next)).await,
             Some(values) => self.once(&self.texts.change_owner, values).await,
-        }
+        };
+        let there = |row: &Named| {
+            let node = row.get("node")?.as_int()?;
+            owner(change.next.partition, (row.bigint("epoch")?, node, row.bigint("incarnation")?))
+        };
+        result.map_or(Outcome::Unknown, |rows| outcome(&rows, there))
     }
 
     /// Tells this cluster's data from another's: written once, by `logic schema apply`.
