@@ -4,17 +4,15 @@
 //! Nothing acknowledged may be lost, doubled or out of order. With a planted fault the drill must see one: then one host
 //! after the other is parted from the rest, which is when two nodes could act for one partition.
 
-use std::fs;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rustix::process::Signal;
 
-use super::bystanders::Times;
 use super::faults::{self, ALL, Fault, LEASE_MS, OF_LEASES, Processes};
-use super::felt::{self, Felt, Step, unix_ms};
+use super::felt::{Felt, Step, unix_ms};
 use super::rig::{Build, Built, Planted, Rig};
 use crate::drill::seen::Seen;
 use crate::process::Guarded;
@@ -39,13 +37,6 @@ pub struct Args {
 const CALM: Duration = Duration::from_secs(4);
 /// From one fault's end to the next one's beginning, at least: what was delayed has been sent.
 const PAUSE: Duration = Duration::from_secs(3);
-/// A takeover is to cost no more than a lease and two seconds, in ms. It is told and not enforced: on a machine that is busy
-/// with other things it takes longer.
-const TAKEOVER_MS_MAX: u64 = LEASE_MS + 2_000;
-/// And those whom it does not concern no more than this many times what they wait else.
-const OTHERS_RATIO: f64 = 3.0;
-/// What they wait else: over this long before, in ms.
-const OTHERS_BEFORE_MS: u64 = 5_000;
 
 /// A fault that was, and when: Unix ms.
 struct Suffered {
@@ -54,8 +45,6 @@ struct Suffered {
     /// After so long nodes that ran served all partitions.
     whole_ms: u64,
     concerned: String,
-    /// Of those whom the first takeover did not concern.
-    others: Option<Times>,
 }
 
 /// Exits with 0 only if nothing was broken.
@@ -66,19 +55,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let built = Built { build: args.build, planted: args.planted, lease_ms };
     let mut rig = Rig::new("cluster-chaos", built)?;
     let mut processes = Processes::start(&rig)?;
-    let mut loadgen = rig.loadgen();
-    // It is told when to stop.
-    loadgen.args(["--rate", &args.rate.to_string(), "--warmup", "1s", "--duration", "1h"]);
-    let mut loadgen = Guarded::spawn("loadgen", &mut loadgen)?;
+    let mut loadgen = rig.endless_load(args.rate)?;
     let faults = if args.planted.is_some() { OF_LEASES } else { ALL };
     let suffered = suffer(faults, args.seconds, (&mut rig, &mut processes), &mut loadgen)?;
     let end_ms = unix_ms();
     loadgen.signal(Signal::TERM)?;
     let summary = rig.summary(&mut loadgen)?;
     if args.planted.is_none() {
-        let steps = rig.out().join("steps.csv");
-        let steps = fs::read_to_string(steps).context("loadgen left no steps")?;
-        report(&suffered, &felt::parse(&steps)?, end_ms);
+        report(&suffered, &rig.steps()?, end_ms);
     }
     println!("report and logs: {}", rig.dir().display());
     let mut seen = Seen::default();
@@ -93,8 +77,6 @@ fn suffer(
     (rig, processes): (&mut Rig, &mut Processes),
     loadgen: &mut Guarded,
 ) -> Result<Vec<Suffered>> {
-    let has_takeover = faults.iter().any(|fault| fault.is_takeover());
-    let mut bystanders = has_takeover.then(|| rig.bystanders(2)).transpose()?;
     let part = Duration::from_secs(seconds) / u32::try_from(faults.len() + 1)?;
     let (mut suffered, started) = (Vec::new(), Instant::now());
     let mut due = started + part.max(CALM);
@@ -106,15 +88,7 @@ fn suffer(
         processes.settle(rig, loadgen)?;
         let whole_ms = unix_ms() - at_ms;
         println!("== whole after {whole_ms} ms");
-        let others = match bystanders.take_if(|_| fault.is_takeover()) {
-            None => None,
-            Some(bystanders) => {
-                let left_ms = TAKEOVER_MS_MAX.saturating_sub(whole_ms);
-                faults::wait(Duration::from_millis(left_ms), loadgen)?;
-                Some(bystanders.stop()?)
-            }
-        };
-        suffered.push(Suffered { fault: *fault, at_ms, whole_ms, concerned, others });
+        suffered.push(Suffered { fault: *fault, at_ms, whole_ms, concerned });
         due = (due + part).max(Instant::now() + PAUSE);
     }
     faults::wait(due.saturating_duration_since(Instant::now()), loadgen)?;
@@ -125,26 +99,10 @@ fn suffer(
 fn report(suffered: &[Suffered], steps: &[Step], end_ms: u64) {
     let first_ms = suffered.first().map_or(end_ms, |first| first.at_ms);
     println!("before: {}", Felt::within(steps, &(0..first_ms)));
-    for (nth, Suffered { fault, at_ms, whole_ms, concerned, others }) in suffered.iter().enumerate()
-    {
+    for (nth, Suffered { fault, at_ms, whole_ms, concerned }) in suffered.iter().enumerate() {
         let next_ms = suffered.get(nth + 1).map_or(end_ms, |next| next.at_ms);
         let time: Range<u64> = *at_ms..next_ms;
         let felt = Felt::within(steps, &time);
         println!("{}: {concerned}; all served after {whole_ms} ms; {felt}", fault.name());
-        if fault.is_takeover() {
-            let took_ms = felt.max_ms;
-            let word = if took_ms <= TAKEOVER_MS_MAX { "met" } else { "missed" };
-            println!("  a takeover in {took_ms} ms, at most {TAKEOVER_MS_MAX} ms wanted: {word}");
-        }
-        if let Some(others) = others {
-            let (_, before) = others.p99_within(&(at_ms - OTHERS_BEFORE_MS..*at_ms));
-            let (count, during) = others.p99_within(&(*at_ms..at_ms + TAKEOVER_MS_MAX));
-            let ratio = during.as_secs_f64() / before.as_secs_f64();
-            let word = if ratio <= OTHERS_RATIO { "met" } else { "missed" };
-            println!(
-                "  {count} sends of others meanwhile: p99 {during:.0?}, {before:.0?} before: {ratio:.1} times, \
-                 at most {OTHERS_RATIO} wanted: {word}"
-            );
-        }
     }
 }

@@ -77,11 +77,6 @@ impl Fault {
             Self::Drain(number) => format!("logic {number} drains"),
         }
     }
-
-    /// Whether it ends with others taking over from a node that did not say so.
-    pub fn is_takeover(self) -> bool {
-        matches!(self, Self::KillLogic(_))
-    }
 }
 
 /// The processes of the cluster, by number from 1; one that has left is gone.

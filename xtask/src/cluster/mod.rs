@@ -4,6 +4,7 @@
 mod rig;
 mod demo;
 mod chaos;
+mod takeover;
 mod faults;
 mod felt;
 mod bystanders;
@@ -19,6 +20,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Every fault in turn, under load.
     Chaos(chaos::Args),
+    /// A node's death, again and again, and what it costs.
+    Takeover(takeover::Args),
 }
 
 /// Does it.
@@ -26,5 +29,6 @@ pub fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::run(args),
         Command::Chaos(args) => chaos::run(args),
+        Command::Takeover(args) => takeover::run(args),
     }
 }

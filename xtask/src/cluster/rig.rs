@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::bystanders::{Bystander, Bystanders};
+use super::felt::{self, Step};
 use crate::drill::nodes::{self, Patience, Ports};
 use crate::drill::relay::{Manner, Relay};
 use crate::process::{self, Guarded};
@@ -247,6 +248,13 @@ impl Rig {
         loadgen
     }
 
+    /// One that goes on until it is told to end.
+    pub fn endless_load(&self, rate: u32) -> Result<Guarded> {
+        let mut loadgen = self.loadgen();
+        loadgen.args(["--rate", &rate.to_string(), "--warmup", "1s", "--duration", "1h"]);
+        Guarded::spawn("loadgen", &mut loadgen)
+    }
+
     /// Waits for loadgen's end and reads what it says.
     pub fn summary(&self, loadgen: &mut Guarded) -> Result<Value> {
         let status = loadgen.wait_exit(VERDICT_MAX)?;
@@ -254,8 +262,14 @@ impl Rig {
         summary::read(&self.out()).with_context(|| format!("loadgen ended with {status}"))
     }
 
+    /// What loadgen saw in each tenth of a second.
+    pub fn steps(&self) -> Result<Vec<Step>> {
+        let steps = fs::read_to_string(self.out().join("steps.csv"));
+        felt::parse(&steps.context("loadgen left no steps")?)
+    }
+
     /// Where loadgen's report is.
-    pub fn out(&self) -> PathBuf {
+    fn out(&self) -> PathBuf {
         self.dir.join("out")
     }
 
