@@ -201,9 +201,12 @@ fn found(read: &Read, page: &mut Vec<InboxRow>) -> Found {
             let row = Some(UserRow { uid: *uid, contacts_through: head });
             Found::User { row, head, tail: Vec::new() }
         }
-        Read::Messages { .. } | Read::ByClientMsgId { .. } => Found::Messages(Vec::new()),
+        Read::Conversation { .. } | Read::Messages { .. } | Read::ByClientMsgId { .. } => {
+            Found::Messages(Vec::new())
+        }
         Read::Inbox { .. } => Found::Inbox(std::mem::take(page)),
-        Read::Contact { .. } | Read::Contacts { .. } => Found::Contacts(Vec::new()),
+        Read::Contact { .. } => Found::Contact(None),
+        Read::Contacts { .. } => Found::Contacts(Vec::new()),
     }
 }
 

@@ -87,13 +87,20 @@ pub enum Read {
         /// Who.
         uid: Uid,
     },
-    /// The messages before `before`, ascending. `None`: the newest; the conversation is loaded by that, and nothing of it
-    /// is being written. Answer: [`Found::Messages`].
+    /// Everything to load a conversation: its newest message. Nothing of it is being written. Answer:
+    /// [`Found::Messages`], none or one.
+    Conversation {
+        /// Which.
+        conversation: Conversation,
+        /// A place that is known to be committed: there a store that keeps no end of a log begins to look for it.
+        known: Seq,
+    },
+    /// The messages before `before`, ascending. Answer: [`Found::Messages`].
     Messages {
         /// Of which conversation.
         conversation: Conversation,
         /// Exclusive upper end.
-        before: Option<Seq>,
+        before: Seq,
         /// Rows at most.
         limit: usize,
         /// Bytes of bodies at most.
@@ -117,7 +124,7 @@ pub enum Read {
         /// Bytes of bodies at most.
         bytes_max: usize,
     },
-    /// One contact. Answer: [`Found::Contacts`], none or one.
+    /// One contact. Answer: [`Found::Contact`].
     Contact {
         /// Whose.
         uid: Uid,
@@ -154,6 +161,8 @@ pub enum Found {
     Messages(Vec<MessageRow>),
     /// Inbox rows, ascending.
     Inbox(Vec<InboxRow>),
+    /// The contact, if there is one.
+    Contact(Option<ContactRow>),
     /// Contacts with their newest message, ascending.
     Contacts(Vec<(ContactRow, Option<MessageRow>)>),
 }

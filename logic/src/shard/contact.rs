@@ -85,7 +85,10 @@ impl Shard {
             let contact = self.contacts.get_mut(&(uid, *peer)).expect("dirty contacts are kept");
             contact.is_dirty = false;
             contact.touched = round;
-            self.commit.push_row(Row::Contact(contact.row));
+            // One whose first message was taken back is none.
+            if contact.row.recent_seq > Seq(0) {
+                self.commit.push_row(Row::Contact(contact.row));
+            }
         }
         self.commit.push(Row::User(user_row), Written::Flush { uid, peers, through_before });
     }

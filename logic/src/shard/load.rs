@@ -6,8 +6,8 @@ use super::conversation::ConversationState;
 use super::plant::Fault;
 use super::user::User;
 use crate::command::{Input, Login, ReplyTo};
-use crate::limits::{PAGE_BYTES_MAX, PARKED_PER_KEY_MAX};
-use crate::rows::{ContactRow, Found, InboxRow, MessageRow, Read, Ticket};
+use crate::limits::PARKED_PER_KEY_MAX;
+use crate::rows::{ContactRow, Found, InboxRow, Read, Ticket};
 use hashbrown::HashMap;
 use wire::{Conversation, InboxSeq, RefusalCode, Seq, Uid};
 
@@ -92,9 +92,17 @@ impl Shard {
 
     /// The conversation is not in memory: the input waits for it.
     pub(super) fn load_conversation(&mut self, conversation: Conversation, input: Input) {
-        let bytes_max = PAGE_BYTES_MAX;
-        let read = Read::Messages { conversation, before: None, limit: 1, bytes_max };
-        self.park(Key::Conversation(conversation), input, read);
+        self.park(Key::Conversation(conversation), input, self.loads_conversation(conversation));
+    }
+
+    /// What is read next of it. The big user's contact, of the same partition, tells of committed messages only: from there
+    /// the end is looked for.
+    fn loads_conversation(&self, conversation: Conversation) -> Read {
+        let (uid, peer) = (conversation.big(), conversation.small());
+        match self.contacts.get(&(uid, peer)) {
+            None => Read::Contact { uid, peer },
+            Some(contact) => Read::Conversation { conversation, known: contact.durable },
+        }
     }
 
     fn park(&mut self, key: Key, input: Input, read: Read) {
@@ -130,17 +138,22 @@ impl Shard {
                 let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
                 self.on_user_found(uid, User::new(head, through), tail);
             }
-            (Waiting::Load(key @ Key::Contact(uid, peer)), Found::Contacts(rows)) => {
-                self.add_contact(uid, peer, rows);
+            (Waiting::Load(key @ Key::Contact(uid, peer)), Found::Contact(row)) => {
+                self.add_contact(uid, peer, row);
                 self.resume(key);
+            }
+            (Waiting::Load(key @ Key::Conversation(conversation)), Found::Contact(row)) => {
+                self.add_contact(conversation.big(), conversation.small(), row);
+                let ticket = self.ask_after_commit(self.loads_conversation(conversation));
+                self.parking.wait(ticket, Waiting::Load(key));
             }
             (Waiting::Load(key @ Key::Conversation(conversation)), Found::Messages(rows)) => {
                 let state = ConversationState::new(rows.last());
                 self.conversations.insert(conversation, state);
                 self.resume(key);
             }
-            (Waiting::Repair(uid, peer), Found::Contacts(rows)) => {
-                self.add_contact(uid, peer, rows);
+            (Waiting::Repair(uid, peer), Found::Contact(row)) => {
+                self.add_contact(uid, peer, row);
                 self.on_contact_repaired(uid);
             }
             (Waiting::Id(conversation), Found::Messages(mut rows)) => {
@@ -191,8 +204,8 @@ impl Shard {
         }
     }
 
-    fn add_contact(&mut self, uid: Uid, peer: Uid, rows: Vec<(ContactRow, Option<MessageRow>)>) {
-        let row = rows.first().map_or_else(|| empty(uid, peer), |found| found.0);
+    fn add_contact(&mut self, uid: Uid, peer: Uid, row: Option<ContactRow>) {
+        let row = row.unwrap_or_else(|| empty(uid, peer));
         let contact = Contact { row, durable: row.recent_seq, is_dirty: false, touched: 0 };
         self.contacts.entry((uid, peer)).or_insert(contact);
     }
@@ -245,8 +258,10 @@ impl Shard {
         let (commit, parking) = (&self.commit, &self.parking);
         // A contact that a load is about to use, or that an answer on its way would put back older, stays.
         let is_loading = |uid: Uid, peer: Uid| {
+            let conversation = Conversation::between(uid, peer).map(Key::Conversation);
             parking.loading.contains_key(&uid)
                 || parking.parked.contains_key(&Key::Contact(uid, peer))
+                || conversation.is_some_and(|key| parking.parked.contains_key(&key))
         };
         self.conversations.retain(|_, state| !state.is_quiet());
         self.contacts.retain(|&(uid, peer), contact| {

@@ -37,9 +37,9 @@ impl Shard {
             let command = Command::History { conversation, before, limit };
             return self.load_conversation(conversation, Input::Command(command, reply));
         };
-        // Nobody is shown more; and to a store, a page without an end means that the log is loaded.
+        // Nobody is shown more.
         let committed = state.committed;
-        let before = Some(before.map_or(committed.next(), |before| before.min(committed.next())));
+        let before = before.map_or(committed.next(), |before| before.min(committed.next()));
         let read = Read::Messages { conversation, before, limit, bytes_max: PAGE_BYTES_MAX };
         let ticket = self.ask(read);
         self.parking.wait(ticket, Waiting::History(committed, reply));

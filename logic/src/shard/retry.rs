@@ -128,7 +128,7 @@ impl Shard {
         };
         let committed = state.committed;
         let count = (to.0 + 1).saturating_sub(from.0).min(CONVERSATION_WINDOW_MAX as u64);
-        let before = Some(Seq(from.0 + count));
+        let before = Seq(from.0 + count);
         let limit = usize::try_from(count).unwrap_or(CONVERSATION_WINDOW_MAX);
         let bytes_max = BODY_BYTES_MAX * CONVERSATION_WINDOW_MAX;
         let ticket = self.ask(Read::Messages { conversation, before, limit, bytes_max });

@@ -47,10 +47,16 @@ pub const CQL_COMMITS_MAX: usize = 8 * 1024;
 /// server with 16 threads gives its most between 128 and 256; beyond, they only wait there.
 #[cfg(feature = "cluster")]
 pub const CQL_STATEMENTS_MAX: usize = 256;
-/// Logs of a process that are taken over at a time, and partitions that are opened; more wait, first come first served. Each
-/// has one to three statements in flight: an eighth to a third of [`CQL_STATEMENTS_MAX`].
+/// Logs of a process that are taken over at a time, at first; more wait, first come first served. Each has one statement in
+/// flight, and what it lets go on some more: a server with two cores takes 8 beside its load, with 16 others wait.
 #[cfg(feature = "cluster")]
-pub const CQL_TAKEOVERS_MAX: usize = 32;
+pub const CQL_TAKEOVERS_FIRST: usize = 8;
+/// However late the others' writes are: 4 reads of 25 ms are 50 logs a second.
+#[cfg(feature = "cluster")]
+pub const CQL_TAKEOVERS_MIN: usize = 4;
+/// However soon they are done: half of [`CQL_STATEMENTS_MAX`].
+#[cfg(feature = "cluster")]
+pub const CQL_TAKEOVERS_MAX: usize = CQL_STATEMENTS_MAX / 2;
 /// Rows that one statement reads: two windows of an inbox are two statements, and 256 bodies of the largest size 8 MiB.
 #[cfg(feature = "cluster")]
 pub const CQL_PAGE_ROWS: usize = 256;

@@ -123,14 +123,11 @@ impl Tables {
     fn read(&self, read: Read) -> Found {
         match read {
             Read::User { uid } => self.user(uid),
+            Read::Conversation { conversation, .. } => {
+                Found::Messages(self.messages(conversation, Seq(u64::MAX), Page::new(1, 0)))
+            }
             Read::Messages { conversation, before, limit, bytes_max } => {
-                let mut page = Page::new(limit, bytes_max);
-                let end = before.map_or(Included(Seq(u64::MAX)), Excluded);
-                let range = (Included((conversation, Seq(0))), end.map(|seq| (conversation, seq)));
-                let rows = self.messages.range(range).rev().map(|(_, row)| row.clone());
-                let mut rows: Vec<_> = rows.take_while(|row| page.take(row.body.len())).collect();
-                rows.reverse();
-                Found::Messages(rows)
+                Found::Messages(self.messages(conversation, before, Page::new(limit, bytes_max)))
             }
             Read::ByClientMsgId { from, client_msg_id } => {
                 let place = self.ids.get(&(client_msg_id, from));
@@ -140,10 +137,7 @@ impl Tables {
             Read::Inbox { uid, after, limit, bytes_max } => {
                 Found::Inbox(self.inbox(uid, after, Page::new(limit, bytes_max)))
             }
-            Read::Contact { uid, peer } => {
-                let row = self.contacts.get(&(uid, peer));
-                Found::Contacts(row.map(|row| self.with_message(*row)).into_iter().collect())
-            }
+            Read::Contact { uid, peer } => Found::Contact(self.contacts.get(&(uid, peer)).copied()),
             Read::Contacts { uid, after, limit, bytes_max } => {
                 let mut page = Page::new(limit, bytes_max);
                 let range = (Excluded((uid, after)), Included((uid, Uid(u64::MAX))));
@@ -154,6 +148,14 @@ impl Tables {
                 Found::Contacts(rows.collect())
             }
         }
+    }
+
+    fn messages(&self, conversation: Conversation, before: Seq, mut page: Page) -> Vec<MessageRow> {
+        let range = self.messages.range((conversation, Seq(0))..(conversation, before));
+        let rows = range.rev().map(|(_, row)| row.clone());
+        let mut rows: Vec<_> = rows.take_while(|row| page.take(row.body.len())).collect();
+        rows.reverse();
+        rows
     }
 
     fn user(&self, uid: Uid) -> Found {

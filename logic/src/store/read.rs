@@ -33,6 +33,9 @@ type Decode<T> = fn(&[u8], &[u8]) -> Option<T>;
 pub fn read(tables: &Tables, read: Read) -> Result<Found> {
     Ok(match read {
         Read::User { uid } => user(tables, uid)?,
+        Read::Conversation { conversation, .. } => {
+            Found::Messages(messages(tables, conversation, Seq(u64::MAX), Page::new(1, 0))?)
+        }
         Read::Messages { conversation, before, limit, bytes_max } => {
             Found::Messages(messages(tables, conversation, before, Page::new(limit, bytes_max))?)
         }
@@ -44,8 +47,7 @@ pub fn read(tables: &Tables, read: Read) -> Result<Found> {
         }
         Read::Contact { uid, peer } => {
             let row = get(&tables.contacts, Key::contact(uid, peer).as_ref(), take_contact)?;
-            let row = row.map(|row| with_message(tables, row)).transpose()?;
-            Found::Contacts(row.into_iter().collect())
+            Found::Contact(row)
         }
         Read::Contacts { uid, after, limit, bytes_max } => {
             Found::Contacts(contacts(tables, uid, after, Page::new(limit, bytes_max))?)
@@ -74,12 +76,11 @@ fn inbox_head(tables: &Tables, uid: Uid) -> Result<InboxSeq> {
 fn messages(
     tables: &Tables,
     conversation: Conversation,
-    before: Option<Seq>,
+    before: Seq,
     mut page: Page,
 ) -> Result<Vec<MessageRow>> {
-    let end = before.map_or(Included(Seq(u64::MAX)), Excluded);
-    let start = Included(Key::message(conversation, Seq(0)));
-    let range = tables.messages.range((start, end.map(|seq| Key::message(conversation, seq))));
+    let range = Key::message(conversation, Seq(0))..Key::message(conversation, before);
+    let range = tables.messages.range(range);
     let mut rows =
         collect(&tables.messages, range.rev(), take_message, |row| page.take(row.body.len()))?;
     rows.reverse();

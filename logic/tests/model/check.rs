@@ -136,7 +136,10 @@ impl World {
 
     fn check_contact(&self, row: ContactRow, newest: Option<MessageRow>) {
         let conversation = Conversation::between(row.uid, row.peer).unwrap();
-        let last = self.durable.newest(row.uid, conversation).expect("a contact without messages");
+        let last = self
+            .durable
+            .newest(row.uid, conversation)
+            .unwrap_or_else(|| panic!("a contact without messages: {row:?}"));
         assert_eq!(row.recent_seq, last.message.seq, "{row:?}");
         assert_eq!(row.recent_inbox_seq, last.inbox_seq, "{row:?}");
         assert_eq!(newest.as_ref(), Some(&last.message), "{row:?}");

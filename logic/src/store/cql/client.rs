@@ -4,13 +4,14 @@
 //! life is tried meanwhile, and takes the former's place as soon as the store answers it.
 
 use super::backoff::Backoff;
+use super::bounds::Bounds;
 use super::breaker::{Breaker, Look, TICK};
 use super::config::{CqlConfig, CqlError, check_keyspace};
+use super::places::{Pace, Places};
 use super::schema;
 use super::stats::{Kind, Stats};
 use super::texts::Texts;
 use crate::fence::moment;
-use crate::store::limits::CQL_TAKEOVERS_MAX;
 use arc_swap::ArcSwap;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
@@ -23,7 +24,7 @@ use scylla::statement::batch::Batch;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -42,7 +43,8 @@ pub struct CqlClient {
     pub(super) texts: Texts,
     runtime: Handle,
     places: Semaphore,
-    pub(super) takeovers: Arc<Semaphore>,
+    pub(super) takeovers: Arc<Places>,
+    pub(super) bounds: Bounds,
     breaker: Breaker,
     stats: Stats,
 }
@@ -79,7 +81,8 @@ impl CqlClient {
         let texts = Texts::prepare(&session, &config.keyspace).await?;
         let client = Arc::new(Self {
             places: Semaphore::new(config.in_flight_max),
-            takeovers: Arc::new(Semaphore::new(CQL_TAKEOVERS_MAX)),
+            bounds: Bounds::default(),
+            takeovers: Arc::default(),
             config,
             session: ArcSwap::from_pointee(session),
             texts,
@@ -151,8 +154,12 @@ impl CqlClient {
         loop {
             let place = self.places.acquire().await.expect("it is never closed");
             self.stats.count(kind);
+            let begun = Instant::now();
             let result = self.session().execute_unpaged(statement, values).await;
             drop(place);
+            if kind != Kind::Read {
+                self.takeovers.wrote(begun.elapsed());
+            }
             match result.map_err(TryError::from).and_then(|result| Ok(decode(result)?)) {
                 Ok(answer) => {
                     self.breaker.succeeded(moment());
@@ -258,9 +265,9 @@ pub(super) async fn session(config: &CqlConfig) -> Result<Session, CqlError> {
     })
 }
 
-/// Looks at the breaker, and asks for signs of life, as long as the client lives.
+/// Looks at the breaker and at the pace of takeovers, and asks for signs of life, as long as the client lives.
 async fn watch(client: Weak<CqlClient>) {
-    let mut look = Look::default();
+    let (mut look, mut pace) = (Look::default(), Pace::default());
     let mut ticks = tokio::time::interval(TICK);
     let mut connecting: Option<JoinHandle<()>> = None;
     loop {
@@ -271,6 +278,7 @@ async fn watch(client: Weak<CqlClient>) {
             let client = Arc::clone(&client);
             connecting = Some(tokio::spawn(async move { client.connect_again().await }));
         }
+        client.takeovers.keep_to(&mut pace);
         if client.breaker.look(&mut look, moment()) {
             tokio::spawn(async move { client.probe().await });
         }

@@ -4,11 +4,14 @@ use super::client::BadRow;
 use super::statements::{Entry, LogId};
 use super::write::Log;
 use crate::cluster::Position;
+use crate::limits::PARTITIONS;
+use crate::partition::Partition;
 use crate::rows::{ContactRow, InboxRow, MessageRow, Row};
 use bytes::Bytes;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::query_result::QueryRowsResult;
 use scylla::value::CqlVarint;
+use std::collections::HashMap;
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 /// From the big uid.
@@ -18,6 +21,27 @@ type Result<T> = std::result::Result<T, BadRow>;
 
 /// Columns of a message after its place: id, direction, time, client's id, body.
 type Content<'a> = (i64, i8, i64, &'a [u8], Bytes);
+
+/// Partitions of a slice, as a power of two: 128, so a batch has at most 128 statements of some 60 bytes, far below the
+/// 50 KiB at which Cassandra refuses one.
+const SLICE_BITS: u32 = 7;
+
+/// The slice of a partition's owner and bound.
+pub fn slice(partition: Partition) -> u16 {
+    partition.number() >> SLICE_BITS
+}
+
+/// The columns that name a partition: slice, partition.
+pub fn key(partition: Partition) -> (i32, i32) {
+    (slice(partition).into(), partition.number().into())
+}
+
+/// A partition by its number.
+pub fn partition(number: i32) -> Result<Partition> {
+    let number = usize::try_from(number).ok();
+    let partition = number.and_then(|number| Partition::all(PARTITIONS).nth(number));
+    partition.ok_or_else(|| BadRow("there is no partition of that number".into()))
+}
 
 /// Each row of an answer, decoded.
 pub fn all<'a, R, T>(rows: &'a QueryRowsResult, decode: impl Fn(R) -> Result<T>) -> Result<Vec<T>>
@@ -118,6 +142,12 @@ pub fn contacts(uid: Uid, rows: &QueryRowsResult) -> Result<Vec<ContactRow>> {
 /// The first column of the only row, if there is one.
 pub fn number(rows: &QueryRowsResult) -> Result<Option<u64>> {
     Ok(all(rows, |row: (i64,)| Ok(row.0.cast_unsigned()))?.pop())
+}
+
+/// Bounds by partition.
+pub fn bounds(rows: &QueryRowsResult) -> Result<HashMap<Partition, u64>> {
+    let decode = |row: (i32, i64)| Ok((partition(row.0)?, row.1.cast_unsigned()));
+    Ok(all(rows, decode)?.into_iter().collect())
 }
 
 /// A number as a varint: sorted as it is, also from 2^63 on.

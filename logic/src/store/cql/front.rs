@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn found() -> Result<Found, StoreError> {
-        Ok(Found::Contacts(Vec::new()))
+        Ok(Found::Contact(None))
     }
 
     #[test]

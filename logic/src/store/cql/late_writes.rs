@@ -248,7 +248,7 @@ impl World {
 
     fn take_over(&mut self) -> Result<(), String> {
         let epoch = self.owner.epoch.next();
-        let taken = load::conversation(&self.store, conversation()).now_or_never();
+        let taken = load::conversation(&self.store, conversation(), Seq(0)).now_or_never();
         let mut taken = taken.expect("the fake answers at once");
         match self.without {
             Without::Rewrite => taken.rewrite.clear(),

@@ -1,8 +1,8 @@
 //! Loading a log, which is taking it over: what a former owner left half done is made good before the answer. It knows
 //! neither tickets nor the fence, and repeats nothing: the statements do.
 //!
-//! What is committed is found from what is known to be: the contacts of the log's user, and what every row says of the
-//! rows below it. So usually one row is read, or none. Only if there are rows above that, the ids of two windows are read
+//! What is committed is found from what is known to be: what contacts tell of, and what every row says of the rows below
+//! it. So usually one row is read, or none. Only if there are rows above that, the ids of two windows are read
 //! as well, and [`longest_run`] says where the log ends. What it keeps above the known part is written again under the
 //! own epoch, before anything is answered.
 //!
@@ -19,7 +19,7 @@ use crate::rows::{Found, InboxRow, Row};
 use crate::store::limits::CQL_PAGE_ROWS;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use wire::{Conversation, InboxSeq, Uid};
+use wire::{Conversation, InboxSeq, Seq, Uid};
 
 /// What is kept of a log, and what must be written before it is served.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,11 +48,14 @@ fn window(log: Log) -> u64 {
     }
 }
 
-/// Decides what to keep of a conversation.
-pub async fn conversation(store: &impl Statements, conversation: Conversation) -> Takeover {
+/// Decides what to keep of a conversation of which a place is known to be committed.
+pub async fn conversation(
+    store: &impl Statements,
+    conversation: Conversation,
+    known: Seq,
+) -> Takeover {
     let log = Log::Conversation(conversation);
-    let known = known(store, conversation).await;
-    let scan = scan(store, log, known).await;
+    let scan = scan(store, log, known.into()).await;
     let (head, rewrite) = decide(store, log, &scan).await;
     let newest = scan.entries.into_iter().find(|entry| entry.position == head);
     let rows = newest.into_iter().filter_map(|entry| match entry.row {
@@ -60,13 +63,6 @@ pub async fn conversation(store: &impl Statements, conversation: Conversation) -
         Row::Inbox(_) | Row::Contact(_) | Row::User(_) => None,
     });
     Takeover { head, rewrite, found: Found::Messages(rows.collect()) }
-}
-
-/// A place of a conversation that is known to be committed: contacts tell of committed rows only, and the big user's are
-/// of the same partition.
-async fn known(store: &impl Statements, conversation: Conversation) -> Position {
-    let contact = store.contact(conversation.big(), conversation.small()).await;
-    contact.map_or(Position(0), |row| row.recent_seq.into())
 }
 
 /// Decides what to keep of a user's inbox.
@@ -87,7 +83,8 @@ pub async fn user(store: &impl Statements, uid: Uid) -> Takeover {
 
 /// The highest place of a conversation that has a row, whoever wrote it.
 pub async fn highest(store: &impl Statements, conversation: Conversation) -> Position {
-    let known = known(store, conversation).await;
+    let contact = store.contact(conversation.big(), conversation.small()).await;
+    let known = contact.map_or(Position(0), |row| row.recent_seq.into());
     let scan = scan(store, Log::Conversation(conversation), known).await;
     scan.entries.last().map_or(known, |entry| entry.position)
 }

@@ -12,6 +12,8 @@
 mod config;
 mod breaker;
 mod backoff;
+mod bounds;
+mod places;
 mod client;
 mod texts;
 mod codec;
@@ -67,9 +69,9 @@ impl CqlStore {
         let (told, replies) = flume::bounded(CQL_REQUESTS_MAX);
         let task = Task {
             statements: client.clone(),
+            takeovers: client.takeovers.clone(),
             partition,
             epoch,
-            takeovers: client.takeovers.clone(),
             read_deadline: client.config.read_deadline,
             replies: told,
             wake,

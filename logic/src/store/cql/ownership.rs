@@ -14,7 +14,6 @@ use crate::cluster::{
     Epoch, Holder, Incarnation, LeaseChange, LeaseRow, NodeId, Outcome, OwnerChange, OwnerRow,
     Standing,
 };
-use crate::limits::PARTITIONS;
 use crate::partition::Partition;
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::response::query_result::QueryRowsResult;
@@ -22,10 +21,6 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::value::{CqlValue, Row};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Partitions of a slice, as a power of two: 32, so a batch has at most 32 statements of some 60 bytes, well below the
-/// 5 KiB at which Cassandra warns.
-const SLICE_BITS: u32 = 5;
 
 /// A row of an answer, by the names of its columns.
 struct Named(Vec<(String, Option<CqlValue>)>);
@@ -83,10 +78,6 @@ fn owner(partition: Partition, values: (i64, i32, i64)) -> Option<OwnerRow> {
     Some(OwnerRow { partition, epoch, holder: Holder { node, incarnation } })
 }
 
-fn slice(partition: Partition) -> i32 {
-    i32::from(partition.number() >> SLICE_BITS)
-}
-
 /// Columns in the order of every statement: epoch, node, incarnation.
 fn owner_values(row: &OwnerRow) -> (i64, i32, i64) {
     let Holder { node, incarnation } = row.holder;
@@ -100,7 +91,8 @@ type Changed = (i64, i32, i64, i32, i32, i64, i32, i64);
 
 fn add_values(row: &OwnerRow) -> Added {
     let (epoch, node, incarnation) = owner_values(row);
-    (epoch, node, incarnation, slice(row.partition), i32::from(row.partition.number()))
+    let (slice, number) = codec::key(row.partition);
+    (epoch, node, incarnation, slice, number)
 }
 
 /// `None`: there is no row to change.
@@ -149,9 +141,8 @@ impl CqlClient {
     pub async fn owners(&self) -> Result<Vec<OwnerRow>, CqlError> {
         let rows = self.once(&self.texts.owners, ()).await?;
         let decode = |row: (i32, i64, i32, i64)| {
-            let number = u16::try_from(row.0).ok().filter(|number| *number < PARTITIONS);
-            let partition = number.and_then(|number| Partition::all(PARTITIONS).nth(number.into()));
-            Ok(partition.and_then(|partition| owner(partition, (row.1, row.2, row.3))))
+            let partition = codec::partition(row.0)?;
+            Ok(owner(partition, (row.1, row.2, row.3)))
         };
         let rows = codec::all(&rows, decode).map_err(|error| bad_row(&error.to_string()))?;
         rows.into_iter().collect::<Option<_>>().ok_or_else(|| bad_row("an owner"))
@@ -195,7 +186,7 @@ impl CqlClient {
     pub fn together(changes: impl IntoIterator<Item = OwnerChange>) -> Vec<Vec<OwnerChange>> {
         let mut all = BTreeMap::<_, Vec<_>>::new();
         for change in changes {
-            let key = (slice(change.next.partition), change.expected.is_some());
+            let key = (codec::slice(change.next.partition), change.expected.is_some());
             all.entry(key).or_default().push(change);
         }
         all.into_values().collect()

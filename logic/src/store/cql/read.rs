@@ -108,16 +108,6 @@ fn inbox_row(entry: Entry) -> InboxRow {
     }
 }
 
-/// A contact, with its newest message.
-pub async fn contact(
-    store: &impl Statements,
-    uid: Uid,
-    peer: Uid,
-) -> Option<(ContactRow, Option<MessageRow>)> {
-    let row = store.contact(uid, peer).await?;
-    Some(with_message(store, row).await)
-}
-
 /// Contacts by peer, ascending, with their newest messages.
 pub async fn contacts(
     store: &impl Statements,

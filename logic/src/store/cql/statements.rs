@@ -180,15 +180,17 @@ impl Statements for CqlClient {
                 self.put(Kind::User, &self.texts.put_user, values).await;
             }
             Write::Bound { partition, bound_ms } => {
-                let values = (i32::from(partition.number()), place(*bound_ms), timestamp_us);
+                let (slice, number) = codec::key(*partition);
+                let values = (slice, number, place(*bound_ms), timestamp_us);
                 self.put(Kind::Bound, &self.texts.put_bound, values).await;
             }
         }
     }
 
     async fn bound(&self, partition: Partition) -> u64 {
-        let values = (i32::from(partition.number()),);
-        self.ask(&self.texts.bound, values, |rows| Ok(codec::number(&rows)?.unwrap_or(0))).await
+        let (slice, _) = codec::key(partition);
+        let read = || self.ask(&self.texts.bounds, (slice,), |rows| codec::bounds(&rows));
+        self.bounds.of(partition, read).await
     }
 
     async fn user(&self, uid: Uid) -> Option<UserRow> {

@@ -5,10 +5,11 @@
 
 use super::front::{Reply, Request};
 use super::load::{self, Takeover};
+use super::places::Places;
 use super::read;
 use super::statements::Statements;
 use super::write::{Log, Phase};
-use crate::cluster::{Epoch, Position};
+use crate::cluster::Epoch;
 use crate::partition::Partition;
 use crate::rows::{Found, Read, StoreError};
 use crate::store::Wake;
@@ -23,9 +24,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
-use wire::Seq;
 
 /// See the module.
 pub struct Task<S> {
@@ -34,7 +33,7 @@ pub struct Task<S> {
     pub epoch: Epoch,
     /// Places of takeovers, of all stores of the process: those of a dead node's partitions do not crowd out the messages
     /// of others.
-    pub takeovers: Arc<Semaphore>,
+    pub takeovers: Arc<Places>,
     /// How long a read may take.
     pub read_deadline: Duration,
     pub replies: Sender<Reply>,
@@ -56,10 +55,7 @@ enum Event {
 impl<S: Statements> Task<S> {
     /// Serves until the front is dropped.
     pub async fn run(self, requests: Receiver<Request>) {
-        let opening = async {
-            let _place = self.takeovers.acquire().await.expect("it is never closed");
-            self.statements.bound(self.partition).await
-        };
+        let opening = self.statements.bound(self.partition);
         let mut requests = requests.into_stream();
         tokio::pin!(opening);
         // The front asks for nothing before: so what comes first is that it was dropped.
@@ -139,19 +135,20 @@ impl<S: Statements> Task<S> {
     ) -> Served {
         let store = &*self.statements;
         let unanswered = || Served::Done(Reply::Read(number, Err(StoreError::Unavailable)));
-        let Ok(_place) = timeout_at(deadline, self.takeovers.acquire()).await else {
+        let Ok(_place) = timeout_at(deadline, self.takeovers.take()).await else {
             return match begun {
                 Some(begun) => Served::Unfinished(number, log, begun),
                 None => unanswered(),
             };
         };
         let deciding = async {
-            match (begun, log) {
+            match (begun, read) {
                 (Some(begun), _) => begun,
-                (None, Log::Conversation(conversation)) => {
-                    load::conversation(store, conversation).await
+                (None, Read::Conversation { conversation, known }) => {
+                    load::conversation(store, conversation, known).await
                 }
-                (None, Log::Inbox(uid)) => load::user(store, uid).await,
+                (None, Read::User { uid }) => load::user(store, uid).await,
+                (None, read) => unreachable!("{read:?} takes no log over"),
             }
         };
         let Ok(takeover) = timeout_at(deadline, deciding).await else { return unanswered() };
@@ -159,28 +156,13 @@ impl<S: Statements> Task<S> {
         if timeout_at(deadline, rewriting).await.is_err() {
             return Served::Unfinished(number, log, takeover);
         }
-        let answering = self.answer_load(read, takeover.head, takeover.found);
-        let Ok(found) = timeout_at(deadline, answering).await else { return unanswered() };
-        Served::Done(Reply::Read(number, Ok(found)))
-    }
-
-    /// A shard loads a conversation by its newest message alone; others may want more of them.
-    async fn answer_load(&self, read: Read, head: Position, found: Found) -> Found {
-        let Read::Messages { conversation, limit, bytes_max, .. } = read else { return found };
-        if limit == 1 {
-            return found;
-        }
-        let before = Seq::from(head).next();
-        Found::Messages(
-            read::messages(&*self.statements, conversation, before, (limit, bytes_max)).await,
-        )
+        Served::Done(Reply::Read(number, Ok(takeover.found)))
     }
 
     async fn read(&self, read: Read) -> Found {
         let store = &*self.statements;
         match read {
             Read::Messages { conversation, before, limit, bytes_max } => {
-                let before = before.expect("the newest are a load");
                 let page = (limit, bytes_max);
                 Found::Messages(read::messages(store, conversation, before, page).await)
             }
@@ -192,12 +174,13 @@ impl<S: Statements> Task<S> {
                 Found::Inbox(read::inbox(store, uid, after, (limit, bytes_max)).await)
             }
             Read::Contact { uid, peer } => {
-                Found::Contacts(read::contact(store, uid, peer).await.into_iter().collect())
+                let _place = self.takeovers.take().await;
+                Found::Contact(store.contact(uid, peer).await)
             }
             Read::Contacts { uid, after, limit, bytes_max } => {
                 Found::Contacts(read::contacts(store, uid, after, (limit, bytes_max)).await)
             }
-            Read::User { .. } => unreachable!("a user is a load"),
+            Read::User { .. } | Read::Conversation { .. } => unreachable!("they are loads"),
         }
     }
 }
@@ -206,7 +189,7 @@ impl<S: Statements> Task<S> {
 fn log_of(read: Read) -> Option<Log> {
     match read {
         Read::User { uid } => Some(Log::Inbox(uid)),
-        Read::Messages { conversation, before: None, .. } => Some(Log::Conversation(conversation)),
+        Read::Conversation { conversation, .. } => Some(Log::Conversation(conversation)),
         Read::Messages { .. }
         | Read::ByClientMsgId { .. }
         | Read::Inbox { .. }

@@ -37,7 +37,7 @@ pub struct Texts {
     pub contact: PreparedStatement,
     pub contacts: PreparedStatement,
     pub user: PreparedStatement,
-    pub bound: PreparedStatement,
+    pub bounds: PreparedStatement,
     pub cluster_value: PreparedStatement,
     pub leases: PreparedStatement,
     pub owners: PreparedStatement,
@@ -103,7 +103,7 @@ impl Texts {
             put_inbox: p.put("inbox", &format!("uid, bucket, {INBOX}")).await?,
             put_contact: p.put("contacts", &format!("uid, {CONTACT}")).await?,
             put_user: p.put("users", "uid, contacts_through").await?,
-            put_bound: p.put("id_bounds", "partition, bound_ms").await?,
+            put_bound: p.put("id_bounds", "slice, partition, bound_ms").await?,
             messages_from: p
                 .from(MESSAGE, &format!("{messages} AND seq >= ? ORDER BY seq ASC LIMIT ?"))
                 .await?,
@@ -127,7 +127,7 @@ impl Texts {
             contact: p.from(CONTACT, "contacts WHERE uid = ? AND peer = ?").await?,
             contacts: p.from(CONTACT, "contacts WHERE uid = ? AND peer > ? LIMIT ?").await?,
             user: p.from("contacts_through", "users WHERE uid = ?").await?,
-            bound: p.from("bound_ms", "id_bounds WHERE partition = ?").await?,
+            bounds: p.from("partition, bound_ms", "id_bounds WHERE slice = ?").await?,
             cluster_value: p.from("value", "cluster WHERE name = ?").await?,
             leases: p.from("node, incarnation, life_token, beat, standing, address", "leases").await?,
             owners: p.from("partition, epoch, node, incarnation", "partitions").await?,

@@ -51,11 +51,19 @@ fn messages(n: u64, places: impl IntoIterator<Item = u64>, body: &'static str) -
     places.into_iter().map(|seq| Row::Message(message(n, seq, seq, body))).collect()
 }
 
-/// The page before a place (`None`: loads the log) as places and bodies.
-fn page(owner: &mut Driven, n: u64, before: Option<u64>, limit: usize) -> Vec<(u64, String)> {
+/// Takes a conversation over of which a place is known to be committed; its last place and body.
+fn take_over(owner: &mut Driven, n: u64, known: u64) -> Vec<(u64, String)> {
     let conversation = message(n, 1, 1, "").conversation;
-    let before = before.map(Seq);
-    let read = Read::Messages { conversation, before, limit, bytes_max: usize::MAX };
+    found(owner, Read::Conversation { conversation, known: Seq(known) })
+}
+
+/// The page before a place, as places and bodies.
+fn page(owner: &mut Driven, n: u64, before: u64, limit: usize) -> Vec<(u64, String)> {
+    let (conversation, before) = (message(n, 1, 1, "").conversation, Seq(before));
+    found(owner, Read::Messages { conversation, before, limit, bytes_max: usize::MAX })
+}
+
+fn found(owner: &mut Driven, read: Read) -> Vec<(u64, String)> {
     let Found::Messages(rows) = owner.ask(read) else { panic!("no messages") };
     let body = |row: &MessageRow| String::from_utf8(row.body.to_vec()).unwrap();
     rows.iter().map(|row| (row.seq.0, body(row))).collect()
@@ -74,29 +82,29 @@ fn a_log_ends_where_its_committed_run_does_and_late_writes_change_nothing() {
 
     // A hole at 4: of one batch, so that nothing of it says what is committed.
     write(&mut first, messages(1, [1, 2, 3, 5, 6], "first"));
-    let newest = page(&mut third, 1, None, 1);
+    let newest = take_over(&mut third, 1, 0);
     assert_eq!(newest, [(3, "first".to_string())]);
     // The second never served, and what it has in flight lands now: over what was adopted, and above it.
     write(&mut second, messages(1, [3, 4], "second"));
-    let adopted = page(&mut third, 1, Some(4), 9);
+    let adopted = page(&mut third, 1, 4, 9);
     assert_eq!(adopted.last(), Some(&(3, "first".to_string())), "it was written again");
     write(&mut third, messages(1, [4, 5, 6], "third"));
     write(&mut first, messages(1, [4, 5], "first"));
     write(&mut second, messages(1, [6], "second"));
-    let own = page(&mut third, 1, Some(7), 3);
+    let own = page(&mut third, 1, 7, 3);
     assert_eq!(own, [4, 5, 6].map(|seq| (seq, "third".to_string())));
 
     // The same id twice: the second is a late row of an owner that had given it up.
     let twice = [(1, 1), (2, 2), (3, 1), (4, 4)].map(|(seq, id)| message(2, seq, id, "first"));
     write(&mut first, twice.map(Row::Message).to_vec());
-    assert_eq!(page(&mut third, 2, None, 1), [(2, "first".to_string())]);
+    assert_eq!(take_over(&mut third, 2, 0), [(2, "first".to_string())]);
 
     // An id that was retried at another place is found there, also after its old row came late.
     write(
         &mut first,
         vec![Row::Message(message(3, 1, 1, "")), Row::Message(message(3, 3, 3, "first"))],
     );
-    assert_eq!(page(&mut third, 3, None, 1).len(), 1);
+    assert_eq!(take_over(&mut third, 3, 0).len(), 1);
     write(&mut third, vec![Row::Message(message(3, 2, 3, "third"))]);
     write(&mut first, vec![Row::Message(message(3, 3, 3, "first"))]);
     let retried = message(3, 2, 3, "third");
@@ -122,12 +130,12 @@ fn a_log_goes_on_in_the_next_bucket() {
     let mut rows = messages(1, BUCKET_END - 7..=BUCKET_END + 9, "");
     rows.push(Row::Contact(contact));
     write(&mut first, rows);
-    let newest = page(&mut second, 1, None, 1);
+    let newest = take_over(&mut second, 1, BUCKET_END - 5);
     assert_eq!(newest[0].0, BUCKET_END + 9);
     let places = |rows: Vec<(u64, String)>| rows.iter().map(|row| row.0).collect::<Vec<_>>();
-    let around = page(&mut second, 1, Some(BUCKET_END + 3), 5);
+    let around = page(&mut second, 1, BUCKET_END + 3, 5);
     assert_eq!(places(around), (BUCKET_END - 2..=BUCKET_END + 2).collect::<Vec<_>>());
-    let far = page(&mut second, 1, Some(u64::MAX), 2);
+    let far = page(&mut second, 1, u64::MAX, 2);
     assert_eq!(places(far), [BUCKET_END + 8, BUCKET_END + 9]);
 }
 

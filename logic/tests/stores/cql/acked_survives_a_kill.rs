@@ -30,7 +30,7 @@ fn body(seq: u64) -> MessageRow {
 
 fn heads(driven: &mut Driven) -> (u64, [u64; 2]) {
     let conversation = Conversation::between(USERS[0], USERS[1]).unwrap();
-    let read = Read::Messages { conversation, before: None, limit: 1, bytes_max: 999 };
+    let read = Read::Conversation { conversation, known: Seq(0) };
     let Found::Messages(newest) = driven.ask(read) else { panic!("no messages") };
     let inboxes = USERS.map(|uid| {
         let Found::User { head, .. } = driven.ask(Read::User { uid }) else { panic!("no user") };
@@ -101,7 +101,7 @@ fn check(driven: &mut Driven, acked: (u64, u64)) {
     println!("acked {acked:?}, found {head} and {inboxes:?}");
     assert!(head >= acked.1, "{head} of {} are there", acked.1);
     let conversation = Conversation::between(USERS[0], USERS[1]).unwrap();
-    let (before, limit) = (Some(Seq(head + 1)), usize::MAX);
+    let (before, limit) = (Seq(head + 1), usize::MAX);
     let read = Read::Messages { conversation, before, limit, bytes_max: usize::MAX };
     let Found::Messages(messages) = driven.ask(read) else { panic!("no messages") };
     assert!(messages.iter().cloned().eq((1..=head).map(body)), "whole and in order");

@@ -9,7 +9,7 @@ use crate::alone;
 use crate::driven::{Driven, config, message};
 use logic::rows::{Completion, Found, Read, StoreError, Ticket};
 use logic::store::EmbeddedConfig;
-use wire::{Conversation, Uid};
+use wire::{Conversation, Seq, Uid};
 
 const CHILD: &str = "LONGLINE_TEST_TMPFS";
 const MIB: usize = 1024 * 1024;
@@ -22,7 +22,7 @@ fn commit(driven: &mut Driven, seq: u64) -> Result<(), StoreError> {
 
 fn newest(driven: &mut Driven) -> u64 {
     let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
-    let read = Read::Messages { conversation, before: None, limit: 1, bytes_max: 0 };
+    let read = Read::Conversation { conversation, known: Seq(0) };
     let Found::Messages(rows) = driven.ask(read) else { panic!("no messages") };
     rows[0].seq.0
 }

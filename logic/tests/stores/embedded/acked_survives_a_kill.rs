@@ -98,8 +98,12 @@ fn check(dir: &Path, acked: u64) {
     let mut driven = open(dir);
     let all = (usize::MAX, usize::MAX);
     let conversation = Conversation::between(BIG, SMALL).unwrap();
-    let found =
-        driven.ask(Read::Messages { conversation, before: None, limit: all.0, bytes_max: all.1 });
+    let found = driven.ask(Read::Messages {
+        conversation,
+        before: Seq(u64::MAX),
+        limit: all.0,
+        bytes_max: all.1,
+    });
     let Found::Messages(messages) = found else { panic!("{found:?}") };
     assert!(messages.len() as u64 >= acked, "{} of {acked} are there", messages.len());
     for uid in [BIG, SMALL] {

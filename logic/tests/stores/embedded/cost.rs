@@ -154,7 +154,7 @@ fn cost() {
     bench.ask("conversation's newest 20", 5_000, |traffic| {
         let uid = user(traffic);
         let conversation = Conversation::between(uid, Uid(uid.0 + 3)).unwrap();
-        Read::Messages { conversation, before: None, limit: 20, bytes_max: 1 << 20 }
+        Read::Messages { conversation, before: Seq(u64::MAX), limit: 20, bytes_max: 1 << 20 }
     });
     bench.ask("client's id that is not there", 5_000, |traffic| {
         let time = 1_700_000_000_000 + traffic.random(60_000);

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::driven::{Driven, config, message};
 use logic::rows::{Completion, Found, Read, Row, Ticket};
-use wire::{Conversation, Uid};
+use wire::{Conversation, Seq, Uid};
 
 const BLOCK: u64 = 4096;
 /// The first record is behind the segment's head.
@@ -24,7 +24,8 @@ fn seqs(dir: &Path) -> Vec<u64> {
     let mut driven = Driven::open(config(dir)).unwrap();
     let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
     let (limit, bytes_max) = (usize::MAX, usize::MAX);
-    let found = driven.ask(Read::Messages { conversation, before: None, limit, bytes_max });
+    let found =
+        driven.ask(Read::Messages { conversation, before: Seq(u64::MAX), limit, bytes_max });
     driven.store.close().unwrap();
     let Found::Messages(rows) = found else { panic!("{found:?}") };
     rows.into_iter().map(|row| row.seq.0).collect()
