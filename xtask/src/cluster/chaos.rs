@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     // Half of it is how long a node goes on that others took over from too soon.
     let is_long = matches!(args.planted, Some(Planted::TakeoverWithoutWaiting));
     let lease_ms = if is_long { LEASE_MS * 10 } else { LEASE_MS };
-    let built = Built { build: args.build, planted: args.planted, lease_ms };
+    let built = Built { build: args.build, planted: args.planted, lease_ms, can_part: true };
     let mut rig = Rig::new("cluster-chaos", built)?;
     let mut processes = Processes::start(&rig)?;
     let mut loadgen = rig.endless_load(args.rate)?;

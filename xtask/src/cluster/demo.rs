@@ -28,8 +28,8 @@ const WARM_UP: &str = "5s";
 
 /// Fails if a promise was broken. How fast it was is for the verdict to say: a machine may be busy with other things.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let rig =
-        Rig::new("cluster-demo", Built { build: args.build, planted: None, lease_ms: LEASE_MS })?;
+    let (build, planted, lease_ms, can_part) = (args.build, None, LEASE_MS, false);
+    let rig = Rig::new("cluster-demo", Built { build, planted, lease_ms, can_part })?;
     let mut nodes = [rig.start_logic(1)?, rig.start_logic(2)?];
     let gateways = [rig.start_gateway(1)?, rig.start_gateway(2)?];
     rig.wait_until_shared(&[1, 2], &mut nodes[0])?;

@@ -129,7 +129,7 @@ impl Processes {
             }
             Fault::Part(number) => {
                 let concerned = held(rig, number)?;
-                rig.part(number);
+                rig.part(number)?;
                 if rig.is_planted() {
                     both_serve(number, rig, loadgen)?;
                 } else {

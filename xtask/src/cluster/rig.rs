@@ -78,6 +78,8 @@ pub struct Built {
     pub planted: Option<Planted>,
     /// How long a lease lasts.
     pub lease_ms: u64,
+    /// [`Rig::part`] is wanted. The relays that it needs take part of two cores: what is to be timed goes without.
+    pub can_part: bool,
 }
 
 /// See the module.
@@ -91,19 +93,36 @@ pub struct Rig {
     gateways: Vec<Ports>,
 }
 
-/// Where a logic node is, and the ways to it and from it.
+/// Where a logic node is, and the ways to it and from it if they can be cut.
 struct Place {
     ports: Ports,
-    /// Everybody reaches it through this.
+    ways: Option<Ways>,
+}
+
+struct Ways {
+    /// Everybody reaches the node through this.
     door: Relay,
     /// It reaches Cassandra through this.
     store: Relay,
 }
 
+impl Place {
+    fn ways(&self) -> Result<&Ways> {
+        self.ways.as_ref().context("the rig was not built to part hosts")
+    }
+
+    /// Where others reach it.
+    fn door(&self) -> String {
+        self.ways
+            .as_ref()
+            .map_or_else(|| self.ports.address(), |ways| ways.door.address.to_string())
+    }
+}
+
 impl Rig {
     /// Builds what is needed, starts the servers and makes the tables, in an empty place called `name`.
     pub fn new(name: &str, built: Built) -> Result<Self> {
-        let Built { build, planted, lease_ms } = built;
+        let Built { build, planted, lease_ms, can_part } = built;
         let dir = process::scratch_dir(name)?;
         gather(&dir, build, planted)?;
         fs::write(dir.join("jwt"), "the key of a drill's tokens, 32 bytes at least")?;
@@ -111,8 +130,11 @@ impl Rig {
         let cassandra = Cassandra::start(&dir.join("cassandra"))?;
         let server = cassandra.address();
         let place = |ports: Ports| {
-            let door = Relay::start(ports.address().parse()?, &[])?;
-            Ok(Place { ports, door, store: Relay::start(server.parse()?, TABLES)? })
+            let ways = || -> Result<Ways> {
+                let door = Relay::start(ports.address().parse()?, &[])?;
+                Ok(Ways { door, store: Relay::start(server.parse()?, TABLES)? })
+            };
+            Ok(Place { ports, ways: can_part.then(ways).transpose()? })
         };
         let rig = Self {
             logics: Ports::free(3)?.into_iter().map(place).collect::<Result<_>>()?,
@@ -129,12 +151,14 @@ impl Rig {
 
     /// Starts logic node `number`, 1 to 3, and waits until it listens.
     pub fn start_logic(&self, number: usize) -> Result<Guarded> {
-        let Place { ports, door, store } = &self.logics[number - 1];
+        let place @ Place { ports, ways } = &self.logics[number - 1];
+        let server = self.cassandra.address();
+        let store = ways.as_ref().map_or(server, |ways| ways.store.address.to_string());
         let mut command = mortal(&self.program("logic"));
         command.args(["serve", "--node", &number.to_string(), "--cores", "1"]);
         command.args(["--listen", &ports.address(), "--admin", &ports.admin()]);
-        command.args(["--advertise", &door.address.to_string()]);
-        command.args(["--cql", &store.address.to_string(), "--redis", &self.redis.url()]);
+        command.args(["--advertise", &place.door()]);
+        command.args(["--cql", &store, "--redis", &self.redis.url()]);
         command.arg("--secret-file").arg(self.dir.join("link"));
         command.args(["--lease-ms", &self.lease_ms.to_string()]);
         command.envs(self.planted.map(|planted| ("PLANTED_FAULT", planted.name())));
@@ -145,7 +169,7 @@ impl Rig {
     pub fn start_gateway(&self, number: usize) -> Result<Guarded> {
         let place = self.gateways[number - 1];
         // The third node is for them to find.
-        let logics = format!("{},{}", self.logics[0].door.address, self.logics[1].door.address);
+        let logics = format!("{},{}", self.logics[0].door(), self.logics[1].door());
         let mut command = mortal(&self.program("gateway"));
         command.args(["--listen", &place.address(), "--admin", &place.admin()]);
         command.args(["--logic", &logics, "--cores", "1"]);
@@ -197,18 +221,21 @@ impl Rig {
 
     /// Parts host `number`, a logic node and the gateway of the same number, from all others, and its node from the tables
     /// of ownership: it can still write messages, and hears of no other owner.
-    pub fn part(&self, number: usize) {
+    pub fn part(&self, number: usize) -> Result<()> {
         for (place, gateway) in self.logics.iter().zip(&self.gateways) {
             // A gateway tells a node first where its clients connect.
-            place.door.set(Manner::StillBut(gateway.address()));
+            place.ways()?.door.set(Manner::StillBut(gateway.address()));
         }
-        self.logics[number - 1].store.set(Manner::Blind);
+        self.logics[number - 1].ways()?.store.set(Manner::Blind);
+        Ok(())
     }
 
     /// Ends [`Rig::part`].
     pub fn mend(&self, number: usize) -> Result<()> {
-        let Place { store, .. } = &self.logics[number - 1];
-        self.logics.iter().for_each(|place| place.door.set(Manner::CLEAR));
+        for place in &self.logics {
+            place.ways()?.door.set(Manner::CLEAR);
+        }
+        let store = &self.logics[number - 1].ways()?.store;
         store.set(Manner::CLEAR);
         if store.thrown() == 0 {
             bail!(

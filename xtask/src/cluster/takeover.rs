@@ -49,7 +49,8 @@ struct Change {
 
 /// Exits with 0 only if nothing was broken.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let built = Built { build: args.build, planted: None, lease_ms: LEASE_MS };
+    let (build, planted, lease_ms, can_part) = (args.build, None, LEASE_MS, false);
+    let built = Built { build, planted, lease_ms, can_part };
     let mut rig = Rig::new("cluster-takeover", built)?;
     let mut processes = Processes::start(&rig)?;
     let mut loadgen = rig.endless_load(args.rate)?;
