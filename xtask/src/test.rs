@@ -56,6 +56,7 @@ const STEPS: &[Step] = &[
     Step { name: "a bad network", line: "cargo xtask lossy --seconds 6", exit: 0 },
     Step { name: "hostile peers", line: "cargo xtask hostile --seconds 4", exit: 0 },
     Step { name: "a cluster", line: "cargo xtask cluster demo --seconds 8", exit: 0 },
+    Step { name: "a node's death", line: "cargo xtask cluster takeover --times 1", exit: 0 },
     Step { name: "a cluster's faults", line: "cargo xtask cluster chaos --seconds 60", exit: 0 },
     Step {
         name: "a cluster's faults with leases that are ignored",
