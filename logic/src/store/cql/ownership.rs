@@ -192,7 +192,7 @@ impl CqlClient {
         all.into_values().collect()
     }
 
-    /// Changes owners that [`CqlClient::together`] has put together: all of them, or else each for itself.
+    /// Changes owners that [`CqlClient::together`] has put together: all of them, or else those whose row is as expected.
     ///
     /// # Panics
     /// They cannot be changed together, or there is none.
@@ -201,23 +201,35 @@ impl CqlClient {
         changes: &[OwnerChange],
     ) -> Vec<(OwnerChange, Outcome<OwnerRow>)> {
         assert_eq!(Self::together(changes.iter().copied()).len(), 1, "one slice, and alike");
-        if changes.len() > 1 {
-            match self.change_slice(changes).await {
-                Outcome::Refused(_) => {}
-                outcome @ (Outcome::Applied | Outcome::Unknown) => {
-                    return changes.iter().map(|change| (*change, outcome)).collect();
-                }
-            }
+        let of_all = |changes: &[OwnerChange], outcome| -> Vec<_> {
+            changes.iter().map(|change| (*change, outcome)).collect()
+        };
+        let outcome = self.change_alike(changes).await;
+        if changes.len() == 1 || !matches!(outcome, Outcome::Refused(_)) {
+            return of_all(changes, outcome);
         }
-        let mut outcomes = Vec::with_capacity(changes.len());
-        for change in changes {
-            outcomes.push((*change, self.change_owner(change).await));
+        let Ok(rows) = self.owners().await else { return of_all(changes, Outcome::Unknown) };
+        let there = |partition| rows.iter().find(|row| row.partition == partition).copied();
+        let is_expected = |change: &OwnerChange| there(change.next.partition) == change.expected;
+        let (expected, others): (Vec<_>, Vec<_>) = changes.iter().partition(|it| is_expected(it));
+        let refused = |it: OwnerChange| (it, Outcome::Refused(there(it.next.partition)));
+        let mut outcomes: Vec<_> = others.into_iter().map(refused).collect();
+        if !expected.is_empty() {
+            let outcome = match self.change_alike(&expected).await {
+                // What was read is old already.
+                Outcome::Refused(_) => Outcome::Unknown,
+                outcome @ (Outcome::Applied | Outcome::Unknown) => outcome,
+            };
+            outcomes.extend(of_all(&expected, outcome));
         }
         outcomes
     }
 
-    /// Refused: some row is not as expected. Which, servers tell in ways of their own.
-    async fn change_slice(&self, changes: &[OwnerChange]) -> Outcome<OwnerRow> {
+    /// Refused: some row is not as expected. Which of several, servers tell in ways of their own.
+    async fn change_alike(&self, changes: &[OwnerChange]) -> Outcome<OwnerRow> {
+        if let [change] = changes {
+            return self.change_owner(change).await;
+        }
         let is_change = changes[0].expected.is_some();
         let text = if is_change { &self.texts.change_owner } else { &self.texts.add_owner };
         let mut batch = Batch::new(BatchType::Unlogged);

@@ -23,9 +23,7 @@ pub struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let surplus =
-            self.of.surplus.try_update(Relaxed, Relaxed, |surplus| surplus.checked_sub(1));
-        if surplus.is_ok() {
+        if self.of.takes_off_surplus() {
             self.permit.take().into_iter().for_each(SemaphorePermit::forget);
         }
     }
@@ -62,13 +60,16 @@ impl Places {
         pace.tick(us.checked_div(writes), is_wanted);
         for _ in before..pace.places {
             // One that was to go stays.
-            let stays = self.surplus.try_update(Relaxed, Relaxed, |surplus| surplus.checked_sub(1));
-            if stays.is_err() {
+            if !self.takes_off_surplus() {
                 self.free.add_permits(1);
             }
         }
         let less = before.saturating_sub(pace.places);
         self.surplus.fetch_add(less - self.free.forget_permits(less), Relaxed);
+    }
+
+    fn takes_off_surplus(&self) -> bool {
+        self.surplus.try_update(Relaxed, Relaxed, |surplus| surplus.checked_sub(1)).is_ok()
     }
 }
 
