@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rustix::process::Signal;
 
-use super::faults::{self, ALL, Fault, LEASE_MS, OF_LEASES, Processes};
+use super::faults::{self, ALL, Fault, LEASE_MS, OF_LEASES, Processes, Suffered};
 use super::felt::{Felt, Step, unix_ms};
 use super::rig::{Build, Built, Planted, Rig};
 use crate::drill::seen::Seen;
@@ -37,15 +37,6 @@ pub struct Args {
 const CALM: Duration = Duration::from_secs(4);
 /// From one fault's end to the next one's beginning, at least: what was delayed has been sent.
 const PAUSE: Duration = Duration::from_secs(3);
-
-/// A fault that was, and when: Unix ms.
-struct Suffered {
-    fault: Fault,
-    at_ms: u64,
-    /// After so long nodes that ran served all partitions.
-    whole_ms: u64,
-    concerned: String,
-}
 
 /// Exits with 0 only if nothing was broken.
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -82,13 +73,7 @@ fn suffer(
     let mut due = started + part.max(CALM);
     for fault in faults {
         faults::wait(due.saturating_duration_since(Instant::now()), loadgen)?;
-        println!("== {}", fault.name());
-        let at_ms = unix_ms();
-        let concerned = processes.suffer(*fault, rig, loadgen)?;
-        processes.settle(rig, loadgen)?;
-        let whole_ms = unix_ms() - at_ms;
-        println!("== whole after {whole_ms} ms");
-        suffered.push(Suffered { fault: *fault, at_ms, whole_ms, concerned });
+        suffered.push(processes.go_through(*fault, rig, loadgen)?);
         due = (due + part).max(Instant::now() + PAUSE);
     }
     faults::wait(due.saturating_duration_since(Instant::now()), loadgen)?;

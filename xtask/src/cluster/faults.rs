@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
+use super::felt::unix_ms;
 use super::rig::{self, Rig};
 use crate::drill::nodes::PARTITIONS;
 use crate::process::Guarded;
@@ -79,6 +80,15 @@ impl Fault {
     }
 }
 
+/// A fault that was, and when: Unix ms.
+pub struct Suffered {
+    pub fault: Fault,
+    pub at_ms: u64,
+    /// After so long nodes that ran served all partitions.
+    pub whole_ms: u64,
+    pub concerned: String,
+}
+
 /// The processes of the cluster, by number from 1; one that has left is gone.
 pub struct Processes {
     pub logics: Vec<Option<Guarded>>,
@@ -97,7 +107,7 @@ impl Processes {
 
     /// Waits until those that run serve all partitions. Where leases are not kept some have two owners for good, and they
     /// never add up: there it waits for a while.
-    pub fn settle(&self, rig: &Rig, loadgen: &mut Guarded) -> Result<()> {
+    fn settle(&self, rig: &Rig, loadgen: &mut Guarded) -> Result<()> {
         if rig.is_planted() {
             return wait(Duration::from_millis(LONG_MS), loadgen);
         }
@@ -106,8 +116,24 @@ impl Processes {
         rig.wait_until_shared(&numbers, loadgen)
     }
 
+    /// Does it, and waits until the cluster is whole again.
+    pub fn go_through(
+        &mut self,
+        fault: Fault,
+        rig: &mut Rig,
+        loadgen: &mut Guarded,
+    ) -> Result<Suffered> {
+        println!("== {}", fault.name());
+        let at_ms = unix_ms();
+        let concerned = self.suffer(fault, rig, loadgen)?;
+        self.settle(rig, loadgen)?;
+        let whole_ms = unix_ms() - at_ms;
+        println!("== whole after {whole_ms} ms");
+        Ok(Suffered { fault, at_ms, whole_ms, concerned })
+    }
+
     /// Does it; returns when the cluster could be whole again, with whom it concerns.
-    pub fn suffer(&mut self, fault: Fault, rig: &mut Rig, loadgen: &mut Guarded) -> Result<String> {
+    fn suffer(&mut self, fault: Fault, rig: &mut Rig, loadgen: &mut Guarded) -> Result<String> {
         let held = |rig: &Rig, number| -> Result<String> {
             Ok(format!("{} partitions of logic {number}", rig.held(number)?))
         };

@@ -9,8 +9,8 @@ use anyhow::Result;
 use rustix::process::Signal;
 
 use super::bystanders::Times;
-use super::faults::{self, Fault, LEASE_MS, Processes};
-use super::felt::{Felt, Step, unix_ms};
+use super::faults::{self, Fault, LEASE_MS, Processes, Suffered};
+use super::felt::{Felt, Step};
 use super::rig::{Build, Built, Rig};
 use crate::drill::seen::Seen;
 
@@ -39,14 +39,6 @@ const QUIET_MS: u64 = 5_000;
 /// From one change's end to the next one's beginning: what was delayed has been sent, and all is as before.
 const PAUSE: Duration = Duration::from_millis(2 * QUIET_MS);
 
-/// A node went or came, and when: Unix ms.
-struct Change {
-    fault: Fault,
-    at_ms: u64,
-    /// After so long nodes that ran served all partitions.
-    whole_ms: u64,
-}
-
 /// Exits with 0 only if nothing was broken.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let (build, planted, lease_ms, can_part) = (args.build, None, LEASE_MS, false);
@@ -58,11 +50,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     faults::wait(CALM, &mut loadgen)?;
     let mut changes = Vec::new();
     for fault in [Fault::KillLogic(1), Fault::Join(1)].repeat(args.times.into()) {
-        println!("== {}", fault.name());
-        let at_ms = unix_ms();
-        processes.suffer(fault, &mut rig, &mut loadgen)?;
-        processes.settle(&rig, &mut loadgen)?;
-        changes.push(Change { fault, at_ms, whole_ms: unix_ms() - at_ms });
+        changes.push(processes.go_through(fault, &mut rig, &mut loadgen)?);
         faults::wait(PAUSE, &mut loadgen)?;
     }
     let others = others.stop()?;
@@ -76,13 +64,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Prints what each change cost, and all deaths together.
-fn report(changes: &[Change], steps: &[Step], others: &Times) {
+fn report(changes: &[Suffered], steps: &[Step], others: &Times) {
     // Of few sends the p99 is one of the longest: all quiet times together tell what is usual.
     let quiet: Vec<_> = changes.iter().map(|it| it.at_ms - QUIET_MS..it.at_ms).collect();
     let (calm, usual) = others.p99_within(&quiet);
     let ratio = |took: Duration| took.as_secs_f64() / usual.as_secs_f64();
     let (mut waits, mut deaths, mut worst) = (Vec::new(), Vec::new(), Duration::ZERO);
-    for Change { fault, at_ms, whole_ms } in changes {
+    for Suffered { fault, at_ms, whole_ms, .. } in changes {
         let is_death = matches!(fault, Fault::KillLogic(_));
         let took_ms = if is_death { TAKEOVER_MS_MAX } else { *whole_ms };
         let felt = Felt::within(steps, &(*at_ms..at_ms + took_ms + QUIET_MS));
