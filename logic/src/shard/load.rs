@@ -92,12 +92,12 @@ impl Shard {
 
     /// The conversation is not in memory: the input waits for it.
     pub(super) fn load_conversation(&mut self, conversation: Conversation, input: Input) {
-        self.park(Key::Conversation(conversation), input, self.loads_conversation(conversation));
+        self.park(Key::Conversation(conversation), input, self.next_read(conversation));
     }
 
     /// What is read next of it. The big user's contact, of the same partition, tells of committed messages only: from there
     /// the end is looked for.
-    fn loads_conversation(&self, conversation: Conversation) -> Read {
+    fn next_read(&self, conversation: Conversation) -> Read {
         let (uid, peer) = (conversation.big(), conversation.small());
         match self.contacts.get(&(uid, peer)) {
             None => Read::Contact { uid, peer },
@@ -144,7 +144,7 @@ impl Shard {
             }
             (Waiting::Load(key @ Key::Conversation(conversation)), Found::Contact(row)) => {
                 self.add_contact(conversation.big(), conversation.small(), row);
-                let ticket = self.ask_after_commit(self.loads_conversation(conversation));
+                let ticket = self.ask_after_commit(self.next_read(conversation));
                 self.parking.wait(ticket, Waiting::Load(key));
             }
             (Waiting::Load(key @ Key::Conversation(conversation)), Found::Messages(rows)) => {

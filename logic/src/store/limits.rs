@@ -47,7 +47,7 @@ pub const CQL_COMMITS_MAX: usize = 8 * 1024;
 /// server with 16 threads gives its most between 128 and 256; beyond, they only wait there.
 #[cfg(feature = "cluster")]
 pub const CQL_STATEMENTS_MAX: usize = 256;
-/// Logs of a process that are taken over at a time, at first; more wait, first come first served. Each has one statement in
+/// Logs of a process that are taken over, and contacts that are loaded, at a time, at first; more wait, first come first served. Each has one statement in
 /// flight, and what it lets go on some more: a server with two cores takes 8 beside its load, with 16 others wait.
 #[cfg(feature = "cluster")]
 pub const CQL_TAKEOVERS_FIRST: usize = 8;

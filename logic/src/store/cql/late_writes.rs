@@ -10,7 +10,7 @@ use super::statements::{Entry, LogId, Statements};
 use super::write::{Log, Phase, Write, Writer};
 use crate::cluster::{Epoch, Position};
 use crate::partition::Partition;
-use crate::rows::{ContactRow, MessageRow, Row, UserRow};
+use crate::rows::{ContactRow, Found, MessageRow, Row, UserRow};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -250,14 +250,13 @@ impl World {
         let epoch = self.owner.epoch.next();
         let taken = load::conversation(&self.store, conversation(), Seq(0)).now_or_never();
         let mut taken = taken.expect("the fake answers at once");
+        let Found::Messages(newest) = taken.found else { panic!("it is a conversation") };
+        let mut head = newest.last().map_or(0, |row| row.seq.0);
         match self.without {
             Without::Rewrite => taken.rewrite.clear(),
-            Without::Holes => {
-                taken.head = self.store.entries().last().map_or(Position(0), |row| row.position);
-            }
+            Without::Holes => head = self.store.entries().last().map_or(0, |row| row.position.0),
             Without::Nothing | Without::Durability => {}
         }
-        let head = taken.head.0;
         self.owner = Owner {
             epoch,
             writer: Writer::new(Partition::of_user(SENDER), epoch, u64::MAX),

@@ -24,8 +24,6 @@ use wire::{Conversation, InboxSeq, Seq, Uid};
 /// What is kept of a log, and what must be written before it is served.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Takeover {
-    /// The last place that counts.
-    pub head: Position,
     /// To be written under the own epoch.
     pub rewrite: Vec<Write>,
     /// Of a conversation its newest message, of a user all there is to load.
@@ -62,7 +60,7 @@ pub async fn conversation(
         Row::Message(row) => Some(row),
         Row::Inbox(_) | Row::Contact(_) | Row::User(_) => None,
     });
-    Takeover { head, rewrite, found: Found::Messages(rows.collect()) }
+    Takeover { rewrite, found: Found::Messages(rows.collect()) }
 }
 
 /// Decides what to keep of a user's inbox.
@@ -78,7 +76,7 @@ pub async fn user(store: &impl Statements, uid: Uid) -> Takeover {
         Row::Message(_) | Row::Contact(_) | Row::User(_) => None,
     });
     let tail = rows.filter(is_tail).collect();
-    Takeover { head, rewrite, found: Found::User { row, head: head.into(), tail } }
+    Takeover { rewrite, found: Found::User { row, head: head.into(), tail } }
 }
 
 /// The highest place of a conversation that has a row, whoever wrote it.

@@ -69,9 +69,9 @@ impl CqlStore {
         let (told, replies) = flume::bounded(CQL_REQUESTS_MAX);
         let task = Task {
             statements: client.clone(),
-            takeovers: client.takeovers.clone(),
             partition,
             epoch,
+            takeovers: client.takeovers.clone(),
             read_deadline: client.config.read_deadline,
             replies: told,
             wake,

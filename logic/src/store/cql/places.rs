@@ -1,10 +1,10 @@
-//! How many logs are taken over at a time, so that a takeover keeps nobody else waiting: more while the store takes its usual
+//! How many logs are taken over, and contacts loaded, at a time, so that a takeover keeps nobody else waiting: more while the store takes its usual
 //! time for a write, fewer while it takes much longer. What the others do are writes; what a takeover does are mostly reads.
 
 use crate::store::limits::{CQL_TAKEOVERS_FIRST, CQL_TAKEOVERS_MAX, CQL_TAKEOVERS_MIN};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 /// The places, of all stores of a process: first come, first served.
 pub struct Places {
@@ -16,16 +16,11 @@ pub struct Places {
 }
 
 /// A place, until it is dropped.
-pub struct Place<'a> {
-    of: &'a Places,
-    permit: Option<SemaphorePermit<'a>>,
-}
+pub struct Place<'a>(&'a Places);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if self.of.takes_off_surplus() {
-            self.permit.take().into_iter().for_each(SemaphorePermit::forget);
-        }
+        self.0.free_one();
     }
 }
 
@@ -43,8 +38,8 @@ impl Default for Places {
 impl Places {
     /// Waits for a place.
     pub async fn take(&self) -> Place<'_> {
-        let permit = self.free.acquire().await.expect("it is never closed");
-        Place { of: self, permit: Some(permit) }
+        self.free.acquire().await.expect("it is never closed").forget();
+        Place(self)
     }
 
     /// A write took so long.
@@ -58,18 +53,17 @@ impl Places {
         let (us, writes) = (self.writes_us.swap(0, Relaxed), self.writes.swap(0, Relaxed));
         let (before, is_wanted) = (pace.places, self.free.available_permits() == 0);
         pace.tick(us.checked_div(writes), is_wanted);
-        for _ in before..pace.places {
-            // One that was to go stays.
-            if !self.takes_off_surplus() {
-                self.free.add_permits(1);
-            }
-        }
+        (before..pace.places).for_each(|_| self.free_one());
         let less = before.saturating_sub(pace.places);
         self.surplus.fetch_add(less - self.free.forget_permits(less), Relaxed);
     }
 
-    fn takes_off_surplus(&self) -> bool {
-        self.surplus.try_update(Relaxed, Relaxed, |surplus| surplus.checked_sub(1)).is_ok()
+    /// One more is free, unless one is to go.
+    fn free_one(&self) {
+        let gone = self.surplus.try_update(Relaxed, Relaxed, |surplus| surplus.checked_sub(1));
+        if gone.is_err() {
+            self.free.add_permits(1);
+        }
     }
 }
 
@@ -123,7 +117,7 @@ mod tests {
     use futures_util::FutureExt;
 
     const USUAL: Option<u64> = Some(4_000);
-    const LATE: Option<u64> = Some(20_000);
+    const SLOW: Option<u64> = Some(20_000);
 
     fn after(ticks: &[(Option<u64>, bool)]) -> usize {
         let mut pace = Pace::default();
@@ -135,19 +129,19 @@ mod tests {
     fn there_are_more_places_while_others_do_not_wait_and_fewer_while_they_do() {
         assert_eq!(after(&[(USUAL, false)]), 8);
         assert_eq!(after(&[(USUAL, true)]), 12);
-        assert_eq!(after(&[(USUAL, true), (LATE, true)]), 6);
-        assert_eq!(after(&[(USUAL, false), (LATE, true), (LATE, true)]), CQL_TAKEOVERS_MIN);
-        assert_eq!(after(&[(USUAL, true), (LATE, true), (LATE, false)]), 8, "nobody wants one");
+        assert_eq!(after(&[(USUAL, true), (SLOW, true)]), 6);
+        assert_eq!(after(&[(USUAL, false), (SLOW, true), (SLOW, true)]), CQL_TAKEOVERS_MIN);
+        assert_eq!(after(&[(USUAL, true), (SLOW, true), (SLOW, false)]), 8, "nobody wants one");
         assert_eq!(after(&[(None, true); 30]), CQL_TAKEOVERS_MAX, "there is nobody to wait");
     }
 
     #[test]
     fn what_lasts_becomes_usual_slowly_and_quiet_times_at_once() {
-        let slow = [vec![(USUAL, false)], vec![(LATE, true); 50]].concat();
+        let slow = [vec![(USUAL, false)], vec![(SLOW, true); 50]].concat();
         assert_eq!(after(&slow), CQL_TAKEOVERS_MIN);
-        let slower = [slow, vec![(LATE, true); 250]].concat();
+        let slower = [slow, vec![(SLOW, true); 250]].concat();
         assert!(after(&slower) > CQL_TAKEOVERS_FIRST);
-        let quiet = [slower, vec![(USUAL, false); 9], vec![(LATE, true); 9]].concat();
+        let quiet = [slower, vec![(USUAL, false); 9], vec![(SLOW, true); 9]].concat();
         assert_eq!(after(&quiet), CQL_TAKEOVERS_MIN);
     }
 
