@@ -20,7 +20,7 @@ pub fn flags(tree: &Tree, offered: &Offered, problems: &mut Vec<String>) {
             }
         }
         let does = words.first().map(String::as_str);
-        if program == "logic" && !matches!(does, Some("serve" | "schema" | "status")) {
+        if program == "logic" && !matches!(does, Some("serve" | "schema" | "status" | "locate")) {
             problems.push(format!("{path}: logic does not know what {does:?} is"));
         }
     }
