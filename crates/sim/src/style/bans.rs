@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Finding;
 use super::code::is_word;
-use super::tables::{BANS, Ban, Look};
+use super::tables::{BANS, Ban, Look, REQUIRED};
 use super::tree::{SourceFile, is_in};
 
 /// Applies every ban to one file.
@@ -27,10 +27,12 @@ pub fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A finding for every path in the table that is not in the tree: a ban that watches nothing.
+/// A finding for every path in the tables that is not in the tree: it is required, or a ban watches
+/// nothing.
 pub fn missing_paths(root: &Path) -> Vec<Finding> {
     let listed = BANS.iter().flat_map(|ban| ban.places.iter().chain(ban.except));
     listed
+        .chain(REQUIRED)
         .filter(|place| !root.join(place).exists() && !root.join(format!("{place}.rs")).exists())
         .map(|place| Finding {
             path: (*place).to_owned(),
@@ -165,6 +167,8 @@ mod tests {
     fn a_listed_path_that_is_gone_is_caught() {
         let nowhere = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let findings = missing_paths(&nowhere);
-        assert!(findings.iter().any(|f| f.path == "logic/src/shard"), "{findings:?}");
+        for path in ["logic/src/shard", "LICENSE-MIT"] {
+            assert!(findings.iter().any(|f| f.path == path), "{path}: {findings:?}");
+        }
     }
 }

@@ -1,54 +1,55 @@
-//! The README's code map and the tree say the same.
+//! The README's code map and the tree say the same; so do other lists of paths in pages.
 //!
-//! A path in the map stands in backticks and has a `/` or a `.` in it; other words in backticks are names.
+//! A path in a list stands in backticks and has a `/` or a `.` in it; other words in backticks are
+//! names.
 
 use std::path::Path;
 
 use super::Finding;
+use super::tables::MAPS;
 use super::tree::SourceFile;
 
 const RULE: &str = "code map";
-const README: &str = "README.md";
 
-/// Every path in the map exists, and every crate is in the map.
+/// Every path in every map exists, and every crate is in the first.
 pub fn check(root: &Path, files: &[SourceFile], findings: &mut Vec<Finding>) {
-    let readme = files.iter().find(|file| file.path == README).map_or("", |file| &file.text);
-    let map = section(readme);
-    let mut add = |line, advice| {
-        findings.push(Finding { path: README.to_owned(), line, rule: RULE, advice });
-    };
-    if map.is_empty() {
-        return add(
-            1,
-            "write a section `## Code map` with every crate's path in backticks".to_owned(),
-        );
-    }
-    for (line, path) in &map {
-        if !root.join(path).exists() {
-            add(*line, format!("`{path}` is not in the tree: correct the map"));
+    for (page, title) in MAPS {
+        let text = files.iter().find(|file| file.path == *page).map_or("", |file| &file.text);
+        let map = section(text, title);
+        let mut add = |line, advice| {
+            findings.push(Finding { path: (*page).to_owned(), line, rule: RULE, advice });
+        };
+        if map.is_empty() {
+            add(1, format!("write a section `## {title}` with paths in backticks"));
+            continue;
         }
-    }
-    for file in files {
-        let Some(krate) = file.path.strip_suffix("/Cargo.toml") else { continue };
-        let known = map.iter().any(|(_, path)| {
-            path.trim_end_matches('/') == krate || path.starts_with(&format!("{krate}/"))
-        });
-        if !known {
-            add(map[0].0, format!("`{krate}/` is a crate and not in the map: add it"));
+        for (line, path) in &map {
+            if !root.join(path).exists() {
+                add(*line, format!("`{path}` is not in the tree: correct the list"));
+            }
+        }
+        let crates = files.iter().filter_map(|file| file.path.strip_suffix("/Cargo.toml"));
+        for krate in crates.filter(|_| *page == MAPS[0].0) {
+            let known = map.iter().any(|(_, path)| {
+                path.trim_end_matches('/') == krate || path.starts_with(&format!("{krate}/"))
+            });
+            if !known {
+                add(map[0].0, format!("`{krate}/` is a crate and not in the map: add it"));
+            }
         }
     }
 }
 
-/// Line number and path of every path in the section named "Code map".
-fn section(readme: &str) -> Vec<(usize, &str)> {
+/// Line number and path of every path in the section of that title.
+fn section<'a>(page: &'a str, title: &str) -> Vec<(usize, &'a str)> {
     let mut level = None;
     let mut fenced = false;
     let mut paths = Vec::new();
-    for (index, line) in readme.lines().enumerate() {
+    for (index, line) in page.lines().enumerate() {
         fenced ^= line.trim_start().starts_with("```");
         let hashes = line.chars().take_while(|c| *c == '#').count();
         if hashes > 0 && !fenced {
-            let begins = line[hashes..].trim().eq_ignore_ascii_case("code map");
+            let begins = line[hashes..].trim().eq_ignore_ascii_case(title);
             let inside = level.is_some_and(|level| hashes > level);
             level = if begins { Some(hashes) } else { level.filter(|_| inside) };
         } else if level.is_some() {
@@ -68,10 +69,10 @@ mod tests {
     fn lines(readme: Option<&str>) -> Vec<usize> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut files = vec![SourceFile::new("src/Cargo.toml", "")];
-        files.extend(readme.map(|text| SourceFile::new(README, text)));
+        files.extend(readme.map(|text| SourceFile::new(MAPS[0].0, text)));
         let mut findings = Vec::new();
         check(root, &files, &mut findings);
-        findings.iter().map(|f| f.line).collect()
+        findings.iter().filter(|f| f.path == MAPS[0].0).map(|f| f.line).collect()
     }
 
     #[test]
@@ -89,6 +90,17 @@ mod tests {
         );
         assert_eq!(lines(Some("## Code map\n- `src/`\n- `src/gone.rs`\n")), [3]);
         assert_eq!(lines(Some("## Code map\n`src/`\n### Deeper\n`gone/`\n")), [4]);
+    }
+
+    #[test]
+    fn a_page_beside_the_readme_is_looked_at() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (page, title) = MAPS[1];
+        let text = format!("## {title}\n### Deeper\n`src/`\n`src/gone.rs`\n");
+        let mut findings = Vec::new();
+        check(root, &[SourceFile::new(page, &text)], &mut findings);
+        let found: Vec<_> = findings.iter().filter(|f| f.path == page).map(|f| f.line).collect();
+        assert_eq!(found, [4]);
     }
 
     #[test]

@@ -1,17 +1,23 @@
-//! How a source file begins and how long it may be.
+//! How a source file begins, and how long it and some pages may be.
 
 use super::Finding;
-use super::tables::FILE_LINES_MAX;
+use super::tables::{FILE_LINES_MAX, PAGE_LINES_MAX};
 use super::tree::SourceFile;
 
 /// Module docs first, and not too long.
 pub fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
-    if !file.path.ends_with(".rs") {
-        return;
-    }
     let mut add = |line, rule, advice: String| {
         findings.push(Finding { path: file.path.clone(), line, rule, advice });
     };
+    let lines = file.text.lines().count();
+    if let Some((_, max)) = PAGE_LINES_MAX.iter().find(|page| page.0 == file.path && lines > page.1)
+    {
+        let advice = format!("{lines} lines, at most {max}: move the rest to docs/");
+        add(max + 1, "page length", advice);
+    }
+    if !file.path.ends_with(".rs") {
+        return;
+    }
     if !file.text.starts_with("//! ") {
         let advice = if file.path.split('/').any(|part| part == "tests") {
             "begin with `//! ` and say which property this file proves, and how"
@@ -20,7 +26,6 @@ pub fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
         };
         add(1, "module docs", advice.to_owned());
     }
-    let lines = file.text.lines().count();
     if lines > FILE_LINES_MAX {
         let advice =
             format!("{lines} lines, at most {FILE_LINES_MAX}: split it by step or by noun");
@@ -51,6 +56,13 @@ mod tests {
         let mut findings = Vec::new();
         check(&SourceFile::new("logic/tests/once.rs", "fn f() {}\n"), &mut findings);
         assert!(findings[0].advice.contains("property"), "{findings:?}");
+    }
+
+    #[test]
+    fn a_long_readme_is_caught() {
+        check_rules("README.md", &"\n".repeat(150), &[]);
+        check_rules("README.md", &"\n".repeat(151), &["page length"]);
+        check_rules("docs/measured.md", &"\n".repeat(151), &[]);
     }
 
     #[test]

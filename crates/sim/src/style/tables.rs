@@ -6,8 +6,18 @@
 pub const SOURCE_DIRS: &[&str] =
     &["bench", "crates", "deploy", "docs", "fuzz", "gateway", "loadgen", "logic", "xtask"];
 
-/// Longest source file, in lines: style.md, habit 1.
+/// Longest source file, in lines.
 pub const FILE_LINES_MAX: usize = 500;
+
+/// Pages with a bound of their own, in lines.
+pub const PAGE_LINES_MAX: &[(&str, usize)] = &[("README.md", 150)];
+
+/// What stands at the root though no rule looks into it.
+pub const REQUIRED: &[&str] = &["CONTRIBUTING.md", "LICENSE-APACHE", "LICENSE-MIT"];
+
+/// Sections whose paths must be in the tree: page and title. The first must also name every crate.
+pub const MAPS: &[(&str, &str)] =
+    &[("README.md", "Code map"), ("docs/architecture.md", "The files a message passes")];
 
 /// How much of a file a ban looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
