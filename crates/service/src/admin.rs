@@ -1,4 +1,4 @@
-//! The admin server: pages over HTTP, for this machine. What the pages say is the process's.
+//! The admin server: pages over HTTP, for this machine. It does not know what the pages say.
 //!
 //! One thread with a small tokio runtime of its own, so that it answers while a core is stuck.
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::net::TcpListener as AsyncListener;
 use tokio::sync::oneshot;
 
-/// A core that has not gone round for so long hangs. Cores go round every second at least.
+/// A core whose loop has not come round for so long hangs. Loops come round every second at least.
 pub const TICK_AGE_MS_MAX: u64 = 5_000;
 /// How long a page may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);

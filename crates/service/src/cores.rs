@@ -1,4 +1,5 @@
-//! Starts one pinned executor a core, each with a ring that listens on the same address, and waits until all have ended.
+//! Starts one pinned executor a core, each with a ring that listens on the same address, and waits
+//! until all have ended.
 
 use crate::exit::Fatal;
 use crate::lifecycle::Shutdown;
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 /// Connections that the kernel holds for a core before it accepts them.
 pub const BACKLOG: i32 = 4096;
-/// How often a core's ring looks up beside its events. Nothing else runs on its executor, so seldom: against the usual
-/// half millisecond this saved 9 % of the CPU of a message at 2,000/s.
+/// How often a busy ring gives its executor a turn. Nothing else runs on that executor, so rarely:
+/// compared with the ring's default of half a millisecond, this saved 9 % of the CPU of a message
+/// at 2,000/s.
 pub const RING_TICK: Duration = Duration::from_millis(20);
 
 /// Executors for `asked`; 0: as many as there are hardware threads.
@@ -34,8 +36,9 @@ pub struct Plan {
     pub shutdown: Shutdown,
 }
 
-/// Starts the cores, announces the address once all of them serve, and returns when all have stopped. `core` makes what a
-/// core runs; that tells the address it listens on once it does.
+/// Starts the cores, announces the address once all of them serve, and returns when all have
+/// stopped. `core` makes what a core runs. What it makes is given a sender, and sends its address
+/// once it listens.
 ///
 /// # Errors
 /// What a core could not do.
@@ -91,7 +94,8 @@ where
         .spawn(move || async move {
             let ended = run(listen, started).await;
             if ended.is_err() {
-                // The others are joined in order: none may wait for this one to be noticed.
+                // Threads are joined in order, so nobody would notice this end before the cores
+                // joined earlier have ended: all are told to stop now.
                 shutdown.stop();
             }
             ended
@@ -99,7 +103,8 @@ where
         .map_err(|e| Fatal::Environment(format!("could not start core {id}: {e}")))
 }
 
-/// A core's ring, listening, woken by the end of the process; and the address that it got.
+/// Makes a core's ring and lets it listen. It is woken when the state of the process changes.
+/// Returns the ring and its address.
 ///
 /// # Errors
 /// The environment does not offer it.

@@ -1,4 +1,4 @@
-//! Every exit code of the gateway, and the failures that lead to them.
+//! Every exit code of a server process, and the failures that lead to them.
 //!
 //! The numbers are those of sysexits where one fits, so that a supervisor can tell what helps: a restart
 //! (71, 74, 75) or a person (2).

@@ -12,5 +12,6 @@ pub mod cores;
 pub mod metrics;
 pub mod admin;
 
-/// Executors of one process. Two times the hardware threads of the largest single socket known to us.
+/// Executors of one process, at most: twice the hardware threads of the largest single socket that
+/// we know of.
 pub const CORES_MAX: u16 = 512;

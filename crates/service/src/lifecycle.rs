@@ -1,6 +1,6 @@
 //! Running, draining, stopping: one state for the process, and who is told when it changes.
 //!
-//! It does not know what draining means: who subscribes does it.
+//! It does not know what draining means: whoever subscribes does the draining.
 
 use crate::CORES_MAX;
 use crate::exit::SIGNAL_BASE;
@@ -63,8 +63,8 @@ impl Shutdown {
     pub fn subscribe(&self, waker: Waker) {
         let slot = self.0.subscribed.fetch_add(1, SeqCst);
         assert!(slot < SUBSCRIBERS_MAX, "more subscribers than cores and helpers");
-        // Set before the state is read, while `advance` changes the state before it reads the slots: one
-        // of the two sees the other.
+        // The slot is set before the state is read; `advance` changes the state before it reads the
+        // slots. So at least one of the two sees the other.
         let set = self.0.subscribers[slot].set(waker.clone());
         assert!(set.is_ok(), "a slot is given once");
         if self.state() != State::Running {

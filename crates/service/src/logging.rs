@@ -6,8 +6,8 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry;
 
-/// Starts logging what `filter` lets through, as text or as a JSON object a line. Once a process; a later call changes
-/// nothing.
+/// Starts logging what `filter` lets through, as text or as a JSON object a line. The first call of
+/// a process counts; later ones change nothing.
 pub fn start(filter: EnvFilter, is_json: bool) {
     let registry = registry().with(filter);
     let lines =

@@ -6,7 +6,7 @@ use flume::{Receiver, Sender, TrySendError};
 use netring::Waker;
 use std::sync::{Arc, OnceLock};
 
-/// Batches in a core's mailbox: every other core of 512 with two turns' worth.
+/// Batches in a core's mailbox: two turns of each of 512 cores.
 pub const MAILBOX_BATCHES_MAX: usize = 1024;
 /// Things held for another core whose mailbox is full, beyond which commands are refused and pushes dropped.
 pub const OUTGOING_MAX: usize = 64 * 1024;
@@ -22,7 +22,8 @@ impl<Post> Clone for Directory<Post> {
 
 struct Address<Post> {
     batches: Sender<Vec<Post>>,
-    /// Set when the core has its ring; until then it looks by itself.
+    /// Set when the core has its ring. Until then nobody needs to wake it: it looks into its
+    /// mailbox.
     waker: OnceLock<Waker>,
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Only grows.
+/// A count that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -20,7 +20,7 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
     }
 
-    /// Takes over a count that is kept elsewhere.
+    /// Sets the count to one that is kept elsewhere.
     pub fn set(&self, value: u64) {
         self.0.store(value, Relaxed);
     }
@@ -32,12 +32,12 @@ impl Counter {
     }
 }
 
-/// What is now.
+/// A value that goes up and down.
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
 
 impl Gauge {
-    /// Is now this.
+    /// Sets the value.
     pub fn set(&self, value: u64) {
         self.0.store(value, Relaxed);
     }
@@ -99,7 +99,7 @@ pub struct Histogram {
 impl Histogram {
     /// Counts a time, in us.
     pub fn observe_us(&self, us: u64) {
-        // The bits of the next lower number: a bound itself belongs below it.
+        // One less, so that a time equal to a bucket's upper bound counts in that bucket.
         let bits = u64::BITS - us.saturating_sub(1).leading_zeros();
         if let Some(bucket) = self.buckets.get(bits.saturating_sub(FIRST_BITS) as usize) {
             bucket.inc();

@@ -79,7 +79,7 @@ impl Metric for Histogram {
             let bound = seconds(Histogram::bound_us(bucket));
             line(out, format_args!("{name}_bucket{{le=\"{bound}\"}} {below}"));
         }
-        // Read while being written: the whole may not be below a part.
+        // Another thread writes meanwhile: the total must not be read as less than its parts.
         let count = read.iter().map(|(_, count, _)| count).sum::<u64>().max(below);
         let sum = seconds(read.iter().map(|(.., sum_us)| sum_us).sum());
         line(out, format_args!("{name}_bucket{{le=\"+Inf\"}} {count}"));
