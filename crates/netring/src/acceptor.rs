@@ -104,7 +104,8 @@ impl Acceptor {
             }
             Mode::Singles(count) => {
                 let room = tables[self.table].slots.room();
-                // With room again the singles run out, and one accept takes their place.
+                // There is room again: the single accepts run out, and one accept that goes on
+                // takes their place.
                 if room <= self.backlog {
                     self.arm_singles(tables, count, room);
                 }
@@ -169,7 +170,7 @@ impl Acceptor {
     }
 
     pub(crate) fn on_cancel(&mut self) {
-        // Missed: ask again, unless the accept has ended meanwhile.
+        // If the accept still goes on, the cancel missed it: it may be asked again.
         if let Mode::Many { cancelled } = &mut self.mode {
             *cancelled = false;
         }

@@ -59,7 +59,8 @@ impl Table {
     pub(crate) fn on_cancel(&mut self, key: Key, target: Target, result: i32) -> Option<Event> {
         let slot = self.slot(key);
         slot.flags.clear(target.cancel_flag());
-        // The target was between two states, where a cancel does not find it. It is in the next.
+        // The target was between two states, where a cancel does not find it. By now it is in the
+        // next one: try again.
         let missed = result < 0 && slot.flags.has(target.flag());
         if missed && (slot.state == State::Closing || slot.flags.has(Flags::PAUSED)) {
             self.cancel(key, target);

@@ -9,8 +9,8 @@ use crate::limits::{
     TABLES_MAX, TICK_DEFAULT, TICK_MAX,
 };
 
-/// Sizes of a net ring. Memory: one table takes up to `buffer_count * buffer_size` bytes of receive
-/// buffers, a load that needs fewer takes fewer, and about `queue_depth * 128` bytes of queues.
+/// Sizes of a net ring. Memory of one table: up to `buffer_count * buffer_size` bytes of receive
+/// buffers (fewer while the load needs fewer), and about `queue_depth * 128` bytes of queues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Connections in all, accepted and made.
@@ -24,8 +24,8 @@ pub struct Config {
     pub buffer_size: u32,
     /// Submission entries of one ring, a power of two.
     pub queue_depth: u32,
-    /// How often a busy net ring looks up, at most a second: other tasks of its executor wait for up to two of
-    /// these. An executor without any costs less with a longer one.
+    /// How often a busy net ring lets other tasks of its executor run; a second at most. They wait
+    /// for up to two ticks. If there are no other tasks, a longer tick costs less CPU.
     pub tick: Duration,
 }
 
@@ -104,8 +104,8 @@ fn check(
     if fits { Ok(()) } else { Err(Error::Config { field, value: value as u64, expected }) }
 }
 
-/// Seven tenths of the limit leaves descriptors for everything else the process opens: the cap is
-/// on the table's size, not a share of the limit, but a table as large as the limit is the edge.
+/// Seven tenths of the descriptor limit. A table may be as large as the limit, and its entries do
+/// not count against it; the rest is a margin for everything else that the process opens.
 fn table_size_default(descriptors_max: usize) -> usize {
     (descriptors_max / 10 * 7).clamp(1, TABLE_SIZE_DEFAULT_MAX)
 }

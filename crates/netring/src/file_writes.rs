@@ -1,5 +1,5 @@
-//! Writes to files through the same ring, so that a log needs neither another thread nor another wake. They know nothing of
-//! connections; the order of several writes under way is not kept.
+//! Writes to files through the same ring, so that a log needs neither another thread nor another
+//! wake. They know nothing of connections. Writes under way at the same time may end in any order.
 #![allow(unsafe_code, reason = "the kernel reads the buffers")]
 
 use std::fmt;

@@ -73,7 +73,7 @@ pub const DROP_STALLS_MAX: u32 = 100;
 /// else to do, a longer one (`Config::tick`) costs less.
 pub const TICK_DEFAULT: Duration = Duration::from_micros(500);
 
-/// A tick is looked at in the kernel's form, and other tasks may have to wait for two.
+/// Longest tick: other tasks may have to wait for two of them.
 pub const TICK_MAX: Duration = Duration::from_secs(1);
 
 /// A busy net ring gives the executor a whole turn (tasks, timers, IO) every so many ticks: by default

@@ -129,7 +129,7 @@ impl NetRing {
         }
     }
 
-    /// Starts what is queued, outboxes included, and looks what is done. Never blocks.
+    /// Starts what is queued, outboxes included, and collects what is done. Never blocks.
     ///
     /// # Errors
     /// The ring failed.
@@ -225,8 +225,9 @@ impl NetRing {
         sum
     }
 
-    /// Receive buffers that neither a chunk nor a completion already turned into one holds, and
-    /// how many there are so far: more come, up to `buffer_count` a table, when they run out.
+    /// Receive buffers that are free, and how many there are so far. A buffer is in use while a
+    /// chunk holds it, or a completion that will become one. When they run out more are made, up to
+    /// `buffer_count` a table.
     #[must_use]
     pub fn buffers(&self) -> (usize, usize) {
         let sum =

@@ -1,7 +1,7 @@
 //! How a net ring sleeps: all of it. It knows nothing of connections.
 //!
-//! The parent, table 0, is the one ring that sleeps. Before it does it polls the descriptors of the
-//! other rings, and it polls the waker's event descriptor all the time. Then:
+//! The parent, table 0, is the one ring that sleeps. It polls the waker's event descriptor all the
+//! time, and before it sleeps also the descriptors of the other rings. Then:
 //!
 //! - `wait_blocking` starts what is queued and waits in one and the same system call.
 //! - `wait` does that too, for as long as something comes within a tick. Only then does it give the
@@ -12,9 +12,9 @@
 //!   are posted only from inside `io_uring_enter`, and such a poll never resolves. (It would also
 //!   have gained nothing: echoes cost the same with it.)
 //!
-//! A ring that is never idle would never park, so `wait` gives the executor a turn every few ticks:
-//! a timer of no length, because only an executor without a runnable task looks at its own timers
-//! and IO.
+//! A ring that is never idle would never give up the thread, so `wait` gives the executor a turn
+//! every few ticks. It does so by a timer of no length: only an executor without a runnable task
+//! looks at its own timers and IO.
 #![allow(unsafe_code, reason = "glommio takes a raw descriptor")]
 
 use std::future::poll_fn;
@@ -129,8 +129,8 @@ impl NetRing {
         Ok(self.has_events())
     }
 
-    /// Starts what is queued on every ring but the parent, and on that too unless it is to sleep.
-    /// Whether it is.
+    /// Starts what is queued on every ring but the parent, and on the parent too unless it is to
+    /// sleep. Returns whether it is to sleep.
     fn prepare_sleep(&mut self) -> Result<bool, Error> {
         self.flush();
         for index in 1..self.tables.len() {

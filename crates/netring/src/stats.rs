@@ -21,7 +21,7 @@ pub struct Stats {
     pub out_of_buffers: u64,
     /// Times a wait gave up the processor.
     pub sleeps: u64,
-    /// Of those, times it was handed to the glommio executor.
+    /// How many of those sleeps handed the thread to the glommio executor.
     pub parks: u64,
     /// Wakes seen.
     pub wakes: u64,

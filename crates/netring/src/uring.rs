@@ -65,7 +65,7 @@ impl Uring {
         submitter
             .register_probe(&mut probe)
             .map_err(|error| Error::ring("ask what io_uring supports", error))?;
-        // The newest operation used: every other one is older.
+        // The newest operation that the crate uses: a kernel that has it has all others.
         if !probe.is_supported(opcode::Bind::CODE) {
             return Err(Error::KernelTooOld { missing: "IORING_OP_BIND" });
         }
