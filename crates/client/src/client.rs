@@ -35,7 +35,8 @@ pub struct Client {
     end: Arc<OnceLock<ClientError>>,
 }
 
-/// Receives. Not reading it holds up nothing but messages: the server's inbox keeps them.
+/// Receives. If nobody reads it only messages wait, in the server's inbox; sends and requests go
+/// on.
 pub struct Inbox {
     received: mpsc::Receiver<Received>,
     end: Arc<OnceLock<ClientError>>,
@@ -44,11 +45,11 @@ pub struct Inbox {
 /// What comes to the application, in order.
 #[derive(Clone, Debug)]
 pub enum Received {
-    /// The next message of the inbox, each once. Messages that this device sent itself are among those by sync only.
+    /// The next message of the inbox, each once. One that this device sent comes only in a sync.
     Message {
         /// The message.
         message: Message,
-        /// It was missed before.
+        /// It came in a sync: it had been missed.
         via_sync: bool,
     },
     /// The inbox started anew: its messages come again from the first row; forget the cursor.
@@ -166,12 +167,12 @@ impl Client {
         contact(self.request(Request::DeleteContact { peer }).await?)
     }
 
-    /// Logs out and ends the client. Sends that are not acked yet end with [`ClientError::Closed`]: whether they are
-    /// durable is unknown.
+    /// Logs out and ends the client. Sends that are not acked yet end with [`ClientError::Closed`]:
+    /// they may be durable or not.
     pub async fn close(self) {
         let (closed, is_closed) = oneshot::channel();
         if self.command(Command::Close(closed)).await.is_ok() {
-            // The task says so, or is gone: closed either way.
+            // The task answers, or is gone: the client is closed either way.
             drop(is_closed.await);
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Unix ms that never go back: the wall clock when it was made, and a monotonic clock since. Whatever happens to the
-/// wall clock meanwhile is the business of the server's clock, which the machine follows.
+/// Unix ms that never go back: the wall clock when it was made, and a monotonic clock since. If the
+/// wall clock is set meanwhile, this one does not notice; the machine follows the server's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,

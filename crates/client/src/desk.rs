@@ -9,12 +9,13 @@ use crate::{Ack, ClientError, Received};
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
 
-/// The application's side: who waits, and what it has not taken yet.
+/// The application's side of one client.
 pub(crate) struct Desk {
     pub(crate) waiting: Waiting,
     received: mpsc::Sender<Received>,
-    /// What the channel had no room for. While there is any the machine is held, so this is what one read from the
-    /// socket brings at most: [`crate::limits::READ_BYTES_MAX`] and a frame, in the smallest messages.
+    /// What the channel had no room for. While there is any, the machine takes no more messages, so
+    /// it is at most what one read from the socket brings: [`crate::limits::READ_BYTES_MAX`] and a
+    /// frame, in the smallest messages.
     ready: VecDeque<Received>,
     /// Waits for the first login.
     started: Option<oneshot::Sender<Result<(), ClientError>>>,
@@ -69,7 +70,7 @@ impl Desk {
         }
     }
 
-    /// A change of state; one too many is not told.
+    /// Tells of a change of state, unless the channel is full.
     pub(crate) fn status(&mut self, status: Received) {
         if self.ready.len() < RECEIVED_MAX {
             self.ready.push_back(status);

@@ -54,7 +54,7 @@ pub enum ClientError {
     /// No reply came.
     #[error("the server did not answer the request in time")]
     RequestTimeout,
-    /// The server's clients are to come back elsewhere.
+    /// The server drains: come back elsewhere.
     #[error("the server is going away")]
     GoingAway,
     /// The server stopped reading.
@@ -85,7 +85,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether connecting again with the same credentials cannot help.
+    /// True if connecting again with the same credentials cannot help.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         match self {

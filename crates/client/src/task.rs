@@ -52,7 +52,7 @@ impl Task {
         }
     }
 
-    /// Until the client is closed, or coming back makes no sense. Tells everybody why.
+    /// Runs until the client is closed, or connecting again makes no sense. Tells everybody why.
     pub(crate) async fn run(mut self, end: &OnceLock<ClientError>) -> ClientError {
         let error = self.sessions().await;
         drop(end.set(error.clone()));
@@ -224,7 +224,7 @@ impl Task {
         }
     }
 
-    /// Moves what is ready into the channel. What does not fit holds the machine.
+    /// Moves what is ready into the channel. While something does not fit, the machine is held.
     fn deliver(&mut self) {
         self.desk.deliver();
         let is_held = self.desk.has_ready();

@@ -46,7 +46,8 @@ impl Inbox {
         }
     }
 
-    /// A login's reply tells where the inbox is. True if what is here is of another inbox and was forgotten.
+    /// Takes the epoch and the head from a login's reply. True if the cursor was of another inbox,
+    /// and was forgotten.
     pub(super) fn on_login(&mut self, epoch: u64, head: InboxSeq) -> bool {
         let is_fresh = self.cursor == InboxSeq(0);
         let is_reset = self.epoch != epoch || head < self.cursor;
@@ -84,7 +85,8 @@ impl Inbox {
         }
     }
 
-    /// The row of a message that this device sent. If it is next it is here already.
+    /// Takes the row of a message that this device sent: if it is the next one, the cursor moves to
+    /// it.
     pub(super) fn on_own_row(&mut self, row: InboxSeq) {
         if row.0.checked_sub(1) == Some(self.cursor.0) {
             self.cursor = row;
@@ -92,7 +94,8 @@ impl Inbox {
         }
     }
 
-    /// A row of a page. `None`: it is known. Otherwise it is new, and the cursor before it comes back.
+    /// Takes a row of a page. `None`: it was known. If it is new, returns the cursor as it was
+    /// before.
     pub(super) fn on_sync_row(&mut self, row: InboxSeq) -> Option<InboxSeq> {
         if row <= self.cursor {
             return None;
@@ -140,8 +143,9 @@ impl Inbox {
             self.saw_head(head);
             return None;
         }
-        // Nothing lies between where the sync started and the server's head. What was known of a higher head is
-        // older than this, or will come with the next heartbeat: believing it would ask for ever.
+        // The page is empty, so nothing lies between where the sync started and the server's head.
+        // A higher head that was known is older than this page, or will come with the next
+        // heartbeat: to believe it would mean to ask for ever.
         let skipped = (head > self.cursor).then_some((self.cursor, head));
         self.cursor = self.cursor.max(head);
         self.head = self.cursor;

@@ -62,9 +62,9 @@ pub struct Machine {
 /// Heartbeats of a session, over all its connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heartbeats {
-    /// Asked.
+    /// How many were sent.
     pub sent: u32,
-    /// Answered.
+    /// How many were answered.
     pub answered: u32,
 }
 

@@ -18,7 +18,7 @@ impl Reconnect {
         (self.after_ms, self.jitter_ms) = (after_ms, jitter_ms);
     }
 
-    /// The connection has lasted: the next delay starts small again.
+    /// The connection proved good: the next delay starts small again.
     pub(super) fn proved_good(&mut self) {
         self.failures = 0;
     }
