@@ -1,8 +1,10 @@
-//! Whether delivery works, tried: one reserved user sends another a message, the way clients' messages go, and the ack and
-//! the push must come. Pure: it knows no clock, no socket, and not where shards are.
+//! Tries whether delivery works: one reserved user sends another a message, the way clients'
+//! messages go, and the ack and the push must come. Pure: it knows no clock, no socket, and not
+//! where shards are.
 //!
-//! Each round takes the next pair of users, so that in time every partition is tried, as the sender's and as the
-//! receiver's. While clients' own messages are acked and pushed nothing is tried, for nothing is to be learnt.
+//! Each round takes the next pair of users, so that in time every partition is tried, as the
+//! sender's and as the receiver's. While clients' own messages are acked and pushed nothing is
+//! tried: they show that delivery works.
 
 use crate::limits::{
     CANARY_CONNECTIONS, CANARY_PAIRS, CANARY_PATIENCE_MS, CANARY_RETRY_MS, RESERVED_UIDS,
@@ -30,11 +32,12 @@ pub struct Ask {
     pub request_id: u64,
 }
 
-/// The canary of one core. See the module.
+/// The canary of one core: the round under way, and whether the last one failed.
 #[derive(Debug)]
 pub struct Canary {
     every_ms: u64,
-    /// Drawn at random: tells this canary's device and messages from those of other cores and processes.
+    /// Drawn at random: tells this canary's device and messages from those of others, on other
+    /// cores and in other processes.
     seed: u64,
     rounds: u64,
     round: Option<Round>,
@@ -94,7 +97,7 @@ impl Canary {
         }
     }
 
-    /// The last round failed, and nothing was delivered since.
+    /// Whether the last round failed and nothing was delivered since.
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.is_failing

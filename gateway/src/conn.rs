@@ -1,4 +1,5 @@
-//! What an entry keeps of a connection, and the wheel that looks after all of them. Idle: no heap.
+//! What an entry keeps of a connection, and the wheel that says which to look at. An idle
+//! connection has nothing on the heap.
 
 use crate::limits::{CONNECTION_BYTES_MAX, PROBE_PERCENT, SILENT_PERCENT, WHEEL_SLOTS};
 use crate::session::Session;
@@ -7,17 +8,17 @@ use wire::FrameBuffer;
 
 /// One connection.
 pub struct Connection {
-    /// Its id's.
+    /// The generation in its id.
     pub generation: u32,
     /// How far it has come.
     pub session: Session,
     /// Its unfinished frame.
     pub frames: FrameBuffer,
-    /// Its rate.
+    /// The bucket of its rate: see [`crate::rate::Rate::take`].
     pub rate_due_us: u64,
-    /// When it was last heard, in ms of the core's clock.
+    /// When it last sent something, in ms of the core's clock.
     pub heard_ms: u64,
-    /// It was asked whether it is there.
+    /// A heartbeat was sent to it because it was silent.
     pub is_probed: bool,
     /// Nothing is received from it until its outbox is empty.
     pub is_paused: bool,
@@ -30,7 +31,7 @@ const _: () = assert!(size_of::<Option<Connection>>() <= CONNECTION_BYTES_MAX);
 pub enum Due {
     /// Look again then, in ms.
     Later(u64),
-    /// Ask whether it is there.
+    /// Send it a heartbeat: it has been silent.
     Probe,
     /// It did not log in in time.
     LoginTimeout,
@@ -87,7 +88,8 @@ impl Wheel {
         Self { slots: (0..WHEEL_SLOTS).map(|_| Vec::new()).collect(), second: now_ms / 1_000 }
     }
 
-    /// Looks at the connection at or soon after `at_ms`; if that is far away, sooner, to place it again.
+    /// Has the connection looked at when `at_ms` comes, or soon after. If that is farther away than
+    /// the wheel reaches, it is looked at before, to be placed again.
     pub fn place(&mut self, conn: ConnId, at_ms: u64) {
         let ahead = at_ms.div_ceil(1_000).saturating_sub(self.second);
         let ahead = ahead.clamp(1, WHEEL_SLOTS as u64 - 1);

@@ -10,7 +10,7 @@ const CHUNK: usize = 16 * 1024 / size_of::<Option<Connection>>();
 
 type Chunk = Box<[Option<Connection>]>;
 
-/// See the module.
+/// The connections of one entry: chunks of places, by table and slot of the id.
 #[derive(Default)]
 pub struct Connections {
     /// By table, then by slot.
@@ -31,7 +31,7 @@ impl Connections {
         self.len == 0
     }
 
-    /// The connection, unless it is gone.
+    /// The connection of this id, unless it is gone.
     pub fn get_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {
         self.place(conn)?.as_mut().filter(|state| state.generation == conn.generation())
     }

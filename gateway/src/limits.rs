@@ -4,9 +4,11 @@
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// Bytes that wait for a client, beyond which nothing is received from it until they are gone.
 pub const OUTBOX_HIGH_BYTES: usize = 64 * 1024;
-/// Bytes that wait for a client, beyond which it is closed: only answers it asked for come here.
+/// Bytes that wait for a client, beyond which it is closed. Pushes stop before, so only answers
+/// that it asked for get here.
 pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
-/// Slots of a core's ring beyond its connections: for those over the limit, until they are closed.
+/// Slots of a core's ring beyond its connections: connections over the limit need one until they
+/// are closed.
 pub const CLOSING_SLOTS: usize = 64;
 /// How long a client that was told of the drain has for the answers under way, in ms: many commits.
 pub const DRAIN_GRACE_MS: u64 = 1_000;
@@ -17,39 +19,42 @@ pub const CONNECTION_BYTES_MAX: usize = 64;
 pub const MAILBOX_RETRY_MS: u64 = 1;
 /// Slots of the wheel, of one second each.
 pub const WHEEL_SLOTS: usize = 256;
-/// Part of the heartbeat interval, in percent, after which a silent client is asked.
+/// Part of the heartbeat interval, in percent, after which a silent client is sent a heartbeat.
 pub const PROBE_PERCENT: u64 = 150;
-/// And after which it is closed.
+/// Part of the heartbeat interval, in percent, after which a silent client is closed.
 pub const SILENT_PERCENT: u64 = 250;
-/// Commands that an entry without shards has sent to nodes and not been answered: at 10,000/s, 1.6 s.
+/// Commands that an entry without shards keeps until nodes answer them: at 10,000/s, 1.6 s.
 pub const AWAY_PENDING_MAX: usize = 16 * 1024;
-/// Bytes of bodies in them.
+/// Bytes of bodies in those commands.
 pub const AWAY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How long a partition that its node did not hold is left alone before all of it is sent again, in ms; twice as long
-/// each time, ...
+/// A node said that it does not hold a partition: how long nothing is sent to that partition, in
+/// ms. Then all of its commands go again. Twice as long each time, ...
 pub const AWAY_HOLD_FIRST_MS: u64 = 10;
 /// ... up to this.
 pub const AWAY_HOLD_LAST_MS: u64 = 160;
 /// How often an entry looks after its links at least, in ms.
 pub const AWAY_LOOK_EVERY_MS: u64 = 100;
-/// How long a command waits for an owner that answers, in ms: a takeover, twice. The client then tries again.
+/// How long a command waits for an answer, in ms: twice a takeover. Then it is refused, and the
+/// client tries again.
 pub const AWAY_GIVE_UP_MS: u64 = 15_000;
 /// Registrations under way, beyond which none are begun: some milliseconds of a node's work.
 pub const AWAY_REGISTRATIONS_MAX: usize = 1024;
-/// Partitions whose sessions are registered at a time: a sixteenth of all, so that looking for them costs an entry no more
-/// than sixteen looks at its connections.
+/// Partitions whose sessions are registered in one pass over the connections: a sixteenth of all,
+/// so that registering everything takes sixteen passes.
 pub const AWAY_REGISTER_PARTITIONS: usize = 64;
 /// How long before a registration that was refused is tried again, in ms.
 pub const AWAY_REGISTER_AGAIN_MS: u64 = 1_000;
-/// User ids that nobody has, the greatest of all: the canaries' own.
+/// User ids kept for canaries, the greatest of all: nobody can log in as one.
 pub const RESERVED_UIDS: u64 = 1 << 20;
-/// Pairs of them that canaries use: eight users a partition, so that by chance each has one, and no more users are stored.
+/// Pairs of reserved users that canaries use: eight users a partition on average, so that hardly
+/// any partition has none. No others are stored.
 pub const CANARY_PAIRS: u64 = 4_096;
 /// How long a canary waits for its ack and its push, in ms.
 pub const CANARY_PATIENCE_MS: u64 = 5_000;
 /// How long after a failure it tries again, in ms.
 pub const CANARY_RETRY_MS: u64 = 1_000;
-/// Numbers of connections that it takes turns with: in the rounds until one comes again, what the first left is given up.
+/// A canary's rounds take turns with so many numbers of connections: until a number comes again,
+/// whatever its last round left behind has been given up.
 pub const CANARY_CONNECTIONS: u64 = 8;
 
 const _: () = assert!(2 * CANARY_PAIRS <= RESERVED_UIDS);

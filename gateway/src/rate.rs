@@ -2,7 +2,7 @@
 //!
 //! It knows no clock: the caller gives the time.
 
-/// So many a second, with bursts of twice as many.
+/// A rate: so many a second, with bursts of twice as many.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     /// Microseconds between two at the steady rate; 0: no limit.
@@ -18,7 +18,7 @@ impl Rate {
         Self { interval_us, burst_us: interval_us * 2 * u64::from(per_second) }
     }
 
-    /// Takes one from the bucket `due_us`, or says after how many ms there is one.
+    /// Takes one from the bucket `due_us`, or says after how many ms there will be one.
     ///
     /// # Errors
     /// Milliseconds to wait.

@@ -40,7 +40,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Cores, each with a shard.
+    /// How many cores there are; each has a shard.
     pub(crate) fn shards(&self) -> u16 {
         u16::try_from(self.metrics.cores().len()).expect("at most 512")
     }
@@ -52,8 +52,9 @@ impl Setup {
 /// Why it could not start or go on.
 pub fn serve(config: Config) -> Result<(), Fatal> {
     tracing::info!(config = %config.to_string().trim_end().replace('\n', ", "), "starting");
-    // The allocator asks for huge pages. One is 2 MiB as soon as a byte of it is used, so each size of thing that each
-    // thread allocates would take that much: at 38,000 connections 460 B each, and no less CPU for a message.
+    // The allocator asks for huge pages. One takes 2 MiB as soon as a byte of it is used, and the
+    // allocator has some for each size and thread: at 38,000 connections 460 B more a connection,
+    // and no less CPU for a message.
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
         tracing::warn!(%error, "could not refuse huge pages; the process takes more memory");
     }
@@ -107,7 +108,8 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     served
 }
 
-/// Opens the data directory, with as many shards as it has if that was left open.
+/// Opens the data directory. If the configuration leaves the number of shards open, it is the
+/// directory's.
 fn open_data_dir(config: &Config) -> Result<(DataDir, u16), Fatal> {
     let shards = executors(config);
     match DataDir::open(&config.data_dir, shards) {
@@ -130,7 +132,7 @@ fn data_dir_failed(error: DataDirError) -> Fatal {
     }
 }
 
-/// Executors to run, of which each has one shard.
+/// How many executors to run; each has one shard.
 fn executors(config: &Config) -> u16 {
     cores::count(config.shards.max(config.cores))
 }
@@ -200,7 +202,8 @@ async fn run_core(
 /// Connections of one core, at most.
 pub(crate) fn connections_max(setup: &Setup) -> usize {
     let connections = usize::try_from(setup.config.connections_max).unwrap_or(usize::MAX);
-    // The kernel spreads connections over the cores' listeners; an eighth more than the mean each.
+    // The kernel spreads connections over the cores' listeners by chance: each core takes an eighth
+    // more than the mean.
     let share = connections.div_ceil(setup.metrics.cores().len());
     share + share / 8
 }

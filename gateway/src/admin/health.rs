@@ -20,10 +20,11 @@ pub struct Health<'a> {
 }
 
 impl Health<'_> {
-    /// Whether every core goes round; if not, a restart helps. A core that starts has as long as one that runs.
+    /// Whether the loop of every core comes round; if not, a restart helps. A core that starts is
+    /// given as long as one that runs.
     ///
     /// # Errors
-    /// Which core does not.
+    /// Which core's loop does not.
     pub fn alive(&self) -> Result<(), String> {
         for (core, metrics) in self.cores.iter().enumerate() {
             let age_ms = self.age_ms.saturating_sub(metrics.last_tick_ms.get());

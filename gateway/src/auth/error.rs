@@ -7,9 +7,9 @@ use wire::RefusalCode;
 /// Whether a new token would help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenErrorKind {
-    /// It is not one of ours, or not whole.
+    /// It was never valid here, or is damaged.
     Bad,
-    /// It was good.
+    /// It was valid, and its time is over.
     Expired,
 }
 

@@ -1,7 +1,7 @@
 //! Who a token speaks for: JSON Web Tokens, HS256 and EdDSA, with keys that were configured.
 //!
-//! The algorithm is the key's, never the token's choice: a header only picks among the configured keys.
-//! It knows no connections and no clock; it takes the time.
+//! The key decides the algorithm, never the token: a token's header only picks among the configured
+//! keys. It knows no connections and no clock; it is given the time.
 
 mod claims;
 mod error;

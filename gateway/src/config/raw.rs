@@ -7,9 +7,10 @@ use std::ffi::OsString;
 use std::path::Path;
 
 const ENV_PREFIX: &str = "LONGLINE_";
-/// The file, which is read where the command line is; and the servers of a cluster, which are not the gateway's.
+/// Variables with the prefix that are no settings: the file, which the command line reads; and the
+/// servers of a cluster, which tests use and the gateway does not.
 const NO_SETTINGS: [&str; 3] = ["CONFIG", "CQL", "REDIS"];
-/// What a logic node reads, in an environment that both have.
+/// Begins the variables of a logic node; a gateway may have them in its environment.
 const NODE_PREFIX: &str = "LOGIC_";
 
 /// What was typed.
