@@ -1,5 +1,5 @@
-//! The links that one core dials: an entry to every node, a node's core to every other node. One a node, dialed again
-//! whenever it is lost. It knows no partition.
+//! The links that one core dials: an entry dials every node, a node's core every other node. There
+//! is one link a node, dialed again whenever it is lost. It knows no partition.
 
 use crate::cluster::NodeId;
 use crate::link::{Admission, Event, Item, Line, Link, Peer, PeerId, Secret, SecretError, Terms};
@@ -12,12 +12,13 @@ use std::path::Path;
 
 /// How long before a lost link is dialed again, in ms.
 pub const REDIAL_MS: u64 = 200;
-/// Bytes that wait for a peer, beyond which what may be lost is.
+/// Bytes that wait for a peer, beyond which what may be lost is dropped.
 pub const LINK_HIGH_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes that wait for a peer, beyond which its link is closed: it does not read.
 pub const LINK_CLOSE_BYTES: usize = 4 * LINK_HIGH_BYTES;
 
-/// The secret in a file; without one, what everybody knows, which will do on loopback only.
+/// Reads the secret from a file. Without a file it is a secret that everybody knows, which is
+/// allowed on loopback only.
 ///
 /// # Errors
 /// It cannot be read, is too short, or is missing where it must not be.
@@ -30,18 +31,18 @@ pub fn open_secret(file: Option<&Path>, is_loopback: bool) -> Result<Secret, Sec
     Secret::parse(&content)
 }
 
-/// What a dialed link leads to.
+/// What happened on the links that were dialed.
 #[derive(Debug)]
 pub enum Dialed {
     /// A node let this core in.
     Up(Admission),
-    /// The link to a node is gone, and what was on its way may be.
+    /// The link to a node is gone; what was on its way may be lost.
     Down(NodeId),
     /// A node said this, in order.
     Items(NodeId, Vec<Item>),
 }
 
-/// See the module.
+/// One core's links to nodes, and the places where it dials them.
 pub struct Dialer {
     terms: Terms,
     me: PeerId,
@@ -63,7 +64,7 @@ struct Place {
 }
 
 impl Dialer {
-    /// With nowhere to dial yet. `me` is what each node sees of this core.
+    /// Dials nobody yet. `me` is who this core says it is.
     #[must_use]
     pub fn new(terms: Terms, me: PeerId) -> Self {
         let (places, conns, nodes) = (BTreeMap::new(), HashMap::new(), HashMap::new());
@@ -87,7 +88,7 @@ impl Dialer {
         self.nodes.len()
     }
 
-    /// The place answered; its link says the rest.
+    /// A place accepted the connection: begins the handshake.
     pub fn on_connected(&mut self, conn: ConnId, now_ms: u64) {
         let Some(place) = self.conns.get(&conn).and_then(|at| self.places.get_mut(at)) else {
             return;

@@ -1,19 +1,21 @@
-//! Until when this node may commit: written by whoever keeps the lease, read by every core after a write came back.
+//! Until when this node may commit. Whoever keeps the lease writes it; every core reads it after a
+//! write came back.
 //!
-//! It does not know why. All moments are of `CLOCK_BOOTTIME`, which goes on while the machine is suspended.
+//! It knows no lease. All moments are of `CLOCK_BOOTTIME`, which goes on while the machine is
+//! suspended.
 
 use crate::cluster::Moment;
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// See the module. Shared by the threads of one process.
+/// The moment until which this process may commit, shared by its threads.
 #[derive(Debug, Default)]
 pub struct Fence {
     valid_until_ms: AtomicU64,
 }
 
 impl Fence {
-    /// Never closes: for a store that has one owner anyway.
+    /// One that never closes: for a store that only this process can have.
     #[must_use]
     pub fn always_open() -> Self {
         Self { valid_until_ms: AtomicU64::new(u64::MAX) }

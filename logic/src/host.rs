@@ -1,4 +1,5 @@
-//! One shard with its store, and the way between them: a driver gives it inputs, steps it, and carries away what comes out.
+//! One shard with its store, and the way between them: a driver gives it inputs, steps it, and
+//! carries away what comes out.
 //!
 //! It knows no core, no connection and no clock but the one that times commits.
 
@@ -10,7 +11,7 @@ use netring::FileWrite;
 use std::io;
 use std::time::Instant;
 
-/// See the module.
+/// A shard, its store, and the inputs gathered for the next step.
 pub struct Host {
     shard: Shard,
     store: Store,
@@ -21,16 +22,16 @@ pub struct Host {
 /// A commit that has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Committed {
-    /// From handing it to the store.
+    /// Time from handing it to the store until it ended.
     pub micros: u64,
     /// Its rows.
     pub rows: u64,
-    /// It is durable; if not, it was refused.
+    /// Whether it is durable; if not, it was refused.
     pub is_durable: bool,
 }
 
 impl Host {
-    /// The shard was made for what the store holds.
+    /// Joins a shard and a store. The shard must have been made for what the store holds.
     #[must_use]
     pub fn new(shard: Shard, store: Store) -> Self {
         Self { shard, store, inputs: Inputs::default(), commit_started: None }
@@ -72,7 +73,8 @@ impl Host {
         }
     }
 
-    /// Steps the shard once and asks the store for what it wants. Answers and mail are added to `effects`, for the driver.
+    /// Steps the shard once and gives the store what the step wants of it. Answers and mail are
+    /// added to `effects`, for the driver.
     pub fn step(&mut self, now: Now, effects: &mut Effects) {
         self.shard.step(&mut self.inputs, now, effects);
         self.ask_store(effects);

@@ -1,6 +1,6 @@
 //! Logic shards: they order messages, store them, and deliver them.
 //!
-//! It knows no sockets and no frames' bytes of clients; the gateway does.
+//! It knows neither sockets nor the bytes of clients' frames; the gateway does.
 
 pub mod limits;
 pub mod partition;

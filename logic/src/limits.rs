@@ -6,8 +6,8 @@ use wire::{CLOCK_SKEW_MS_MAX, PUSH_WINDOW_MAX};
 pub const PARTITIONS: u16 = 1024;
 /// Messages of one conversation that are not acknowledged yet.
 pub const CONVERSATION_WINDOW_MAX: usize = 64;
-/// Who else is answered with a message that was said again before it was acknowledged: every device of a user. More are told to
-/// ask again.
+/// How many repeats of a send, over other connections, are answered together with it: every device
+/// of a user. If there are more, the oldest is told to ask again.
 pub const REPEATS_MAX: usize = DEVICES_MAX;
 /// Inputs that wait for one user, contact or conversation to load, or for room in its window: four windows.
 pub const PARKED_PER_KEY_MAX: usize = 4 * CONVERSATION_WINDOW_MAX;
@@ -19,17 +19,19 @@ pub const INBOX_WINDOW_MAX: u64 = 4 * CONVERSATION_WINDOW_MAX as u64;
 pub const DEVICES_MAX: usize = 8;
 /// Users, contacts and conversations kept while nothing needs them, unless the configuration says otherwise.
 pub const CACHED_MAX: usize = 200_000;
-/// Inbox rows of a user that its stored contacts may not tell of. Read again when the user is loaded.
+/// Newest inbox rows of a user that its stored contacts may lack. They are read again when the user
+/// is loaded.
 pub const CONTACT_LAG_MAX: u64 = 256;
 /// How long a changed contact stays in memory only, in ms.
 pub const CONTACT_FLUSH_MS: u64 = 2_000;
 /// How long a shard remembers ids without asking its store, in ms: three times the skew, so that an id
 /// made now is known to be new for two skews.
 pub const DEDUP_WINDOW_MS: u64 = 3 * CLOCK_SKEW_MS_MAX;
-/// Ids remembered: 17,000/s over the window. About 60 MB when full; above, the window shortens.
+/// Ids remembered: 17,000/s over the window. About 60 MB when full. With more a second, they are
+/// remembered for less than the window.
 pub const DEDUP_ENTRIES_MAX: usize = 512 * 1024;
-/// How long a conversation waits for its inboxes before it gives them its newest message again, in ms: many times what an
-/// append takes. Mail may be lost, and its sender gone.
+/// How long a conversation waits for its inboxes before it gives them its newest message again, in
+/// ms: many times what an append takes. It is for mail that was lost while no client sends again.
 pub const FORWARD_AGAIN_MS: u64 = 500;
 /// First wait for the ack of a push, in ms; it doubles with each try.
 pub const PUSH_TIMEOUT_MS: u64 = 2_000;

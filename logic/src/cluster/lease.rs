@@ -18,7 +18,7 @@ pub struct Lease {
     asked: bool,
     /// When to ask for the next change, at the earliest.
     next_at: Moment,
-    /// On this node's clock, counted from before the last renewal that was answered was sent.
+    /// On this node's clock. Counted from before it sent the last renewal that was answered.
     valid_until: Moment,
 }
 
@@ -46,8 +46,8 @@ impl Lease {
         }
     }
 
-    /// Whether this node may commit now. Not from the moment on when it ends its life: others may learn that before it
-    /// does.
+    /// Whether this node may commit now. False from the moment it wants to end its life: others may
+    /// learn that it has ended before it does.
     #[must_use]
     pub fn is_valid(&self, now: Moment) -> bool {
         now < self.valid_until()
@@ -133,7 +133,7 @@ impl Lease {
         }
     }
 
-    /// Whether a change was asked for here, and not to end another's lease.
+    /// Whether a change is of this node's own lease; otherwise it ends another's.
     #[must_use]
     pub fn is_own(&self, change: &LeaseChange) -> bool {
         change.next.node == self.node
@@ -154,8 +154,8 @@ impl Lease {
                 let renew_at = change.asked_at.after(self.settings.renew_every_ms);
                 self.next_at = if is_wished { renew_at } else { now };
             }
-            // An earlier try may have made it; when that one was sent is not known any more, so the lease does not
-            // count from it. The next renewal makes up for it.
+            // An earlier try may have made this change. When that try was sent is not known any
+            // more, so the lease is not lengthened by it; the next renewal does that.
             Outcome::Refused(Some(row)) => self.see(row, now),
             Outcome::Refused(None) => {
                 if matches!(self.state, State::Held(_)) {

@@ -1,10 +1,11 @@
 //! The bounds of a node's part in the cluster, with the arithmetic that gives them.
 
-/// Partitions that a node is handing over at a time: one by one, so that each is stopped only for its own messages
-/// in flight and its own change of owner.
+/// Partitions that a node hands over at a time: one, so that each is stopped only while its own
+/// messages in flight end and its own owner changes.
 pub const HANDOVERS_MAX: usize = 1;
-/// Claims a node has in flight. A store may make those of up to 128 partitions by one compare-and-set: few at a time, since
-/// each is work for it while it serves everybody else. At 20 ms, all 1,024 partitions in 0.2 s.
+/// Claims that a node has in flight. A store may make up to 128 of them by one compare-and-set. Not
+/// more: each is work for the store while it serves everybody else. At 20 ms a compare-and-set, all
+/// 1,024 partitions take 0.2 s.
 pub const CLAIMS_MAX: usize = 128;
 /// Bits of an epoch, in a timestamp as in a message's id: a million changes of a partition's owner.
 pub const EPOCH_BITS: u32 = 20;

@@ -1,7 +1,8 @@
 //! Who owns which partition, and how a log passes from one owner to the next: pure, one [`Ownership`] a node.
 //!
-//! Two tables say it all, each row changed by compare-and-set only: a lease a node, an owner a partition. It does
-//! not know what keeps the tables, what a shard does with a partition, or how nodes reach each other.
+//! Two tables say it all: a lease a node, an owner a partition. Their rows change by
+//! compare-and-set only. It does not know what keeps the tables, what a shard does with a
+//! partition, or how nodes reach each other. `docs/commit.md` tells the whole.
 //!
 //! Why at most one node commits in a partition at any moment:
 //! 1. A node commits only while its lease is valid on its own clock, counted from before the renewal was sent.
@@ -11,7 +12,7 @@
 //! 3. A partition passes on only from a holder whose lease was ended, or by the holder itself, after it has
 //!    stopped. An epoch is begun by one node, once, and never again after it was stopped.
 //!
-//! All waiting is before the claim; whoever finds its name in an owner row may begin at once.
+//! All waiting is before the claim: a node that finds its name in an owner row may begin at once.
 
 pub mod ids;
 pub mod limits;

@@ -1,9 +1,10 @@
 //! One node's part in the cluster: inputs and the time in, effects out. It does not know what carries the effects out,
 //! and holds no message.
 //!
-//! The driver calls [`Ownership::step`] with whatever has arrived, and at [`Ownership::wake_at`]. Every read and every
-//! change that a step asks for is answered exactly once, with [`Outcome::Unknown`] or [`Input::Unread`] when the
-//! driver's own time-out strikes. Only values that came back before the step may be given to it.
+//! The driver calls [`Ownership::step`] with whatever has arrived, and at [`Ownership::wake_at`].
+//! It answers every read and every change that a step asks for exactly once: with
+//! [`Outcome::Unknown`] or [`Input::Unread`] when its own time-out strikes. It reads `now` after
+//! the values it gives have come back.
 
 use super::ids::{Epoch, Moment, NodeId};
 use super::lease::Lease;

@@ -51,7 +51,7 @@ impl Hold {
     }
 }
 
-/// What the node knows beside the owners.
+/// What decisions rest on beside the owners.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// This life of this node.
@@ -214,8 +214,9 @@ impl Partitions {
 }
 
 impl Slot {
-    /// Whether the row gives this node an epoch that it has not ended: by its own claim, however late that was made, or
-    /// by a hand-over. Nobody else can have changed the row since, as long as this life is not over.
+    /// Whether the row gives this node an epoch that it has not ended: by its own claim, however
+    /// late that took effect, or by a hand-over. As long as this life is not over, nobody else can
+    /// have changed the row since.
     fn is_given(&self, me: Holder) -> bool {
         self.row.is_some_and(|row| row.holder == me && row.epoch > self.ended)
     }
@@ -269,7 +270,8 @@ impl Slot {
             Some(heir) => self.ask(heir, effects),
             None if view.is_leaving && !view.has_others() => {
                 self.hold = Hold::No;
-                // The next one's turn: nothing arrives that would bring it.
+                // Look again at once: the next partition is to be stopped now, and nothing will
+                // arrive that says so.
                 return view.now;
             }
             None => {}

@@ -39,7 +39,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether a cluster is safe and lives with these.
+    /// Whether a cluster is safe with these settings, and can work.
     ///
     /// # Errors
     /// What must change.

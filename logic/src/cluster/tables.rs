@@ -1,5 +1,5 @@
-//! The rows of the two tables and how they change: by compare-and-set of a whole row, never otherwise. It does not
-//! know what keeps them; on CQL a change is one LWT.
+//! The rows of the two tables, and how they change: only by compare-and-set of a whole row. It does
+//! not know what keeps them; on CQL a change is one lightweight transaction.
 
 use super::ids::{Epoch, Holder, Incarnation, Moment, NodeId};
 use crate::partition::Partition;
@@ -23,7 +23,8 @@ pub struct LeaseRow {
     pub node: NodeId,
     /// Which of its lives.
     pub incarnation: Incarnation,
-    /// Drawn at random by the process: two that join under one number at once are told apart by it.
+    /// Drawn at random by the process. It tells apart two processes that join under one number at
+    /// once.
     pub token: u64,
     /// Counts renewals.
     pub beat: u64,

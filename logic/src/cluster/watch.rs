@@ -1,7 +1,8 @@
 //! The leases as one node has seen them, and since when on its clock. It knows no owner of a partition.
 //!
-//! Who could not read the table for long begins to count anew: a store that nobody reaches ends no lease, and when it is
-//! back everybody has time to renew and goes on with what they own.
+//! A node that could not read the table for long begins to count anew. So no lease ends because
+//! nobody reaches the store, and when it is back every node has time to renew, and goes on with
+//! what it owns.
 
 use super::ids::{Holder, Incarnation, Moment, NodeId};
 use super::settings::Settings;
@@ -144,7 +145,7 @@ impl Watch {
         changes
     }
 
-    /// That somebody's lease was to be ended has been answered.
+    /// The change that was to end a node's lease has been answered.
     pub fn answered(&mut self, node: NodeId, now: Moment) {
         if let Some(seen) = self.seen.get_mut(&node) {
             seen.asked = false;

@@ -26,7 +26,7 @@ impl LogWindow {
         Self { size, head, committed: head, durable: BTreeSet::new(), underived }
     }
 
-    /// The last place that was given away.
+    /// The last place that a row was given.
     #[must_use]
     pub fn head(&self) -> Position {
         self.head
@@ -56,7 +56,7 @@ impl LogWindow {
         self.underived.first().map_or(0, |oldest| self.head.0 - oldest.0 + 1)
     }
 
-    /// Gives the next place away.
+    /// Gives the next place to a row.
     pub fn append(&mut self) -> Position {
         assert!(self.in_flight() < self.size, "a row was appended without room");
         self.head = self.head.next();

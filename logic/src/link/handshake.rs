@@ -1,4 +1,5 @@
-//! Who is at the other end, and the proof: HMAC-SHA256 under the secret over everything both sides said, and who says it.
+//! Who is at the other end, and the proof of it: HMAC-SHA256 under the secret, over everything that
+//! both sides said and the role of the one that proves.
 //!
 //! Both nonces are in both proofs, so neither can be used again; the role is in them, so neither can be sent back. It does
 //! not know frames, nor where nonces come from: the caller draws them at random, for each handshake anew.
@@ -41,8 +42,8 @@ pub enum PeerId {
 pub struct Peer {
     /// Who it is.
     pub id: PeerId,
-    /// How often it has dialed the node, this time included. Fences links that are half dead: none is let in once a
-    /// later one was.
+    /// How often it has dialed the node, this time included. A link is refused once a later one was
+    /// let in, so one that is half dead cannot come back.
     pub generation: u64,
 }
 

@@ -29,13 +29,15 @@ pub struct NodeAddress {
 pub enum Item {
     /// From a gateway to the owner of the command's partition.
     Command {
-        /// The sender's count of tries of this partition. A node that refused a round refuses all of it.
+        /// Counts the sender's rounds of this partition. A node that refused a command refuses the
+        /// rest of its round.
         round: u32,
-        /// Whose epoch the sender means. A node in another refuses: what came before this may be lost with an earlier one.
+        /// The epoch of the owner that the sender means. A node in another epoch refuses: commands
+        /// sent before this one may have been lost with an earlier owner.
         epoch: Epoch,
         /// What is asked.
         command: Command,
-        /// Whom to answer. The entry is the sender's own name for itself; the node puts the one it gave out.
+        /// Whom to answer. The node replaces the entry by the number that it gave this link.
         reply: ReplyTo,
     },
     /// To a gateway: a command of this round came to the wrong node.
@@ -100,7 +102,7 @@ impl Item {
         bytes
     }
 
-    /// Whether a sound sender can have said it: what follows may rely on this.
+    /// Whether a correct sender can have said it; what is done with the item may rely on that.
     pub(super) fn is_possible(&self) -> bool {
         match self {
             Self::Command { command, .. } => is_command(command),

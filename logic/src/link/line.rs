@@ -1,15 +1,17 @@
-//! A link with what every user of one needs beside it: what is to be said at the end of a turn, and whether the peer lives.
+//! A link with what each of its users needs: what is to be said at the end of a turn, and whether
+//! the peer lives.
 
 use super::{Event, Item, Link};
 
 /// How often a peer is asked whether it lives, in ms.
 pub const PING_MS: u64 = 1_000;
-/// How long a peer may be silent, in ms: three questions and a pause.
+/// How long a peer may be silent, in ms: three pings unanswered, and a pause.
 pub const SILENT_MS_MAX: u64 = 3 * PING_MS + 500;
 /// How long the handshake may take, in ms.
 pub const HANDSHAKE_MS_MAX: u64 = 5_000;
 
-/// See the module. All times are in ms of one clock of the caller's.
+/// A link, the items of this turn, and when its peer was last heard. All times are in ms of one
+/// clock of the caller's.
 #[derive(Debug)]
 pub struct Line {
     link: Link,
@@ -72,7 +74,7 @@ impl Line {
         }
     }
 
-    /// Asks the peer whether it lives, when it is time; whether it may still be believed to.
+    /// Sends the peer a ping when one is due. Returns whether it still counts as alive.
     pub fn look_after(&mut self, now_ms: u64) -> bool {
         if !self.is_open() {
             return now_ms < self.since_ms + HANDSHAKE_MS_MAX;

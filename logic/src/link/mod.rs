@@ -1,8 +1,9 @@
 //! What travels between processes: frames of items, and the handshake before them. Pure: one [`Link`] an end, bytes in and
 //! events out.
 //!
-//! It does not know sockets, clocks, who should dial whom, or what an item leads to. The secret says who may come; it does
-//! not hide what is said nor protect it on the way: a link belongs on a network of one's own, or inside a tunnel.
+//! It does not know sockets, clocks, who should dial whom, or what an item leads to. The secret
+//! decides who may link. It does not hide what is said, nor protect it on the way: a link belongs
+//! on a private network, or inside a tunnel.
 //!
 //! ```text
 //! dialer                                    acceptor

@@ -9,15 +9,15 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Secret(Arc<[u8]>);
 
-/// A secret that is none.
+/// Why there is no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// It could be guessed.
+    /// It is so short that it could be guessed.
     #[error(
         "the secret has {0} bytes, at least {LINK_SECRET_BYTES_MIN} are needed: `openssl rand -hex 32` makes a good one"
     )]
     TooShort(usize),
-    /// There is none, and the network could come in.
+    /// No file was given, and others than this machine could connect.
     #[error("a secret is needed unless everything is on loopback: give a file with one")]
     Missing,
     /// Its file cannot be read.
@@ -25,7 +25,7 @@ pub enum SecretError {
     Unreadable(PathBuf, String),
 }
 
-/// Known to everybody.
+/// The secret where no file is given: known to everybody.
 const LOOPBACK: &[u8] = b"for loopback only";
 
 impl Secret {
@@ -42,7 +42,7 @@ impl Secret {
         Ok(Self(line.into()))
     }
 
-    /// What processes share that are reached on loopback only, if they are given nothing better.
+    /// The secret of processes that are given none: for loopback only.
     #[must_use]
     pub fn for_loopback() -> Self {
         Self(LOOPBACK.into())

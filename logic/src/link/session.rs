@@ -1,5 +1,5 @@
-//! One end of a link as a state machine: bytes in, events and bytes out. It does not know how long it waits: the caller ends a
-//! link whose handshake takes too long, or that is silent.
+//! One end of a link as a state machine: bytes in, events and bytes out. It knows no time: the
+//! caller ends a link whose handshake takes too long, or that is silent.
 
 use super::frame::{self, Batch, Challenge, FrameError, Hello, Kind, RawFrame, Refused, Welcome};
 use super::handshake::{Admission, Nonce, Peer, Transcript};
@@ -56,10 +56,10 @@ pub enum LinkError {
         /// The one that was let in before.
         last: u64,
     },
-    /// The other side said no.
+    /// The other side refused this one.
     #[error("refused by the other side: {0:?}")]
     Refused(String),
-    /// This side said no.
+    /// This side refused the peer.
     #[error("refused by this side: {0}")]
     Declined(String),
 }
@@ -68,7 +68,7 @@ pub enum LinkError {
 enum State {
     /// Acceptor: waits for a hello.
     Challenged,
-    /// Acceptor: waits for the caller's word.
+    /// Acceptor: waits for the caller to admit or refuse the peer.
     Asked { peer: Peer, dialer_nonce: Nonce },
     /// Dialer: waits for a challenge.
     Dialed { peer: Peer },
@@ -80,7 +80,7 @@ enum State {
     Over,
 }
 
-/// See the module.
+/// One end of a link, from its handshake to its end.
 #[derive(Debug)]
 pub struct Link {
     terms: Terms,

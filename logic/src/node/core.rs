@@ -1,7 +1,7 @@
 //! One core of a node: its ring, its links, its partitions, and the loop that drives them.
 //!
-//! What a command needs is on one core, the one that has its partition; what an entry is told goes through the core that
-//! has its link. In between are mailboxes.
+//! A command is done by the core that has its partition; an answer goes through the core that has
+//! the entry's link. Between cores are mailboxes.
 
 use super::limits::{CORE_IN_FLIGHT_MAX, TIMERS_EVERY_MS};
 use super::links::{From, Heard, Links};
@@ -62,11 +62,11 @@ pub struct Parts {
     pub shutdown: Shutdown,
     /// Until when it may commit.
     pub fence: Arc<Fence>,
-    /// What makes it part of a cluster.
+    /// What it has only as part of a cluster.
     pub cluster: Option<Cluster>,
 }
 
-/// What a core of a cluster's node has beside.
+/// What a core has only if its node is part of a cluster.
 pub struct Cluster {
     /// Where its partitions' stores are.
     pub client: Arc<CqlClient>,
@@ -80,14 +80,15 @@ pub struct Cluster {
     pub routing: Option<Routing>,
 }
 
-/// See the module.
+/// One core, with everything that it owns.
 pub struct Core {
     pub(super) parts: Parts,
     metrics: Arc<CoreMetrics>,
     ring: NetRing,
     outgoing: Outgoing<Post>,
     output: Output,
-    /// For each entry and partition the last round that was refused: what follows of it is refused too.
+    /// For each entry and partition the last round that was refused: the rest of that round is
+    /// refused too.
     refused: HashMap<(u16, Partition), u32>,
     /// For the task that keeps the lease, when it has room.
     untold: VecDeque<Told>,
@@ -177,7 +178,7 @@ impl Core {
             }
             Event::Connected { conn } => self.parts.dialer.on_connected(conn, now_ms),
             Event::Data { conn, chunk } if self.parts.dialer.has(conn) => {
-                // Nodes say nothing over a link that they were dialed by but that they live.
+                // A node that was dialed says nothing over that link but that it lives.
                 self.parts.dialer.on_data(conn, chunk.bytes(), now_ms, &mut self.ring);
             }
             Event::Data { conn, chunk } => {
@@ -302,10 +303,11 @@ impl Core {
         }
     }
 
-    /// Hands a command to its shard, or says no where it would only wait.
+    /// Hands a command to its shard, or refuses it where it would only wait.
     fn take(&mut self, round: u32, epoch: Epoch, command: Command, reply: ReplyTo) {
-        // A store that does not answer this node ends its lease as well: whom to ask instead is known only when it is back, so
-        // that this is no time to look for another owner.
+        // If the store does not answer, this node's lease ends too, and who owns the partition next
+        // is known only when the store is back. So the client is refused now, and not sent to look
+        // for another owner.
         if let Some((code, retry_after_ms)) = self.refusal(&command) {
             let answer = Answer::Refused { code, retry_after_ms };
             return self.deliver(Delivery { to: reply, answer });

@@ -26,9 +26,9 @@ pub const OWNERSHIP_INPUTS_MAX: usize = 4 * PARTITIONS as usize;
 pub const TIMERS_EVERY_MS: u64 = 50;
 /// Time for one question to the tables of ownership: then its outcome counts as unknown.
 pub const TABLES_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often at least what is seen from outside is brought up to date, in ms.
+/// Longest time between two updates of what the admin pages show, in ms.
 pub const SHOW_EVERY_MS: u64 = 1_000;
-/// Partitions begun within so long of each other are told of in one line of the log, in ms.
+/// Partitions begun within so many ms of each other share one line of the log.
 pub const BEGUN_MS: u64 = 500;
 
 const _: () = assert!(ENTRIES_PER_CORE_MAX as u32 * NODE_CORES_MAX as u32 <= 1 << 16);

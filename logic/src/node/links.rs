@@ -1,7 +1,8 @@
 //! The links that were dialed to one core: entries of gateways, and other nodes that bring mail. It knows no shard.
 //!
-//! An entry gets a number when it is let in, and keeps it as long as the link lasts; the number says which core has the
-//! link. A number is used again only after all others of the core, so that a late push finds nobody rather than another.
+//! An entry gets a number when it is let in, and keeps it as long as the link lasts. The number
+//! says which core has the link. It is used again only after all other numbers of the core, so that
+//! a late push finds nobody instead of the wrong entry.
 
 use super::limits::{ENTRIES_PER_CORE_MAX, GENERATIONS_MAX};
 use crate::cluster::Holder;
@@ -20,7 +21,7 @@ pub enum From {
     Node,
 }
 
-/// What a link leads to.
+/// What happened on a link.
 #[derive(Debug)]
 pub enum Heard {
     /// An entry was let in: it wants to know who owns what.
@@ -33,7 +34,7 @@ pub enum Heard {
     Refused,
 }
 
-/// See the module.
+/// The links of one core that others dialed, and the numbers of its entries.
 pub struct Links {
     terms: Terms,
     /// This process as others see it.

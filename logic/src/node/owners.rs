@@ -5,7 +5,7 @@ use crate::limits::PARTITIONS;
 use crate::link::NodeAddress;
 use crate::partition::Partition;
 
-/// See the module.
+/// The newest owner row of each partition, and the nodes, as one core was told.
 #[derive(Debug)]
 pub struct Owners {
     rows: Vec<Option<OwnerRow>>,

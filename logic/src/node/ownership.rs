@@ -1,7 +1,7 @@
 //! Carries out what [`Ownership`] decides: asks the tables, moves the fence, tells the cores. One task a process.
 //!
-//! The fence is moved right after each step, before anything that the step asked for is done: what ends a lease is
-//! never on its way while a core may still commit.
+//! The fence is moved right after each step, before anything that the step asked for is done. So no
+//! core may still commit when the request that ends the lease goes out.
 
 use super::limits::{BEGUN_MS, SHOW_EVERY_MS, TABLES_TIMEOUT};
 use super::plant::{self, Fault};
@@ -46,7 +46,7 @@ pub struct Parts {
 /// Something for the task.
 #[derive(Debug)]
 pub struct Told {
-    /// The life that asked for it; none did if it is not an answer.
+    /// The life that asked for it; `None` if it is no answer.
     life: Option<u64>,
     input: Input,
 }
@@ -72,7 +72,7 @@ pub struct Seen {
     pub lives: u64,
 }
 
-/// See the module.
+/// The task: one life of this node after the other.
 pub struct Task {
     parts: Parts,
     ownership: Ownership,
@@ -138,7 +138,8 @@ impl Task {
         }
     }
 
-    /// Until something arrives or is due. What a former life asked for is answered to nobody.
+    /// Waits until something arrives or is due. Answers to what a former life asked for are
+    /// dropped.
     async fn wait(&self) -> Vec<Input> {
         let now = moment();
         let wait = self.ownership.wake_at(now).since(now).min(SHOW_EVERY_MS);
@@ -149,7 +150,7 @@ impl Task {
         all.filter(is_for_this).map(|told| told.input).collect()
     }
 
-    /// Does it; owners are to be changed together.
+    /// Does it. Changes of owners are gathered, to be made together.
     async fn perform(&mut self, effect: Effect, owners: &mut Vec<OwnerChange>) {
         match effect {
             Effect::Read(table) => self.read(table),
@@ -241,7 +242,7 @@ impl Task {
         self.parts.directory.wake(core);
     }
 
-    /// Tells every core what is new, and whoever looks from outside what is.
+    /// Tells every core what is new, and shows the admin pages what is.
     async fn show(&mut self, now: Moment) {
         let owners = || Partition::all(PARTITIONS).map(|it| self.ownership.owner_of(it));
         let changed = owners().zip(self.owners.iter()).filter(|(row, known)| row != *known);

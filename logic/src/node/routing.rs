@@ -1,7 +1,8 @@
-//! What one core tells Redis of the sessions of its entries, and of the users of its partitions. It knows no partition's rules.
+//! What one core tells Redis: where the sessions of its entries are, and which users of its
+//! partitions are still there. It does not know what a shard does.
 //!
-//! Where a session is comes from the core that has its entry's link; that a user is still there, and what is to be told
-//! again after a loss, from the core that has the user's partition.
+//! The core that has an entry's link tells where a session is. The core that has a user's partition
+//! tells that the user is still there, and tells everything again after a loss.
 
 use super::core::Core;
 use super::links::Links;
@@ -15,7 +16,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use wire::Uid;
 
-/// See the module.
+/// A core's handle to the routes, and where its entries listen for clients.
 pub struct Routing {
     routes: Routes,
     node: NodeId,

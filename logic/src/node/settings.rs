@@ -98,7 +98,8 @@ impl ServeArgs {
         let settings = Settings {
             lease_ms: self.lease_ms,
             lease_over_ms: self.lease_ms + self.lease_ms / 20,
-            // It saves a takeover some rewriting, no more: what a dead node had in flight lands in ms, or never.
+            // What a dead node had in flight usually lands within ms, or never. The wait only saves
+            // a takeover some rewriting; safety does not rest on it.
             write_timeout_ms: self.lease_ms / 20,
             renew_every_ms: self.lease_ms * 3 / 10,
             read_every_ms: (self.lease_ms / 20).min(250),

@@ -1,7 +1,8 @@
 //! The partitions that a core holds: each a shard with its store, under an epoch. It knows no links.
 //!
-//! A partition begins when its store has been opened, is stopped by taking nothing new until nothing is under way, and is
-//! dropped with all that is under way. With the embedded store one slot has every partition of the core.
+//! A partition begins when its store has been opened. It is stopped by taking nothing new until
+//! nothing is under way. It can also be dropped, with all that is under way. With the embedded
+//! store one slot has every partition of the core.
 
 use super::limits::{PARTITION_IDS_MAX, PARTITION_IN_FLIGHT_MAX};
 use crate::cluster::Epoch;
@@ -14,7 +15,7 @@ use crate::shard::{Shard, ShardConfig};
 use crate::store::Store;
 use std::collections::{BTreeSet, HashMap};
 
-/// See the module.
+/// The partitions of one core, and which of them have something to do.
 pub struct Slots {
     slots: HashMap<Partition, Slot>,
     /// One slot has everything.
@@ -142,7 +143,8 @@ impl Slots {
         slot.is_some_and(|slot| matches!(slot.state, State::Served(_)))
     }
 
-    /// Hands mail in. A shard that is stopping takes only what ends what it has begun; what is not taken is sent again.
+    /// Hands mail in. A shard that is stopping takes only mail that ends its own messages in
+    /// flight. Other mail is dropped, and its sender sends it again.
     pub fn take_mail(&mut self, partition: Partition, mail: Mail) {
         let key = self.key(partition);
         let is_end = matches!(mail, Mail::Confirm { .. } | Mail::Decline { .. });

@@ -1,4 +1,4 @@
-//! What the cores want of Redis, as one pipeline and what its replies mean. It knows no connection.
+//! What the cores want of Redis as one pipeline, and what its replies mean. It knows no connection.
 
 use super::FindError;
 use super::layout::{self, Route};
@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 use wire::{DeviceId, Generation, Uid};
 
-/// One wish of a core.
+/// One thing that a core wants of Redis.
 #[derive(Debug)]
 pub enum Job {
     Set(Route),
@@ -27,7 +27,7 @@ impl Job {
         }
     }
 
-    /// It will not be done. Who asked is told, what is lost is counted.
+    /// Gives it up: whoever asked is told, and what is lost is counted.
     pub fn give_up(self, state: &State) {
         let commands = self.commands();
         match self {
@@ -122,7 +122,7 @@ impl Batch {
     }
 }
 
-/// The first error that says more than that one key holds something else.
+/// The first error that is not only about one key that holds something else.
 pub fn failure(replies: &Replies) -> Option<&RedisError> {
     let foreign = Some("WRONGTYPE");
     replies.iter().filter_map(|reply| reply.as_ref().err()).find(|error| error.code() != foreign)

@@ -3,7 +3,7 @@
 use super::limits::{BREAKER_FAILURES_MAX, PROBE_EVERY_MS};
 use crate::cluster::Moment;
 
-/// See the module.
+/// Counts failures in a row; open while there were too many.
 #[derive(Debug, Default)]
 pub struct Breaker {
     failures: u32,

@@ -21,7 +21,8 @@ pub const CONNECT_TIMEOUT_MS: u64 = 1_000;
 pub const RESPONSE_TIMEOUT_MS: u64 = 1_000;
 /// Failures one after the other that open the breaker.
 pub const BREAKER_FAILURES_MAX: u32 = 3;
-/// How long the open breaker waits before the next probe, in ms; also how often a connection that rests is looked at.
+/// How long the open breaker waits before the next probe, in ms; also how often an idle connection
+/// is checked.
 pub const PROBE_EVERY_MS: u64 = 1_000;
 
 const USERS: usize = 1_000_000;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// See the module.
+/// What the handles read and write, and the task too.
 #[derive(Debug, Default)]
 pub struct State {
     pub is_open: AtomicBool,
@@ -57,7 +57,8 @@ pub fn count(counter: &AtomicU64, more: usize) {
 }
 
 impl State {
-    /// Everybody is to send all routes again. Asked for after the breaker has closed, or it would be dropped again.
+    /// Asks every core to send all routes again. Only after the breaker has closed, or they would
+    /// be dropped again.
     pub fn ask_for_repair(&self) {
         self.counts.repairs.fetch_add(1, Ordering::Release);
     }

@@ -1,4 +1,5 @@
-//! The one task that speaks to Redis: a pipeline after the other, over one connection, behind a breaker.
+//! The one task that speaks to Redis: one pipeline after the other, over one connection, behind a
+//! breaker.
 
 use super::batch::{self, Batch, Job, Replies};
 use super::breaker::Breaker;
@@ -15,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// See the module.
+/// The task, with its jobs, its connection and its breaker.
 pub struct Task {
     client: Client,
     jobs: Receiver<Job>,
@@ -141,7 +142,7 @@ impl Task {
         }
         self.breaker.succeeded();
         self.state.is_open.store(false, Ordering::Release);
-        // While changes wait, a repair might only overflow.
+        // While changes wait, a repair would only fill the queue.
         if self.jobs.is_empty() && self.state.has_lost.swap(false, Ordering::Relaxed) {
             self.state.ask_for_repair();
         }

@@ -1,5 +1,5 @@
-//! A proxy between the driver and a real server, which throws answers away, or answers in the server's place. A fake only
-//! in what it is told to do; all else passes.
+//! A proxy between the driver and a real server. It throws answers away, or answers in the server's
+//! place, where it is told to; everything else passes.
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use scylla_proxy::{
     ResponseOpcode, ResponseReaction, ResponseRule, RunningProxy, ShardAwareness,
 };
 
-/// See the module.
+/// The running proxy, and what it is told to do.
 pub struct Between {
     address: SocketAddr,
     running: RunningProxy,
