@@ -32,7 +32,7 @@ pub struct Bystander {
 /// A send: when it was due, in Unix ms, and how long after that it was acknowledged.
 type Took = (u64, Duration);
 
-/// See the module. They write until they are asked.
+/// Users on a thread of their own, who write until they are asked how long it took.
 pub struct Bystanders {
     stop: watch::Sender<bool>,
     thread: JoinHandle<Result<Vec<Took>>>,

@@ -82,7 +82,7 @@ pub struct Built {
     pub can_part: bool,
 }
 
-/// See the module.
+/// The programs, servers, ports and numbers of a cluster.
 pub struct Rig {
     pub cassandra: Cassandra,
     pub redis: Redis,

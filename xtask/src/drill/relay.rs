@@ -50,7 +50,7 @@ impl Manner {
     pub const CLEAR: Self = Self::Late(Duration::ZERO);
 }
 
-/// See the module. Dropped, it is gone.
+/// A running relay. Dropping it ends it.
 pub struct Relay {
     /// Where the server seems to be.
     pub address: SocketAddr,

@@ -37,7 +37,7 @@ pub const START_MAX: Duration = Duration::from_secs(30);
 /// loadgen may take this long to its end: the rest of the sending, and reading everything back.
 const VERDICT_MAX: Duration = Duration::from_secs(120);
 
-/// See the module.
+/// The program, data directory and port of one gateway.
 pub struct Rig {
     gateway: PathBuf,
     dir: PathBuf,

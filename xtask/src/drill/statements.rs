@@ -24,7 +24,7 @@ const PREPARED: [u8; 4] = 4u32.to_be_bytes();
 /// The ids of statements about the tables: the same on all connections to a server.
 pub type Ids = Rc<RefCell<HashSet<Vec<u8>>>>;
 
-/// What one connection has said so far. See the module.
+/// The requests of one connection so far: which ids stand for statements about the tables.
 pub struct Statements {
     tables: &'static [&'static str],
     ids: Ids,

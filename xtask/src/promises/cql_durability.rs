@@ -33,7 +33,7 @@ const ACKS_MAX: usize = 1_024;
 /// What was acknowledged: to whom, and where it is.
 type Acked = Vec<(u64, Ack)>;
 
-/// See the module; what was broken.
+/// Runs the drill. Returns what was broken, if anything was.
 pub fn show(
     programs: &Programs,
     runtime: &Runtime,

@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// An inbox row beyond all that there are.
 const BEYOND: u64 = 1_000_000;
 
-/// See the module; what was broken.
+/// Runs the drill. Returns what was broken, if anything was.
 pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
     let place = Place::new(programs, "promise-half-dead", Commitlog::Batch)?;
     let mut logic = place.start_logic(1, &place.cassandra.address(), LEASE_MS)?;

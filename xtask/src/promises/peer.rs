@@ -15,7 +15,7 @@ use wire::{
 /// Bytes read at once.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// See the module.
+/// One connection of such a client.
 pub struct Peer {
     stream: TcpStream,
     buffer: FrameBuffer,

@@ -52,7 +52,7 @@ impl Programs {
     }
 }
 
-/// See the module.
+/// The programs, servers and ports of a small cluster.
 pub struct Place<'a> {
     programs: &'a Programs,
     pub cassandra: Cassandra,

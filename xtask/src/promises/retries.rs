@@ -52,7 +52,7 @@ struct Told {
     conflicts: Vec<String>,
 }
 
-/// See the module; what was broken.
+/// Runs the drill. Returns what was broken, if anything was.
 pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
     let place = Place::new(programs, "promise-retries", Commitlog::Batch)?;
     let cql = place.cassandra.address();

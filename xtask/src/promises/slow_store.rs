@@ -85,7 +85,7 @@ struct Log {
     acked: HashMap<u64, ClientMsgId>,
 }
 
-/// See the module; what was broken.
+/// Runs the drill. Returns what was broken, if anything was.
 pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
     let place = Place::new(programs, "promise-slow-store", Commitlog::Batch)?;
     let proxy = Relay::start(place.cassandra.address().parse()?, &[])?;

@@ -10,7 +10,7 @@ use super::maven;
 use super::node::{self, Commitlog, Node};
 use crate::process::{self, Guarded};
 
-/// See the module. Its folder goes with it.
+/// A running Cassandra node. Dropping it ends the process and removes its folder.
 pub struct Cassandra {
     process: Guarded,
     folder: Folder,

@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// An answer on loopback comes within this time, or the node stands.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 
-/// See the module.
+/// The folder and addresses of one Cassandra node.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub dir: PathBuf,

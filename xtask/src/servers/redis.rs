@@ -16,7 +16,7 @@ const NEEDS: &[Need] = &[Need {
 /// It may take this long until it answers; a quiet machine needs 20 ms.
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// See the module.
+/// A running Redis server. Dropping it ends the process.
 pub struct Redis {
     process: Guarded,
     port: u16,

@@ -4,7 +4,7 @@
 use super::tree::{Tree, words};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// See the module.
+/// The names that the code offers.
 pub struct Offered {
     /// Names of the gateway's settings.
     pub settings: BTreeSet<String>,
