@@ -9,8 +9,8 @@
 use crate::limits::{
     CANARY_CONNECTIONS, CANARY_PAIRS, CANARY_PATIENCE_MS, CANARY_RETRY_MS, RESERVED_UIDS,
 };
-use logic::command::{Answer, Command, Login, Now, Send};
-use wire::{Bytes, ClientMsgId, Conversation, DeviceId, Uid};
+use logic::command::{Answer, Begin, Command, Login, Now, Send};
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, RowKind, Uid};
 
 /// What clients have been given so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,7 +141,8 @@ impl Canary {
             is_acked: false,
             is_pushed: false,
         });
-        let command = Command::Login { uid: receiver, device: self.device() };
+        let (device, from) = (self.device(), Begin::Head);
+        let command = Command::Login { uid: receiver, device, from };
         vec![self.ask(command, self.login_id())]
     }
 
@@ -189,12 +190,14 @@ impl Canary {
         let device = self.device();
         let round = self.round.as_mut().expect("a login is awaited in a round");
         round.login = Some(login);
-        let conversation = Conversation::between(round.sender, round.receiver);
+        let conversation = ConversationId::direct(round.sender, round.receiver);
         let send = Send {
             conversation: conversation.expect("a pair is two users"),
-            from: round.sender,
+            sender: round.sender,
             device,
             client_msg_id: round.client_msg_id,
+            kind: RowKind::MESSAGE,
+            flags: 0,
             body: Bytes::from_static(b"canary"),
         };
         self.ask(Command::Send(send), self.login_id() + 1)

@@ -1,10 +1,11 @@
 //! A shard's answers as frames. It knows no connection.
 
 use logic::command::Answer;
-use logic::rows::{ContactRow, MessageRow};
-use wire::frames::{Contact, ContactReply, ContactsPage, GoingAway, HeartbeatReply, HistoryPage};
-use wire::frames::{LoginReply, LogoutReply, Message, Push, Refusal, SendAck, SyncPage};
-use wire::{Bytes, InboxSeq, RefusalCode, Uid, encode};
+use logic::rows::{ChatRow, InboxRow, MessageRow};
+use wire::frames::{Chat, ChatReply, ChatsPage, Conversation, GoingAway, HeartbeatReply};
+use wire::frames::{HistoryPage, InboxHead, LoginReply, LogoutReply, Message, Push, Refusal};
+use wire::frames::{SendAck, SyncPage};
+use wire::{Bytes, InboxSeq, RefusalCode, encode};
 
 /// What answers need beside themselves.
 #[derive(Clone, Copy, Debug)]
@@ -13,27 +14,26 @@ pub struct Context {
     pub inbox_epoch: u64,
     /// Unix ms.
     pub server_time_ms: u64,
-    /// The user of the connection.
-    pub uid: Uid,
 }
 
 /// Writes an answer as a frame; returns the bytes of the bodies in it, which were copied.
 pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Context) -> usize {
-    let Context { inbox_epoch, server_time_ms, uid } = context;
+    let Context { inbox_epoch, server_time_ms } = context;
     let copied = body_bytes(&answer);
     match answer {
         Answer::Push { previous, row } => {
-            let message = message(row.message, row.inbox_seq);
+            let message = inbox_message(*row);
             encode(out, 0, Push { previous: previous.0, message });
         }
         Answer::Acked { message_id, seq, time_ms, inbox_seq } => {
             let (message_id, seq, inbox_seq) = (message_id.0, seq.0, inbox_seq.0);
             encode(out, request_id, SendAck { message_id, seq, time_ms, inbox_seq });
         }
-        Answer::LoggedIn { login, inbox_head } => {
+        Answer::LoggedIn { login, inbox_head, cursor } => {
             let (uid, generation) = (login.uid.0, login.generation.0);
-            let inbox_head = inbox_head.0;
-            let reply = LoginReply { uid, generation, inbox_epoch, inbox_head, server_time_ms };
+            let (inbox_head, cursor) = (inbox_head.0, cursor.0);
+            let reply =
+                LoginReply { uid, generation, inbox_epoch, inbox_head, cursor, server_time_ms };
             encode(out, request_id, reply);
         }
         Answer::LoggedOut(generation) => {
@@ -42,26 +42,27 @@ pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Contex
         Answer::Head { head, time_ms } => {
             encode(out, request_id, HeartbeatReply { time_ms, inbox_epoch, inbox_head: head.0 });
         }
+        Answer::News(head) => encode(out, 0, InboxHead { inbox_epoch, inbox_head: head.0 }),
         Answer::Inbox { head, rows } => {
-            let messages =
-                rows.into_iter().map(|row| message(row.message, row.inbox_seq)).collect();
+            let messages = rows.into_iter().map(inbox_message).collect();
             encode(out, request_id, SyncPage { inbox_epoch, inbox_head: head.0, messages });
         }
-        Answer::History(rows) => {
-            let peer = rows.first().map_or(0, |row| row.conversation.peer_of(uid).0);
-            let messages = rows.into_iter().map(|row| message(row, InboxSeq(0))).collect();
-            encode(out, request_id, HistoryPage { peer, messages });
+        Answer::History { conversation, rows } => {
+            let messages = rows.into_iter().map(|row| message(row, InboxSeq(0), 0)).collect();
+            encode(out, request_id, HistoryPage { conversation: conversation.into(), messages });
         }
-        Answer::Contacts { contacts, more } => {
-            let last = contacts.last().map_or(0, |(row, _)| row.peer.0);
-            let next_after_peer = if more { last } else { 0 };
-            let contacts = contacts.into_iter().map(|(row, recent)| contact(row, recent)).collect();
-            encode(out, request_id, ContactsPage { next_after_peer, contacts });
+        Answer::Chats { version, chats, more } => {
+            let last = chats.last().filter(|_| more).map(|(row, _)| row.conversation.into());
+            let next_after = last.unwrap_or(Conversation::NONE);
+            let chats = chats.into_iter().map(|(row, recent)| chat(row, recent)).collect();
+            encode(out, request_id, ChatsPage { next_after, version, chats });
         }
-        Answer::Contact(row) => {
-            let (peer, read_seq, unread) = (row.peer.0, row.read_seq.0, unread(&row));
-            let is_deleted = row.is_deleted.into();
-            encode(out, request_id, ContactReply { peer, read_seq, unread, is_deleted });
+        Answer::Chat(row) => {
+            let (conversation, read_seq) = (row.conversation.into(), row.read_seq.0);
+            let (unread, version) = (row.unread(), row.version);
+            let is_hidden = row.is_hidden.into();
+            let reply = ChatReply { conversation, read_seq, unread, version, is_hidden };
+            encode(out, request_id, reply);
         }
         Answer::Refused { code, retry_after_ms } => {
             refusal(out, request_id, code, retry_after_ms, "");
@@ -75,17 +76,15 @@ fn body_bytes(answer: &Answer) -> usize {
     match answer {
         Answer::Push { row, .. } => row.message.body.len(),
         Answer::Inbox { rows, .. } => rows.iter().map(|row| row.message.body.len()).sum(),
-        Answer::History(rows) => rows.iter().map(|row| row.body.len()).sum(),
-        Answer::Contacts { contacts, .. } => contacts
-            .iter()
-            .filter_map(|(_, recent)| recent.as_ref())
-            .map(|row| row.body.len())
-            .sum(),
+        Answer::History { rows, .. } => rows.iter().map(|row| row.body.len()).sum(),
+        Answer::Chats { chats, .. } => {
+            chats.iter().filter_map(|(_, recent)| recent.as_ref()).map(|row| row.body.len()).sum()
+        }
         Answer::Acked { .. }
         | Answer::LoggedIn { .. }
         | Answer::LoggedOut(_)
         | Answer::Head { .. } => 0,
-        Answer::Contact(_) | Answer::Refused { .. } | Answer::Closed(_) => 0,
+        Answer::News(_) | Answer::Chat(_) | Answer::Refused { .. } | Answer::Closed(_) => 0,
     }
 }
 
@@ -107,41 +106,51 @@ pub fn going_away(out: &mut Vec<u8>, code: RefusalCode, reconnect_after_ms: u32,
     encode(out, 0, GoingAway { code: code as u16, reconnect_after_ms, jitter_ms });
 }
 
-fn message(row: MessageRow, inbox_seq: InboxSeq) -> Message {
+fn inbox_message(row: InboxRow) -> Message {
+    message(row.message, row.inbox_seq, row.flags)
+}
+
+fn message(row: MessageRow, inbox_seq: InboxSeq, row_flags: u8) -> Message {
     Message {
         inbox_seq: inbox_seq.0,
-        to: row.conversation.peer_of(row.from).0,
-        from: row.from.0,
+        conversation: row.conversation.into(),
         seq: row.seq.0,
+        number: row.number,
+        sender: row.sender.0,
         message_id: row.message_id.0,
         time_ms: row.time_ms,
         client_msg_id: row.client_msg_id.0,
+        kind: row.kind.0,
+        row_flags,
+        flags: row.flags,
         body: row.body,
     }
 }
 
-fn unread(row: &ContactRow) -> u64 {
-    row.recent_seq.0 - row.read_seq.0
-}
-
-fn contact(row: ContactRow, recent: Option<MessageRow>) -> Contact {
+fn chat(row: ChatRow, recent: Option<MessageRow>) -> Chat {
+    let conversation = Conversation::from(row.conversation);
     let empty = || Message {
         inbox_seq: row.recent_inbox_seq.0,
-        from: 0,
-        to: 0,
+        conversation: conversation.clone(),
         seq: row.recent_seq.0,
+        number: row.recent_number,
+        sender: 0,
         message_id: 0,
         time_ms: 0,
         client_msg_id: [0; 16],
+        kind: 0,
+        row_flags: 0,
+        flags: 0,
         body: Bytes::new(),
     };
-    Contact {
-        peer: row.peer.0,
-        recent: recent.map_or_else(empty, |recent| message(recent, row.recent_inbox_seq)),
+    Chat {
+        recent: recent.map_or_else(empty, |recent| message(recent, row.recent_inbox_seq, 0)),
+        conversation: conversation.clone(),
         read_time_ms: row.read_time_ms,
         read_seq: row.read_seq.0,
-        unread: unread(&row),
-        is_deleted: row.is_deleted.into(),
+        unread: row.unread(),
+        version: row.version,
+        is_hidden: row.is_hidden.into(),
     }
 }
 
@@ -149,7 +158,7 @@ fn contact(row: ContactRow, recent: Option<MessageRow>) -> Contact {
 fn explain(code: RefusalCode) -> &'static str {
     match code {
         RefusalCode::Malformed => "not a frame that may be sent here",
-        RefusalCode::UnsupportedVersion => "this server speaks protocol version 1 only",
+        RefusalCode::UnsupportedVersion => "this server speaks protocol version 2 only",
         RefusalCode::NotLoggedIn => "say hello and log in first",
         RefusalCode::BadToken => "the token is not valid here",
         RefusalCode::TokenExpired => "the token is over; get a new one",
@@ -157,17 +166,20 @@ fn explain(code: RefusalCode) -> &'static str {
         RefusalCode::Busy => "a queue is full; wait as long as the hint says",
         RefusalCode::StoreUnavailable => "the store failed; retry with the same client_msg_id",
         RefusalCode::StoreFull => "the store has no room; retry later with the same client_msg_id",
-        RefusalCode::IdConflict => "this client_msg_id was used for another message",
+        RefusalCode::IdConflict => "this client_msg_id was used for another body here",
         RefusalCode::IdTooOld => "this client_msg_id is too old to be checked; make a new one",
         RefusalCode::IdInFuture => "this client_msg_id is from the future; use the server's clock",
         RefusalCode::BadId => "a client_msg_id is a UUIDv7",
         RefusalCode::BodyTooLarge => "the body is over 32768 bytes",
-        RefusalCode::BadRecipient => "the other user must be another one, not 0, and not reserved",
+        RefusalCode::BadRecipient => {
+            "there is no such conversation, or it is not yours to write to"
+        }
         RefusalCode::Draining => "the server is draining; connect again",
         RefusalCode::SessionReplaced => "this device logged in elsewhere",
         RefusalCode::TooManyDevices => "too many devices are logged in; log one out",
         RefusalCode::OutOfRange => "a value is out of its range",
         RefusalCode::LoginTimeout => "no login in time",
         RefusalCode::Unresponsive => "pushes, heartbeats or replies stayed unread",
+        RefusalCode::Unsupported => "this server does not know the request, or a value in it",
     }
 }

@@ -8,14 +8,15 @@ use crate::limits::{DRAIN_GRACE_MS, OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX
 use crate::metrics::{CloseReason, CopyStage, DropReason};
 use crate::post::Post;
 use crate::session::{Action, Session};
-use logic::command::{Answer, Command, Delivery, ReplyTo};
+use logic::command::{Answer, Begin, Command, Delivery, ReplyTo};
 use logic::limits::BUSY_RETRY_MS;
 use netring::{Chunk, ConnId, Event};
 use service::lifecycle::State;
 use std::collections::VecDeque;
 use wire::frames::{Heartbeat, HelloReply};
 use wire::{
-    Bytes, DeviceId, FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, Kind, RefusalCode, Uid,
+    BODY_BYTES_MAX, Bytes, DeviceId, FEATURES, FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, Kind,
+    PAGE_ROWS_MAX, PUSH_WINDOW_MAX, RefusalCode, SEND_WINDOW_MAX,
 };
 
 /// When clients of a draining gateway come back: at once, spread over five seconds.
@@ -79,7 +80,7 @@ impl Core {
             let (action, request_id, kind) = match &frame {
                 Ok(frame) => {
                     let header = frame.header;
-                    (state.session.on_frame(frame), header.request_id, Some(header.kind))
+                    (state.session.on_frame(frame), header.request_id, header.kind)
                 }
                 Err(error) => (Session::on_error(*error), 0, None),
             };
@@ -109,7 +110,9 @@ impl Core {
         match action {
             Action::Ignore => {}
             Action::Greet => self.greet(conn, request_id),
-            Action::Login { device, token } => self.log_in(conn, device, &token, reply),
+            Action::Login { device, from, token } => {
+                self.log_in(conn, (device, from), &token, reply);
+            }
             Action::Submit(command) => self.submit_request(conn, command, reply),
             Action::Refuse(code) => {
                 self.answer(conn, request_id, Answer::Refused { code, retry_after_ms: 0 });
@@ -146,6 +149,11 @@ impl Core {
             version: wire::VERSION,
             heartbeat_ms: u32::try_from(self.setup.config.heartbeat_ms).unwrap_or(u32::MAX),
             frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).expect("small"),
+            body_bytes_max: u32::try_from(BODY_BYTES_MAX).expect("small"),
+            page_rows_max: PAGE_ROWS_MAX,
+            push_window_max: u32::try_from(PUSH_WINDOW_MAX).expect("small"),
+            send_window_max: SEND_WINDOW_MAX,
+            features: FEATURES,
             server_time_ms: self.now.unix_ms,
         };
         if let Some(out) = self.ring.outbox(conn) {
@@ -154,7 +162,13 @@ impl Core {
         }
     }
 
-    fn log_in(&mut self, conn: ConnId, device: DeviceId, token: &Bytes, reply: ReplyTo) {
+    fn log_in(
+        &mut self,
+        conn: ConnId,
+        (device, from): (DeviceId, Begin),
+        token: &Bytes,
+        reply: ReplyTo,
+    ) {
         match self.setup.auth.verify(token, self.now.unix_ms / 1_000) {
             Err(error) => {
                 let text = error.to_string();
@@ -164,7 +178,7 @@ impl Core {
             Ok(claims) => {
                 let Some(state) = self.conns.get_mut(conn) else { return };
                 state.session = Session::LoggingIn;
-                let command = Command::Login { uid: claims.uid, device };
+                let command = Command::Login { uid: claims.uid, device, from };
                 self.submit_request(conn, command, reply);
             }
         }
@@ -216,7 +230,6 @@ impl Core {
         if is_push && waiting > OUTBOX_BYTES_MAX {
             return self.metrics.deliveries_dropped.of(DropReason::OutboxFull).inc();
         }
-        let mut uid = Uid(0);
         match (&answer, state.session) {
             // The connection that it was meant for is gone, and another has its place.
             (Answer::Push { row, .. }, Session::Active(login)) if login.uid != row.uid => {
@@ -234,12 +247,11 @@ impl Core {
             (Answer::Refused { code, .. }, Session::LoggingIn) => {
                 return self.end_with(conn, request_id, *code, "");
             }
-            (_, Session::Active(login)) => uid = login.uid,
-            (_, Session::New | Session::Greeted | Session::LoggingIn) => {}
+            (_, Session::Active(_) | Session::New | Session::Greeted | Session::LoggingIn) => {}
         }
         self.count(&answer);
         let is_last = matches!(answer, Answer::LoggedOut(_));
-        self.write(conn, request_id, answer, uid);
+        self.write(conn, request_id, answer);
         if is_last {
             self.users_online -= 1;
             self.metrics.closes.of(CloseReason::Peer).inc();
@@ -257,10 +269,9 @@ impl Core {
         }
     }
 
-    fn write(&mut self, conn: ConnId, request_id: u64, answer: Answer, uid: Uid) {
+    fn write(&mut self, conn: ConnId, request_id: u64, answer: Answer) {
         let Some(state) = self.conns.get_mut(conn) else { return };
-        let context =
-            Context { inbox_epoch: self.inbox_epoch, server_time_ms: self.now.unix_ms, uid };
+        let context = Context { inbox_epoch: self.inbox_epoch, server_time_ms: self.now.unix_ms };
         let Some(out) = self.ring.outbox(conn) else { return };
         let copied = delivery::write(out, request_id, answer, context);
         self.metrics.frames_out.inc();

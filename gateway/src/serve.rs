@@ -173,10 +173,11 @@ fn host(
         reserve_bytes: setup.config.store_reserve_bytes,
         ..EmbeddedConfig::new(data.shard_dir(id))
     };
+    let share = Share::Of { id: ShardId(id), shards: setup.shards() };
     let config = ShardConfig {
         devices_max: setup.config.devices_max.into(),
         cached_max: usize::try_from(setup.config.cached_max).expect("32 bits fit"),
-        ..ShardConfig::new(Share::Of { id: ShardId(id), shards: setup.shards() }, data.boot())
+        ..ShardConfig::new(share, data.boot(), data.inbox_epoch())
     };
     let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
     Host::open(embedded, Arc::new(move || wake.wake(id.into())), config, now)

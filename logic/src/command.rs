@@ -2,11 +2,12 @@
 #![allow(missing_docs, reason = "what rkyv derives beside an enum has fields without them")]
 
 use crate::partition::Partition;
-use crate::rows::{Completion, ContactRow, InboxRow, MessageRow, Read, Row, Ticket};
+use crate::rows::{ChatRow, Completion, InboxRow, MessageRow, Read, Row, Ticket};
 use bytes::Bytes;
 use rkyv::{Archive, Deserialize, Serialize};
 use wire::{
-    ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid,
+    ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, RowKind,
+    Seq, Uid,
 };
 
 /// One connection of one entry: where answers and pushes go.
@@ -52,16 +53,29 @@ pub struct Now {
 /// A message on its way into a conversation.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Send {
-    /// The conversation.
-    pub conversation: Conversation,
+    /// Where to.
+    pub conversation: ConversationId,
     /// The sender.
-    pub from: Uid,
+    pub sender: Uid,
     /// The sending device: its own message is not pushed to it.
     pub device: DeviceId,
     /// The client's id.
     pub client_msg_id: ClientMsgId,
+    /// What it is.
+    pub kind: RowKind,
+    /// Bits that the sender set.
+    pub flags: u16,
     /// The body.
     pub body: Bytes,
+}
+
+/// After which row of the inbox the pushes to a session begin.
+#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// After this one of the inbox of this epoch. After none, if it is another inbox, or does not reach so far.
+    After(InboxSeq, u64),
+    /// After the last one.
+    Head,
 }
 
 /// What an entry asks of a shard.
@@ -73,10 +87,12 @@ pub enum Command {
         uid: Uid,
         /// The device.
         device: DeviceId,
+        /// Where pushes begin.
+        from: Begin,
     },
     /// To the user's shard: the session is over. Answered by [`Answer::LoggedOut`].
     Logout(Login),
-    /// To the user's shard: the session goes on, though the shard's owner is another now. Answered by [`Answer::Head`], or
+    /// To the user's shard: the session goes on, though the shard's owner is another now. Answered by [`Answer::News`], or
     /// by [`Answer::Closed`] if the device logged in elsewhere meanwhile.
     Register(Login),
     /// To the conversation's shard. Answered by [`Answer::Acked`].
@@ -102,29 +118,29 @@ pub enum Command {
     /// To the conversation's shard. Answered by [`Answer::History`].
     History {
         /// The conversation.
-        conversation: Conversation,
+        conversation: ConversationId,
         /// Messages before this one; `None`: the newest.
         before: Option<Seq>,
         /// Rows at most.
         limit: usize,
     },
-    /// To the user's shard. Answered by [`Answer::Contacts`].
-    Contacts {
+    /// To the user's shard. Answered by [`Answer::Chats`].
+    Chats {
         /// The user.
         uid: Uid,
-        /// Contacts above this peer.
-        after: Uid,
+        /// Chats above this conversation; `None`: from the first.
+        after: Option<ConversationId>,
         /// Rows at most.
         limit: usize,
     },
-    /// To the user's shard. Answered by [`Answer::Contact`].
-    ChangeContact {
+    /// To the user's shard. Answered by [`Answer::Chat`].
+    ChangeChat {
         /// The user.
         uid: Uid,
-        /// The other user.
-        peer: Uid,
+        /// The conversation.
+        conversation: ConversationId,
         /// What changes.
-        change: ContactChange,
+        change: ChatChange,
     },
 }
 
@@ -141,19 +157,19 @@ impl Command {
             Self::Login { uid, .. }
             | Self::Heartbeat { uid, .. }
             | Self::Sync { uid, .. }
-            | Self::Contacts { uid, .. }
-            | Self::ChangeContact { uid, .. } => Partition::of_user(*uid),
+            | Self::Chats { uid, .. }
+            | Self::ChangeChat { uid, .. } => Partition::of_user(*uid),
         }
     }
 }
 
-/// What a user does to a contact.
+/// What a user does to a chat.
 #[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContactChange {
+pub enum ChatChange {
     /// Read up to here.
     Read(Seq),
     /// Hidden until its next message.
-    Delete,
+    Hide,
 }
 
 /// What shards say to each other. The same between processes.
@@ -173,7 +189,7 @@ pub enum Mail {
         /// Whose inbox.
         uid: Uid,
         /// The conversation.
-        conversation: Conversation,
+        conversation: ConversationId,
         /// Which message.
         seq: Seq,
         /// Its place in the inbox, if still known.
@@ -182,7 +198,7 @@ pub enum Mail {
     /// Answers [`Mail::Append`]: not now, and why.
     Decline {
         /// The conversation.
-        conversation: Conversation,
+        conversation: ConversationId,
         /// Which message.
         seq: Seq,
         /// Why.
@@ -193,7 +209,7 @@ pub enum Mail {
         /// Whose inbox.
         uid: Uid,
         /// The conversation.
-        conversation: Conversation,
+        conversation: ConversationId,
         /// From here ...
         from: Seq,
         /// ... up to here, both included.
@@ -219,10 +235,12 @@ pub enum Answer {
         login: Login,
         /// The last committed inbox row.
         inbox_head: InboxSeq,
+        /// The row after which pushes begin.
+        cursor: InboxSeq,
     },
     /// The session is over.
     LoggedOut(Generation),
-    /// The message is durable in both inboxes.
+    /// The message is durable in all its inboxes.
     Acked {
         /// The message's id.
         message_id: MessageId,
@@ -240,13 +258,15 @@ pub enum Answer {
         /// The row.
         row: Box<InboxRow>,
     },
-    /// The last committed inbox row.
+    /// The last committed inbox row: answers a heartbeat.
     Head {
         /// Its place.
         head: InboxSeq,
         /// From the heartbeat.
         time_ms: u64,
     },
+    /// The last committed inbox row, which nobody asked for: answers a registration.
+    News(InboxSeq),
     /// A page of the inbox.
     Inbox {
         /// The last committed inbox row.
@@ -255,16 +275,23 @@ pub enum Answer {
         rows: Vec<InboxRow>,
     },
     /// A page of a conversation.
-    History(Vec<MessageRow>),
-    /// A page of contacts.
-    Contacts {
-        /// The contacts with their newest message.
-        contacts: Vec<(ContactRow, Option<MessageRow>)>,
+    History {
+        /// Which.
+        conversation: ConversationId,
+        /// Its rows.
+        rows: Vec<MessageRow>,
+    },
+    /// A page of chats.
+    Chats {
+        /// The version of the list.
+        version: u64,
+        /// The chats with their newest message.
+        chats: Vec<(ChatRow, Option<MessageRow>)>,
         /// There may be more.
         more: bool,
     },
-    /// A contact after its change.
-    Contact(ContactRow),
+    /// A chat after its change.
+    Chat(ChatRow),
     /// Refused.
     Refused {
         /// Why.

@@ -1,15 +1,17 @@
 //! The bounds of a shard, with the arithmetic that gives them.
 
-use wire::{CLOCK_SKEW_MS_MAX, PUSH_WINDOW_MAX};
+use wire::{CLOCK_SKEW_MS_MAX, PUSH_WINDOW_MAX, SEND_WINDOW_MAX};
 
 /// Virtual partitions. Fixed for the life of a data directory and of a cluster.
 pub const PARTITIONS: u16 = 1024;
 /// Messages of one conversation that are not acknowledged yet.
-pub const CONVERSATION_WINDOW_MAX: usize = 64;
-/// How many repeats of a send, over other connections, are answered together with it: every device
-/// of a user. If there are more, the oldest is told to ask again.
+pub const CONVERSATION_WINDOW_MAX: usize = SEND_WINDOW_MAX as usize;
+/// Inboxes that a message is appended to one by one: each has a bit among those that were given it.
+pub const INBOXES_MAX: usize = u64::BITS as usize;
+/// Who else is answered with a message that was said again before it was acknowledged: every device of a user. More are told to
+/// ask again.
 pub const REPEATS_MAX: usize = DEVICES_MAX;
-/// Inputs that wait for one user, contact or conversation to load, or for room in its window: four windows.
+/// Inputs that wait for one user, chat or conversation to load, or for room in its window: four windows.
 pub const PARKED_PER_KEY_MAX: usize = 4 * CONVERSATION_WINDOW_MAX;
 /// Messages that a shard has taken and not answered, and inputs that wait. At 30,000/s, half a second.
 pub const SHARD_IN_FLIGHT_MAX: usize = 16 * 1024;
@@ -17,21 +19,19 @@ pub const SHARD_IN_FLIGHT_MAX: usize = 16 * 1024;
 pub const INBOX_WINDOW_MAX: u64 = 4 * CONVERSATION_WINDOW_MAX as u64;
 /// Devices of one user at a time, unless the configuration says otherwise.
 pub const DEVICES_MAX: usize = 8;
-/// Users, contacts and conversations kept while nothing needs them, unless the configuration says otherwise.
+/// Users, chats and conversations kept while nothing needs them, unless the configuration says otherwise.
 pub const CACHED_MAX: usize = 200_000;
-/// Newest inbox rows of a user that its stored contacts may lack. They are read again when the user
-/// is loaded.
-pub const CONTACT_LAG_MAX: u64 = 256;
-/// How long a changed contact stays in memory only, in ms.
-pub const CONTACT_FLUSH_MS: u64 = 2_000;
+/// Inbox rows of a user that its stored chats may not tell of. Read again when the user is loaded.
+pub const CHAT_LAG_MAX: u64 = 256;
+/// How long a changed chat stays in memory only, in ms.
+pub const CHAT_FLUSH_MS: u64 = 2_000;
 /// How long a shard remembers ids without asking its store, in ms: three times the skew, so that an id
 /// made now is known to be new for two skews.
 pub const DEDUP_WINDOW_MS: u64 = 3 * CLOCK_SKEW_MS_MAX;
-/// Ids remembered: 17,000/s over the window. About 60 MB when full. With more a second, they are
-/// remembered for less than the window.
+/// Ids remembered: 17,000/s over the window. About 60 MB when full; above, the window shortens.
 pub const DEDUP_ENTRIES_MAX: usize = 512 * 1024;
-/// How long a conversation waits for its inboxes before it gives them its newest message again, in
-/// ms: many times what an append takes. It is for mail that was lost while no client sends again.
+/// How long a conversation waits for its inboxes before it gives them its newest message again, in ms: many times what an
+/// append takes. Mail may be lost, and its sender gone.
 pub const FORWARD_AGAIN_MS: u64 = 500;
 /// First wait for the ack of a push, in ms; it doubles with each try.
 pub const PUSH_TIMEOUT_MS: u64 = 2_000;
@@ -39,9 +39,7 @@ pub const PUSH_TIMEOUT_MS: u64 = 2_000;
 pub const PUSH_TRIES_MAX: u8 = 5;
 /// Rows read at a time to push them again or to catch up.
 pub const PUSH_PAGE_ROWS: usize = 64;
-/// Bytes of bodies in a page: a frame less its fixed parts.
-pub const PAGE_BYTES_MAX: usize = 24 * 1024;
-/// Memory of a user without traffic, in bytes: four positions (32), and its devices and changed contacts (24 each).
+/// Memory of a user without traffic, in bytes: its positions, chain and version (40), devices (24), and what traffic adds (8).
 pub const USER_BYTES_MAX: usize = 80;
 /// Memory of a logged-in device, in bytes: its session, id and generation (26), positions in the inbox (32), flags.
 pub const DEVICE_BYTES_MAX: usize = 64;
@@ -51,8 +49,7 @@ pub const BUSY_RETRY_MS: u32 = 100;
 pub const STORE_RETRY_MS: u32 = 2_000;
 
 const _: () = assert!(PUSH_PAGE_ROWS as u64 <= PUSH_WINDOW_MAX);
-const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= CONTACT_LAG_MAX);
+const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= CHAT_LAG_MAX);
 const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= INBOX_WINDOW_MAX);
 const _: () = assert!(DEDUP_WINDOW_MS >= 2 * CLOCK_SKEW_MS_MAX);
-const _: () = assert!(PAGE_BYTES_MAX + 257 * 128 <= wire::FRAME_BYTES_MAX);
 const _: () = assert!(wire::BODY_BYTES_MAX + 1024 <= wire::FRAME_BYTES_MAX);

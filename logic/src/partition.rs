@@ -1,8 +1,9 @@
 //! Which partition a user belongs to, and which shard owns a partition.
 
 use crate::limits::PARTITIONS;
+use crate::rows::mix;
 use rkyv::{Archive, Deserialize, Serialize};
-use wire::{Conversation, Uid};
+use wire::{ConversationId, Uid};
 
 /// A unit of ownership: everything of the users that hash to it.
 #[derive(
@@ -46,18 +47,15 @@ impl Partition {
     /// The partition of a user's inbox, contacts and devices.
     #[must_use]
     pub fn of_user(uid: Uid) -> Self {
-        // The finalizer of splitmix64: neighbours spread, and the map never changes with a library.
-        let mut hash = uid.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        hash ^= hash >> 31;
+        // Neighbours spread, and the map never changes.
+        let hash = mix(uid.0);
         Self(u16::try_from(hash % u64::from(PARTITIONS)).expect("below the count"))
     }
 
-    /// The partition of a conversation: its big user's.
+    /// The partition of a conversation: that of the user or the group with which it lives.
     #[must_use]
-    pub fn of_conversation(conversation: Conversation) -> Self {
-        Self::of_user(conversation.big())
+    pub fn of_conversation(conversation: ConversationId) -> Self {
+        Self::of_user(Uid(conversation.home()))
     }
 
     /// The first `count` partitions, in order.

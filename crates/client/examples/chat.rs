@@ -1,12 +1,12 @@
 //! Two terminals talk to each other. Lines typed here go to one user; what that user and others send is printed. A sent
 //! line is marked once it is durable.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use client::{Client, Config, Inbox, Received};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::task::JoinSet;
-use wire::{DeviceId, InboxSeq, Uid};
+use wire::{ConversationId, DeviceId, InboxSeq, RowKind, Uid};
 
 #[derive(Parser)]
 #[command(about = "Two terminals talk to each other over Longline")]
@@ -48,9 +48,11 @@ async fn chat(arguments: Arguments) -> Result<()> {
         inbox_epoch: 0,
     })
     .await?;
+    let conversation = ConversationId::direct(client.uid(), Uid(arguments.to));
+    let conversation = conversation.context("give another user's uid as --to")?;
     tokio::select! {
-        result = listen(&mut inbox) => result?,
-        result = talk(&client, Uid(arguments.to)) => result?,
+        result = listen(client.uid(), &mut inbox) => result?,
+        result = talk(&client, conversation) => result?,
         result = tokio::signal::ctrl_c() => result?,
     }
     client.close().await;
@@ -58,20 +60,19 @@ async fn chat(arguments: Arguments) -> Result<()> {
 }
 
 /// Prints what comes, until the client ends.
-async fn listen(inbox: &mut Inbox) -> Result<()> {
-    let mut me = Uid(0);
+async fn listen(me: Uid, inbox: &mut Inbox) -> Result<()> {
     loop {
         match inbox.recv().await? {
-            Received::Message { message, .. } if message.from == me => {
-                println!("you to {}> {}", message.to, String::from_utf8_lossy(&message.body));
+            Received::Message { message, .. } if message.kind == RowKind::MESSAGE => {
+                let text = String::from_utf8_lossy(&message.body);
+                let peer = message.conversation.and_then(|conversation| conversation.peer_of(me));
+                match peer {
+                    Some(peer) if message.sender == me => println!("you to {peer}> {text}"),
+                    _ => println!("{}> {text}", message.sender),
+                }
             }
-            Received::Message { message, .. } => {
-                println!("{}> {}", message.from, String::from_utf8_lossy(&message.body));
-            }
-            Received::LoggedIn { uid, .. } => {
-                me = uid;
-                eprintln!("you are {uid}; type a line to send it");
-            }
+            Received::Message { .. } => {}
+            Received::LoggedIn { uid, .. } => eprintln!("you are {uid}; type a line to send it"),
             Received::Disconnected { error, retry_after_ms } => {
                 eprintln!("{error}; connecting again in {retry_after_ms} ms");
             }
@@ -82,7 +83,7 @@ async fn listen(inbox: &mut Inbox) -> Result<()> {
 }
 
 /// Sends what is typed, until its end, and until the last line is durable.
-async fn talk(client: &Client, to: Uid) -> Result<()> {
+async fn talk(client: &Client, conversation: ConversationId) -> Result<()> {
     let mut lines = BufReader::new(stdin()).lines();
     let mut sends = JoinSet::new();
     while let Some(line) = lines.next_line().await? {
@@ -91,8 +92,8 @@ async fn talk(client: &Client, to: Uid) -> Result<()> {
         }
         let client = client.clone();
         sends.spawn(async move {
-            match client.send(to, line).await {
-                Ok(ack) => eprintln!("  durable: message {} to {to}", ack.seq),
+            match client.send(conversation, line).await {
+                Ok(ack) => eprintln!("  durable: message {} of {conversation}", ack.seq),
                 Err(error) => eprintln!("  not sent: {error}"),
             }
         });

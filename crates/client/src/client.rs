@@ -3,13 +3,13 @@
 use crate::command::{Command, Reply, Request};
 use crate::limits::{COMMANDS_MAX, RECEIVED_MAX, REQUEST_TIMEOUT_MS};
 use crate::task::Task;
-use crate::{Ack, ClientError, ContactState, ContactsPage, Message};
+use crate::{Ack, ChatState, ChatsPage, ClientError, Message};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use wire::{
-    BODY_BYTES_MAX, Bytes, DeviceId, InboxSeq, Kind, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX, Seq,
+    BODY_BYTES_MAX, Bytes, ConversationId, DeviceId, InboxSeq, Kind, PAGE_ROWS_MAX, Seq,
     TOKEN_BYTES_MAX, Uid,
 };
 
@@ -31,6 +31,7 @@ pub struct Config {
 /// Sends and asks. Clones share one session; it ends when all of them are dropped, or one is closed.
 #[derive(Clone)]
 pub struct Client {
+    uid: Uid,
     commands: mpsc::Sender<Command>,
     end: Arc<OnceLock<ClientError>>,
 }
@@ -45,11 +46,11 @@ pub struct Inbox {
 /// What comes to the application, in order.
 #[derive(Clone, Debug)]
 pub enum Received {
-    /// The next message of the inbox, each once. One that this device sent comes only in a sync.
+    /// The next message of the inbox, each once. One that this device sent comes only if it was away since.
     Message {
         /// The message.
         message: Message,
-        /// It came in a sync: it had been missed.
+        /// It had been missed, and was caught up with.
         via_sync: bool,
     },
     /// The inbox started anew: its messages come again from the first row; forget the cursor.
@@ -101,8 +102,14 @@ impl Client {
             let error = task.run(&task_end).await;
             tracing::debug!(%error, "the client has ended");
         });
-        is_started.await.unwrap_or(Err(ClientError::Closed))?;
-        Ok((Self { commands, end: Arc::clone(&end) }, Inbox { received, end }))
+        let uid = is_started.await.unwrap_or(Err(ClientError::Closed))?;
+        Ok((Self { uid, commands, end: Arc::clone(&end) }, Inbox { received, end }))
+    }
+
+    /// Who the token is for.
+    #[must_use]
+    pub fn uid(&self) -> Uid {
+        self.uid
     }
 
     /// Sends a message, and repeats it with the same id, over as many connections as it takes, until it is durable. It
@@ -110,61 +117,73 @@ impl Client {
     ///
     /// # Errors
     /// It is too large, was refused for good, or the client has ended.
-    pub async fn send(&self, to: Uid, body: impl Into<Bytes>) -> Result<Ack, ClientError> {
+    pub async fn send(
+        &self,
+        conversation: ConversationId,
+        body: impl Into<Bytes>,
+    ) -> Result<Ack, ClientError> {
         let body = body.into();
         if body.len() > BODY_BYTES_MAX {
             return Err(ClientError::BodyTooLarge(body.len()));
         }
         let (reply_to, reply) = oneshot::channel();
-        self.command(Command::Send { to, body, reply_to }).await?;
+        self.command(Command::Send { conversation, body, reply_to }).await?;
         reply.await.unwrap_or_else(|_| Err(ended(&self.end)))
     }
 
-    /// Messages of the conversation with `peer` before `before_seq` (0: the newest), ascending. Empty: no more.
+    /// Messages of a conversation before `before_seq` (0: the newest), ascending. Empty: no more.
     ///
     /// # Errors
     /// There is no session, it went meanwhile, the request was refused, or `limit` is not 1 to 256.
     pub async fn history(
         &self,
-        peer: Uid,
+        conversation: ConversationId,
         before_seq: Seq,
         limit: u32,
     ) -> Result<Vec<Message>, ClientError> {
-        check_limit(limit, PAGE_MESSAGES_MAX)?;
-        match self.request(Request::History { peer, before_seq, limit }).await? {
+        check_limit(limit)?;
+        match self.request(Request::History { conversation, before_seq, limit }).await? {
             Reply::History(messages) => Ok(messages),
-            Reply::Contacts(_) => Err(ClientError::Unexpected(Kind::ContactsPage)),
-            Reply::Contact(_) => Err(ClientError::Unexpected(Kind::ContactReply)),
+            Reply::Chats(_) => Err(ClientError::Unexpected(Kind::ChatsPage)),
+            Reply::Chat(_) => Err(ClientError::Unexpected(Kind::ChatReply)),
         }
     }
 
-    /// Contacts above `after_peer` (0: from the first), ascending.
+    /// Chats whose conversation is above `after` (`None`: from the first), ascending.
     ///
     /// # Errors
     /// As [`Client::history`].
-    pub async fn contacts(&self, after_peer: Uid, limit: u32) -> Result<ContactsPage, ClientError> {
-        check_limit(limit, PAGE_CONTACTS_MAX)?;
-        match self.request(Request::Contacts { after_peer, limit }).await? {
-            Reply::Contacts(page) => Ok(page),
+    pub async fn chats(
+        &self,
+        after: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<ChatsPage, ClientError> {
+        check_limit(limit)?;
+        match self.request(Request::Chats { after, limit }).await? {
+            Reply::Chats(page) => Ok(page),
             Reply::History(_) => Err(ClientError::Unexpected(Kind::HistoryPage)),
-            Reply::Contact(_) => Err(ClientError::Unexpected(Kind::ContactReply)),
+            Reply::Chat(_) => Err(ClientError::Unexpected(Kind::ChatReply)),
         }
     }
 
-    /// The conversation with `peer` is read up to `seq`.
+    /// A conversation is read up to `seq`.
     ///
     /// # Errors
     /// As [`Client::history`].
-    pub async fn mark_read(&self, peer: Uid, seq: Seq) -> Result<ContactState, ClientError> {
-        contact(self.request(Request::MarkRead { peer, seq }).await?)
+    pub async fn mark_read(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+    ) -> Result<ChatState, ClientError> {
+        chat(self.request(Request::MarkRead { conversation, seq }).await?)
     }
 
-    /// Hides the contact until its next message.
+    /// Hides a chat until its next message.
     ///
     /// # Errors
     /// As [`Client::history`].
-    pub async fn delete_contact(&self, peer: Uid) -> Result<ContactState, ClientError> {
-        contact(self.request(Request::DeleteContact { peer }).await?)
+    pub async fn hide_chat(&self, conversation: ConversationId) -> Result<ChatState, ClientError> {
+        chat(self.request(Request::HideChat { conversation }).await?)
     }
 
     /// Logs out and ends the client. Sends that are not acked yet end with [`ClientError::Closed`]:
@@ -205,18 +224,14 @@ fn ended(end: &OnceLock<ClientError>) -> ClientError {
     end.get().cloned().unwrap_or(ClientError::Closed)
 }
 
-fn contact(reply: Reply) -> Result<ContactState, ClientError> {
+fn chat(reply: Reply) -> Result<ChatState, ClientError> {
     match reply {
-        Reply::Contact(state) => Ok(state),
+        Reply::Chat(state) => Ok(state),
         Reply::History(_) => Err(ClientError::Unexpected(Kind::HistoryPage)),
-        Reply::Contacts(_) => Err(ClientError::Unexpected(Kind::ContactsPage)),
+        Reply::Chats(_) => Err(ClientError::Unexpected(Kind::ChatsPage)),
     }
 }
 
-fn check_limit(limit: u32, limit_max: u32) -> Result<(), ClientError> {
-    if (1..=limit_max).contains(&limit) {
-        Ok(())
-    } else {
-        Err(ClientError::Limit(limit, limit_max))
-    }
+fn check_limit(limit: u32) -> Result<(), ClientError> {
+    if (1..=PAGE_ROWS_MAX).contains(&limit) { Ok(()) } else { Err(ClientError::Limit(limit)) }
 }

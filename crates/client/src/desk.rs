@@ -8,6 +8,7 @@ use crate::waiting::Waiting;
 use crate::{Ack, ClientError, Received};
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
+use wire::Uid;
 
 /// The application's side of one client.
 pub(crate) struct Desk {
@@ -18,14 +19,14 @@ pub(crate) struct Desk {
     /// frame, in the smallest messages.
     ready: VecDeque<Received>,
     /// Waits for the first login.
-    started: Option<oneshot::Sender<Result<(), ClientError>>>,
+    started: Option<oneshot::Sender<Result<Uid, ClientError>>>,
     pub(crate) is_logged_out: bool,
 }
 
 impl Desk {
     pub(crate) fn new(
         received: mpsc::Sender<Received>,
-        started: oneshot::Sender<Result<(), ClientError>>,
+        started: oneshot::Sender<Result<Uid, ClientError>>,
     ) -> Self {
         Self {
             waiting: Waiting::default(),
@@ -90,7 +91,7 @@ impl Desk {
             }
             Event::LoggedIn { uid, inbox_epoch, inbox_head, .. } => {
                 if let Some(started) = self.started.take() {
-                    drop(started.send(Ok(())));
+                    drop(started.send(Ok(uid)));
                 }
                 self.status(Received::LoggedIn { uid, inbox_epoch, inbox_head });
             }
@@ -112,11 +113,11 @@ impl Desk {
             Event::HistoryPage { request_id, page } => {
                 self.waiting.end_request(request_id, Ok(Reply::History(history(page))));
             }
-            Event::ContactsPage { request_id, page } => {
-                self.waiting.end_request(request_id, Ok(Reply::Contacts(page.into())));
+            Event::ChatsPage { request_id, page } => {
+                self.waiting.end_request(request_id, Ok(Reply::Chats(page.into())));
             }
-            Event::ContactReply { request_id, reply } => {
-                self.waiting.end_request(request_id, Ok(Reply::Contact(reply.into())));
+            Event::ChatReply { request_id, reply } => {
+                self.waiting.end_request(request_id, Ok(Reply::Chat(reply.into())));
             }
             Event::LoggedOut => self.is_logged_out = true,
             Event::WireDuplicate { .. }

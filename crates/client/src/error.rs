@@ -2,7 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
-use wire::{BODY_BYTES_MAX, FrameError, Kind, RefusalCode, TOKEN_BYTES_MAX, VERSION};
+use wire::{BODY_BYTES_MAX, FrameError, Kind, PAGE_ROWS_MAX, RefusalCode};
+use wire::{TOKEN_BYTES_MAX, VERSION};
 
 use crate::limits::SENDS_PENDING_MAX;
 
@@ -64,8 +65,8 @@ pub enum ClientError {
     #[error("the token has {0} bytes; it must have 1 to {TOKEN_BYTES_MAX}")]
     Token(usize),
     /// A page is of a possible size.
-    #[error("a limit of {0} is not within 1 to {1}")]
-    Limit(u32, u32),
+    #[error("a limit of {0} is not within 1 to {PAGE_ROWS_MAX}")]
+    Limit(u32),
     /// There is nobody to connect to.
     #[error("no address is given: give at least one host:port")]
     NoAddress,
@@ -107,7 +108,7 @@ impl ClientError {
             | Self::RequestTimeout
             | Self::GoingAway
             | Self::Unread
-            | Self::Limit(..)
+            | Self::Limit(_)
             | Self::Io { .. } => false,
         }
     }

@@ -18,4 +18,4 @@ mod task;
 pub use client::{Client, Config, Inbox, Received};
 pub use clock::Clock;
 pub use error::ClientError;
-pub use message::{Ack, Contact, ContactState, ContactsPage, Message};
+pub use message::{Ack, Chat, ChatState, ChatsPage, Message};

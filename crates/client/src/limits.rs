@@ -16,6 +16,8 @@ pub const REFUSED_WAIT_MS: u64 = 200;
 pub const LOGIN_TIMEOUT_MS: u64 = 10_000;
 /// Time to a sync's page, after which it is asked for again.
 pub const SYNC_TIMEOUT_MS: u64 = 10_000;
+/// Time to the next push of what was missed before a login, after which it is asked for.
+pub const PUSHES_TIMEOUT_MS: u64 = 2_000;
 /// Reconnects wait a random part of this, doubled at each failure, ...
 pub const RECONNECT_MS: u64 = 500;
 /// ... up to this.

@@ -1,22 +1,23 @@
 //! What the application gets, as values of its own.
 
 use wire::frames::{
-    ArchivedContact, ArchivedContactReply, ArchivedContactsPage, ArchivedHistoryPage,
-    ArchivedMessage,
+    ArchivedChat, ArchivedChatReply, ArchivedChatsPage, ArchivedHistoryPage, ArchivedMessage,
 };
-use wire::{Bytes, ClientMsgId, InboxSeq, MessageId, Seq, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 /// A message as it stands in an inbox or a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Its place in this user's inbox; 0 in a history page.
     pub inbox_seq: InboxSeq,
-    /// The sender.
-    pub from: Uid,
-    /// The recipient.
-    pub to: Uid,
+    /// Where it belongs; `None`: a kind of conversation that this client does not know.
+    pub conversation: Option<ConversationId>,
+    /// Who sent it.
+    pub sender: Uid,
     /// Its place in the conversation.
     pub seq: Seq,
+    /// What it is. An application passes over those that it does not know.
+    pub kind: RowKind,
     /// The server's id of it.
     pub message_id: MessageId,
     /// When the server took it, Unix ms.
@@ -27,7 +28,7 @@ pub struct Message {
     pub body: Bytes,
 }
 
-/// A send that is durable, in both inboxes.
+/// A send that is durable, in all inboxes that it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ack {
     /// The client's id of it.
@@ -40,46 +41,51 @@ pub struct Ack {
     pub time_ms: u64,
 }
 
-/// The user's side of one 1:1 conversation.
+/// A conversation in the user's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contact {
+pub struct Chat {
     /// The newest message.
     pub recent: Message,
     /// When the user last read, Unix ms; 0 for never.
     pub read_time_ms: u64,
     /// The rest.
-    pub state: ContactState,
+    pub state: ChatState,
 }
 
-/// What the user did with a contact.
+/// What the user did with a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ContactState {
-    /// The other user.
-    pub peer: Uid,
+pub struct ChatState {
+    /// Which; `None`: a kind of conversation that this client does not know.
+    pub conversation: Option<ConversationId>,
     /// Read up to here.
     pub read_seq: Seq,
     /// Messages that the user has not read.
     pub unread: u64,
+    /// The version of the user's list in which it last changed.
+    pub version: u64,
     /// Hidden until its next message.
-    pub is_deleted: bool,
+    pub is_hidden: bool,
 }
 
-/// Some contacts, ascending by peer.
+/// Some chats, ascending by conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContactsPage {
-    /// The contacts.
-    pub contacts: Vec<Contact>,
+pub struct ChatsPage {
+    /// The chats.
+    pub chats: Vec<Chat>,
+    /// The version of the user's list.
+    pub version: u64,
     /// Where the next page starts, if there is one.
-    pub next_after_peer: Option<Uid>,
+    pub next_after: Option<ConversationId>,
 }
 
 impl From<&ArchivedMessage> for Message {
     fn from(message: &ArchivedMessage) -> Self {
         Self {
             inbox_seq: InboxSeq(message.inbox_seq.to_native()),
-            from: Uid(message.from.to_native()),
-            to: Uid(message.to.to_native()),
+            conversation: message.conversation.id(),
+            sender: Uid(message.sender.to_native()),
             seq: Seq(message.seq.to_native()),
+            kind: RowKind(message.kind),
             message_id: MessageId(message.message_id.to_native()),
             time_ms: message.time_ms.to_native(),
             client_msg_id: ClientMsgId(message.client_msg_id),
@@ -88,38 +94,40 @@ impl From<&ArchivedMessage> for Message {
     }
 }
 
-impl From<&ArchivedContactReply> for ContactState {
-    fn from(reply: &ArchivedContactReply) -> Self {
+impl From<&ArchivedChatReply> for ChatState {
+    fn from(reply: &ArchivedChatReply) -> Self {
         Self {
-            peer: Uid(reply.peer.to_native()),
+            conversation: reply.conversation.id(),
             read_seq: Seq(reply.read_seq.to_native()),
             unread: reply.unread.to_native(),
-            is_deleted: reply.is_deleted != 0,
+            version: reply.version.to_native(),
+            is_hidden: reply.is_hidden != 0,
         }
     }
 }
 
-impl From<&ArchivedContact> for Contact {
-    fn from(contact: &ArchivedContact) -> Self {
+impl From<&ArchivedChat> for Chat {
+    fn from(chat: &ArchivedChat) -> Self {
         Self {
-            recent: (&contact.recent).into(),
-            read_time_ms: contact.read_time_ms.to_native(),
-            state: ContactState {
-                peer: Uid(contact.peer.to_native()),
-                read_seq: Seq(contact.read_seq.to_native()),
-                unread: contact.unread.to_native(),
-                is_deleted: contact.is_deleted != 0,
+            recent: (&chat.recent).into(),
+            read_time_ms: chat.read_time_ms.to_native(),
+            state: ChatState {
+                conversation: chat.conversation.id(),
+                read_seq: Seq(chat.read_seq.to_native()),
+                unread: chat.unread.to_native(),
+                version: chat.version.to_native(),
+                is_hidden: chat.is_hidden != 0,
             },
         }
     }
 }
 
-impl From<&ArchivedContactsPage> for ContactsPage {
-    fn from(page: &ArchivedContactsPage) -> Self {
-        let next = page.next_after_peer.to_native();
+impl From<&ArchivedChatsPage> for ChatsPage {
+    fn from(page: &ArchivedChatsPage) -> Self {
         Self {
-            contacts: page.contacts.iter().map(Contact::from).collect(),
-            next_after_peer: (next != 0).then_some(Uid(next)),
+            chats: page.chats.iter().map(Chat::from).collect(),
+            version: page.version.to_native(),
+            next_after: page.next_after.id(),
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
-use wire::{Bytes, Scratch};
+use wire::{Bytes, Scratch, Uid};
 
 pub(crate) struct Task {
     addresses: Vec<String>,
@@ -36,7 +36,7 @@ impl Task {
         config: Config,
         commands: mpsc::Receiver<Command>,
         received: mpsc::Sender<Received>,
-        started: oneshot::Sender<Result<(), ClientError>>,
+        started: oneshot::Sender<Result<Uid, ClientError>>,
     ) -> Self {
         let credentials = Credentials { token: Bytes::from(config.token), device: config.device };
         Self {
@@ -186,9 +186,9 @@ impl Task {
     fn on_command(&mut self, command: Option<Command>) -> Result<(), ClientError> {
         match command {
             None => return Err(ClientError::Closed),
-            Some(Command::Send { to, body, reply_to }) => {
+            Some(Command::Send { conversation, body, reply_to }) => {
                 let now_ms = self.clock.now_ms();
-                match self.machine.send(to, body, now_ms, &mut self.out) {
+                match self.machine.send(conversation, body, now_ms, &mut self.out) {
                     Ok(client_msg_id) => self.desk.waiting.add_send(client_msg_id, reply_to),
                     Err(error) => drop(reply_to.send(Err(error))),
                 }
@@ -211,12 +211,12 @@ impl Task {
         }
         let (machine, out) = (&mut self.machine, &mut self.out);
         let asked = match *request {
-            Request::History { peer, before_seq, limit } => {
-                machine.history(peer, before_seq, limit, out)
+            Request::History { conversation, before_seq, limit } => {
+                machine.history(conversation, before_seq, limit, out)
             }
-            Request::Contacts { after_peer, limit } => machine.contacts(after_peer, limit, out),
-            Request::MarkRead { peer, seq } => machine.mark_read(peer, seq, out),
-            Request::DeleteContact { peer } => machine.delete_contact(peer, out),
+            Request::Chats { after, limit } => machine.chats(after, limit, out),
+            Request::MarkRead { conversation, seq } => machine.mark_read(conversation, seq, out),
+            Request::HideChat { conversation } => machine.hide_chat(conversation, out),
         };
         match asked {
             Ok(request_id) => self.desk.waiting.add_request(request_id, reply_to),

@@ -48,7 +48,8 @@ pub struct RawFrame<'a> {
 impl<'a> RawFrame<'a> {
     pub(crate) fn new(header: Header, frame: &'a [u8]) -> Result<Self, FrameError> {
         header.check(frame)?;
-        Ok(Self { header, payload: &frame[HEADER_BYTES..] })
+        let end = frame.len() - header.extension;
+        Ok(Self { header, payload: &frame[HEADER_BYTES..end] })
     }
 
     /// Checks the archive and reads it in place. What is read has the shape of its kind, to the last byte; whether
@@ -63,7 +64,7 @@ impl<'a> RawFrame<'a> {
         F::Archived: Portable + for<'b> CheckBytes<HighValidator<'b, Failure>>,
     {
         let refused = FrameError::Archive(F::KIND);
-        if self.header.kind != F::KIND {
+        if self.header.kind != Some(F::KIND) {
             return Err(refused);
         }
         let mut context = Validator::new(

@@ -12,9 +12,9 @@ pub enum FrameError {
     /// The length is below the header's, above the limit, or no multiple of 8.
     #[error("frame length {0} is not a multiple of 8 within the header's size and the limit {1}")]
     Length(u32, usize),
-    /// The kind is unknown.
-    #[error("frame kind {0:#04x} is unknown")]
-    Kind(u8),
+    /// The extension is larger than the frame, or no multiple of 8.
+    #[error("an extension of {0} bytes does not fit its frame")]
+    Extension(u32),
     /// Bits that must be zero are not.
     #[error("reserved bits of the header are not zero")]
     Reserved,
@@ -65,7 +65,7 @@ codes! {
     StoreUnavailable = 8,
     /// The store has no room; retry after the hint.
     StoreFull = 9,
-    /// The `client_msg_id` was used for another body or recipient. Do not retry.
+    /// The `client_msg_id` was used for another body in this conversation. Do not retry.
     IdConflict = 10,
     /// The `client_msg_id` is older than the server can check. Do not retry.
     IdTooOld = 11,
@@ -75,7 +75,7 @@ codes! {
     BadId = 13,
     /// The body is larger than the limit.
     BodyTooLarge = 14,
-    /// The recipient is the sender, or nobody.
+    /// There is no such conversation, or it is not the user's.
     BadRecipient = 15,
     /// The server is draining; connect again later.
     Draining = 16,
@@ -89,6 +89,8 @@ codes! {
     LoginTimeout = 20,
     /// Pushes or heartbeats stayed unanswered, or replies unread. The connection closes.
     Unresponsive = 21,
+    /// This server does not know the request, or a value in it that a later release gave a meaning.
+    Unsupported = 27,
 }
 
 impl RefusalCode {

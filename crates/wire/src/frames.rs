@@ -3,7 +3,7 @@
 //! A frame's archive is the struct below, then its kind as a `u64`: the archive itself says what it is.
 
 use crate::exact::{Exact, Walk};
-use crate::{Frame, Kind};
+use crate::{ConversationId, Frame, Kind};
 use bytes::Bytes;
 use rkyv::{Archive, Archived, Deserialize, Serialize};
 
@@ -32,15 +32,29 @@ macro_rules! frame {
     };
 }
 
+frame! { /// A conversation, as [`crate::ConversationId`] has it.
+Conversation {
+    /// What it is: 1 two users, 2 a group, 3 what the system tells one user, 4 what it tells many.
+    kind: u8,
+    /// The greater uid of two; the group; the user; the topic.
+    a: u64,
+    /// The smaller uid of two, else 0.
+    b: u64,
+} }
+
 frame! { /// The first frame of a connection.
 Hello = kind {
     /// Lowest version that the client speaks.
     version_min: u8,
     /// Highest version that the client speaks.
     version_max: u8,
+    /// Largest frame that the client takes, in bytes; at least [`crate::FRAME_BYTES_MAX`].
+    frame_bytes_max: u32,
+    /// Bits of what the client knows of; none has a meaning yet.
+    features: u64,
 } }
 
-frame! { /// Answers [`Hello`].
+frame! { /// Answers [`Hello`]: what is in force on this connection.
 HelloReply = kind {
     /// The version to use from here on.
     version: u8,
@@ -48,11 +62,21 @@ HelloReply = kind {
     heartbeat_ms: u32,
     /// Largest frame accepted after login, in bytes.
     frame_bytes_max: u32,
+    /// Largest body of a message, in bytes.
+    body_bytes_max: u32,
+    /// Most rows that a page may be asked for.
+    page_rows_max: u32,
+    /// Pushes that wait for their ack, at most.
+    push_window_max: u32,
+    /// Messages of one conversation that may wait for their ack.
+    send_window_max: u32,
+    /// Bits of what both sides know of.
+    features: u64,
     /// The server's clock, Unix ms.
     server_time_ms: u64,
 } }
 
-frame! { /// Who the client is.
+frame! { /// Who the client is, and what it has.
 Login = kind {
     /// The device, chosen by the client once and kept.
     device: u64,
@@ -60,6 +84,8 @@ Login = kind {
     cursor: u64,
     /// The epoch that the cursor is of; 0 for none.
     inbox_epoch: u64,
+    /// 1: begin at the inbox's head, whatever the cursor says; 0: at the cursor.
+    from_head: u8,
     /// A JWT whose `sub` is the uid in decimal.
     token: Bytes,
 } }
@@ -70,10 +96,13 @@ LoginReply = kind {
     uid: u64,
     /// The login's number; a higher one of the same device replaces it.
     generation: u64,
-    /// The inbox's epoch. If it differs from the client's, the client starts again from cursor 0.
+    /// The inbox's epoch.
     inbox_epoch: u64,
-    /// The last inbox row. If it is above the cursor, the client syncs.
+    /// The last inbox row.
     inbox_head: u64,
+    /// The row after which pushes begin: the client's cursor from here on. If it is not the one that the client gave, the
+    /// client takes it, and forgets what it has above it.
+    cursor: u64,
     /// The server's clock, Unix ms.
     server_time_ms: u64,
 } }
@@ -106,17 +135,29 @@ HeartbeatReply = kind {
     inbox_head: u64,
 } }
 
-frame! { /// A message to a user.
+frame! { /// The inbox reaches this far: a device that has less has missed a push. A note, not answered.
+InboxHead = kind {
+    /// The inbox's epoch.
+    inbox_epoch: u64,
+    /// The last inbox row.
+    inbox_head: u64,
+} }
+
+frame! { /// A message to a conversation.
 Send = kind {
-    /// The recipient.
-    to: u64,
-    /// A UUIDv7, kept across retries.
+    /// Where to.
+    conversation: Conversation,
+    /// A UUIDv7, kept across retries. Two conversations may use one id.
     client_msg_id: [u8; 16],
+    /// A [`crate::RowKind`]: 1, a message. Others are refused as Unsupported.
+    kind: u8,
+    /// 0. Other bits are refused as Unsupported.
+    flags: u16,
     /// Opaque to the server.
     body: Bytes,
 } }
 
-frame! { /// The message is durable, in both inboxes. A retry gets the same answer.
+frame! { /// The message is durable, in all inboxes that it is for. A retry gets the same answer.
 SendAck = kind {
     /// The server's id of the message.
     message_id: u64,
@@ -133,18 +174,26 @@ frame! { /// A message as it stands in an inbox or a conversation.
 Message {
     /// Its place in the reader's inbox; 0 in a history page.
     inbox_seq: u64,
-    /// The sender.
-    from: u64,
-    /// The recipient.
-    to: u64,
+    /// Where it belongs.
+    conversation: Conversation,
     /// Its place in the conversation.
     seq: u64,
-    /// The server's id of the message.
+    /// Messages in the conversation up to and with this row. Rows of other kinds are not counted.
+    number: u64,
+    /// Who sent it.
+    sender: u64,
+    /// The server's id of it.
     message_id: u64,
     /// When the server took it, Unix ms.
     time_ms: u64,
     /// The sender's id of it.
     client_msg_id: [u8; 16],
+    /// A [`crate::RowKind`]: 1, a message. A client skips others that it does not know, and acknowledges them.
+    kind: u8,
+    /// Bits of the reader's row: 1, `body` is only the beginning, and the whole is in the history. Others are ignored.
+    row_flags: u8,
+    /// Bits of the message; none has a meaning yet. Others are ignored.
+    flags: u16,
     /// As the sender sent it.
     body: Bytes,
 } }
@@ -184,8 +233,8 @@ SyncPage = kind {
 
 frame! { /// Asks for a conversation's messages. Answered by [`HistoryPage`].
 History = kind {
-    /// The other user.
-    peer: u64,
+    /// Which.
+    conversation: Conversation,
     /// Messages before this seq; 0 for the newest.
     before_seq: u64,
     /// At most so many; 1 to 256.
@@ -194,24 +243,24 @@ History = kind {
 
 frame! { /// A page of a conversation, ascending; it ends just before `before_seq`.
 HistoryPage = kind {
-    /// The other user.
-    peer: u64,
+    /// Which.
+    conversation: Conversation,
     /// The messages. Empty: there is nothing older.
     messages: Vec<Message>,
 } }
 
-frame! { /// Asks for contacts. Answered by [`ContactsPage`].
-Contacts = kind {
-    /// Contacts whose uid is above this one; 0 for the first page.
-    after_peer: u64,
+frame! { /// Asks for chats. Answered by [`ChatsPage`].
+Chats = kind {
+    /// Chats whose conversation is above this one, by kind, then `a`, then `b`; all 0 for the first page.
+    after: Conversation,
     /// At most so many; 1 to 256.
     limit: u32,
 } }
 
-frame! { /// A contact: the user's side of one 1:1 conversation.
-Contact {
-    /// The other user.
-    peer: u64,
+frame! { /// A chat: a conversation in a user's list.
+Chat {
+    /// Which.
+    conversation: Conversation,
     /// The newest message.
     recent: Message,
     /// When the user last read, Unix ms; 0 for never.
@@ -220,42 +269,48 @@ Contact {
     read_seq: u64,
     /// Messages that the user has not read.
     unread: u64,
-    /// 1 if the user deleted the contact after its newest message.
-    is_deleted: u8,
+    /// The version of the user's list in which this chat last changed.
+    version: u64,
+    /// 1 if the user hid the chat after its newest message.
+    is_hidden: u8,
 } }
 
-frame! { /// A page of contacts, ascending by peer.
-ContactsPage = kind {
-    /// Ask for the next page after this peer; 0: there is none.
-    next_after_peer: u64,
-    /// The contacts.
-    contacts: Vec<Contact>,
+frame! { /// A page of chats, ascending by conversation.
+ChatsPage = kind {
+    /// Ask for the next page after this one; all 0: there is none.
+    next_after: Conversation,
+    /// The version of the user's list: it grows with each change of a chat.
+    version: u64,
+    /// The chats.
+    chats: Vec<Chat>,
 } }
 
-frame! { /// The conversation is read up to `seq`. Answered by [`ContactReply`].
+frame! { /// The conversation is read up to `seq`. Answered by [`ChatReply`].
 MarkRead = kind {
-    /// The other user.
-    peer: u64,
+    /// Which.
+    conversation: Conversation,
     /// Read up to here.
     seq: u64,
 } }
 
-frame! { /// Hides a contact until its next message. Answered by [`ContactReply`].
-DeleteContact = kind {
-    /// The other user.
-    peer: u64,
+frame! { /// Hides a chat until its next message. Answered by [`ChatReply`].
+HideChat = kind {
+    /// Which.
+    conversation: Conversation,
 } }
 
-frame! { /// A contact's state after [`MarkRead`] or [`DeleteContact`].
-ContactReply = kind {
-    /// The other user.
-    peer: u64,
+frame! { /// A chat's state after [`MarkRead`] or [`HideChat`].
+ChatReply = kind {
+    /// Which.
+    conversation: Conversation,
     /// Read up to this seq.
     read_seq: u64,
     /// Messages that the user has not read.
     unread: u64,
-    /// 1 if deleted.
-    is_deleted: u8,
+    /// The version of the user's list in which the chat last changed.
+    version: u64,
+    /// 1 if hidden.
+    is_hidden: u8,
 } }
 
 frame! { /// A request was refused, or the connection will close. Carries the request's id.
@@ -277,3 +332,38 @@ GoingAway = kind {
     /// ... plus a random part of this many.
     jitter_ms: u32,
 } }
+
+const _: () = assert!(size_of::<ArchivedMessage>() == crate::MESSAGE_BYTES);
+const _: () = assert!(size_of::<ArchivedChat>() == crate::CHAT_BYTES);
+
+impl From<ConversationId> for Conversation {
+    fn from(id: ConversationId) -> Self {
+        let (kind, a, b) = id.parts();
+        Self { kind, a, b }
+    }
+}
+
+impl Conversation {
+    /// No conversation: the end of a list, or its beginning.
+    pub const NONE: Self = Self { kind: 0, a: 0, b: 0 };
+
+    /// The conversation that is meant; `None`: there is none of these parts.
+    #[must_use]
+    pub fn id(&self) -> Option<ConversationId> {
+        ConversationId::from_parts(self.kind, self.a, self.b)
+    }
+}
+
+impl ArchivedConversation {
+    /// Whether it is [`Conversation::NONE`].
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        (self.kind, self.a.to_native(), self.b.to_native()) == (0, 0, 0)
+    }
+
+    /// The conversation that is meant; `None`: there is none of these parts.
+    #[must_use]
+    pub fn id(&self) -> Option<ConversationId> {
+        ConversationId::from_parts(self.kind, self.a.to_native(), self.b.to_native())
+    }
+}

@@ -7,15 +7,18 @@
 //! | 5 | 1 | version |
 //! | 6 | 2 | flags, zero |
 //! | 8 | 8 | request id; a reply carries its request's |
-//! | 16 | 4 | checksum: CRC-32 (IEEE) of bytes 0 to 16, then of the payload |
-//! | 20 | 4 | reserved, zero |
+//! | 16 | 4 | checksum: CRC-32 (IEEE) of bytes 0 to 16, then of all from byte 20 on |
+//! | 20 | 4 | bytes of the extension at the frame's end; a multiple of 8 |
+//!
+//! The payload lies between the header and the extension. What a later release adds to a kind goes into its extension; a
+//! receiver reads as much of it as it knows, so a frame with more is as good as one without.
 
 use crate::FrameError;
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 24;
 /// The protocol version of this crate.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $kind:literal,)*) => {
@@ -28,8 +31,10 @@ macro_rules! kinds {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            fn from_wire(kind: u8) -> Result<Self, FrameError> {
-                match kind { $($kind => Ok(Self::$name),)* _ => Err(FrameError::Kind(kind)) }
+            /// The kind with this number; one of a later release is `None`.
+            #[must_use]
+            pub fn from_wire(kind: u8) -> Option<Self> {
+                match kind { $($kind => Some(Self::$name),)* _ => None }
             }
         }
     };
@@ -68,31 +73,40 @@ kinds! {
     History = 0x22,
     /// Server: them.
     HistoryPage = 0x23,
-    /// Client: contacts, please.
-    Contacts = 0x24,
+    /// Client: chats, please.
+    Chats = 0x24,
     /// Server: them.
-    ContactsPage = 0x25,
+    ChatsPage = 0x25,
     /// Client: a conversation is read up to here.
     MarkRead = 0x26,
-    /// Client: hide a contact until its next message.
-    DeleteContact = 0x27,
-    /// Server: the contact after the change.
-    ContactReply = 0x28,
+    /// Client: hide a chat until its next message.
+    HideChat = 0x27,
+    /// Server: the chat after the change.
+    ChatReply = 0x28,
     /// Server: no, and why.
     Refusal = 0x30,
     /// Server: it will close; when to come back.
     GoingAway = 0x31,
+    /// Server: the inbox reaches this far.
+    InboxHead = 0x80,
 }
+
+/// Kinds from this one on are notes: nothing answers them, and whoever does not know one skips it.
+pub const NOTES_FROM: u8 = 0x80;
 
 /// A header that was read and found possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Bytes of the frame, header included.
     pub length: usize,
-    /// What the frame is.
-    pub kind: Kind,
+    /// What the frame is; `None`: a kind of a later release.
+    pub kind: Option<Kind>,
+    /// It needs no answer, and may be skipped.
+    pub is_note: bool,
     /// Chosen by the requester; 0 where nothing answers.
     pub request_id: u64,
+    /// Bytes of the extension.
+    pub extension: usize,
     checksum: u32,
 }
 
@@ -100,7 +114,7 @@ impl Header {
     /// Reads and checks a header. The checksum is checked by [`Header::check`], once the payload is there.
     ///
     /// # Errors
-    /// The version is not served, the length impossible or over `frame_bytes_max`, the kind unknown.
+    /// The version is not served, the length impossible or over `frame_bytes_max`, the extension larger than the frame.
     pub fn parse(bytes: &[u8; HEADER_BYTES], frame_bytes_max: usize) -> Result<Self, FrameError> {
         let [
             l0,
@@ -123,7 +137,7 @@ impl Header {
             c1,
             c2,
             c3,
-            reserved @ ..,
+            extension @ ..,
         ] = *bytes;
         if version != VERSION {
             return Err(FrameError::Version(version));
@@ -133,12 +147,19 @@ impl Header {
         if size < HEADER_BYTES || size > frame_bytes_max || !size.is_multiple_of(8) {
             return Err(FrameError::Length(length, frame_bytes_max));
         }
-        if [f0, f1] != [0; 2] || reserved != [0; 4] {
+        if [f0, f1] != [0; 2] {
             return Err(FrameError::Reserved);
+        }
+        let extension = u32::from_le_bytes(extension);
+        let extension_size = extension as usize;
+        if extension_size > size - HEADER_BYTES || !extension_size.is_multiple_of(8) {
+            return Err(FrameError::Extension(extension));
         }
         Ok(Self {
             length: size,
-            kind: Kind::from_wire(kind)?,
+            kind: Kind::from_wire(kind),
+            is_note: kind >= NOTES_FROM,
+            extension: extension_size,
             request_id: u64::from_le_bytes([i0, i1, i2, i3, i4, i5, i6, i7]),
             checksum: u32::from_le_bytes([c0, c1, c2, c3]),
         })
@@ -160,15 +181,15 @@ impl Header {
         frame[0..4].copy_from_slice(&length.to_le_bytes());
         frame[4..8].copy_from_slice(&[kind as u8, VERSION, 0, 0]);
         frame[8..16].copy_from_slice(&request_id.to_le_bytes());
+        frame[20..24].copy_from_slice(&[0; 4]);
         let checksum = checksum(frame);
         frame[16..20].copy_from_slice(&checksum.to_le_bytes());
-        frame[20..24].copy_from_slice(&[0; 4]);
     }
 }
 
 fn checksum(frame: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&frame[..16]);
-    hasher.update(&frame[HEADER_BYTES..]);
+    hasher.update(&frame[20..]);
     hasher.finalize()
 }

@@ -31,7 +31,7 @@ id! {
     InboxSeq
 }
 id! {
-    /// A message's id: partition (10 bits), owner's epoch (20), count (34). Unique, never reused.
+    /// A message's id: partition (10 bits), owner's epoch (20), count (33); so below 2^63. Unique, never reused.
     MessageId
 }
 id! {
@@ -39,8 +39,36 @@ id! {
     DeviceId
 }
 id! {
-    /// Counts the logins of a device; a higher one is newer.
+    /// Counts logins: owner's epoch (20 bits), count (32); so below 2^53. Of one device a higher one is newer.
     Generation
+}
+
+impl MessageId {
+    /// Bits of the count.
+    pub const COUNT_BITS: u32 = 33;
+
+    /// The id of message number `count` that an owner of a partition took in an epoch.
+    ///
+    /// # Panics
+    /// A part does not fit its bits.
+    #[must_use]
+    pub fn new(partition: u16, epoch: u32, count: u64) -> Self {
+        assert!(partition < 1 << 10 && epoch < 1 << 20, "a partition and an epoch fit their bits");
+        assert!(count < 1 << Self::COUNT_BITS, "an owner's epoch has 2^33 messages");
+        Self((u64::from(partition) << 53) | (u64::from(epoch) << Self::COUNT_BITS) | count)
+    }
+}
+
+impl Generation {
+    /// Login number `count` of an owner's epoch.
+    ///
+    /// # Panics
+    /// A part does not fit its bits.
+    #[must_use]
+    pub fn new(epoch: u32, count: u64) -> Self {
+        assert!(epoch < 1 << 20 && count < 1 << 32, "an epoch and a count fit their bits");
+        Self((u64::from(epoch) << 32) | count)
+    }
 }
 
 impl Seq {
@@ -91,40 +119,129 @@ impl fmt::Debug for ClientMsgId {
     }
 }
 
-/// A 1:1 conversation: its two users in the key order of the store.
+/// What a conversation is. The number is stored and on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum ConversationKind {
+    /// Two users: `a` the greater uid, `b` the smaller.
+    Direct = 1,
+    /// A group: `a` its id, `b` 0.
+    Group = 2,
+    /// What the system tells one user: `a` the user, `b` 0.
+    System = 3,
+    /// What the system tells many: `a` the topic, `b` 0.
+    Broadcast = 4,
+}
+
+/// A conversation: its kind and one or two numbers, whose meaning the kind gives. In the key order of the store.
 #[derive(
     Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
 )]
-pub struct Conversation {
-    big: Uid,
-    small: Uid,
+pub struct ConversationId {
+    kind: u8,
+    a: u64,
+    b: u64,
 }
 
-impl Conversation {
-    /// The conversation between two users, or `None` for a user with itself or with nobody.
+impl ConversationId {
+    /// The conversation of two users, or `None` for a user with itself or with nobody.
     #[must_use]
-    pub fn between(a: Uid, b: Uid) -> Option<Self> {
-        (a != b && a.0 != 0 && b.0 != 0).then(|| Self { big: a.max(b), small: a.min(b) })
+    pub fn direct(one: Uid, other: Uid) -> Option<Self> {
+        Self::from_parts(ConversationKind::Direct as u8, one.max(other).0, one.min(other).0)
     }
 
-    /// The user with the greater id; the conversation lives with it.
+    /// What the system tells a user, or `None` for nobody.
     #[must_use]
-    pub fn big(self) -> Uid {
-        self.big
+    pub fn system(uid: Uid) -> Option<Self> {
+        Self::from_parts(ConversationKind::System as u8, uid.0, 0)
     }
 
-    /// The user with the smaller id.
+    /// The conversation of these parts, or `None` where they make none.
     #[must_use]
-    pub fn small(self) -> Uid {
-        self.small
+    pub fn from_parts(kind: u8, a: u64, b: u64) -> Option<Self> {
+        let id = Self { kind, a, b };
+        id.is_possible().then_some(id)
     }
 
-    /// The other user, seen from one of the two.
+    /// Whether the parts make a conversation; those that came over a link are to be asked.
     #[must_use]
-    pub fn peer_of(self, uid: Uid) -> Uid {
-        assert!(uid == self.big || uid == self.small, "not a member");
-        if uid == self.big { self.small } else { self.big }
+    pub fn is_possible(self) -> bool {
+        match Self::kind_of(self.kind) {
+            Some(ConversationKind::Direct) => self.a > self.b && self.b > 0,
+            Some(
+                ConversationKind::Group | ConversationKind::System | ConversationKind::Broadcast,
+            ) => self.a > 0 && self.b == 0,
+            None => false,
+        }
     }
+
+    fn kind_of(kind: u8) -> Option<ConversationKind> {
+        use ConversationKind::{Broadcast, Direct, Group, System};
+        [Direct, Group, System, Broadcast].into_iter().find(|known| *known as u8 == kind)
+    }
+
+    /// What it is.
+    ///
+    /// # Panics
+    /// Its parts make no conversation, and nobody checked.
+    #[must_use]
+    pub fn kind(self) -> ConversationKind {
+        Self::kind_of(self.kind).expect("its parts were checked")
+    }
+
+    /// Its kind's number, `a` and `b`.
+    #[must_use]
+    pub fn parts(self) -> (u8, u64, u64) {
+        (self.kind, self.a, self.b)
+    }
+
+    /// The user or group with which it lives: `a`.
+    #[must_use]
+    pub fn home(self) -> u64 {
+        self.a
+    }
+
+    /// The users whom its id names: two of a direct one, one of a system one, else none.
+    pub fn users(self) -> impl Iterator<Item = Uid> + Clone {
+        let count = match Self::kind_of(self.kind) {
+            Some(ConversationKind::Direct) => 2,
+            Some(ConversationKind::System) => 1,
+            Some(ConversationKind::Group | ConversationKind::Broadcast) | None => 0,
+        };
+        [Uid(self.a), Uid(self.b)].into_iter().take(count)
+    }
+
+    /// Whether its id names this user.
+    #[must_use]
+    pub fn names(self, uid: Uid) -> bool {
+        self.users().any(|user| user == uid)
+    }
+
+    /// The other user of a direct conversation, seen from one of the two.
+    #[must_use]
+    pub fn peer_of(self, uid: Uid) -> Option<Uid> {
+        let is_direct = self.kind == ConversationKind::Direct as u8;
+        let peer = Uid(if uid.0 == self.a { self.b } else { self.a });
+        (is_direct && self.names(uid)).then_some(peer)
+    }
+}
+
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.kind, self.a, self.b)
+    }
+}
+
+/// What a row of a conversation's log or of an inbox is. The number is stored and on the wire; a client skips a row of
+/// a kind that it does not know, and acknowledges it.
+#[derive(
+    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
+pub struct RowKind(pub u8);
+
+impl RowKind {
+    /// A message. The only kind that is counted as unread.
+    pub const MESSAGE: Self = Self(1);
 }
 
 #[cfg(test)]
@@ -139,11 +256,33 @@ mod tests {
     }
 
     #[test]
-    fn conversation_has_one_key_for_both_directions() {
+    fn two_users_have_one_conversation() {
         let (a, b) = (Uid(3), Uid(9));
-        assert_eq!(Conversation::between(a, b), Conversation::between(b, a));
-        assert_eq!(Conversation::between(a, a), None);
-        assert_eq!(Conversation::between(a, Uid(0)), None);
-        assert_eq!(Conversation::between(a, b).unwrap().peer_of(a), b);
+        assert_eq!(ConversationId::direct(a, b), ConversationId::direct(b, a));
+        assert_eq!(ConversationId::direct(a, a), None);
+        assert_eq!(ConversationId::direct(a, Uid(0)), None);
+        let conversation = ConversationId::direct(a, b).unwrap();
+        assert_eq!((conversation.peer_of(a), conversation.peer_of(Uid(4))), (Some(b), None));
+        assert_eq!(conversation.users().collect::<Vec<_>>(), [b, a]);
+    }
+
+    #[test]
+    fn parts_that_make_no_conversation_are_refused() {
+        for (kind, a, b) in
+            [(0, 9, 3), (1, 3, 9), (1, 9, 9), (1, 9, 0), (2, 0, 0), (3, 7, 1), (5, 7, 0)]
+        {
+            assert_eq!(ConversationId::from_parts(kind, a, b), None, "{kind} {a} {b}");
+        }
+        let system = ConversationId::from_parts(3, 7, 0).unwrap();
+        assert_eq!(Some(system), ConversationId::system(Uid(7)));
+        assert_eq!((system.peer_of(Uid(7)), system.users().count()), (None, 1));
+    }
+
+    #[test]
+    fn numbers_fit_their_readers() {
+        let id = MessageId::new(1023, (1 << 20) - 1, (1 << MessageId::COUNT_BITS) - 1);
+        assert!(i64::try_from(id.0).is_ok(), "a signed 64-bit integer holds it");
+        let generation = Generation::new((1 << 20) - 1, u32::MAX.into());
+        assert!(generation.0 < 1 << 53, "so does a double");
     }
 }

@@ -10,20 +10,32 @@ pub const BODY_BYTES_MAX: usize = 32 * 1024;
 pub const TOKEN_BYTES_MAX: usize = 2 * 1024;
 /// Bytes of a refusal's text.
 pub const TEXT_BYTES_MAX: usize = 256;
-/// Messages in a page. A page also stops before [`FRAME_BYTES_MAX`].
-pub const PAGE_MESSAGES_MAX: u32 = 256;
-/// Contacts in a page.
-pub const PAGE_CONTACTS_MAX: u32 = 256;
+/// Rows in a page. A page also stops before [`FRAME_BYTES_MAX`].
+pub const PAGE_ROWS_MAX: u32 = 256;
+/// Messages of one conversation that may wait for their ack; a further one may be refused as Busy.
+pub const SEND_WINDOW_MAX: u32 = 64;
 /// Pushes to a device that it has not acknowledged yet.
 pub const PUSH_WINDOW_MAX: u64 = 256;
-/// Nesting of archives: a page holds messages, a message holds bytes. One to spare.
-pub const ARCHIVE_DEPTH_MAX: usize = 4;
+/// Nesting of archives: a page holds chats, a chat a message, a message bytes. One to spare.
+pub const ARCHIVE_DEPTH_MAX: usize = 5;
+/// Seqs, rows of an inbox, times and counts are below this: a double holds each of them.
+pub const NUMBER_MAX: u64 = 1 << 53;
+/// What this release knows of, as bits in hello; a server uses with a client what both know. None yet.
+pub const FEATURES: u64 = 0;
 /// How far the clock in a `client_msg_id` may be ahead of or behind the server's, in ms. A client makes ids on
 /// the server's clock, which hello and login tell it, so this covers delay and drift.
 pub const CLOCK_SKEW_MS_MAX: u64 = 10_000;
 /// Age of a `client_msg_id` beyond which it is refused, in ms: one day.
 pub const CLIENT_MSG_ID_AGE_MS_MAX: u64 = 86_400_000;
 
+/// Bytes of a message in a page, beside its body.
+pub const MESSAGE_BYTES: usize = 104;
+/// Bytes of a chat in a page, beside the body of its newest message.
+pub const CHAT_BYTES: usize = 168;
+/// Bytes of a page's rows and bodies: a frame less its header (24), the page's own fields (48), kind and padding.
+pub const PAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 128;
+
+const _: () = assert!(BODY_BYTES_MAX + CHAT_BYTES <= PAGE_BYTES_MAX, "a page holds any row");
 const _: () = assert!(BODY_BYTES_MAX * 2 <= FRAME_BYTES_MAX, "a page holds at least one message");
 const _: () = assert!(TOKEN_BYTES_MAX + 512 <= FRAME_BEFORE_LOGIN_BYTES_MAX);
 const _: () = assert!(FRAME_BYTES_MAX.is_multiple_of(8));

@@ -8,11 +8,12 @@ use super::limits::{
 };
 use crate::cluster::{Epoch, NodeId, OwnerRow};
 use crate::command::{Answer, Command, Delivery, Mail, ReplyTo};
-use crate::limits::{PAGE_BYTES_MAX, PARTITIONS};
+use crate::limits::PARTITIONS;
 use crate::partition::Partition;
-use crate::rows::{ContactRow, MessageRow};
+use crate::rows::{ChatRow, InboxRow, MessageRow};
 use rkyv::{Archive, Archived, Deserialize, Serialize};
-use wire::{BODY_BYTES_MAX, Conversation, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX, Uid};
+use wire::{BODY_BYTES_MAX, CHAT_BYTES, ConversationId, MESSAGE_BYTES};
+use wire::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, Uid};
 
 /// Where a node listens for links.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -70,8 +71,8 @@ pub enum Item {
 /// Room for one more block behind an item: padding before it.
 const PADDING: usize = 7;
 const _: () = {
-    let contact = size_of::<Archived<(ContactRow, Option<MessageRow>)>>();
-    assert!(contact + PADDING <= LINK_ROW_BYTES_MAX, "the largest row fits");
+    let chat = size_of::<Archived<(ChatRow, Option<MessageRow>)>>();
+    assert!(chat + PADDING <= LINK_ROW_BYTES_MAX, "the largest row fits");
     assert!(size_of::<Archived<Item>>() + 2 * PADDING <= LINK_ROW_BYTES_MAX, "so does an item");
     assert!(size_of::<Archived<OwnerRow>>() <= 16 && size_of::<Archived<NodeAddress>>() <= 16);
 };
@@ -126,12 +127,13 @@ fn answer_bytes(answer: &Answer) -> usize {
     match answer {
         Answer::Push { row: pushed, .. } => row(&pushed.message),
         Answer::Inbox { rows, .. } => rows.iter().map(|inbox| row(&inbox.message)).sum(),
-        Answer::History(rows) => rows.iter().map(row).sum(),
-        Answer::Contacts { contacts, .. } => {
-            contacts.iter().map(|(_, recent)| recent.as_ref().map_or(LINK_ROW_BYTES_MAX, row)).sum()
+        Answer::History { rows, .. } => rows.iter().map(row).sum(),
+        Answer::Chats { chats, .. } => {
+            chats.iter().map(|(_, recent)| recent.as_ref().map_or(LINK_ROW_BYTES_MAX, row)).sum()
         }
         Answer::LoggedIn { .. } | Answer::LoggedOut(_) | Answer::Acked { .. } => 0,
-        Answer::Head { .. } | Answer::Contact(_) | Answer::Refused { .. } | Answer::Closed(_) => 0,
+        Answer::Head { .. } | Answer::News(_) | Answer::Chat(_) => 0,
+        Answer::Refused { .. } | Answer::Closed(_) => 0,
     }
 }
 
@@ -143,21 +145,26 @@ fn is_owner(row: &OwnerRow) -> bool {
     is_partition(row.partition)
 }
 
-fn is_conversation(conversation: Conversation) -> bool {
-    let (big, small) = (conversation.big(), conversation.small());
-    Conversation::between(big, small) == Some(conversation)
-}
-
-fn is_member(conversation: Conversation, uid: Uid) -> bool {
-    is_conversation(conversation) && (uid == conversation.big() || uid == conversation.small())
+/// Whether a conversation is possible, and this user's if its id names users.
+fn is_of(conversation: ConversationId, uid: Uid) -> bool {
+    let is_open = conversation.users().next().is_none();
+    conversation.is_possible() && (is_open || conversation.names(uid))
 }
 
 fn is_message(row: &MessageRow) -> bool {
-    is_member(row.conversation, row.from) && row.body.len() <= BODY_BYTES_MAX
+    let is_sender = row.conversation.peer_of(row.sender).is_some();
+    let is_direct = row.conversation.users().count() == 2;
+    row.conversation.is_possible() && (is_sender || !is_direct) && row.body.len() <= BODY_BYTES_MAX
 }
 
-fn is_contact(row: &ContactRow) -> bool {
-    row.read_seq <= row.recent_seq
+fn is_row(row: &InboxRow) -> bool {
+    is_message(&row.message) && is_of(row.message.conversation, row.uid)
+}
+
+fn is_chat(row: &ChatRow) -> bool {
+    is_of(row.conversation, row.uid)
+        && row.read_seq <= row.recent_seq
+        && row.read_number <= row.recent_number
 }
 
 fn is_limit(limit: usize, limit_max: u32) -> bool {
@@ -167,14 +174,16 @@ fn is_limit(limit: usize, limit_max: u32) -> bool {
 fn is_command(command: &Command) -> bool {
     match command {
         Command::Send(send) => {
-            is_member(send.conversation, send.from) && send.body.len() <= BODY_BYTES_MAX
+            is_of(send.conversation, send.sender) && send.body.len() <= BODY_BYTES_MAX
         }
         Command::History { conversation, limit, .. } => {
-            is_conversation(*conversation) && is_limit(*limit, PAGE_MESSAGES_MAX)
+            conversation.is_possible() && is_limit(*limit, PAGE_ROWS_MAX)
         }
-        Command::Sync { limit, .. } => is_limit(*limit, PAGE_MESSAGES_MAX),
-        Command::Contacts { limit, .. } => is_limit(*limit, PAGE_CONTACTS_MAX),
-        Command::ChangeContact { uid, peer, .. } => Conversation::between(*uid, *peer).is_some(),
+        Command::Sync { limit, .. } => is_limit(*limit, PAGE_ROWS_MAX),
+        Command::Chats { after, limit, .. } => {
+            after.is_none_or(ConversationId::is_possible) && is_limit(*limit, PAGE_ROWS_MAX)
+        }
+        Command::ChangeChat { uid, conversation, .. } => is_of(*conversation, *uid),
         Command::Login { .. } | Command::Logout(_) | Command::Register(_) => true,
         Command::PushAck(..) | Command::Heartbeat { .. } => true,
     }
@@ -183,44 +192,39 @@ fn is_command(command: &Command) -> bool {
 fn is_mail(mail: &Mail) -> bool {
     match mail {
         Mail::Append { uid, message, .. } => {
-            is_message(message) && is_member(message.conversation, *uid)
+            is_message(message) && is_of(message.conversation, *uid)
         }
         Mail::Confirm { uid, conversation, .. } | Mail::Pull { uid, conversation, .. } => {
-            is_member(*conversation, *uid)
+            is_of(*conversation, *uid)
         }
-        Mail::Decline { conversation, .. } => is_conversation(*conversation),
+        Mail::Decline { conversation, .. } => conversation.is_possible(),
     }
 }
 
 /// Whether rows make a page that a client's frame has room for.
-fn is_page<'a>(
-    rows: usize,
-    limit_max: u32,
-    messages: impl Iterator<Item = &'a MessageRow>,
-) -> bool {
-    let mut bytes = 0;
-    let mut possible = rows <= limit_max as usize;
-    for message in messages {
-        possible &= is_message(message);
-        bytes += message.body.len();
-    }
-    possible && bytes <= PAGE_BYTES_MAX.max(BODY_BYTES_MAX)
+fn is_page(rows: usize, row_bytes: usize, bodies: impl Iterator<Item = usize>) -> bool {
+    rows <= PAGE_ROWS_MAX as usize && rows * row_bytes + bodies.sum::<usize>() <= PAGE_BYTES_MAX
 }
 
 fn is_answer(answer: &Answer) -> bool {
     match answer {
-        Answer::Push { row, .. } => is_message(&row.message),
+        Answer::Push { row, .. } => is_row(row),
         Answer::Inbox { rows, .. } => {
-            is_page(rows.len(), PAGE_MESSAGES_MAX, rows.iter().map(|row| &row.message))
+            let bodies = rows.iter().map(|row| row.message.body.len());
+            rows.iter().all(is_row) && is_page(rows.len(), MESSAGE_BYTES, bodies)
         }
-        Answer::History(rows) => is_page(rows.len(), PAGE_MESSAGES_MAX, rows.iter()),
-        Answer::Contacts { contacts, .. } => {
-            let recent = contacts.iter().filter_map(|(_, recent)| recent.as_ref());
-            contacts.iter().all(|(row, _)| is_contact(row))
-                && is_page(contacts.len(), PAGE_CONTACTS_MAX, recent)
+        Answer::History { rows, .. } => {
+            let bodies = rows.iter().map(|row| row.body.len());
+            rows.iter().all(is_message) && is_page(rows.len(), MESSAGE_BYTES, bodies)
         }
-        Answer::Contact(row) => is_contact(row),
+        Answer::Chats { chats, .. } => {
+            let recent = || chats.iter().filter_map(|(_, recent)| recent.as_ref());
+            chats.iter().all(|(row, _)| is_chat(row))
+                && recent().all(is_message)
+                && is_page(chats.len(), CHAT_BYTES, recent().map(|row| row.body.len()))
+        }
+        Answer::Chat(row) => is_chat(row),
         Answer::LoggedIn { .. } | Answer::LoggedOut(_) | Answer::Acked { .. } => true,
-        Answer::Head { .. } | Answer::Refused { .. } | Answer::Closed(_) => true,
+        Answer::Head { .. } | Answer::News(_) | Answer::Refused { .. } | Answer::Closed(_) => true,
     }
 }

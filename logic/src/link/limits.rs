@@ -1,14 +1,14 @@
 //! The bounds that both ends of a link must agree on.
 
-use wire::{FRAME_BYTES_MAX, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX};
+use wire::{FRAME_BYTES_MAX, PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 
-use crate::limits::{PAGE_BYTES_MAX, PARTITIONS};
+use crate::limits::PARTITIONS;
 
 /// Bytes of a frame, header included: some hundred messages of a turn. Only a batch comes near.
 pub const LINK_FRAME_BYTES_MAX: usize = 4 * FRAME_BYTES_MAX;
 /// Bytes of a frame before the handshake is over: a hello with the longest name, a refusal with the longest text.
 pub const LINK_HANDSHAKE_BYTES_MAX: usize = 512;
-/// Bytes of a row in an answer beside its body: 136 for a contact with its newest message, and padding.
+/// Bytes of a row in an answer beside its body: 200 for a chat with its newest message, and padding.
 pub const LINK_ROW_BYTES_MAX: usize = 256;
 /// Bytes of a cluster's name.
 pub const LINK_CLUSTER_BYTES_MAX: usize = 64;
@@ -28,12 +28,11 @@ pub const LINK_ARCHIVE_DEPTH_MAX: usize = 5;
 /// Room in a batch beside its items: the header, the archive's root, padding.
 pub(super) const BATCH_BYTES: usize = 64;
 
-const PAGE_ROWS_MAX: usize =
-    if PAGE_MESSAGES_MAX > PAGE_CONTACTS_MAX { PAGE_MESSAGES_MAX } else { PAGE_CONTACTS_MAX }
-        as usize;
 /// A page's first row may have a body of its own size beside the page's bytes.
-const PAGE_MAX: usize =
-    PAGE_ROWS_MAX * LINK_ROW_BYTES_MAX + PAGE_BYTES_MAX + wire::BODY_BYTES_MAX + LINK_ROW_BYTES_MAX;
+const PAGE_MAX: usize = PAGE_ROWS_MAX as usize * LINK_ROW_BYTES_MAX
+    + PAGE_BYTES_MAX
+    + wire::BODY_BYTES_MAX
+    + LINK_ROW_BYTES_MAX;
 
 const _: () = assert!(PAGE_MAX + BATCH_BYTES <= LINK_FRAME_BYTES_MAX, "a page fits");
 const _: () =

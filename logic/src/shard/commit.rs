@@ -7,26 +7,20 @@ use super::Shard;
 use super::plant::Fault;
 use crate::command::{Answer, Mail, ReplyTo};
 use crate::partition::Partition;
-use crate::rows::{Completion, ContactRow, MessageRow, Read, Row, StoreError, Ticket};
-use wire::{Conversation, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
+use crate::rows::{ChatRow, Completion, InboxRow, Read, Row, StoreError, Ticket};
+use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
 
 /// What a row of the batch was for.
 #[allow(clippy::large_enum_variant, reason = "the large one is the common one")]
 pub(super) enum Written {
     /// A message in its conversation.
-    Message(Conversation, Seq),
-    /// A message in an inbox; what the contact was before.
-    Inbox {
-        uid: Uid,
-        inbox_seq: InboxSeq,
-        message: MessageRow,
-        device: Option<DeviceId>,
-        before: ContactRow,
-    },
-    /// A contact that its user changed.
-    Contact { before: ContactRow, after: ContactRow, reply: ReplyTo },
-    /// Contacts of a user, written behind.
-    Flush { uid: Uid, peers: Vec<Uid>, through_before: InboxSeq },
+    Message(ConversationId, Seq),
+    /// A row in an inbox; what the chat was before.
+    Inbox { row: InboxRow, device: Option<DeviceId>, before: ChatRow },
+    /// A chat that its user changed.
+    Chat { before: ChatRow, after: ChatRow, reply: ReplyTo },
+    /// Chats of a user, written behind.
+    Flush { uid: Uid, conversations: Vec<ConversationId>, through_before: InboxSeq },
 }
 
 #[derive(Default)]
@@ -155,11 +149,12 @@ impl Shard {
     fn on_durable(&mut self, written: Written) {
         match written {
             Written::Message(conversation, seq) => self.on_message_durable(conversation, seq),
-            Written::Inbox { uid, inbox_seq, message, device, .. } => {
-                let (conversation, seq) = (message.conversation, message.seq);
-                self.set_durable(uid, conversation.peer_of(uid), seq);
+            Written::Inbox { row, device, .. } => {
+                let (uid, inbox_seq) = (row.uid, row.inbox_seq);
+                let (conversation, seq) = (row.message.conversation, row.message.seq);
+                self.set_durable(uid, conversation, seq);
                 if !self.plant.has(Fault::PushBeforeCommit) {
-                    self.on_inbox_durable(uid, inbox_seq, message, device);
+                    self.on_inbox_durable(row, device);
                 }
                 self.mail(
                     Partition::of_conversation(conversation),
@@ -167,7 +162,7 @@ impl Shard {
                 );
             }
             // As it was written: what changed since is not durable yet.
-            Written::Contact { after, reply, .. } => self.answer(reply, Answer::Contact(after)),
+            Written::Chat { after, reply, .. } => self.answer(reply, Answer::Chat(after)),
             Written::Flush { .. } => {}
         }
     }
@@ -176,25 +171,27 @@ impl Shard {
     fn take_back(&mut self, written: Written, code: RefusalCode) {
         match written {
             Written::Message(conversation, seq) => self.take_back_message(conversation, seq, code),
-            Written::Inbox { uid, inbox_seq, message, before, .. } => {
-                let user = self.users.get_mut(&uid).expect("a user with rows in flight is kept");
-                assert_eq!(user.head, inbox_seq, "rows are taken back last first");
-                user.head = InboxSeq(inbox_seq.0 - 1);
+            Written::Inbox { row, before, .. } => {
+                let user =
+                    self.users.get_mut(&row.uid).expect("a user with rows in flight is kept");
+                assert_eq!(user.head, row.inbox_seq, "rows are taken back last first");
+                user.head = InboxSeq(row.inbox_seq.0 - 1);
+                user.chain = row.chain;
                 if !self.plant.has(Fault::KeepRefused) {
-                    self.restore_contact(before);
+                    self.restore_chat(before);
                 }
-                let (conversation, seq) = (message.conversation, message.seq);
+                let (conversation, seq) = (row.message.conversation, row.message.seq);
                 self.mail(
                     Partition::of_conversation(conversation),
                     Mail::Decline { conversation, seq, code },
                 );
             }
-            Written::Contact { before, reply, .. } => {
-                self.restore_contact(before);
+            Written::Chat { before, reply, .. } => {
+                self.restore_chat(before);
                 self.refuse(reply, code);
             }
-            Written::Flush { uid, peers, through_before } => {
-                self.take_back_flush(uid, &peers, through_before);
+            Written::Flush { uid, conversations, through_before } => {
+                self.take_back_flush(uid, &conversations, through_before);
             }
         }
     }

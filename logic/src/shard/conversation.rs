@@ -1,17 +1,60 @@
-//! A conversation: gives messages their place, and acknowledges them once both inboxes have them.
+//! A conversation: gives messages their place, and acknowledges them once all their inboxes have them.
 
-use super::Shard;
 use super::commit::Written;
-use super::dedup::Seen;
+use super::dedup::{Scoped, Seen};
 use super::plant::Fault;
+use super::{Shard, post};
 use crate::command::{Answer, Command, Input, Mail, ReplyTo, Send};
-use crate::limits::{CONVERSATION_WINDOW_MAX, FORWARD_AGAIN_MS, PARKED_PER_KEY_MAX, REPEATS_MAX};
+use crate::limits::{
+    CONVERSATION_WINDOW_MAX, FORWARD_AGAIN_MS, INBOXES_MAX, PARKED_PER_KEY_MAX, REPEATS_MAX,
+};
 use crate::partition::Partition;
-use crate::rows::{MessageRow, Row};
+use crate::rows::{Chain, MessageRow, Row};
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
-use wire::{CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, DeviceId};
-use wire::{Conversation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
+use wire::{CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, ConversationId, ConversationKind};
+use wire::{DeviceId, InboxSeq, MessageId, RefusalCode, RowKind, Seq, Uid};
+
+/// The inboxes that a conversation's messages go to, and up to where each has them durably. An inbox keeps the
+/// conversation's order, so one confirmation tells of everything before it, and a lost one is made good by any later one.
+struct Inboxes(Box<[(Uid, Seq)]>);
+
+impl Inboxes {
+    fn of(conversation: ConversationId) -> Self {
+        let inboxes: Box<[_]> = conversation.users().map(|uid| (uid, Seq(0))).collect();
+        assert!(inboxes.len() <= INBOXES_MAX, "each inbox has a bit");
+        Self(inboxes)
+    }
+
+    fn confirm(&mut self, uid: Uid, seq: Seq) {
+        for (_, through) in self.0.iter_mut().filter(|inbox| inbox.0 == uid) {
+            *through = seq.max(*through);
+        }
+    }
+
+    /// Up to where all have everything; without any, there is nothing to wait for.
+    fn all(&self) -> Seq {
+        self.0.iter().map(|inbox| inbox.1).min().unwrap_or(Seq(u64::MAX))
+    }
+
+    /// Up to where one has everything.
+    fn one(&self) -> Seq {
+        self.0.iter().map(|inbox| inbox.1).max().unwrap_or(Seq(u64::MAX))
+    }
+
+    /// Those that have not confirmed it and were not given it.
+    fn lacking(&self, seq: Seq, given: u64) -> impl Iterator<Item = Uid> {
+        let inboxes = (0..).zip(&self.0);
+        let lacks =
+            move |&(bit, inbox): &(u32, &(Uid, Seq))| given >> bit & 1 == 0 && inbox.1 < seq;
+        inboxes.filter(lacks).map(|(_, inbox)| inbox.0)
+    }
+}
+
+/// What a stored message's client id is unique in.
+pub(super) fn scoped(row: &MessageRow) -> Scoped {
+    Scoped { sender: row.sender, conversation: row.conversation, id: row.client_msg_id }
+}
 
 /// A conversation with traffic.
 pub(super) struct ConversationState {
@@ -19,9 +62,11 @@ pub(super) struct ConversationState {
     pub head: Seq,
     /// The last place that is durable.
     pub committed: Seq,
-    /// Up to where the inboxes have it durably: big, small. An inbox keeps the conversation's order, so one
-    /// confirmation tells of everything before it, and a lost one is made good by any later one.
-    confirmed: [Seq; 2],
+    /// Messages up to the last place given.
+    number: u64,
+    /// Of the row after the last place given.
+    chain: Chain,
+    inboxes: Inboxes,
     last_time_ms: u64,
     /// When a message last went to the inboxes, in the monotonic ms of `Now`.
     forwarded_ms: u64,
@@ -35,7 +80,7 @@ pub(super) struct ConversationState {
     is_watched: bool,
 }
 
-/// A message on its way to both inboxes.
+/// A message on its way to its inboxes.
 pub(super) struct Pending {
     pub row: MessageRow,
     pub device: Option<DeviceId>,
@@ -43,8 +88,8 @@ pub(super) struct Pending {
     pub reply: Option<ReplyTo>,
     /// And who else said the same send, over other connections. At most [`REPEATS_MAX`].
     pub repeats: Vec<ReplyTo>,
-    /// Which inboxes were given it in the batch of the message itself: big, small.
-    pub given: [bool; 2],
+    /// Which inboxes were given it in the batch of the message itself: bits, in the order of [`Inboxes`].
+    pub given: u64,
     /// Its row in the sender's inbox.
     pub inbox_seq: InboxSeq,
 }
@@ -68,12 +113,14 @@ impl Pending {
 }
 
 impl ConversationState {
-    pub fn new(last: Option<&MessageRow>) -> Self {
+    pub fn new(conversation: ConversationId, last: Option<&MessageRow>) -> Self {
         let head = last.map_or(Seq(0), |row| row.seq);
         Self {
             head,
             committed: head,
-            confirmed: [Seq(0); 2],
+            number: last.map_or(0, |row| row.number),
+            chain: last.map_or(Chain::default(), MessageRow::next_chain),
+            inboxes: Inboxes::of(conversation),
             forwarded_ms: 0,
             last_time_ms: last.map_or(0, |row| row.time_ms),
             in_flight: VecDeque::new(),
@@ -100,10 +147,39 @@ impl ConversationState {
         self.in_flight.len() < CONVERSATION_WINDOW_MAX
     }
 
-    /// Up to where both inboxes have everything.
+    /// Up to where all inboxes have everything.
     fn complete(&self) -> Seq {
-        let [big, small] = self.confirmed;
-        big.min(small).min(self.committed)
+        self.inboxes.all().min(self.committed)
+    }
+
+    /// Gives a send its place, and a row there.
+    fn place(&mut self, send: Send, message_id: MessageId, now_ms: u64) -> MessageRow {
+        self.head = self.head.next();
+        self.number += u64::from(send.kind == RowKind::MESSAGE);
+        self.last_time_ms = self.last_time_ms.max(now_ms);
+        let row = MessageRow {
+            conversation: send.conversation,
+            seq: self.head,
+            number: self.number,
+            message_id,
+            sender: send.sender,
+            time_ms: self.last_time_ms,
+            kind: send.kind,
+            flags: send.flags,
+            chain: self.chain,
+            client_msg_id: send.client_msg_id,
+            body: send.body,
+        };
+        self.chain = row.next_chain();
+        row
+    }
+
+    /// The newest row was not written: its place is free again.
+    pub fn take_back(&mut self, row: &MessageRow) {
+        assert_eq!(self.head, row.seq, "messages are taken back last first");
+        self.head = Seq(row.seq.0 - 1);
+        self.number -= u64::from(row.kind == RowKind::MESSAGE);
+        self.chain = row.chain;
     }
 
     /// The newest durable message in flight, if nothing went to the inboxes for [`FORWARD_AGAIN_MS`].
@@ -116,7 +192,7 @@ impl ConversationState {
 
 impl Shard {
     pub(super) fn on_send(&mut self, send: Send, reply: ReplyTo) {
-        if let Some(code) = self.id_refusal(&send) {
+        if let Some(code) = self.refusal(&send) {
             return self.refuse(reply, code);
         }
         if self.in_flight() >= self.config.in_flight_max {
@@ -149,7 +225,7 @@ impl Shard {
     /// It is no timer to wake for: a shard is stepped often enough.
     pub(super) fn forward_stalled(&mut self) {
         let now_ms = self.now.mono_ms;
-        let is_due = |watched: &mut (u64, Conversation)| watched.0 <= now_ms;
+        let is_due = |watched: &mut (u64, ConversationId)| watched.0 <= now_ms;
         while let Some((_, conversation)) = self.watched.pop_front_if(is_due) {
             let Some(state) = self.conversations.get_mut(&conversation) else { continue };
             state.is_watched = !state.in_flight.is_empty();
@@ -163,7 +239,13 @@ impl Shard {
         }
     }
 
-    fn id_refusal(&self, send: &Send) -> Option<RefusalCode> {
+    fn refusal(&self, send: &Send) -> Option<RefusalCode> {
+        match send.conversation.kind() {
+            ConversationKind::Direct | ConversationKind::System => {}
+            ConversationKind::Group | ConversationKind::Broadcast => {
+                return Some(RefusalCode::Unsupported);
+            }
+        }
         let Some(made_ms) = send.client_msg_id.unix_ms() else { return Some(RefusalCode::BadId) };
         if made_ms > self.now.unix_ms + CLOCK_SKEW_MS_MAX {
             return Some(RefusalCode::IdInFuture);
@@ -172,7 +254,7 @@ impl Shard {
     }
 
     /// Takes waiting sends, in order, as far as there is room and their ids are known.
-    pub(super) fn pump(&mut self, conversation: Conversation) {
+    pub(super) fn pump(&mut self, conversation: ConversationId) {
         loop {
             let Some(state) = self.conversations.get_mut(&conversation) else { return };
             if !state.may_take() {
@@ -190,7 +272,9 @@ impl Shard {
         if self.plant.has(Fault::SkipDedup) {
             return self.take(send, reply);
         }
-        if let Some(seen) = self.dedup.find(send.from, send.client_msg_id).copied() {
+        let Send { sender, conversation, client_msg_id: id, .. } = send;
+        let id = Scoped { sender, conversation, id };
+        if let Some(seen) = self.dedup.find(&id).copied() {
             return self.on_seen(send, reply, seen);
         }
         if self.dedup.is_sure(made_ms) || self.plant.has(Fault::SkipLookUp) {
@@ -207,32 +291,22 @@ impl Shard {
     fn find_pending(&self, send: &Send) -> Option<Seen> {
         let state = self.conversations.get(&send.conversation)?;
         let is_it =
-            |row: &MessageRow| row.from == send.from && row.client_msg_id == send.client_msg_id;
+            |row: &MessageRow| row.sender == send.sender && row.client_msg_id == send.client_msg_id;
         let pending = state.in_flight.iter().find(|pending| is_it(&pending.row))?;
         Some(self.seen(&pending.row))
     }
 
     /// Gives a new message its place and writes it; at once into the inboxes that are here and ready.
     pub(super) fn take(&mut self, send: Send, reply: ReplyTo) {
-        let conversation = send.conversation;
+        let (conversation, device) = (send.conversation, Some(send.device));
         let message_id = self.next_message_id(conversation);
         let state = self.conversations.get_mut(&conversation).expect("the conversation is loaded");
-        state.head = state.head.next();
-        state.last_time_ms = state.last_time_ms.max(self.now.unix_ms);
-        let row = MessageRow {
-            conversation,
-            seq: state.head,
-            message_id,
-            from: send.from,
-            time_ms: state.last_time_ms,
-            client_msg_id: send.client_msg_id,
-            body: send.body,
-        };
-        self.dedup.insert(row.from, row.client_msg_id, self.seen(&row), self.now.unix_ms);
+        let row = state.place(send, message_id, self.now.unix_ms);
+        self.dedup.insert(scoped(&row), self.seen(&row), self.now.unix_ms);
         self.commit.push(Row::Message(row.clone()), Written::Message(conversation, row.seq));
-        let device = Some(send.device);
-        let users = [conversation.big(), conversation.small()];
-        let given = users.map(|uid| self.append_now(uid, &row, device));
+        let given = (0..).zip(conversation.users()).fold(0, |given, (bit, uid)| {
+            given | u64::from(self.append_now(uid, &row, device)) << bit
+        });
         if self.plant.has(Fault::AckBeforeCommit) {
             let MessageRow { message_id, seq, time_ms, .. } = row;
             let inbox_seq = InboxSeq(0);
@@ -261,7 +335,6 @@ impl Shard {
 
     pub(super) fn seen(&self, row: &MessageRow) -> Seen {
         Seen {
-            conversation: row.conversation,
             seq: row.seq,
             message_id: row.message_id,
             time_ms: row.time_ms,
@@ -270,14 +343,13 @@ impl Shard {
         }
     }
 
-    fn next_message_id(&mut self, conversation: Conversation) -> MessageId {
-        let partition = u64::from(Partition::of_conversation(conversation).number());
+    fn next_message_id(&mut self, conversation: ConversationId) -> MessageId {
+        let partition = Partition::of_conversation(conversation).number();
         self.messages += 1;
-        assert!(self.messages < 1 << 34, "an owner's epoch has 2^34 messages");
-        MessageId((partition << 54) | (u64::from(self.config.epoch) << 34) | self.messages)
+        MessageId::new(partition, self.config.epoch, self.messages)
     }
 
-    pub(super) fn on_message_durable(&mut self, conversation: Conversation, seq: Seq) {
+    pub(super) fn on_message_durable(&mut self, conversation: ConversationId, seq: Seq) {
         let state = self.conversations.get_mut(&conversation).expect("it has a message in flight");
         assert_eq!(state.committed.next(), seq, "messages become durable in order");
         state.committed = seq;
@@ -285,36 +357,33 @@ impl Shard {
     }
 
     /// Gives a durable message to the inboxes that have not confirmed it.
-    pub(super) fn forward(&mut self, conversation: Conversation, seq: Seq) {
+    pub(super) fn forward(&mut self, conversation: ConversationId, seq: Seq) {
         let now_ms = self.now.mono_ms;
         let state = self.conversations.get_mut(&conversation).expect("it has a message in flight");
         assert!(seq <= state.committed, "only what is durable is forwarded");
         state.forwarded_ms = now_ms;
-        let confirmed = state.confirmed.map(|through| seq <= through);
         let pending = state.pending(seq).expect("it is in flight");
         // Rows of the message's own batch confirm themselves right behind it.
         let given = std::mem::take(&mut pending.given);
         let (row, device) = (pending.row.clone(), pending.device);
-        for (side, uid) in [conversation.big(), conversation.small()].into_iter().enumerate() {
-            if !given[side] && !confirmed[side] {
-                let message = row.clone();
-                self.mail(Partition::of_user(uid), Mail::Append { uid, message, device });
-            }
+        for uid in state.inboxes.lacking(seq, given) {
+            let mail = Mail::Append { uid, message: row.clone(), device };
+            let mail = (Partition::of_user(uid), mail);
+            post(self.config.share, &mut self.local, &mut self.out, mail);
         }
     }
 
     /// An inbox has the conversation up to this message, durably.
     pub(super) fn on_confirm(
         &mut self,
-        conversation: Conversation,
+        conversation: ConversationId,
         seq: Seq,
         uid: Uid,
         inbox_seq: InboxSeq,
     ) {
         let Some(state) = self.conversations.get_mut(&conversation) else { return };
-        let through = &mut state.confirmed[usize::from(uid == conversation.small())];
-        *through = seq.max(*through);
-        if let Some(pending) = state.pending(seq).filter(|pending| pending.row.from == uid) {
+        state.inboxes.confirm(uid, seq);
+        if let Some(pending) = state.pending(seq).filter(|pending| pending.row.sender == uid) {
             pending.inbox_seq = inbox_seq;
         }
         self.acknowledge(conversation);
@@ -322,18 +391,18 @@ impl Shard {
     }
 
     /// Answers what is complete, in seq order.
-    pub(super) fn acknowledge(&mut self, conversation: Conversation) {
+    pub(super) fn acknowledge(&mut self, conversation: ConversationId) {
         loop {
             let state = self.conversations.get_mut(&conversation).expect("it has messages");
             let complete = if self.plant.has(Fault::AckAfterOneInbox) {
-                state.confirmed[0].max(state.confirmed[1])
+                state.inboxes.one()
             } else {
                 state.complete()
             };
             let done = state.in_flight.pop_front_if(|first| first.row.seq <= complete);
             let Some(done) = done else { return };
             self.in_flight -= 1;
-            if let Some(seen) = self.dedup.find(done.row.from, done.row.client_msg_id) {
+            if let Some(seen) = self.dedup.find(&scoped(&done.row)) {
                 seen.settled = true;
             }
             let answer = Answer::Acked {

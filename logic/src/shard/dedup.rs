@@ -6,24 +6,31 @@
 use crate::limits::DEDUP_WINDOW_MS;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
-use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, MessageId, Seq, Uid};
+
+/// What a client's id is unique in: two conversations may use one, and two senders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Scoped {
+    pub sender: Uid,
+    pub conversation: ConversationId,
+    pub id: ClientMsgId,
+}
 
 /// What a sender's id stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
-    pub conversation: Conversation,
     pub seq: Seq,
     pub message_id: MessageId,
     pub time_ms: u64,
     pub body_hash: u64,
-    /// Acknowledged: both inboxes have it.
+    /// Acknowledged: all inboxes have it.
     pub settled: bool,
 }
 
 /// The ids of the last [`DEDUP_WINDOW_MS`].
 pub(super) struct Dedup {
-    seen: HashMap<(Uid, ClientMsgId), Seen>,
-    order: VecDeque<(u64, Uid, ClientMsgId)>,
+    seen: HashMap<Scoped, Seen>,
+    order: VecDeque<(u64, Scoped)>,
     entries_max: usize,
     /// Ids up to this time may be in the store only, Unix ms.
     unsure_ms: u64,
@@ -40,30 +47,30 @@ impl Dedup {
         id_ms > self.unsure_ms
     }
 
-    pub fn find(&mut self, from: Uid, id: ClientMsgId) -> Option<&mut Seen> {
-        self.seen.get_mut(&(from, id))
+    pub fn find(&mut self, id: &Scoped) -> Option<&mut Seen> {
+        self.seen.get_mut(id)
     }
 
-    pub fn insert(&mut self, from: Uid, id: ClientMsgId, seen: Seen, now_ms: u64) {
-        if self.seen.insert((from, id), seen).is_none() {
-            self.order.push_back((now_ms, from, id));
+    pub fn insert(&mut self, id: Scoped, seen: Seen, now_ms: u64) {
+        if self.seen.insert(id, seen).is_none() {
+            self.order.push_back((now_ms, id));
         }
         self.forget(now_ms);
     }
 
     /// Takes back an id whose message was never written.
-    pub fn remove(&mut self, from: Uid, id: ClientMsgId) {
-        self.seen.remove(&(from, id));
+    pub fn remove(&mut self, id: &Scoped) {
+        self.seen.remove(id);
     }
 
     fn forget(&mut self, now_ms: u64) {
-        while let Some(&(at, from, id)) = self.order.front() {
+        while let Some(&(at, id)) = self.order.front() {
             if self.order.len() <= self.entries_max && at + DEDUP_WINDOW_MS > now_ms {
                 break;
             }
             self.order.pop_front();
-            self.seen.remove(&(from, id));
-            self.unsure_ms = self.unsure_ms.max(id.unix_ms().unwrap_or(0));
+            self.seen.remove(&id);
+            self.unsure_ms = self.unsure_ms.max(id.id.unix_ms().unwrap_or(0));
         }
     }
 }
@@ -72,10 +79,24 @@ impl Dedup {
 mod tests {
     use super::*;
 
-    fn seen() -> Seen {
-        let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
-        let (seq, message_id) = (Seq(1), MessageId(1));
-        Seen { conversation, seq, message_id, time_ms: 0, body_hash: 0, settled: false }
+    fn seen(seq: u64) -> Seen {
+        let (seq, message_id) = (Seq(seq), MessageId(seq));
+        Seen { seq, message_id, time_ms: 0, body_hash: 0, settled: false }
+    }
+
+    fn scoped(peer: u64, ms: u64) -> Scoped {
+        let conversation = ConversationId::direct(Uid(1), Uid(peer)).unwrap();
+        Scoped { sender: Uid(1), conversation, id: ClientMsgId::new(ms, 0) }
+    }
+
+    #[test]
+    fn one_id_in_two_conversations_is_two_messages() {
+        let mut dedup = Dedup::new(0, 9);
+        dedup.insert(scoped(2, 7), seen(1), 1);
+        assert!(dedup.find(&scoped(3, 7)).is_none());
+        dedup.insert(scoped(3, 7), seen(2), 1);
+        assert_eq!(dedup.find(&scoped(2, 7)).copied(), Some(seen(1)));
+        assert_eq!(dedup.find(&scoped(3, 7)).copied(), Some(seen(2)));
     }
 
     #[test]
@@ -88,11 +109,11 @@ mod tests {
 
     #[test]
     fn of_what_is_forgotten_the_store_must_tell() {
-        let (mut dedup, ids) = (Dedup::new(0, 9), [9_000, 8_000].map(|ms| ClientMsgId::new(ms, 0)));
-        dedup.insert(Uid(1), ids[0], seen(), 1_000);
-        dedup.insert(Uid(1), ids[1], seen(), 1_001 + DEDUP_WINDOW_MS);
-        assert!(dedup.find(Uid(1), ids[0]).is_none());
-        assert!(dedup.find(Uid(1), ids[1]).is_some());
+        let (mut dedup, ids) = (Dedup::new(0, 9), [9_000, 8_000].map(|ms| scoped(2, ms)));
+        dedup.insert(ids[0], seen(1), 1_000);
+        dedup.insert(ids[1], seen(2), 1_001 + DEDUP_WINDOW_MS);
+        assert!(dedup.find(&ids[0]).is_none());
+        assert!(dedup.find(&ids[1]).is_some());
         assert!(!dedup.is_sure(9_000) && dedup.is_sure(9_001));
     }
 }

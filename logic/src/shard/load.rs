@@ -1,38 +1,39 @@
 //! What is not in memory is loaded, and the inputs that need it wait, in order.
 
 use super::Shard;
-use super::contact::{Contact, empty};
+use super::chat::Chat;
 use super::conversation::ConversationState;
 use super::plant::Fault;
 use super::user::User;
 use crate::command::{Input, Login, ReplyTo};
 use crate::limits::PARKED_PER_KEY_MAX;
-use crate::rows::{ContactRow, Found, InboxRow, Read, Ticket};
+use crate::rows::{ChatRow, Found, InboxRow, Read, Ticket, UserRow};
 use hashbrown::HashMap;
-use wire::{Conversation, InboxSeq, RefusalCode, Seq, Uid};
+use wire::{ConversationId, InboxSeq, RefusalCode, Seq, Uid};
 
 /// What inputs wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     User(Uid),
-    Contact(Uid, Uid),
-    Conversation(Conversation),
+    Chat(Uid, ConversationId),
+    Conversation(ConversationId),
 }
 
 /// What to do with a read's answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Waiting {
     Load(Key),
-    /// A contact that a loading user's inbox tail tells of.
-    Repair(Uid, Uid),
-    Id(Conversation),
+    /// A chat that a loading user's inbox tail tells of.
+    Repair(Uid, ConversationId),
+    Id(ConversationId),
     /// What was committed when it was asked for.
     Pull(Uid, Seq),
     /// The inbox's head when the page was asked for.
     Sync(InboxSeq, ReplyTo),
     /// What was committed when it was asked for.
-    History(Seq, ReplyTo),
-    Contacts(ReplyTo),
+    History(ConversationId, Seq, ReplyTo),
+    /// The list's version when it was asked for.
+    Chats(u64, ReplyTo),
     Push(Login),
 }
 
@@ -45,7 +46,7 @@ pub(super) struct Parking {
     loading: HashMap<Uid, Loading>,
 }
 
-/// A user whose contacts are being repaired.
+/// A user whose chats are being repaired.
 struct Loading {
     user: User,
     tail: Vec<InboxRow>,
@@ -76,33 +77,24 @@ impl Shard {
         found
     }
 
-    /// Whether the contact is in memory; if not, the input waits for it.
-    pub(super) fn has_contact(
+    /// Whether the chat is in memory; if not, the input waits for it.
+    pub(super) fn has_chat(
         &mut self,
         uid: Uid,
-        peer: Uid,
+        conversation: ConversationId,
         input: impl FnOnce() -> Input,
     ) -> bool {
-        let found = self.contacts.contains_key(&(uid, peer));
+        let found = self.chats.contains_key(&(uid, conversation));
         if !found {
-            self.park(Key::Contact(uid, peer), input(), Read::Contact { uid, peer });
+            let read = Read::Chat { uid, conversation };
+            self.park(Key::Chat(uid, conversation), input(), read);
         }
         found
     }
 
     /// The conversation is not in memory: the input waits for it.
-    pub(super) fn load_conversation(&mut self, conversation: Conversation, input: Input) {
-        self.park(Key::Conversation(conversation), input, self.next_read(conversation));
-    }
-
-    /// What is read next of it. The big user's contact, of the same partition, tells of committed messages only: from there
-    /// the end is looked for.
-    fn next_read(&self, conversation: Conversation) -> Read {
-        let (uid, peer) = (conversation.big(), conversation.small());
-        match self.contacts.get(&(uid, peer)) {
-            None => Read::Contact { uid, peer },
-            Some(contact) => Read::Conversation { conversation, known: contact.durable },
-        }
+    pub(super) fn load_conversation(&mut self, conversation: ConversationId, input: Input) {
+        self.park(Key::Conversation(conversation), input, Read::Conversation { conversation });
     }
 
     fn park(&mut self, key: Key, input: Input, read: Read) {
@@ -134,27 +126,23 @@ impl Shard {
     pub(super) fn on_found(&mut self, ticket: Ticket, found: Found) {
         let waiting = self.parking.reads.remove(&ticket).expect("a read is answered once");
         match (waiting, found) {
-            (Waiting::Load(Key::User(uid)), Found::User { row, head, tail }) => {
-                let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
-                self.on_user_found(uid, User::new(head, through), tail);
+            (Waiting::Load(Key::User(uid)), Found::User { row, head, chain, tail }) => {
+                let none = UserRow { uid, chats_through: InboxSeq(0), chats_version: 0 };
+                let user = User::new(row.unwrap_or(none), head, chain);
+                self.on_user_found(uid, user, tail);
             }
-            (Waiting::Load(key @ Key::Contact(uid, peer)), Found::Contact(row)) => {
-                self.add_contact(uid, peer, row);
+            (Waiting::Load(key @ Key::Chat(uid, conversation)), Found::Chat(row)) => {
+                self.add_chat(uid, conversation, row);
                 self.resume(key);
             }
-            (Waiting::Load(key @ Key::Conversation(conversation)), Found::Contact(row)) => {
-                self.add_contact(conversation.big(), conversation.small(), row);
-                let ticket = self.ask_after_commit(self.next_read(conversation));
-                self.parking.wait(ticket, Waiting::Load(key));
-            }
             (Waiting::Load(key @ Key::Conversation(conversation)), Found::Messages(rows)) => {
-                let state = ConversationState::new(rows.last());
+                let state = ConversationState::new(conversation, rows.last());
                 self.conversations.insert(conversation, state);
                 self.resume(key);
             }
-            (Waiting::Repair(uid, peer), Found::Contact(row)) => {
-                self.add_contact(uid, peer, row);
-                self.on_contact_repaired(uid);
+            (Waiting::Repair(uid, conversation), Found::Chat(row)) => {
+                self.add_chat(uid, conversation, row);
+                self.on_chat_repaired(uid);
             }
             (Waiting::Id(conversation), Found::Messages(mut rows)) => {
                 self.on_looked_up(conversation, rows.pop());
@@ -165,10 +153,12 @@ impl Shard {
             (Waiting::Sync(head, reply), Found::Inbox(rows)) => {
                 self.on_sync_read(head, reply, rows);
             }
-            (Waiting::History(committed, reply), Found::Messages(rows)) => {
-                self.on_history_read(committed, reply, rows);
+            (Waiting::History(conversation, committed, reply), Found::Messages(rows)) => {
+                self.on_history_read(conversation, committed, reply, rows);
             }
-            (Waiting::Contacts(reply), Found::Contacts(rows)) => self.on_contacts_read(reply, rows),
+            (Waiting::Chats(version, reply), Found::Chats(rows)) => {
+                self.on_chats_read(version, reply, rows);
+            }
             (Waiting::Push(login), Found::Inbox(rows)) => self.on_push_read(login, rows),
             (waiting, found) => unreachable!("{waiting:?} was answered with {found:?}"),
         }
@@ -183,7 +173,7 @@ impl Shard {
                     self.decline(input, code);
                 }
             }
-            Waiting::Sync(_, reply) | Waiting::History(_, reply) | Waiting::Contacts(reply) => {
+            Waiting::Sync(_, reply) | Waiting::History(.., reply) | Waiting::Chats(_, reply) => {
                 self.refuse(reply, code);
             }
             Waiting::Id(conversation) => {
@@ -204,49 +194,54 @@ impl Shard {
         }
     }
 
-    fn add_contact(&mut self, uid: Uid, peer: Uid, row: Option<ContactRow>) {
-        let row = row.unwrap_or_else(|| empty(uid, peer));
-        let contact = Contact { row, durable: row.recent_seq, is_dirty: false, touched: 0 };
-        self.contacts.entry((uid, peer)).or_insert(contact);
+    fn add_chat(&mut self, uid: Uid, conversation: ConversationId, row: Option<ChatRow>) {
+        let row = row.unwrap_or_else(|| ChatRow::empty(uid, conversation));
+        let chat = Chat { row, durable: row.recent_seq, is_dirty: false, touched: 0 };
+        self.chats.entry((uid, conversation)).or_insert(chat);
     }
 
-    /// A user whose contacts lag behind its inbox: they are loaded, and brought up to it.
+    /// A user whose chats lag behind its inbox: they are loaded, and brought up to it.
     fn on_user_found(&mut self, uid: Uid, user: User, tail: Vec<InboxRow>) {
-        let mut peers: Vec<Uid> =
-            tail.iter().map(|row| row.message.conversation.peer_of(uid)).collect();
-        peers.sort_unstable();
-        peers.dedup();
-        peers.retain(|peer| !self.contacts.contains_key(&(uid, *peer)));
-        for peer in &peers {
-            let ticket = self.ask_after_commit(Read::Contact { uid, peer: *peer });
-            self.parking.wait(ticket, Waiting::Repair(uid, *peer));
+        let mut missing: Vec<ConversationId> =
+            tail.iter().map(|row| row.message.conversation).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing.retain(|conversation| !self.chats.contains_key(&(uid, *conversation)));
+        for &conversation in &missing {
+            let ticket = self.ask_after_commit(Read::Chat { uid, conversation });
+            self.parking.wait(ticket, Waiting::Repair(uid, conversation));
         }
-        let loading = Loading { user, tail, missing: peers.len() + 1 };
+        let loading = Loading { user, tail, missing: missing.len() + 1 };
         self.parking.loading.insert(uid, loading);
-        self.on_contact_repaired(uid);
+        self.on_chat_repaired(uid);
     }
 
-    fn on_contact_repaired(&mut self, uid: Uid) {
+    fn on_chat_repaired(&mut self, uid: Uid) {
         let Some(loading) = self.parking.loading.get_mut(&uid) else { return };
         loading.missing -= 1;
         if loading.missing > 0 {
             return;
         }
-        let loading = self.parking.loading.remove(&uid).expect("just seen");
+        let mut loading = self.parking.loading.remove(&uid).expect("just seen");
+        // A batch may be cut off between its chats and their user: no version is given twice.
+        for row in &loading.tail {
+            let chat = self.chats.get(&(uid, row.message.conversation)).expect("loaded before");
+            loading.user.chats_version = loading.user.chats_version.max(chat.row.version);
+        }
         self.users.insert(uid, Box::new(loading.user));
         for row in loading.tail {
-            let peer = row.message.conversation.peer_of(uid);
-            let known = self.contacts.get(&(uid, peer)).expect("loaded before").row.recent_seq;
+            let conversation = row.message.conversation;
+            let known = self.chats.get(&(uid, conversation)).expect("loaded before").row.recent_seq;
             if row.message.seq > known && !self.plant.has(Fault::SkipRepair) {
-                self.apply_to_contact(&row);
-                self.set_durable(uid, peer, row.message.seq);
+                self.apply_to_chat(&row);
+                self.set_durable(uid, conversation, row.message.seq);
             }
         }
         self.resume(Key::User(uid));
     }
 
     fn cached(&self) -> usize {
-        self.conversations.len() + self.contacts.len() + self.users.len()
+        self.conversations.len() + self.chats.len() + self.users.len()
     }
 
     /// Forgets what nothing needs, once there is too much of it. What is left does not count: a sweep costs
@@ -256,18 +251,16 @@ impl Shard {
             return;
         }
         let (commit, parking) = (&self.commit, &self.parking);
-        // A contact that a load is about to use, or that an answer on its way would put back older, stays.
-        let is_loading = |uid: Uid, peer: Uid| {
-            let conversation = Conversation::between(uid, peer).map(Key::Conversation);
+        // A chat that a load is about to use, or that an answer on its way would put back older, stays.
+        let is_loading = |uid: Uid, conversation: ConversationId| {
             parking.loading.contains_key(&uid)
-                || parking.parked.contains_key(&Key::Contact(uid, peer))
-                || conversation.is_some_and(|key| parking.parked.contains_key(&key))
+                || parking.parked.contains_key(&Key::Chat(uid, conversation))
         };
         self.conversations.retain(|_, state| !state.is_quiet());
-        self.contacts.retain(|&(uid, peer), contact| {
-            contact.is_dirty || !commit.is_over(contact.touched) || is_loading(uid, peer)
+        self.chats.retain(|&(uid, conversation), chat| {
+            chat.is_dirty || !commit.is_over(chat.touched) || is_loading(uid, conversation)
         });
-        self.users.retain(|_, user| user.is_needed() || !commit.is_over(user.touched));
+        self.users.retain(|_, user| user.is_needed() || !commit.is_over(user.touched()));
         self.sweep_above = self.cached() + self.config.cached_max;
     }
 }

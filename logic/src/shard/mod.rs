@@ -1,4 +1,4 @@
-//! A shard: the users, contacts and conversations of its partitions, in memory, as a pure state machine.
+//! A shard: the users, chats and conversations of its partitions, in memory, as a pure state machine.
 //!
 //! [`Shard::step`] takes what arrived and says what to do. It never awaits, reads no clock and touches no
 //! store: it asks by ticket, and what must wait for an answer is parked until the answer comes.
@@ -8,7 +8,7 @@
 //! next message completes the inbox. Nothing in memory is needed to recover.
 
 mod commit;
-mod contact;
+mod chat;
 mod conversation;
 mod dedup;
 mod device;
@@ -29,8 +29,8 @@ use crate::limits::{
 };
 use crate::partition::{Partition, Share};
 use crate::rows::{Read, StoreError, Ticket};
+use chat::Chat;
 use commit::Commit;
-use contact::Contact;
 use conversation::ConversationState;
 use dedup::Dedup;
 use hashbrown::{DefaultHashBuilder, HashMap};
@@ -39,7 +39,7 @@ use plant::{Fault, Plant};
 use std::collections::VecDeque;
 use timers::PushTimers;
 use user::User;
-use wire::{CLOCK_SKEW_MS_MAX, Conversation, Generation, RefusalCode, Uid};
+use wire::{CLOCK_SKEW_MS_MAX, ConversationId, Generation, RefusalCode, Uid};
 
 /// What a shard is told once.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +48,13 @@ pub struct ShardConfig {
     pub share: Share,
     /// The owner's epoch: how often the store was opened, or the partition begun. 1: it is new and empty.
     pub epoch: u32,
+    /// Tells the inboxes of this store from those of any other.
+    pub inbox_epoch: u64,
     /// A batch is written whole or not at all. If not, no row may rest on another of its batch.
     pub is_atomic: bool,
     /// Devices of one user at a time.
     pub devices_max: usize,
-    /// Users, contacts and conversations kept in memory while nothing needs them.
+    /// Users, chats and conversations kept in memory while nothing needs them.
     pub cached_max: usize,
     /// Messages taken and not answered, and inputs that wait; as many reads.
     pub in_flight_max: usize,
@@ -65,10 +67,11 @@ pub struct ShardConfig {
 impl ShardConfig {
     /// As usual for a shard with a store of its own.
     #[must_use]
-    pub fn new(share: Share, epoch: u32) -> Self {
+    pub fn new(share: Share, epoch: u32, inbox_epoch: u64) -> Self {
         Self {
             share,
             epoch,
+            inbox_epoch,
             is_atomic: true,
             devices_max: DEVICES_MAX,
             cached_max: CACHED_MAX,
@@ -88,21 +91,21 @@ pub struct Shard {
     local: VecDeque<Input>,
     /// Boxed: a table has up to twice as many places as users.
     users: HashMap<Uid, Box<User>>,
-    contacts: HashMap<(Uid, Uid), Contact>,
-    conversations: HashMap<Conversation, ConversationState>,
+    chats: HashMap<(Uid, ConversationId), Chat>,
+    conversations: HashMap<ConversationId, ConversationState>,
     dedup: Dedup,
     parking: Parking,
     commit: Commit,
     push_timers: PushTimers,
-    /// Users with changed contacts, and when to store them.
+    /// Users with changed chats, and when to store them.
     dirty_users: VecDeque<(u64, Uid)>,
     /// Conversations with messages in flight, and when to see that they move.
-    watched: VecDeque<(u64, Conversation)>,
+    watched: VecDeque<(u64, ConversationId)>,
     hasher: DefaultHashBuilder,
     /// Reads beyond what the store may have at a time, and how many it has.
     reads_later: VecDeque<(Ticket, Read)>,
     reads_asked: usize,
-    /// How many users, contacts and conversations there may be before the next sweep.
+    /// How many users, chats and conversations there may be before the next sweep.
     sweep_above: usize,
     tickets: u64,
     messages: u64,
@@ -110,7 +113,7 @@ pub struct Shard {
     /// Messages taken and not answered.
     in_flight: usize,
     /// Conversations whose messages were just taken back.
-    taken_back: Vec<Conversation>,
+    taken_back: Vec<ConversationId>,
     plant: Plant,
     failed: Option<StoreError>,
 }
@@ -132,7 +135,7 @@ impl Shard {
             out: Effects::default(),
             local: VecDeque::new(),
             users: HashMap::new(),
-            contacts: HashMap::new(),
+            chats: HashMap::new(),
             conversations: HashMap::new(),
             dedup: Dedup::new(unsure_ms, config.ids_max),
             parking: Parking::default(),
@@ -256,7 +259,7 @@ impl Shard {
         match command {
             Command::Send(send) => self.on_send(send, reply),
             Command::PushAck(login, row) => self.on_push_ack(login, row),
-            Command::Login { uid, device } => self.on_login(uid, device, reply),
+            Command::Login { uid, device, from } => self.on_login(uid, device, from, reply),
             Command::Logout(login) => self.on_logout(login, reply),
             Command::Register(login) => self.on_register(login, reply),
             Command::Heartbeat { uid, time_ms } => self.on_heartbeat(uid, time_ms, reply),
@@ -264,9 +267,9 @@ impl Shard {
             Command::History { conversation, before, limit } => {
                 self.on_history(conversation, before, limit, reply);
             }
-            Command::Contacts { uid, after, limit } => self.on_contacts(uid, after, limit, reply),
-            Command::ChangeContact { uid, peer, change } => {
-                self.on_change_contact(uid, peer, change, reply);
+            Command::Chats { uid, after, limit } => self.on_chats(uid, after, limit, reply),
+            Command::ChangeChat { uid, conversation, change } => {
+                self.on_change_chat(uid, conversation, change, reply);
             }
         }
     }
@@ -303,11 +306,8 @@ impl Shard {
     }
 
     fn mail(&mut self, partition: Partition, mail: Mail) {
-        if self.config.share.has(partition) {
-            self.local.push_back(Input::Mail(mail));
-        } else {
-            self.out.mail.push((partition, mail));
-        }
+        let Self { config, local, out, .. } = self;
+        post(config.share, local, out, (partition, mail));
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -342,7 +342,7 @@ impl Shard {
 
     fn next_generation(&mut self) -> Generation {
         self.logins += 1;
-        Generation((u64::from(self.config.epoch) << 40) | self.logins)
+        Generation::new(self.config.epoch, self.logins)
     }
 
     fn invariants(&self) {
@@ -351,5 +351,19 @@ impl Shard {
         assert!(
             self.commit.is_idle() || self.failed.is_some() || self.commit.is_under_way() || is_held
         );
+    }
+}
+
+/// Says something to the shard of a partition, which may be this one.
+fn post(
+    share: Share,
+    local: &mut VecDeque<Input>,
+    out: &mut Effects,
+    (partition, mail): (Partition, Mail),
+) {
+    if share.has(partition) {
+        local.push_back(Input::Mail(mail));
+    } else {
+        out.mail.push((partition, mail));
     }
 }

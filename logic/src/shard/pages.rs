@@ -1,11 +1,10 @@
-//! Pages of an inbox, a conversation, the contacts. Nobody is shown what is not committed.
+//! Pages of an inbox, a conversation, the chats. Nobody is shown what is not committed.
 
 use super::Shard;
 use super::load::Waiting;
 use crate::command::{Answer, Command, Input, ReplyTo};
-use crate::limits::PAGE_BYTES_MAX;
-use crate::rows::{ContactRow, InboxRow, MessageRow, Read};
-use wire::{Conversation, InboxSeq, Seq, Uid};
+use crate::rows::{ChatRow, InboxRow, MessageRow, Read};
+use wire::{ConversationId, InboxSeq, PAGE_BYTES_MAX, Seq, Uid};
 
 impl Shard {
     pub(super) fn on_sync(&mut self, uid: Uid, after: InboxSeq, limit: usize, reply: ReplyTo) {
@@ -25,7 +24,7 @@ impl Shard {
 
     pub(super) fn on_history(
         &mut self,
-        conversation: Conversation,
+        conversation: ConversationId,
         before: Option<Seq>,
         limit: usize,
         reply: ReplyTo,
@@ -42,35 +41,44 @@ impl Shard {
         let before = before.map_or(committed.next(), |before| before.min(committed.next()));
         let read = Read::Messages { conversation, before, limit, bytes_max: PAGE_BYTES_MAX };
         let ticket = self.ask(read);
-        self.parking.wait(ticket, Waiting::History(committed, reply));
+        self.parking.wait(ticket, Waiting::History(conversation, committed, reply));
     }
 
     pub(super) fn on_history_read(
         &mut self,
+        conversation: ConversationId,
         committed: Seq,
         reply: ReplyTo,
         mut rows: Vec<MessageRow>,
     ) {
         rows.retain(|row| row.seq <= committed);
-        self.answer(reply, Answer::History(rows));
+        self.answer(reply, Answer::History { conversation, rows });
     }
 
-    pub(super) fn on_contacts(&mut self, uid: Uid, after: Uid, limit: usize, reply: ReplyTo) {
-        let input = || Input::Command(Command::Contacts { uid, after, limit }, reply);
+    pub(super) fn on_chats(
+        &mut self,
+        uid: Uid,
+        after: Option<ConversationId>,
+        limit: usize,
+        reply: ReplyTo,
+    ) {
+        let input = || Input::Command(Command::Chats { uid, after, limit }, reply);
         if self.may_ask(reply) && self.has_user(uid, input) {
             self.flush_user(uid);
+            let version = self.users.get(&uid).expect("just found").chats_version;
             let bytes_max = PAGE_BYTES_MAX;
-            let ticket = self.ask_after_commit(Read::Contacts { uid, after, limit, bytes_max });
-            self.parking.wait(ticket, Waiting::Contacts(reply));
+            let ticket = self.ask_after_commit(Read::Chats { uid, after, limit, bytes_max });
+            self.parking.wait(ticket, Waiting::Chats(version, reply));
         }
     }
 
-    pub(super) fn on_contacts_read(
+    pub(super) fn on_chats_read(
         &mut self,
+        version: u64,
         reply: ReplyTo,
-        contacts: Vec<(ContactRow, Option<MessageRow>)>,
+        chats: Vec<(ChatRow, Option<MessageRow>)>,
     ) {
-        let more = !contacts.is_empty();
-        self.answer(reply, Answer::Contacts { contacts, more });
+        let more = !chats.is_empty();
+        self.answer(reply, Answer::Chats { version, chats, more });
     }
 }

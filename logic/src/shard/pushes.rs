@@ -3,18 +3,18 @@
 use super::Shard;
 use super::device::{Device, Expiry, Offer};
 use super::load::Waiting;
-use crate::command::{Answer, Command, Delivery, Input, Login, ReplyTo, Session};
-use crate::limits::{PAGE_BYTES_MAX, PUSH_PAGE_ROWS};
-use crate::rows::{InboxRow, MessageRow, Read};
-use wire::{DeviceId, InboxSeq, RefusalCode, Uid};
+use crate::command::{Answer, Begin, Command, Delivery, Input, Login, ReplyTo, Session};
+use crate::limits::PUSH_PAGE_ROWS;
+use crate::rows::{InboxRow, Read};
+use wire::{DeviceId, InboxSeq, PAGE_BYTES_MAX, RefusalCode, Uid};
 
 fn unasked(session: Session, answer: Answer) -> Delivery {
     Delivery { to: ReplyTo { session, request_id: 0 }, answer }
 }
 
 impl Shard {
-    pub(super) fn on_login(&mut self, uid: Uid, device: DeviceId, reply: ReplyTo) {
-        if !self.has_user(uid, || Input::Command(Command::Login { uid, device }, reply)) {
+    pub(super) fn on_login(&mut self, uid: Uid, device: DeviceId, from: Begin, reply: ReplyTo) {
+        if !self.has_user(uid, || Input::Command(Command::Login { uid, device, from }, reply)) {
             return;
         }
         let generation = self.next_generation();
@@ -29,12 +29,19 @@ impl Shard {
         } else if user.devices.len() >= self.config.devices_max {
             return self.refuse(reply, RefusalCode::TooManyDevices);
         }
-        let entry = Device::new(reply.session, device, generation, user.committed);
+        let (inbox_head, inbox_epoch) = (user.committed, self.config.inbox_epoch);
+        let cursor = match from {
+            Begin::Head => inbox_head,
+            Begin::After(row, epoch) if epoch == inbox_epoch && row <= inbox_head => row,
+            Begin::After(..) => InboxSeq(0),
+        };
         user.devices.reserve_exact(1);
-        user.devices.push(entry);
-        let inbox_head = user.committed;
+        user.devices.push(Device::new(reply.session, device, generation, cursor));
         let login = Login { uid, device, generation };
-        self.answer(reply, Answer::LoggedIn { login, inbox_head });
+        self.answer(reply, Answer::LoggedIn { login, inbox_head, cursor });
+        if cursor < inbox_head {
+            self.read_pushes(login, cursor, PUSH_PAGE_ROWS);
+        }
     }
 
     /// A session that another owner of this partition logged in. What it has of the inbox is not known; it is told the head
@@ -65,7 +72,7 @@ impl Shard {
             }
             None => return self.answer(reply, Answer::Closed(RefusalCode::TooManyDevices)),
         }
-        self.answer(reply, Answer::Head { head, time_ms: self.now.unix_ms });
+        self.answer(reply, Answer::News(head));
     }
 
     pub(super) fn on_logout(&mut self, login: Login, reply: ReplyTo) {
@@ -90,18 +97,12 @@ impl Shard {
     }
 
     /// An inbox row is durable: it goes to the devices that have everything before it.
-    pub(super) fn on_inbox_durable(
-        &mut self,
-        uid: Uid,
-        inbox_seq: InboxSeq,
-        message: MessageRow,
-        sender: Option<DeviceId>,
-    ) {
+    pub(super) fn on_inbox_durable(&mut self, row: InboxRow, sender: Option<DeviceId>) {
+        let (uid, inbox_seq) = (row.uid, row.inbox_seq);
         let user = self.users.get_mut(&uid).expect("a user with rows in flight is kept");
         assert_eq!(user.committed.next(), inbox_seq, "an inbox becomes durable in order");
         user.committed = inbox_seq;
-        let row = InboxRow { uid, inbox_seq, message };
-        let is_sender = row.message.from == uid;
+        let is_sender = row.message.sender == uid;
         for device in &mut user.devices {
             let is_own = is_sender && sender == Some(device.device);
             let Offer::Push(previous) = device.offer(inbox_seq, is_own) else { continue };

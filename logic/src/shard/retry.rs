@@ -1,7 +1,7 @@
 //! Sends that came before, messages that could not be finished, and gaps that are filled from the log.
 
 use super::Shard;
-use super::conversation::Pending;
+use super::conversation::{Pending, scoped};
 use super::dedup::Seen;
 use super::load::Waiting;
 use crate::command::{Answer, Input, Mail, ReplyTo, Send};
@@ -9,13 +9,12 @@ use crate::limits::CONVERSATION_WINDOW_MAX;
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Read};
 use std::hash::BuildHasher;
-use wire::{BODY_BYTES_MAX, Conversation, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
+use wire::{BODY_BYTES_MAX, ConversationId, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
 
 impl Shard {
     /// The id was used before: the first answer again, or the rest of the way.
     pub(super) fn on_seen(&mut self, send: Send, reply: ReplyTo, seen: Seen) {
-        let same_body = self.hasher.hash_one(&send.body) == seen.body_hash;
-        if seen.conversation != send.conversation || !same_body {
+        if self.hasher.hash_one(&send.body) != seen.body_hash {
             return self.refuse(reply, RefusalCode::IdConflict);
         }
         if seen.settled {
@@ -37,45 +36,41 @@ impl Shard {
 
     /// Asks the store for the id; sends behind this one wait, so that they keep their order.
     pub(super) fn look_up(&mut self, send: Send, reply: ReplyTo) {
-        let (from, client_msg_id) = (send.from, send.client_msg_id);
-        let conversation = send.conversation;
+        let Send { sender, conversation, client_msg_id, .. } = send;
         let state = self.conversations.get_mut(&conversation).expect("it is loaded");
         state.is_looking = true;
         state.waiting.push_front((send, reply));
         self.in_flight += 1;
-        let ticket = self.ask(Read::ByClientMsgId { from, client_msg_id });
+        let ticket = self.ask(Read::ByClientMsgId { sender, conversation, client_msg_id });
         self.parking.wait(ticket, Waiting::Id(conversation));
     }
 
-    pub(super) fn on_looked_up(&mut self, conversation: Conversation, found: Option<MessageRow>) {
+    pub(super) fn on_looked_up(&mut self, conversation: ConversationId, found: Option<MessageRow>) {
         let state = self.conversations.get_mut(&conversation).expect("it is kept while looking");
         state.is_looking = false;
         let (send, reply) = state.waiting.pop_front().expect("the send that was looked up");
         let committed = state.committed;
         self.in_flight -= 1;
         // What lies above is a former owner's, never acknowledged, and about to be covered.
-        let is_real = |row: &MessageRow| row.conversation != conversation || row.seq <= committed;
-        match found.filter(is_real) {
+        match found.filter(|row| row.seq <= committed) {
             None => self.take(send, reply),
-            Some(row) if row.conversation != conversation || row.body != send.body => {
-                self.refuse(reply, RefusalCode::IdConflict);
-            }
+            Some(row) if row.body != send.body => self.refuse(reply, RefusalCode::IdConflict),
             Some(row) => self.finish(row, send.device, reply),
         }
         self.pump(conversation);
     }
 
-    /// A message that is stored and may not be in both inboxes: goes the rest of its way. Only the device that sent it
+    /// A message that is stored and may not be in all inboxes: goes the rest of its way. Only the device that sent it
     /// knows its id, so the retry is of the same one.
     fn finish(&mut self, row: MessageRow, device: DeviceId, reply: ReplyTo) {
-        self.dedup.insert(row.from, row.client_msg_id, self.seen(&row), self.now.unix_ms);
+        self.dedup.insert(scoped(&row), self.seen(&row), self.now.unix_ms);
         let (conversation, seq) = (row.conversation, row.seq);
         self.add_pending(Pending {
             row,
             device: Some(device),
             reply: Some(reply),
             repeats: Vec::new(),
-            given: [false; 2],
+            given: 0,
             inbox_seq: InboxSeq(0),
         });
         self.forward(conversation, seq);
@@ -83,7 +78,7 @@ impl Shard {
     }
 
     /// An inbox cannot take a message now: its sender is told, and may retry.
-    pub(super) fn on_decline(&mut self, conversation: Conversation, seq: Seq, code: RefusalCode) {
+    pub(super) fn on_decline(&mut self, conversation: ConversationId, seq: Seq, code: RefusalCode) {
         let Some(state) = self.conversations.get_mut(&conversation) else { return };
         if seq > state.committed {
             return;
@@ -99,16 +94,16 @@ impl Shard {
     /// A message was not written: its place is free again.
     pub(super) fn take_back_message(
         &mut self,
-        conversation: Conversation,
+        conversation: ConversationId,
         seq: Seq,
         code: RefusalCode,
     ) {
         let state = self.conversations.get_mut(&conversation).expect("it has a message in flight");
         let pending = state.in_flight.pop_back().expect("it has a message in flight");
         assert_eq!((pending.row.seq, state.head), (seq, seq), "messages are taken back last first");
-        state.head = Seq(seq.0 - 1);
+        state.take_back(&pending.row);
         self.in_flight -= 1;
-        self.dedup.remove(pending.row.from, pending.row.client_msg_id);
+        self.dedup.remove(&scoped(&pending.row));
         pending.replies().for_each(|reply| self.refuse(reply, code));
         self.taken_back.push(conversation);
     }
@@ -121,7 +116,7 @@ impl Shard {
     }
 
     /// An inbox lacks messages of this conversation: they are read from it and appended again.
-    pub(super) fn on_pull(&mut self, uid: Uid, conversation: Conversation, from: Seq, to: Seq) {
+    pub(super) fn on_pull(&mut self, uid: Uid, conversation: ConversationId, from: Seq, to: Seq) {
         let Some(state) = self.conversations.get(&conversation) else {
             let pull = Mail::Pull { uid, conversation, from, to };
             return self.load_conversation(conversation, Input::Mail(pull));

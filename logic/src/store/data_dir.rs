@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The layout that this program writes and reads.
-const LAYOUT_VERSION: u32 = 2;
+const LAYOUT_VERSION: u32 = 3;
 /// Openings are the epoch in a message's id, which has 20 bits for it.
 const BOOTS_MAX: u32 = 1 << 20;
 /// What a directory may hold whose creation was cut short, after which it is begun anew.

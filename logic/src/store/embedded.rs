@@ -291,7 +291,7 @@ fn bytes(batch: &[Row]) -> usize {
     let body = |row: &Row| match row {
         Row::Message(row) => row.body.len(),
         Row::Inbox(row) => row.message.body.len(),
-        Row::Contact(_) | Row::User(_) => 0,
+        Row::Chat(_) | Row::User(_) => 0,
     };
     batch.iter().map(body).sum()
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Included};
 
-use wire::{ClientMsgId, Conversation, InboxSeq, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 use super::page::Page;
 use crate::rows::{
-    Completion, ContactRow, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
+    Chain, ChatRow, Completion, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
 };
 
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl MemoryStore {
     pub fn newest_id_ms(&self) -> u64 {
         // Ids sort by their time.
         let last = self.tables.ids.last_key_value();
-        last.and_then(|((id, _), _)| id.unix_ms()).unwrap_or(0)
+        last.and_then(|((id, ..), _)| id.unix_ms()).unwrap_or(0)
     }
 
     /// See [`super::Store::commit`].
@@ -100,10 +100,10 @@ impl MemoryStore {
 
 #[derive(Clone, Debug, Default)]
 struct Tables {
-    messages: BTreeMap<(Conversation, Seq), MessageRow>,
-    ids: BTreeMap<(ClientMsgId, Uid), (Conversation, Seq)>,
+    messages: BTreeMap<(ConversationId, Seq), MessageRow>,
+    ids: BTreeMap<(ClientMsgId, Uid, ConversationId), Seq>,
     inbox: BTreeMap<(Uid, InboxSeq), InboxRow>,
-    contacts: BTreeMap<(Uid, Uid), ContactRow>,
+    chats: BTreeMap<(Uid, ConversationId), ChatRow>,
     users: BTreeMap<Uid, UserRow>,
 }
 
@@ -111,11 +111,11 @@ impl Tables {
     fn write(&mut self, row: Row) {
         match row {
             Row::Message(row) => {
-                self.ids.insert((row.client_msg_id, row.from), (row.conversation, row.seq));
+                self.ids.insert((row.client_msg_id, row.sender, row.conversation), row.seq);
                 self.messages.insert((row.conversation, row.seq), row);
             }
             Row::Inbox(row) => drop(self.inbox.insert((row.uid, row.inbox_seq), row)),
-            Row::Contact(row) => drop(self.contacts.insert((row.uid, row.peer), row)),
+            Row::Chat(row) => drop(self.chats.insert((row.uid, row.conversation), row)),
             Row::User(row) => drop(self.users.insert(row.uid, row)),
         }
     }
@@ -123,56 +123,67 @@ impl Tables {
     fn read(&self, read: Read) -> Found {
         match read {
             Read::User { uid } => self.user(uid),
-            Read::Conversation { conversation, .. } => {
+            Read::Conversation { conversation } => {
                 Found::Messages(self.messages(conversation, Seq(u64::MAX), Page::new(1, 0)))
             }
             Read::Messages { conversation, before, limit, bytes_max } => {
                 Found::Messages(self.messages(conversation, before, Page::new(limit, bytes_max)))
             }
-            Read::ByClientMsgId { from, client_msg_id } => {
-                let place = self.ids.get(&(client_msg_id, from));
-                let row = place.and_then(|place| self.messages.get(place)).cloned();
+            Read::ByClientMsgId { sender, conversation, client_msg_id } => {
+                let seq = self.ids.get(&(client_msg_id, sender, conversation));
+                let row = seq.and_then(|seq| self.messages.get(&(conversation, *seq))).cloned();
                 Found::Messages(row.into_iter().collect())
             }
             Read::Inbox { uid, after, limit, bytes_max } => {
                 Found::Inbox(self.inbox(uid, after, Page::new(limit, bytes_max)))
             }
-            Read::Contact { uid, peer } => Found::Contact(self.contacts.get(&(uid, peer)).copied()),
-            Read::Contacts { uid, after, limit, bytes_max } => {
+            Read::Chat { uid, conversation } => {
+                Found::Chat(self.chats.get(&(uid, conversation)).copied())
+            }
+            Read::Chats { uid, after, limit, bytes_max } => {
                 let mut page = Page::new(limit, bytes_max);
-                let range = (Excluded((uid, after)), Included((uid, Uid(u64::MAX))));
-                let rows = self.contacts.range(range).map(|(_, row)| self.with_message(*row));
-                let rows = rows.take_while(|(_, message)| {
-                    page.take(message.as_ref().map_or(0, |message| message.body.len()))
-                });
-                Found::Contacts(rows.collect())
+                let rows =
+                    self.chats.iter().filter(|((of, at), _)| *of == uid && Some(*at) > after);
+                let rows = rows.map(|(_, row)| self.with_message(*row));
+                let rows = rows.take_while(|(_, recent)| page.take_chat(recent.as_ref()));
+                Found::Chats(rows.collect())
             }
         }
     }
 
-    fn messages(&self, conversation: Conversation, before: Seq, mut page: Page) -> Vec<MessageRow> {
+    fn messages(
+        &self,
+        conversation: ConversationId,
+        before: Seq,
+        mut page: Page,
+    ) -> Vec<MessageRow> {
         let range = self.messages.range((conversation, Seq(0))..(conversation, before));
         let rows = range.rev().map(|(_, row)| row.clone());
-        let mut rows: Vec<_> = rows.take_while(|row| page.take(row.body.len())).collect();
+        let mut rows: Vec<_> = rows.take_while(|row| page.take_message(&row.body)).collect();
         rows.reverse();
         rows
     }
 
     fn user(&self, uid: Uid) -> Found {
         let row = self.users.get(&uid).copied();
-        let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
+        let through = row.map_or(InboxSeq(0), |row| row.chats_through);
         let all = (uid, InboxSeq(0))..=(uid, InboxSeq(u64::MAX));
-        let head = self.inbox.range(all).next_back().map_or(InboxSeq(0), |(key, _)| key.1);
-        Found::User { row, head, tail: self.inbox(uid, through, Page::unlimited()) }
+        let last = self.inbox.range(all).next_back().map(|(_, row)| row);
+        Found::User {
+            row,
+            head: last.map_or(InboxSeq(0), |row| row.inbox_seq),
+            chain: last.map_or(Chain::default(), InboxRow::next_chain),
+            tail: self.inbox(uid, through, Page::unlimited()),
+        }
     }
 
     fn inbox(&self, uid: Uid, after: InboxSeq, mut page: Page) -> Vec<InboxRow> {
         let range = (Excluded((uid, after)), Included((uid, InboxSeq(u64::MAX))));
         let rows = self.inbox.range(range).map(|(_, row)| row.clone());
-        rows.take_while(|row| page.take(row.message.body.len())).collect()
+        rows.take_while(|row| page.take_message(&row.message.body)).collect()
     }
 
-    fn with_message(&self, row: ContactRow) -> (ContactRow, Option<MessageRow>) {
+    fn with_message(&self, row: ChatRow) -> (ChatRow, Option<MessageRow>) {
         let newest = self.inbox.get(&(row.uid, row.recent_inbox_seq));
         (row, newest.map(|row| row.message.clone()))
     }

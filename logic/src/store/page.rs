@@ -1,6 +1,10 @@
 //! How much of an answer fits: one rule for every store.
 
-/// What is left of a page. It knows no rows, only the size of their bodies.
+use wire::{CHAT_BYTES, MESSAGE_BYTES};
+
+use crate::rows::MessageRow;
+
+/// What is left of a page. It knows no rows, only their bytes.
 pub struct Page {
     rows: usize,
     bytes: usize,
@@ -8,7 +12,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// At most `limit` rows and, but for the first row, `bytes_max` of bodies.
+    /// At most `limit` rows and, but for the first row, `bytes_max`.
     pub fn new(limit: usize, bytes_max: usize) -> Self {
         Self { rows: limit, bytes: bytes_max, is_first: true }
     }
@@ -23,8 +27,18 @@ impl Page {
         self.rows == 0
     }
 
-    /// Takes a row with `bytes` of body, or refuses it; the page then ends there.
-    pub fn take(&mut self, bytes: usize) -> bool {
+    /// Takes a message with what it needs beside its body.
+    pub fn take_message(&mut self, body: &[u8]) -> bool {
+        self.take(body.len() + MESSAGE_BYTES)
+    }
+
+    /// Takes a chat with its newest message.
+    pub fn take_chat(&mut self, recent: Option<&MessageRow>) -> bool {
+        self.take(recent.map_or(0, |row| row.body.len()) + CHAT_BYTES)
+    }
+
+    /// Takes a row of so many bytes, or refuses it; the page then ends there.
+    fn take(&mut self, bytes: usize) -> bool {
         if self.rows == 0 || (bytes > self.bytes && !self.is_first) {
             self.rows = 0;
             return false;

@@ -3,12 +3,12 @@
 use std::ops::Bound::{self, Excluded, Included};
 
 use fjall::{Guard, Keyspace};
-use wire::{ClientMsgId, Conversation, InboxSeq, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
-use super::codec::{Key, take_contact, take_inbox, take_inbox_seq, take_message, take_user};
+use super::codec::{Key, take_chat, take_id, take_inbox, take_message, take_user};
 use super::page::Page;
 use super::tables::Tables;
-use crate::rows::{ContactRow, Found, InboxRow, MessageRow, Read};
+use crate::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Read};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -33,89 +33,94 @@ type Decode<T> = fn(&[u8], &[u8]) -> Option<T>;
 pub fn read(tables: &Tables, read: Read) -> Result<Found> {
     Ok(match read {
         Read::User { uid } => user(tables, uid)?,
-        Read::Conversation { conversation, .. } => {
+        Read::Conversation { conversation } => {
             Found::Messages(messages(tables, conversation, Seq(u64::MAX), Page::new(1, 0))?)
         }
         Read::Messages { conversation, before, limit, bytes_max } => {
             Found::Messages(messages(tables, conversation, before, Page::new(limit, bytes_max))?)
         }
-        Read::ByClientMsgId { from, client_msg_id } => {
-            Found::Messages(by_client_msg_id(tables, from, client_msg_id)?.into_iter().collect())
+        Read::ByClientMsgId { sender, conversation, client_msg_id } => {
+            let found = by_client_msg_id(tables, sender, conversation, client_msg_id)?;
+            Found::Messages(found.into_iter().collect())
         }
         Read::Inbox { uid, after, limit, bytes_max } => {
             Found::Inbox(inbox(tables, uid, after, Page::new(limit, bytes_max))?)
         }
-        Read::Contact { uid, peer } => {
-            let row = get(&tables.contacts, Key::contact(uid, peer).as_ref(), take_contact)?;
-            Found::Contact(row)
+        Read::Chat { uid, conversation } => {
+            Found::Chat(get(&tables.chats, Key::chat(uid, conversation).as_ref(), take_chat)?)
         }
-        Read::Contacts { uid, after, limit, bytes_max } => {
-            Found::Contacts(contacts(tables, uid, after, Page::new(limit, bytes_max))?)
+        Read::Chats { uid, after, limit, bytes_max } => {
+            Found::Chats(chats(tables, uid, after, Page::new(limit, bytes_max))?)
         }
     })
 }
 
 fn user(tables: &Tables, uid: Uid) -> Result<Found> {
     let row = get(&tables.users, Key::user(uid).as_ref(), take_user)?;
-    let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
+    let through = row.map_or(InboxSeq(0), |row| row.chats_through);
     let tail = inbox(tables, uid, through, Page::unlimited())?;
-    let head = match tail.last() {
-        Some(row) => row.inbox_seq,
-        None => inbox_head(tables, uid)?,
+    let last = match tail.last() {
+        Some(row) => Some((row.inbox_seq, row.next_chain())),
+        None => inbox_end(tables, uid)?.map(|row| (row.inbox_seq, row.next_chain())),
     };
-    Ok(Found::User { row, head, tail })
+    let (head, chain) = last.unwrap_or((InboxSeq(0), Chain::default()));
+    Ok(Found::User { row, head, chain, tail })
 }
 
-fn inbox_head(tables: &Tables, uid: Uid) -> Result<InboxSeq> {
+fn inbox_end(tables: &Tables, uid: Uid) -> Result<Option<InboxRow>> {
     let range = Key::inbox(uid, InboxSeq(0))..=Key::inbox(uid, InboxSeq(u64::MAX));
-    let Some(last) = tables.inbox.range(range).next_back() else { return Ok(InboxSeq(0)) };
-    let key = last.key()?;
-    take_inbox_seq(&key).ok_or_else(|| damaged(&tables.inbox, &key))
+    let last = tables.inbox.range(range).next_back();
+    last.map(|guard| decode(&tables.inbox, guard, take_inbox)).transpose()
 }
 
 fn messages(
     tables: &Tables,
-    conversation: Conversation,
+    conversation: ConversationId,
     before: Seq,
     mut page: Page,
 ) -> Result<Vec<MessageRow>> {
     let range = Key::message(conversation, Seq(0))..Key::message(conversation, before);
-    let range = tables.messages.range(range);
-    let mut rows =
-        collect(&tables.messages, range.rev(), take_message, |row| page.take(row.body.len()))?;
+    let range = tables.messages.range(range).rev();
+    let fits = |row: &MessageRow| page.take_message(&row.body);
+    let mut rows = collect(&tables.messages, range, take_message, fits)?;
     rows.reverse();
     Ok(rows)
 }
 
-fn by_client_msg_id(tables: &Tables, from: Uid, id: ClientMsgId) -> Result<Option<MessageRow>> {
-    let Some(key) = tables.places.get(Key::client_msg_id(id, from)).map_err(ReadError::from)?
-    else {
-        return Ok(None);
-    };
-    get(&tables.messages, &key, take_message)
+fn by_client_msg_id(
+    tables: &Tables,
+    sender: Uid,
+    conversation: ConversationId,
+    id: ClientMsgId,
+) -> Result<Option<MessageRow>> {
+    let key = Key::client_msg_id(id, conversation, sender);
+    let Some(seq) = get(&tables.ids, key.as_ref(), take_id)? else { return Ok(None) };
+    get(&tables.messages, Key::message(conversation, seq).as_ref(), take_message)
 }
 
 fn inbox(tables: &Tables, uid: Uid, after: InboxSeq, mut page: Page) -> Result<Vec<InboxRow>> {
     let range = after_key(Key::inbox(uid, after), Key::inbox(uid, InboxSeq(u64::MAX)));
     let range = tables.inbox.range(range);
-    collect(&tables.inbox, range, take_inbox, |row| page.take(row.message.body.len()))
+    collect(&tables.inbox, range, take_inbox, |row| page.take_message(&row.message.body))
 }
 
-fn contacts(
+fn chats(
     tables: &Tables,
     uid: Uid,
-    after: Uid,
+    after: Option<ConversationId>,
     mut page: Page,
-) -> Result<Vec<(ContactRow, Option<MessageRow>)>> {
-    let range = after_key(Key::contact(uid, after), Key::contact(uid, Uid(u64::MAX)));
+) -> Result<Vec<(ChatRow, Option<MessageRow>)>> {
+    let range = match after {
+        Some(after) => (Excluded(Key::chat(uid, after)), Included(Key::chats_end(uid))),
+        None => (Included(Key::user(uid)), Included(Key::chats_end(uid))),
+    };
     let mut rows = Vec::new();
-    for guard in tables.contacts.range(range) {
+    for guard in tables.chats.range(range) {
         if page.is_full() {
             break;
         }
-        let row = decode(&tables.contacts, guard, take_contact)?;
-        let row = with_message(tables, row)?;
-        if !page.take(row.1.as_ref().map_or(0, |message| message.body.len())) {
+        let row = with_message(tables, decode(&tables.chats, guard, take_chat)?)?;
+        if !page.take_chat(row.1.as_ref()) {
             break;
         }
         rows.push(row);
@@ -123,7 +128,7 @@ fn contacts(
     Ok(rows)
 }
 
-fn with_message(tables: &Tables, row: ContactRow) -> Result<(ContactRow, Option<MessageRow>)> {
+fn with_message(tables: &Tables, row: ChatRow) -> Result<(ChatRow, Option<MessageRow>)> {
     let key = Key::inbox(row.uid, row.recent_inbox_seq);
     let newest = get(&tables.inbox, key.as_ref(), take_inbox)?;
     Ok((row, newest.map(|row| row.message)))

@@ -27,14 +27,14 @@ const APPLIED: &str = "applied";
 /// A shard's database.
 pub struct Tables {
     database: Database,
-    /// (big, small, seq). Read by ranges only.
+    /// (conversation, seq). Read by ranges only.
     pub messages: Keyspace,
-    /// (client's id, sender) to the message's key.
-    pub places: Keyspace,
+    /// (client's id, conversation, sender) to the message's seq.
+    pub ids: Keyspace,
     /// (uid, inbox seq), whole messages: a sync is one range.
     pub inbox: Keyspace,
-    /// (uid, peer).
-    pub contacts: Keyspace,
+    /// (uid, conversation).
+    pub chats: Keyspace,
     /// (uid).
     pub users: Keyspace,
     /// What is known of the log: [`APPLIED`].
@@ -74,9 +74,9 @@ impl Tables {
         };
         Ok(Self {
             messages: keyspace("messages", FilterPolicy::disabled())?,
-            places: keyspace("places", FilterPolicy::all(bloom))?,
+            ids: keyspace("ids", FilterPolicy::all(bloom))?,
             inbox: keyspace("inbox", FilterPolicy::all(bloom))?,
-            contacts: keyspace("contacts", FilterPolicy::all(bloom))?,
+            chats: keyspace("chats", FilterPolicy::all(bloom))?,
             users: keyspace("users", FilterPolicy::all(bloom))?,
             log: keyspace("log", FilterPolicy::disabled())?,
             database,
@@ -100,9 +100,9 @@ impl Tables {
     fn put(&self, batch: &mut OwnedWriteBatch, item: Item<'_>, value: &mut Vec<u8>) {
         let table = match item.table {
             Table::Messages => &self.messages,
-            Table::Places => &self.places,
+            Table::Ids => &self.ids,
             Table::Inbox => &self.inbox,
-            Table::Contacts => &self.contacts,
+            Table::Chats => &self.chats,
             Table::Users => &self.users,
         };
         value.clear();
@@ -123,7 +123,7 @@ impl Tables {
 
     /// Until the worker has flushed enough, or has died: then `persist` fails.
     fn wait_for_worker(&self) -> fjall::Result<()> {
-        let keyspaces = [&self.messages, &self.places, &self.inbox, &self.contacts, &self.users];
+        let keyspaces = [&self.messages, &self.ids, &self.inbox, &self.chats, &self.users];
         while keyspaces.iter().any(|it| it.sealed_memtable_count() >= SEALED_MEMTABLES_MAX) {
             self.database.persist(PersistMode::Buffer)?;
             std::thread::park_timeout(SEALED_WAIT);

@@ -3,9 +3,9 @@
 use super::World;
 use super::client::{Changes, Sending};
 use logic::command::{Answer, Command};
-use logic::rows::{ContactRow, MessageRow};
-use std::collections::BTreeMap;
-use wire::{Conversation, InboxSeq, Seq, Uid};
+use logic::rows::{ChatRow, MessageRow};
+use std::collections::{BTreeMap, BTreeSet};
+use wire::{ConversationId, InboxSeq, Seq, Uid};
 
 impl World {
     fn to_be_shown(&self, at: usize) -> Vec<InboxSeq> {
@@ -24,7 +24,7 @@ impl World {
         let sends =
             self.clients.sends.iter().filter(|sending| !sending.is_acked && !sending.is_given_up);
         let sends: Vec<_> = sends
-            .map(|sending| (sending.send.conversation, sending.send.from, sending.send.device))
+            .map(|sending| (sending.send.conversation, sending.send.sender, sending.send.device))
             .collect();
         let behind: Vec<_> = (0..self.clients.devices.len())
             .map(|at| (&self.clients.devices[at], self.to_be_shown(at).len()))
@@ -46,7 +46,7 @@ impl World {
         users.dedup();
         for uid in users {
             self.check_inbox(uid);
-            self.check_contacts(uid);
+            self.check_chats(uid);
         }
     }
 
@@ -58,7 +58,8 @@ impl World {
         assert_eq!(stored, sends.iter().filter(is_stored).count(), "stored, but not sent");
         assert!(sends.iter().all(|sending| sending.is_given_up || is_stored(&sending)), "lost");
         let inboxes: usize = self.durable.inboxes.values().map(Vec::len).sum();
-        assert_eq!(inboxes, 2 * stored, "each message is in two inboxes");
+        let owed = self.durable.messages.iter().map(|(id, log)| id.users().count() * log.len());
+        assert_eq!(inboxes, owed.sum::<usize>(), "each message is in all its inboxes");
         if !self.is_calm() {
             return;
         }
@@ -66,7 +67,7 @@ impl World {
         for sending in &self.clients.sends {
             let send = &sending.send;
             let (_, seq) = sending.told.expect("settled");
-            let before = last.insert((send.conversation, send.from, send.device.0), seq);
+            let before = last.insert((send.conversation, send.sender, send.device.0), seq);
             assert!(before.unwrap_or(Seq(0)) < seq, "a device's sends change their order");
         }
     }
@@ -78,15 +79,17 @@ impl World {
         }
     }
 
-    fn check_history(&mut self, conversation: Conversation) {
+    fn check_history(&mut self, conversation: ConversationId) {
         let mut log: Vec<MessageRow> = Vec::new();
         loop {
             let before = log.first().map(|row| row.seq);
             let limit = 1 + self.rng.index(30);
             let command = Command::History { conversation, before, limit };
-            let Answer::History(mut rows) = self.ask(conversation.big(), command) else {
+            let answer = self.ask(Uid(conversation.home()), command);
+            let Answer::History { conversation: of, mut rows } = answer else {
                 panic!("no history")
             };
+            assert_eq!(of, conversation);
             if rows.is_empty() {
                 break;
             }
@@ -111,48 +114,58 @@ impl World {
         assert_eq!(inbox, self.durable.inbox(uid), "inbox");
     }
 
-    fn check_contacts(&mut self, uid: Uid) {
-        let mut peers = Vec::new();
+    fn check_chats(&mut self, uid: Uid) {
+        let (mut conversations, mut versions) = (Vec::new(), BTreeSet::new());
         loop {
-            let after = peers.last().copied().unwrap_or(Uid(0));
-            let command = Command::Contacts { uid, after, limit: 1 + self.rng.index(5) };
-            let Answer::Contacts { contacts, .. } = self.ask(uid, command) else {
-                panic!("no contacts")
+            let after = conversations.last().copied();
+            let command = Command::Chats { uid, after, limit: 1 + self.rng.index(5) };
+            let Answer::Chats { version, chats, .. } = self.ask(uid, command) else {
+                panic!("no chats")
             };
-            if contacts.is_empty() {
+            if chats.is_empty() {
                 break;
             }
-            for (row, newest) in contacts {
-                self.check_contact(row, newest);
-                peers.push(row.peer);
+            for (row, newest) in chats {
+                assert!((1..=version).contains(&row.version), "a version of the future: {row:?}");
+                let is_new = versions.insert(row.version);
+                // Of a batch that was cut off, a chat may be there without its user.
+                assert!(is_new || !self.shape.is_atomic, "two changes of one version: {row:?}");
+                self.check_chat(row, newest);
+                conversations.push(row.conversation);
             }
         }
         let rows = self.durable.inbox(uid).iter();
-        let mut expected: Vec<_> = rows.map(|row| row.message.conversation.peer_of(uid)).collect();
+        let mut expected: Vec<_> = rows.map(|row| row.message.conversation).collect();
         expected.sort_unstable();
         expected.dedup();
-        assert_eq!(peers, expected, "contacts of {uid:?}");
+        assert_eq!(conversations, expected, "chats of {uid:?}");
     }
 
-    fn check_contact(&self, row: ContactRow, newest: Option<MessageRow>) {
-        let conversation = Conversation::between(row.uid, row.peer).unwrap();
+    fn check_chat(&self, row: ChatRow, newest: Option<MessageRow>) {
+        let conversation = row.conversation;
         let last = self
             .durable
             .newest(row.uid, conversation)
-            .unwrap_or_else(|| panic!("a contact without messages: {row:?}"));
+            .unwrap_or_else(|| panic!("a chat without messages: {row:?}"));
         assert_eq!(row.recent_seq, last.message.seq, "{row:?}");
         assert_eq!(row.recent_inbox_seq, last.inbox_seq, "{row:?}");
         assert_eq!(newest.as_ref(), Some(&last.message), "{row:?}");
         let log = &self.durable.messages[&conversation];
-        let own = log.iter().rev().find(|message| message.from == row.uid);
+        let own = log.iter().rev().find(|message| message.sender == row.uid);
         let own = own.map_or(Seq(0), |message| message.seq);
         let nothing = Changes::default();
-        let changes = self.clients.changes.get(&(row.uid, row.peer)).unwrap_or(&nothing);
+        let changes = self.clients.changes.get(&(row.uid, conversation)).unwrap_or(&nothing);
         assert!(row.read_seq >= own.max(changes.read_answered), "what was read is unread: {row:?}");
         assert!(row.read_seq <= own.max(changes.read_asked), "read by nobody: {row:?}");
-        let is_deleted = changes.deleted_at == Some(row.recent_seq);
-        assert!(row.is_deleted || !is_deleted, "a deleted contact came back: {row:?}");
-        assert!(changes.delete_asked || !row.is_deleted, "deleted by nobody: {row:?}");
+        let number = |seq: Seq| {
+            let read = log.iter().take_while(|message| message.seq <= seq).last();
+            read.map_or(0, |message| message.number)
+        };
+        assert_eq!(row.recent_number, number(row.recent_seq), "{row:?}");
+        assert_eq!(row.read_number, number(row.read_seq), "{row:?}");
+        let is_hidden = changes.hidden_at == Some(row.recent_seq);
+        assert!(row.is_hidden || !is_hidden, "a hidden chat came back: {row:?}");
+        assert!(changes.hide_asked || !row.is_hidden, "hidden by nobody: {row:?}");
     }
 
     /// Every send over again: the same acks.
@@ -163,7 +176,7 @@ impl World {
                 continue;
             }
             let (send, first) = (sending.send.clone(), sending.told);
-            let answer = self.ask(send.conversation.big(), Command::Send(send));
+            let answer = self.ask(Uid(send.conversation.home()), Command::Send(send));
             let Answer::Acked { message_id, seq, .. } = answer else {
                 panic!("not acknowledged again: {answer:?}")
             };

@@ -1,12 +1,13 @@
 //! Clients: devices that send, retry, read what is pushed by the client rule, and sync over gaps. It does not
 //! look into shards; what a shard says is held against what the stores have.
 
-use super::{ENTRIES, Rng, Shape, World};
+use super::{ENTRIES, INBOX_EPOCH, Rng, Shape, World};
 use bytes::Bytes;
-use logic::command::{Answer, Command, ContactChange, Delivery, Login, ReplyTo, Send, Session};
-use logic::rows::{ContactRow, InboxRow};
+use logic::command::{Answer, Begin, ChatChange, Command, Delivery, Login, ReplyTo, Send, Session};
+use logic::rows::{ChatRow, InboxRow};
 use std::collections::BTreeMap;
-use wire::{ClientMsgId, Conversation, DeviceId, InboxSeq, MessageId, RefusalCode, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, RefusalCode, RowKind};
+use wire::{Seq, Uid};
 
 /// How wrong a client's clock may be, in ms: less than the server allows.
 const CLIENT_SKEW_MS: u64 = 9_000;
@@ -18,6 +19,8 @@ pub struct Device {
     session: Option<Session>,
     login: Option<Login>,
     generation: u64,
+    /// Where the last login was to begin.
+    from: Begin,
     is_syncing: bool,
     cursor: InboxSeq,
     /// Rows shown to the user, but those that the device sent.
@@ -35,14 +38,14 @@ pub struct Sending {
     pub is_given_up: bool,
 }
 
-/// What was asked and answered about a contact.
+/// What was asked and answered about a chat.
 #[derive(Default)]
 pub struct Changes {
     pub read_asked: Seq,
     pub read_answered: Seq,
-    pub delete_asked: bool,
-    /// The newest message when it was deleted.
-    pub deleted_at: Option<Seq>,
+    pub hide_asked: bool,
+    /// The newest message when it was hidden.
+    pub hidden_at: Option<Seq>,
 }
 
 /// What a request was for.
@@ -53,7 +56,7 @@ pub enum Request {
     /// An acknowledged send's id with another body.
     Forged,
     Sync,
-    Change(Uid, ContactChange),
+    Change(ConversationId, ChatChange),
     Other,
 }
 
@@ -67,13 +70,13 @@ pub struct Said {
 pub struct Clients {
     pub devices: Vec<Device>,
     pub sends: Vec<Sending>,
-    pub changes: BTreeMap<(Uid, Uid), Changes>,
+    pub changes: BTreeMap<(Uid, ConversationId), Changes>,
     senders: BTreeMap<ClientMsgId, usize>,
     requests: BTreeMap<u64, (usize, Request)>,
     requested: u64,
     connections: u64,
     /// Of calm worlds: the last seq that a conversation's first acks told.
-    pub acked: BTreeMap<Conversation, Seq>,
+    pub acked: BTreeMap<ConversationId, Seq>,
 }
 
 impl Clients {
@@ -87,6 +90,7 @@ impl Clients {
                     session: None,
                     login: None,
                     generation: 0,
+                    from: Begin::Head,
                     is_syncing: false,
                     cursor: InboxSeq(0),
                     shown: Vec::new(),
@@ -123,7 +127,7 @@ impl World {
                 }
             }
             50..75 => self.send_again(at),
-            75..83 => self.change_contact(at),
+            75..83 => self.change_chat(at),
             83..88 => self.sync(at),
             88..93 => self.ask_own_shard(
                 at,
@@ -132,7 +136,7 @@ impl World {
             ),
             93..97 if self.shape.clock_ms[3] > 1 => {
                 let limit = 1 + self.rng.index(5);
-                let command = Command::Contacts { uid: login.uid, after: Uid(0), limit };
+                let command = Command::Chats { uid: login.uid, after: None, limit };
                 self.ask_own_shard(at, command, Request::Other);
             }
             _ => self.log_in(at),
@@ -158,7 +162,17 @@ impl World {
         let entry = u16::try_from(device.uid.0 % ENTRIES).unwrap();
         device.session = Some(Session { entry, connection });
         (device.login, device.is_syncing) = (None, false);
-        let command = Command::Login { uid: device.uid, device: device.device };
+        // Most go on where they are; some begin at the head, or claim more than there is.
+        let (cursor, far) = (device.cursor, InboxSeq(u64::MAX));
+        let from = match self.rng.below(10) {
+            0 => Begin::After(cursor, INBOX_EPOCH + 1),
+            1 => Begin::After(far, INBOX_EPOCH),
+            2 => Begin::Head,
+            _ => Begin::After(cursor, INBOX_EPOCH),
+        };
+        let device = &mut self.clients.devices[at];
+        device.from = from;
+        let command = Command::Login { uid: device.uid, device: device.device, from };
         self.ask_own_shard(at, command, Request::Login);
     }
 
@@ -177,24 +191,50 @@ impl World {
         }
         let from = self.clients.devices[at].uid;
         let to = if self.shape.is_crowd { 1 } else { 1 + self.rng.below(self.shape.users) };
-        let Some(conversation) = Conversation::between(from, Uid(to)) else { return };
+        // Some messages are the system's: the shard does not ask who sends them.
+        let conversation = match self.rng.below(10) {
+            0 => ConversationId::system(Uid(to)),
+            _ => ConversationId::direct(from, Uid(to)),
+        };
+        let Some(conversation) = conversation else { return };
         self.send_in(at, conversation);
+    }
+
+    /// An id for a new message: sometimes one that this device used in another conversation.
+    fn new_id(&mut self, at: usize, conversation: ConversationId) -> ClientMsgId {
+        let used = |sending: &&Sending| {
+            let send = &sending.send;
+            sending.device == at && send.conversation != conversation
+        };
+        let last = self.clients.sends.iter().rev().find(used).map(|it| it.send.client_msg_id);
+        let sends = &self.clients.sends;
+        let is_free = |id: &ClientMsgId| {
+            !sends.iter().any(|it| {
+                let send = &it.send;
+                it.device == at && send.conversation == conversation && send.client_msg_id == *id
+            })
+        };
+        if let Some(id) = last.filter(is_free).filter(|_| self.rng.chance(20)) {
+            return id;
+        }
+        let skewed = self.now.unix_ms - CLIENT_SKEW_MS + self.rng.below(2 * CLIENT_SKEW_MS);
+        let random = u128::from(self.rng.next()) << 64 | u128::from(self.rng.next());
+        ClientMsgId::new(skewed, random)
     }
 
     /// The last message of a conversation: it heals what messages left behind that nobody asks for again.
-    pub fn send_last(&mut self, conversation: Conversation) {
+    pub fn send_last(&mut self, conversation: ConversationId) {
         let devices = &self.clients.devices;
-        let at = devices.iter().position(|device| device.uid == conversation.big()).unwrap();
+        let at = devices.iter().position(|device| device.uid.0 == conversation.home()).unwrap();
         self.send_in(at, conversation);
     }
 
-    fn send_in(&mut self, at: usize, conversation: Conversation) {
-        let Device { uid: from, device, .. } = self.clients.devices[at];
-        let skewed = self.now.unix_ms - CLIENT_SKEW_MS + self.rng.below(2 * CLIENT_SKEW_MS);
-        let random = u128::from(self.rng.next()) << 64 | u128::from(self.rng.next());
-        let client_msg_id = ClientMsgId::new(skewed, random);
+    fn send_in(&mut self, at: usize, conversation: ConversationId) {
+        let client_msg_id = self.new_id(at, conversation);
         let body = Bytes::from(self.rng.next().to_le_bytes().to_vec());
-        let send = Send { conversation, from, device, client_msg_id, body };
+        let Device { uid: sender, device, .. } = self.clients.devices[at];
+        let (kind, flags) = (RowKind::MESSAGE, 0);
+        let send = Send { conversation, sender, device, client_msg_id, kind, flags, body };
         self.clients.senders.insert(client_msg_id, at);
         let is_given_up = !self.is_ending && self.rng.chance(self.shape.given_up);
         let sending = Sending { send, device: at, told: None, is_acked: false, is_given_up };
@@ -214,7 +254,7 @@ impl World {
             if sending.told.is_some() && self.rng.chance(5) {
                 let mut send = sending.send.clone();
                 send.body = Bytes::from_static(b"another");
-                let shard = self.owner_of(send.conversation.big());
+                let shard = self.home_of(send.conversation);
                 return self.request(at, shard, Command::Send(send), Request::Forged);
             }
             self.send(index);
@@ -224,7 +264,7 @@ impl World {
     fn send(&mut self, index: usize) {
         let sending = &self.clients.sends[index];
         let (send, at) = (sending.send.clone(), sending.device);
-        let shard = self.owner_of(send.conversation.big());
+        let shard = self.home_of(send.conversation);
         self.request(at, shard, Command::Send(send), Request::Send(index));
     }
 
@@ -235,25 +275,26 @@ impl World {
         self.ask_own_shard(at, Command::Sync { uid, after, limit }, Request::Sync);
     }
 
-    fn change_contact(&mut self, at: usize) {
+    fn change_chat(&mut self, at: usize) {
         let uid = self.clients.devices[at].uid;
         let peer = Uid(1 + self.rng.below(self.shape.users));
-        let Some(conversation) = Conversation::between(uid, peer) else { return };
+        let system = ConversationId::system(uid);
+        let Some(conversation) = ConversationId::direct(uid, peer).or(system) else { return };
         let through = self.durable.through(uid, conversation);
         if through == Seq(0) {
             return;
         }
-        let changes = self.clients.changes.entry((uid, peer)).or_default();
+        let changes = self.clients.changes.entry((uid, conversation)).or_default();
         let change = if self.rng.chance(70) {
             let seq = Seq(1 + self.rng.below(through.0));
             changes.read_asked = changes.read_asked.max(seq);
-            ContactChange::Read(seq)
+            ChatChange::Read(seq)
         } else {
-            changes.delete_asked = true;
-            ContactChange::Delete
+            changes.hide_asked = true;
+            ChatChange::Hide
         };
-        let command = Command::ChangeContact { uid, peer, change };
-        self.ask_own_shard(at, command, Request::Change(peer, change));
+        let command = Command::ChangeChat { uid, conversation, change };
+        self.ask_own_shard(at, command, Request::Change(conversation, change));
     }
 
     /// What every client does until all is well: log in, and retry.
@@ -280,7 +321,9 @@ impl World {
         };
         assert!(request.is_none_or(|request| request.0 == at), "an answer to another");
         match answer {
-            Answer::LoggedIn { login, inbox_head } => self.on_login(at, login, inbox_head),
+            Answer::LoggedIn { login, inbox_head, cursor } => {
+                self.on_login(at, login, inbox_head, cursor);
+            }
             Answer::Acked { inbox_seq, .. } => self.on_acked(at, request.map(|r| r.1), inbox_seq),
             Answer::Push { previous, row } => self.on_push(at, previous, &row),
             Answer::Head { head, .. } => {
@@ -289,13 +332,14 @@ impl World {
                 }
             }
             Answer::Inbox { head, rows } => self.on_page(at, head, &rows),
-            Answer::Contact(row) => self.on_contact(request.map(|request| request.1), row),
+            Answer::News(_) => panic!("nobody registers"),
+            Answer::Chat(row) => self.on_chat(request.map(|request| request.1), row),
             Answer::Refused { code, .. } => self.on_refused(at, request.map(|r| r.1), code),
             Answer::Closed(_) => {
                 let device = &mut self.clients.devices[at];
                 (device.session, device.login) = (None, None);
             }
-            Answer::LoggedOut(_) | Answer::History(_) | Answer::Contacts { .. } => {}
+            Answer::LoggedOut(_) | Answer::History { .. } | Answer::Chats { .. } => {}
         }
     }
 
@@ -315,11 +359,18 @@ impl World {
         !self.is_ending && self.rng.chance(self.shape.loss)
     }
 
-    fn on_login(&mut self, at: usize, login: Login, inbox_head: InboxSeq) {
+    fn on_login(&mut self, at: usize, login: Login, inbox_head: InboxSeq, cursor: InboxSeq) {
         let device = &mut self.clients.devices[at];
         assert!(login.generation.0 > device.generation, "generations grow");
         (device.login, device.generation) = (Some(login), login.generation.0);
-        if device.cursor < inbox_head {
+        let begin = match device.from {
+            Begin::Head => inbox_head,
+            Begin::After(row, INBOX_EPOCH) if row <= inbox_head => row,
+            Begin::After(..) => InboxSeq(0),
+        };
+        assert_eq!(cursor, begin, "pushes begin where they were asked for");
+        // What lies between is pushed, so only some ask for it; one that begins at the head must.
+        if device.cursor < cursor || (device.cursor < inbox_head && self.rng.chance(20)) {
             self.sync(at);
         }
     }
@@ -382,14 +433,15 @@ impl World {
         self.ack_push(at);
     }
 
-    fn on_contact(&mut self, request: Option<Request>, row: ContactRow) {
-        let Some(Request::Change(peer, change)) = request else { return };
-        assert_eq!(peer, row.peer);
-        let changes = self.clients.changes.get_mut(&(row.uid, peer)).expect("it was asked for");
+    fn on_chat(&mut self, request: Option<Request>, row: ChatRow) {
+        let Some(Request::Change(conversation, change)) = request else { return };
+        assert_eq!(conversation, row.conversation);
+        let changes =
+            self.clients.changes.get_mut(&(row.uid, conversation)).expect("it was asked for");
         match change {
-            ContactChange::Read(seq) => changes.read_answered = changes.read_answered.max(seq),
-            ContactChange::Delete if row.is_deleted => changes.deleted_at = Some(row.recent_seq),
-            ContactChange::Delete => {}
+            ChatChange::Read(seq) => changes.read_answered = changes.read_answered.max(seq),
+            ChatChange::Hide if row.is_hidden => changes.hidden_at = Some(row.recent_seq),
+            ChatChange::Hide => {}
         }
     }
 

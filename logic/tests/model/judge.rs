@@ -4,8 +4,8 @@
 use super::World;
 use super::client::{Request, Said};
 use logic::command::{Answer, Delivery, Send};
-use logic::rows::ContactRow;
-use wire::{Conversation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
+use logic::rows::ChatRow;
+use wire::{InboxSeq, MessageId, RefusalCode, Seq, Uid};
 
 impl World {
     /// Judges an answer or a push the moment it is said.
@@ -19,7 +19,9 @@ impl World {
                 let stored = self.durable.row(row.uid, row.inbox_seq);
                 assert_eq!(stored, Some(&**row), "pushed, but not stored");
             }
-            (Answer::LoggedIn { login, inbox_head }, _) => self.judge_head(login.uid, *inbox_head),
+            (Answer::LoggedIn { login, inbox_head, .. }, _) => {
+                self.judge_head(login.uid, *inbox_head);
+            }
             (Answer::Head { head, .. }, Some(Said { uid, .. })) => self.judge_head(uid, *head),
             (Answer::Inbox { head, rows }, Some(Said { uid, .. })) => {
                 self.judge_head(uid, *head);
@@ -27,9 +29,9 @@ impl World {
                     assert_eq!(self.durable.row(uid, row.inbox_seq), Some(row), "a page's row");
                 }
             }
-            (Answer::Contact(row), _) => self.judge_contact(row),
-            (Answer::Contacts { contacts, .. }, _) => {
-                contacts.iter().for_each(|(row, _)| self.judge_contact(row));
+            (Answer::Chat(row), _) => self.judge_chat(row),
+            (Answer::Chats { chats, .. }, _) => {
+                chats.iter().for_each(|(row, _)| self.judge_chat(row));
             }
             (Answer::Refused { code, .. }, Some(Said { request, .. })) => {
                 let is_conflict = *code == RefusalCode::IdConflict;
@@ -43,25 +45,24 @@ impl World {
         assert!(head.0 <= self.durable.inbox(uid).len() as u64, "a head above the inbox");
     }
 
-    fn judge_contact(&self, row: &ContactRow) {
-        let conversation = Conversation::between(row.uid, row.peer).unwrap();
-        let through = self.durable.through(row.uid, conversation);
-        assert!(row.recent_seq <= through, "a contact above its inbox: {row:?}");
+    fn judge_chat(&self, row: &ChatRow) {
+        let through = self.durable.through(row.uid, row.conversation);
+        assert!(row.recent_seq <= through, "a chat above its inbox: {row:?}");
     }
 
     fn judge_ack(&mut self, request: Request, id: MessageId, seq: Seq, inbox_seq: InboxSeq) {
         let Request::Send(index) = request else { panic!("acknowledged: {request:?}") };
         let sending = &mut self.clients.sends[index];
-        let Send { conversation, from, client_msg_id, ref body, .. } = sending.send;
+        let Send { conversation, sender, client_msg_id, ref body, .. } = sending.send;
         let row = self.durable.message(conversation, seq).expect("acknowledged, but not stored");
-        let stored = (row.message_id, row.from, row.client_msg_id, &row.body);
-        assert_eq!(stored, (id, from, client_msg_id, body), "another message's ack");
-        for uid in [conversation.big(), conversation.small()] {
+        let stored = (row.message_id, row.sender, row.client_msg_id, &row.body);
+        assert_eq!(stored, (id, sender, client_msg_id, body), "another message's ack");
+        for uid in conversation.users() {
             let through = self.durable.through(uid, conversation);
             assert!(through >= seq, "acknowledged, but not in the inbox of {uid:?}");
         }
         if inbox_seq.0 > 0 {
-            let own = self.durable.row(from, inbox_seq).map(|row| &row.message);
+            let own = self.durable.row(sender, inbox_seq).map(|row| &row.message);
             assert_eq!(own, Some(row), "an ack names another row of the inbox");
         }
         let first = (id, seq);

@@ -13,10 +13,12 @@ use logic::partition::Partition;
 use node::{Durable, Node};
 use shape::Shape;
 use std::collections::VecDeque;
-use wire::{CLOCK_SKEW_MS_MAX, Uid};
+use wire::{CLOCK_SKEW_MS_MAX, ConversationId, Uid};
 
 /// Entries that clients connect to, and one more that asks in the end.
 const ENTRIES: u64 = 2;
+/// Of all inboxes.
+const INBOX_EPOCH: u64 = 7;
 const READER: Session = Session { entry: 2, connection: 0 };
 /// Rounds of half a second until everything must be acknowledged and delivered.
 const ROUNDS_MAX: u32 = 1_000;
@@ -114,6 +116,10 @@ impl World {
 
     pub fn owner_of(&self, uid: Uid) -> usize {
         self.owner(Partition::of_user(uid))
+    }
+
+    pub fn home_of(&self, conversation: ConversationId) -> usize {
+        self.owner(Partition::of_conversation(conversation))
     }
 
     pub fn command(&mut self, shard: usize, command: Command, reply: ReplyTo) {

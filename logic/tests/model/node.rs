@@ -1,15 +1,15 @@
 //! One shard with its store, and what the stores hold durably. It knows nothing of clients.
 
 use super::shape::Shape;
-use super::{Rng, part};
+use super::{INBOX_EPOCH, Rng, part};
 use logic::command::{Effects, Inputs, Now, Send};
-use logic::limits::CONTACT_LAG_MAX;
+use logic::limits::CHAT_LAG_MAX;
 use logic::partition::{ShardId, Share};
-use logic::rows::{Completion, InboxRow, MessageRow, Row, StoreError, Ticket, UserRow};
+use logic::rows::{Chain, Completion, InboxRow, MessageRow, Row, StoreError, Ticket, UserRow};
 use logic::shard::{Shard, ShardConfig};
 use logic::store::MemoryStore;
 use std::collections::{BTreeMap, BTreeSet};
-use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, Seq, Uid};
 
 /// Devices of one user at a time.
 pub const DEVICES_MAX: usize = 2;
@@ -17,23 +17,23 @@ pub const DEVICES_MAX: usize = 2;
 /// Every row that a store has written, kept apart from it. A row out of its order fails at once.
 #[derive(Default)]
 pub struct Durable {
-    pub messages: BTreeMap<Conversation, Vec<MessageRow>>,
+    pub messages: BTreeMap<ConversationId, Vec<MessageRow>>,
     pub inboxes: BTreeMap<Uid, Vec<InboxRow>>,
-    through: BTreeMap<(Uid, Conversation), InboxRow>,
-    contacts_through: BTreeMap<Uid, InboxSeq>,
-    ids: BTreeSet<(Uid, ClientMsgId)>,
+    through: BTreeMap<(Uid, ConversationId), InboxRow>,
+    chats_through: BTreeMap<Uid, InboxSeq>,
+    ids: BTreeSet<(Uid, ConversationId, ClientMsgId)>,
     message_ids: BTreeSet<MessageId>,
 }
 
 impl Durable {
-    /// A batch, whole. Of a part the contacts may be missing, as often as there are crashes.
+    /// A batch, whole. Of a part the chats may be missing, as often as there are crashes.
     fn write_whole(&mut self, batch: Vec<Row>) {
         let users: BTreeSet<Uid> = batch.iter().filter_map(inbox_of).collect();
         self.write(batch);
         for uid in users {
-            let through = self.contacts_through.get(&uid).map_or(0, |through| through.0);
+            let through = self.chats_through.get(&uid).map_or(0, |through| through.0);
             let lag = self.inbox(uid).len() as u64 - through;
-            assert!(lag < CONTACT_LAG_MAX, "the contacts of {uid:?} lag {lag} behind");
+            assert!(lag < CHAT_LAG_MAX, "the chats of {uid:?} lag {lag} behind");
         }
     }
 
@@ -43,10 +43,9 @@ impl Durable {
                 Row::Message(row) => self.write_message(row),
                 Row::Inbox(row) => self.write_inbox(row),
                 Row::User(row) => self.write_user(row),
-                Row::Contact(row) => {
-                    let conversation = Conversation::between(row.uid, row.peer).unwrap();
-                    let through = self.through(row.uid, conversation);
-                    assert!(row.recent_seq <= through, "a contact above its inbox: {row:?}");
+                Row::Chat(row) => {
+                    let through = self.through(row.uid, row.conversation);
+                    assert!(row.recent_seq <= through, "a chat above its inbox: {row:?}");
                 }
             }
         }
@@ -54,18 +53,22 @@ impl Durable {
 
     fn write_user(&mut self, row: UserRow) {
         let head = self.inbox(row.uid).len() as u64;
-        assert!(row.contacts_through.0 <= head, "contacts tell of rows that exist");
-        let before = self.contacts_through.insert(row.uid, row.contacts_through);
-        assert!(before <= Some(row.contacts_through), "contacts go back");
+        assert!(row.chats_through.0 <= head, "chats tell of rows that exist");
+        let before = self.chats_through.insert(row.uid, row.chats_through);
+        assert!(before <= Some(row.chats_through), "chats go back");
     }
 
     fn write_message(&mut self, row: MessageRow) {
-        assert!(self.ids.insert((row.from, row.client_msg_id)), "one id, stored twice: {row:?}");
+        let id = (row.sender, row.conversation, row.client_msg_id);
+        assert!(self.ids.insert(id), "one id, stored twice: {row:?}");
         assert!(self.message_ids.insert(row.message_id), "a message id was given twice: {row:?}");
         let log = self.messages.entry(row.conversation).or_default();
         assert_eq!(row.seq.0, log.len() as u64 + 1, "a conversation is dense");
         let previous_ms = log.last().map_or(0, |last| last.time_ms);
         assert!(previous_ms <= row.time_ms, "time falls in a conversation");
+        let (number, chain) =
+            log.last().map_or((0, Chain::default()), |last| (last.number, last.next_chain()));
+        assert_eq!((row.number, row.chain), (number + 1, chain), "what came before is another");
         log.push(row);
     }
 
@@ -78,14 +81,16 @@ impl Durable {
         self.through.insert((row.uid, conversation), row.clone());
         let inbox = self.inboxes.entry(row.uid).or_default();
         assert_eq!(row.inbox_seq.0, inbox.len() as u64 + 1, "an inbox is dense");
+        let chain = inbox.last().map_or(Chain::default(), InboxRow::next_chain);
+        assert_eq!(row.chain, chain, "what came before in the inbox is another");
         inbox.push(row);
     }
 
     pub fn has_id(&self, send: &Send) -> bool {
-        self.ids.contains(&(send.from, send.client_msg_id))
+        self.ids.contains(&(send.sender, send.conversation, send.client_msg_id))
     }
 
-    pub fn message(&self, conversation: Conversation, seq: Seq) -> Option<&MessageRow> {
+    pub fn message(&self, conversation: ConversationId, seq: Seq) -> Option<&MessageRow> {
         let at = usize::try_from(seq.0.checked_sub(1)?).unwrap();
         self.messages.get(&conversation)?.get(at)
     }
@@ -100,11 +105,11 @@ impl Durable {
     }
 
     /// The last message of the conversation in the inbox.
-    pub fn newest(&self, uid: Uid, conversation: Conversation) -> Option<&InboxRow> {
+    pub fn newest(&self, uid: Uid, conversation: ConversationId) -> Option<&InboxRow> {
         self.through.get(&(uid, conversation))
     }
 
-    pub fn through(&self, uid: Uid, conversation: Conversation) -> Seq {
+    pub fn through(&self, uid: Uid, conversation: ConversationId) -> Seq {
         self.newest(uid, conversation).map_or(Seq(0), |row| row.message.seq)
     }
 }
@@ -112,7 +117,7 @@ impl Durable {
 fn inbox_of(row: &Row) -> Option<Uid> {
     match row {
         Row::Inbox(row) => Some(row.uid),
-        Row::Message(_) | Row::Contact(_) | Row::User(_) => None,
+        Row::Message(_) | Row::Chat(_) | Row::User(_) => None,
     }
 }
 
@@ -133,7 +138,7 @@ impl Node {
     pub fn new(id: u16, shards: u16, shape: &Shape, now: Now) -> Self {
         let share = Share::Of { id: ShardId(id), shards };
         let (devices_max, cached_max, is_atomic) = (DEVICES_MAX, shape.cached_max, shape.is_atomic);
-        let usual = ShardConfig::new(share, 1);
+        let usual = ShardConfig::new(share, 1, INBOX_EPOCH);
         let config = ShardConfig { devices_max, cached_max, is_atomic, ..usual };
         let shard = Shard::new(config, now);
         let store = MemoryStore::new();

@@ -5,18 +5,18 @@
 use super::Rng;
 use logic::rows::Row;
 use std::collections::BTreeMap;
-use wire::Uid;
+use wire::{ConversationId, Uid};
 
-/// The phase that a crash cuts off: 0 rows of logs, 1 contacts, 2 users; 3 none. Most batches have rows of logs only.
+/// The phase that a crash cuts off: 0 rows of logs, 1 chats, 2 users; 3 none. Most batches have rows of logs only.
 const CUT_OFF: [usize; 6] = [0, 0, 0, 1, 2, 3];
 
-/// The phase of a row, and what it shares its fate with: the log, or the row's key. A conversation is of two users.
-fn place(row: &Row) -> (usize, (Uid, Uid)) {
+/// The phase of a row, and what it shares its fate with: the log, or the row's key.
+fn place(row: &Row) -> (usize, (Option<Uid>, Option<ConversationId>)) {
     match row {
-        Row::Message(row) => (0, (row.conversation.big(), row.conversation.small())),
-        Row::Inbox(row) => (0, (row.uid, row.uid)),
-        Row::Contact(row) => (1, (row.uid, row.peer)),
-        Row::User(row) => (2, (row.uid, row.uid)),
+        Row::Message(row) => (0, (None, Some(row.conversation))),
+        Row::Inbox(row) => (0, (Some(row.uid), None)),
+        Row::Chat(row) => (1, (Some(row.uid), Some(row.conversation))),
+        Row::User(row) => (2, (Some(row.uid), None)),
     }
 }
 
@@ -30,7 +30,7 @@ pub fn written(mut batch: Vec<Row>, rng: &mut Rng) -> Vec<Row> {
             return phase < cut_off;
         }
         let lives = fates.entry(key).or_insert_with(|| rng.chance(60));
-        // A log may end at each of its rows; of a contact's rows only the last goes out.
+        // A log may end at each of its rows; of a chat's rows only the last goes out.
         *lives = *lives && (phase > 0 || rng.chance(80));
         *lives
     });

@@ -2,12 +2,12 @@
 //! bytes that the recipient's entry is given are those that the sender's entry made, at the same address.
 
 use bytes::Bytes;
-use logic::command::{Answer, Command, Delivery, Effects, Input, Inputs, Now, ReplyTo};
+use logic::command::{Answer, Begin, Command, Delivery, Effects, Input, Inputs, Now, ReplyTo};
 use logic::command::{Send, Session};
 use logic::partition::{Partition, ShardId, Share};
 use logic::shard::{Shard, ShardConfig};
 use logic::store::MemoryStore;
-use wire::{ClientMsgId, Conversation, DeviceId, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, RowKind, Uid};
 
 const NOW: Now = Now { unix_ms: 1_800_000_000_000, mono_ms: 1 };
 
@@ -27,7 +27,7 @@ impl Process {
     fn new(shards: u16) -> Self {
         let node = |id| {
             let share = Share::Of { id: ShardId(id), shards };
-            let shard = Shard::new(ShardConfig::new(share, 1), NOW);
+            let shard = Shard::new(ShardConfig::new(share, 1, 1), NOW);
             Node { shard, store: MemoryStore::new(), inputs: Inputs::default() }
         };
         Self { nodes: (0..shards).map(node).collect(), delivered: Vec::new() }
@@ -73,21 +73,23 @@ fn what_is_pushed_lies_where_the_command_put_it() {
         let mut process = Process::new(2);
         // A conversation lives with the greater of the two.
         let (from, to) = (Uid(100), Uid(to));
-        let login = Command::Login { uid: to, device: DeviceId(1) };
+        let login = Command::Login { uid: to, device: DeviceId(1), from: Begin::Head };
         process.run(Partition::of_user(to), login, 1);
-        let conversation = Conversation::between(from, to).unwrap();
+        let conversation = ConversationId::direct(from, to).unwrap();
         let owner = process.owner(Partition::of_conversation(conversation));
         crossed += usize::from(process.owner(Partition::of_user(to)) != owner);
         // Longer than any `Bytes` that would be held in place.
         let body = Bytes::from(vec![7; 1_000]);
         let (device, client_msg_id) = (DeviceId(1), ClientMsgId::new(NOW.unix_ms, 1));
-        let send = Send { conversation, from, device, client_msg_id, body: body.clone() };
+        let (sender, kind, flags, body) = (from, RowKind::MESSAGE, 0, body.clone());
+        let sent = body.clone();
+        let send = Send { conversation, sender, device, client_msg_id, kind, flags, body };
         process.run(Partition::of_conversation(conversation), Command::Send(send), 2);
         let pushed = process.delivered.iter().find_map(|delivery| {
             let Answer::Push { row, .. } = &delivery.answer else { return None };
             Some(row.message.body.clone())
         });
-        assert_eq!(pushed.unwrap().as_ptr(), body.as_ptr(), "to {to}");
+        assert_eq!(pushed.unwrap().as_ptr(), sent.as_ptr(), "to {to}");
         assert!(
             process
                 .delivered

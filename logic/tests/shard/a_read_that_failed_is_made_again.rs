@@ -7,7 +7,7 @@ use logic::partition::{ShardId, Share};
 use logic::rows::{Read, StoreError};
 use logic::shard::{Shard, ShardConfig};
 use logic::store::MemoryStore;
-use wire::{ClientMsgId, Conversation, DeviceId, RefusalCode, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, RefusalCode, RowKind, Uid};
 
 const NOW: Now = Now { unix_ms: 1_800_000_000_000, mono_ms: 1 };
 
@@ -23,7 +23,7 @@ impl World {
     fn new() -> Self {
         let share = Share::Of { id: ShardId(0), shards: 1 };
         let newest_id_ms = NOW.unix_ms + 1_000;
-        let shard = Shard::new(ShardConfig { newest_id_ms, ..ShardConfig::new(share, 2) }, NOW);
+        let shard = Shard::new(ShardConfig { newest_id_ms, ..ShardConfig::new(share, 2, 1) }, NOW);
         Self { shard, store: MemoryStore::new(), inputs: Inputs::default(), look_ups: 0 }
     }
 
@@ -57,10 +57,12 @@ impl World {
 fn a_send_is_taken_after_a_look_up_that_failed() {
     let mut world = World::new();
     let send = Send {
-        conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
-        from: Uid(1),
+        conversation: ConversationId::direct(Uid(1), Uid(2)).unwrap(),
+        sender: Uid(1),
         device: DeviceId(1),
         client_msg_id: ClientMsgId::new(NOW.unix_ms, 7),
+        kind: RowKind::MESSAGE,
+        flags: 0,
         body: Bytes::from_static(b"again"),
     };
     let answer = world.send(send.clone(), 1);

@@ -1,9 +1,7 @@
 //! What a session tells its driver. Frames are lent as they lie in the receive buffer.
 
-use wire::frames::{
-    ArchivedContactReply, ArchivedContactsPage, ArchivedHistoryPage, ArchivedMessage,
-};
-use wire::{ClientMsgId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
+use wire::frames::{ArchivedChatReply, ArchivedChatsPage, ArchivedHistoryPage, ArchivedMessage};
+use wire::{ClientMsgId, ConversationId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
 
 /// Something that the driver or the application may want to know.
 pub enum Event<'a> {
@@ -15,7 +13,7 @@ pub enum Event<'a> {
         generation: Generation,
         /// The inbox's epoch; the application keeps it beside its cursor.
         inbox_epoch: u64,
-        /// The last inbox row; what is above the cursor follows by sync.
+        /// The last inbox row; what is above the cursor follows.
         inbox_head: InboxSeq,
     },
     /// The inbox started anew (another epoch, or it is shorter than this device's cursor): its messages come again
@@ -24,7 +22,7 @@ pub enum Event<'a> {
         /// The new epoch; keep it beside the cursor.
         inbox_epoch: u64,
     },
-    /// The next message, in inbox order, each once. Messages that this device sent come only by sync.
+    /// The next message, in inbox order, each once. Messages that this device sent come only if it was away since.
     Message {
         /// The message.
         message: &'a ArchivedMessage,
@@ -59,8 +57,8 @@ pub enum Event<'a> {
     Acked {
         /// The client's id of it.
         client_msg_id: ClientMsgId,
-        /// The recipient.
-        to: Uid,
+        /// Where to.
+        conversation: ConversationId,
         /// The server's id of it.
         message_id: MessageId,
         /// Its place in the conversation.
@@ -90,19 +88,19 @@ pub enum Event<'a> {
         /// Its answer.
         page: &'a ArchivedHistoryPage,
     },
-    /// Answers a contacts request.
-    ContactsPage {
+    /// Answers a request for chats.
+    ChatsPage {
         /// The request.
         request_id: u64,
         /// Its answer.
-        page: &'a ArchivedContactsPage,
+        page: &'a ArchivedChatsPage,
     },
-    /// Answers a mark-read or delete-contact request.
-    ContactReply {
+    /// Answers a request to mark a chat as read, or to hide it.
+    ChatReply {
         /// The request.
         request_id: u64,
         /// Its answer.
-        reply: &'a ArchivedContactReply,
+        reply: &'a ArchivedChatReply,
     },
     /// A heartbeat was answered.
     HeartbeatReply {

@@ -4,6 +4,9 @@
 
 use wire::InboxSeq;
 
+/// Stands for the id of a sync while missed rows are pushed: no request has it.
+const PUSHES: u64 = u64::MAX;
+
 pub(super) struct Inbox {
     /// The last row of the unbroken run that is here.
     pub(super) cursor: InboxSeq,
@@ -46,18 +49,31 @@ impl Inbox {
         }
     }
 
-    /// Takes the epoch and the head from a login's reply. True if the cursor was of another inbox,
-    /// and was forgotten.
-    pub(super) fn on_login(&mut self, epoch: u64, head: InboxSeq) -> bool {
+    /// Takes the epoch, the head and the cursor from a login's reply: the rows between those two will be pushed. True if
+    /// the cursor was of another inbox, and was forgotten.
+    pub(super) fn on_login(&mut self, epoch: u64, head: InboxSeq, cursor: InboxSeq) -> bool {
         let is_fresh = self.cursor == InboxSeq(0);
-        let is_reset = self.epoch != epoch || head < self.cursor;
+        let is_reset = self.epoch != epoch || cursor < self.cursor;
         if is_reset {
             self.reset(epoch);
         }
-        self.head = head;
+        self.cursor = cursor;
+        self.head = head.max(cursor);
         // The one that was in flight went with the last connection.
         self.forget_sync();
         is_reset && !is_fresh
+    }
+
+    /// What is missing is being pushed: it is asked for only if that stops until `due_ms`.
+    pub(super) fn expect_pushes(&mut self, due_ms: u64) {
+        if self.head > self.cursor && !self.is_held {
+            self.on_sync_asked(PUSHES, due_ms);
+        }
+    }
+
+    /// Whether rows are being pushed that were missed.
+    pub(super) fn expects_pushes(&self) -> bool {
+        self.sync_request_id == PUSHES
     }
 
     /// Another inbox: start from its first row.
@@ -213,11 +229,26 @@ mod tests {
     #[test]
     fn another_epoch_or_a_shorter_inbox_starts_anew() {
         let mut inbox = Inbox::new(row(4), 1);
-        assert!(inbox.on_login(2, row(9)));
+        assert!(inbox.on_login(2, row(9), row(0)));
         assert_eq!((inbox.cursor, inbox.wants_sync()), (row(0), true));
         let mut inbox = Inbox::new(row(4), 1);
-        assert!(inbox.on_login(1, row(3)));
+        assert!(inbox.on_login(1, row(3), row(0)));
         let mut inbox = Inbox::new(row(0), 0);
-        assert!(!inbox.on_login(7, row(3)), "a fresh device forgets nothing");
+        assert!(!inbox.on_login(7, row(3), row(0)), "a fresh device forgets nothing");
+        let mut inbox = Inbox::new(row(0), 0);
+        assert!(!inbox.on_login(7, row(3), row(3)), "nor does one that begins at the head");
+        assert_eq!((inbox.cursor, inbox.wants_sync()), (row(3), false));
+    }
+
+    #[test]
+    fn missed_rows_are_asked_for_only_if_their_pushes_stop() {
+        let mut inbox = Inbox::new(row(4), 1);
+        assert!(!inbox.on_login(1, row(6), row(4)));
+        inbox.expect_pushes(100);
+        assert!(inbox.expects_pushes() && !inbox.wants_sync());
+        assert_eq!(inbox.on_push(row(4), row(5)), Pushed::Next);
+        assert_eq!(inbox.on_push(row(6), row(7)), Pushed::Dropped);
+        inbox.forget_sync();
+        assert!(inbox.wants_sync());
     }
 }

@@ -22,8 +22,9 @@ use outbox::{Outbox, Pending};
 use random::Random;
 use reconnect::Reconnect;
 use wire::{
-    BODY_BYTES_MAX, Bytes, ClientMsgId, DeviceId, FrameBuffer, Generation, InboxSeq,
-    PAGE_MESSAGES_MAX, TOKEN_BYTES_MAX, Uid, VERSION, encode, frames,
+    BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationId, DeviceId, FEATURES, FRAME_BYTES_MAX,
+    FrameBuffer, Generation, InboxSeq, PAGE_ROWS_MAX, TOKEN_BYTES_MAX, Uid, VERSION, encode,
+    frames,
 };
 
 /// Who logs in. Cheap to clone.
@@ -114,12 +115,18 @@ impl Machine {
         assert_eq!(self.phase, Phase::Disconnected, "one connection at a time");
         self.phase = Phase::Greeting;
         self.watch_ms = now_ms + LOGIN_TIMEOUT_MS;
-        let hello = frames::Hello { version_min: VERSION, version_max: VERSION };
+        let hello = frames::Hello {
+            version_min: VERSION,
+            version_max: VERSION,
+            frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).expect("small"),
+            features: FEATURES,
+        };
         encode(out, self.next_request_id(), hello);
         let login = frames::Login {
             device: self.credentials.device.0,
             cursor: self.inbox.cursor.0,
             inbox_epoch: self.inbox.epoch,
+            from_head: 0,
             token: self.credentials.token.clone(),
         };
         encode(out, self.next_request_id(), login);
@@ -182,7 +189,7 @@ impl Machine {
     /// The body is over [`BODY_BYTES_MAX`], or [`SENDS_PENDING_MAX`] sends wait for their acks.
     pub fn send(
         &mut self,
-        to: Uid,
+        conversation: ConversationId,
         body: Bytes,
         now_ms: u64,
         out: &mut Vec<u8>,
@@ -196,7 +203,7 @@ impl Machine {
         let server_ms = now_ms.saturating_add_signed(self.clock_offset_ms);
         let client_msg_id = ClientMsgId::new(server_ms, self.random.next_u128());
         let request_id = self.next_request_id();
-        self.outbox.push(Pending::new(request_id, client_msg_id, to, body));
+        self.outbox.push(Pending::new(request_id, client_msg_id, conversation, body));
         if self.phase == Phase::LoggedIn {
             self.outbox.write_last(now_ms, out);
         }
@@ -278,7 +285,7 @@ impl Machine {
         let request_id = self.next_request_id();
         self.inbox.on_sync_asked(request_id, now_ms + SYNC_TIMEOUT_MS);
         let cursor = self.inbox.cursor.0;
-        encode(out, request_id, frames::Sync { cursor, limit: PAGE_MESSAGES_MAX });
+        encode(out, request_id, frames::Sync { cursor, limit: PAGE_ROWS_MAX });
     }
 
     fn invariants(&self) {

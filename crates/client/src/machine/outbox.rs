@@ -4,7 +4,7 @@
 
 use crate::limits::{ACK_TIMEOUT_MS, ACK_TIMEOUT_MS_MAX, REFUSED_WAIT_MS, SENDS_PENDING_MAX};
 use std::collections::VecDeque;
-use wire::{Bytes, ClientMsgId, Uid, encode, frames};
+use wire::{Bytes, ClientMsgId, ConversationId, RowKind, encode, frames};
 
 /// Ascending by request id, which a send keeps like its own.
 pub(super) struct Outbox {
@@ -16,7 +16,7 @@ pub(super) struct Outbox {
 pub(super) struct Pending {
     pub(super) request_id: u64,
     pub(super) client_msg_id: ClientMsgId,
-    pub(super) to: Uid,
+    pub(super) conversation: ConversationId,
     pub(super) body: Bytes,
     /// When to write it again.
     due_ms: u64,
@@ -36,14 +36,24 @@ enum State {
 }
 
 impl Pending {
-    pub(super) fn new(request_id: u64, client_msg_id: ClientMsgId, to: Uid, body: Bytes) -> Self {
+    pub(super) fn new(
+        request_id: u64,
+        client_msg_id: ClientMsgId,
+        conversation: ConversationId,
+        body: Bytes,
+    ) -> Self {
         let (due_ms, state, repeats) = (u64::MAX, State::Queued, 0);
-        Self { request_id, client_msg_id, to, body, due_ms, state, repeats }
+        Self { request_id, client_msg_id, conversation, body, due_ms, state, repeats }
     }
 
     fn write(&mut self, now_ms: u64, out: &mut Vec<u8>) {
-        let client_msg_id = self.client_msg_id.0;
-        let frame = frames::Send { to: self.to.0, client_msg_id, body: self.body.clone() };
+        let frame = frames::Send {
+            conversation: self.conversation.into(),
+            client_msg_id: self.client_msg_id.0,
+            kind: RowKind::MESSAGE.0,
+            flags: 0,
+            body: self.body.clone(),
+        };
         encode(out, self.request_id, frame);
         self.state = State::InFlight;
         self.due_ms = now_ms + doubled(ACK_TIMEOUT_MS, self.repeats);

@@ -4,10 +4,10 @@ use super::inbox::Pushed;
 use super::{Event, Heartbeats, Machine, Phase};
 use crate::ClientError;
 use crate::error::ends_connection;
-use crate::limits::{ACK_TIMEOUT_MS_MAX, HEARTBEAT_MS_MIN, REFUSED_WAIT_MS};
+use crate::limits::{ACK_TIMEOUT_MS_MAX, HEARTBEAT_MS_MIN, PUSHES_TIMEOUT_MS, REFUSED_WAIT_MS};
 use wire::frames::{
-    ArchivedLoginReply, ArchivedPush, ArchivedRefusal, ArchivedSyncPage, ContactReply,
-    ContactsPage, GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, LoginReply,
+    ArchivedLoginReply, ArchivedPush, ArchivedRefusal, ArchivedSyncPage, ChatReply, ChatsPage,
+    GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead, LoginReply,
     LogoutReply, Push, PushAck, Refusal, SendAck, SyncPage,
 };
 use wire::{
@@ -60,8 +60,10 @@ impl Machine {
         events: &mut impl FnMut(Event<'_>),
     ) -> Result<(), ClientError> {
         let request_id = frame.header.request_id;
-        self.check_phase(frame.header.kind)?;
-        match frame.header.kind {
+        // What a later release says, and this one does not know.
+        let Some(kind) = frame.header.kind else { return Ok(()) };
+        self.check_phase(kind)?;
+        match kind {
             Kind::HelloReply => self.on_hello_reply(&frame, now_ms)?,
             Kind::LoginReply => {
                 self.on_login_reply(frame.access::<LoginReply>()?, now_ms, out, events);
@@ -86,13 +88,18 @@ impl Machine {
                 let page = frame.access::<HistoryPage>()?;
                 events(Event::HistoryPage { request_id, page });
             }
-            Kind::ContactsPage => {
-                let page = frame.access::<ContactsPage>()?;
-                events(Event::ContactsPage { request_id, page });
+            Kind::ChatsPage => {
+                let page = frame.access::<ChatsPage>()?;
+                events(Event::ChatsPage { request_id, page });
             }
-            Kind::ContactReply => {
-                let reply = frame.access::<ContactReply>()?;
-                events(Event::ContactReply { request_id, reply });
+            Kind::ChatReply => {
+                let reply = frame.access::<ChatReply>()?;
+                events(Event::ChatReply { request_id, reply });
+            }
+            Kind::InboxHead => {
+                let news = frame.access::<InboxHead>()?;
+                let (epoch, head) = (news.inbox_epoch.to_native(), news.inbox_head.to_native());
+                self.on_head(epoch, InboxSeq(head), now_ms, out, events);
             }
             Kind::Refusal => {
                 return self.on_refusal(request_id, frame.access::<Refusal>()?, now_ms, events);
@@ -106,9 +113,9 @@ impl Machine {
             | Kind::PushAck
             | Kind::Sync
             | Kind::History
-            | Kind::Contacts
+            | Kind::Chats
             | Kind::MarkRead
-            | Kind::DeleteContact => {}
+            | Kind::HideChat => {}
         }
         Ok(())
     }
@@ -125,8 +132,9 @@ impl Machine {
             | Kind::Push
             | Kind::SyncPage
             | Kind::HistoryPage
-            | Kind::ContactsPage
-            | Kind::ContactReply => matches!(self.phase, Phase::LoggedIn | Phase::Leaving),
+            | Kind::ChatsPage
+            | Kind::ChatReply
+            | Kind::InboxHead => matches!(self.phase, Phase::LoggedIn | Phase::Leaving),
             Kind::Hello
             | Kind::Login
             | Kind::Logout
@@ -134,9 +142,9 @@ impl Machine {
             | Kind::PushAck
             | Kind::Sync
             | Kind::History
-            | Kind::Contacts
+            | Kind::Chats
             | Kind::MarkRead
-            | Kind::DeleteContact => false,
+            | Kind::HideChat => false,
         };
         if is_due { Ok(()) } else { Err(ClientError::Unexpected(kind)) }
     }
@@ -168,13 +176,14 @@ impl Machine {
         self.watch_ms = now_ms + heartbeat_ms / 2 + self.random.up_to(heartbeat_ms / 2);
         let inbox_epoch = reply.inbox_epoch.to_native();
         let inbox_head = InboxSeq(reply.inbox_head.to_native());
-        if self.inbox.on_login(inbox_epoch, inbox_head) {
+        let cursor = InboxSeq(reply.cursor.to_native());
+        if self.inbox.on_login(inbox_epoch, inbox_head, cursor) {
             events(Event::InboxReset { inbox_epoch });
         }
         let (uid, generation) = (self.uid, self.generation);
         events(Event::LoggedIn { uid, generation, inbox_epoch, inbox_head });
         self.outbox.write_all(now_ms, out);
-        self.sync_if_behind(now_ms, out);
+        self.inbox.expect_pushes(now_ms + PUSHES_TIMEOUT_MS);
         if self.inbox.is_synced() {
             events(Event::Synced { head: self.inbox.cursor });
         }
@@ -188,19 +197,31 @@ impl Machine {
         events: &mut impl FnMut(Event<'_>),
     ) -> Result<(), ClientError> {
         let reply = frame.access::<HeartbeatReply>()?;
-        let inbox_epoch = reply.inbox_epoch.to_native();
-        if inbox_epoch != self.inbox.epoch {
-            self.inbox.reset(inbox_epoch);
-            events(Event::InboxReset { inbox_epoch });
-        }
-        self.inbox.saw_head(InboxSeq(reply.inbox_head.to_native()));
-        self.sync_if_behind(now_ms, out);
+        let (epoch, head) = (reply.inbox_epoch.to_native(), reply.inbox_head.to_native());
+        self.on_head(epoch, InboxSeq(head), now_ms, out, events);
         // A server may say more than it was asked.
         let Heartbeats { sent, answered } = self.heartbeats;
         self.heartbeats.answered = sent.min(answered.saturating_add(1));
         let round_trip_ms = now_ms.saturating_sub(reply.time_ms.to_native());
         events(Event::HeartbeatReply { round_trip_ms });
         Ok(())
+    }
+
+    /// The server says how far the inbox reaches.
+    fn on_head(
+        &mut self,
+        inbox_epoch: u64,
+        head: InboxSeq,
+        now_ms: u64,
+        out: &mut Vec<u8>,
+        events: &mut impl FnMut(Event<'_>),
+    ) {
+        if inbox_epoch != self.inbox.epoch {
+            self.inbox.reset(inbox_epoch);
+            events(Event::InboxReset { inbox_epoch });
+        }
+        self.inbox.saw_head(head);
+        self.sync_if_behind(now_ms, out);
     }
 
     fn on_send_ack(
@@ -214,7 +235,7 @@ impl Machine {
         if let Some(send) = self.outbox.take(frame.header.request_id) {
             events(Event::Acked {
                 client_msg_id: send.client_msg_id,
-                to: send.to,
+                conversation: send.conversation,
                 message_id: MessageId(ack.message_id.to_native()),
                 seq: Seq(ack.seq.to_native()),
                 time_ms: ack.time_ms.to_native(),
@@ -235,7 +256,11 @@ impl Machine {
         match self.inbox.on_push(InboxSeq(push.previous.to_native()), inbox_seq) {
             Pushed::Next => {
                 self.is_ack_due = true;
-                events(Event::Message { message, via_sync: false });
+                let via_sync = self.inbox.expects_pushes();
+                events(Event::Message { message, via_sync });
+                if via_sync {
+                    self.on_missed_push(now_ms, events);
+                }
             }
             Pushed::Duplicate => {
                 self.is_ack_due = true;
@@ -246,6 +271,15 @@ impl Machine {
                 self.sync_if_behind(now_ms, out);
             }
             Pushed::Dropped => {}
+        }
+    }
+
+    /// One of the rows that were missed while this device was away.
+    fn on_missed_push(&mut self, now_ms: u64, events: &mut impl FnMut(Event<'_>)) {
+        self.inbox.forget_sync();
+        self.inbox.expect_pushes(now_ms + PUSHES_TIMEOUT_MS);
+        if self.inbox.is_synced() {
+            events(Event::Synced { head: self.inbox.cursor });
         }
     }
 

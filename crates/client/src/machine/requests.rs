@@ -3,63 +3,69 @@
 
 use super::{Machine, Phase};
 use crate::ClientError;
-use wire::{Seq, Uid, encode, frames};
+use wire::{ConversationId, Seq, encode, frames};
 
 impl Machine {
-    /// Messages of the conversation with `peer` before `before_seq` (0: the newest), at most `limit` (1 to 256).
+    /// Messages of a conversation before `before_seq` (0: the newest), at most `limit` (1 to 256).
     ///
     /// # Errors
     /// [`ClientError::NotLoggedIn`].
     pub fn history(
         &mut self,
-        peer: Uid,
+        conversation: ConversationId,
         before_seq: Seq,
         limit: u32,
         out: &mut Vec<u8>,
     ) -> Result<u64, ClientError> {
         let request_id = self.request()?;
-        let before_seq = before_seq.0;
-        encode(out, request_id, frames::History { peer: peer.0, before_seq, limit });
+        let (conversation, before_seq) = (conversation.into(), before_seq.0);
+        encode(out, request_id, frames::History { conversation, before_seq, limit });
         Ok(request_id)
     }
 
-    /// Contacts above `after_peer` (0: from the first), at most `limit` (1 to 256).
+    /// Chats whose conversation is above `after` (`None`: from the first), at most `limit` (1 to 256).
     ///
     /// # Errors
     /// [`ClientError::NotLoggedIn`].
-    pub fn contacts(
+    pub fn chats(
         &mut self,
-        after_peer: Uid,
+        after: Option<ConversationId>,
         limit: u32,
         out: &mut Vec<u8>,
     ) -> Result<u64, ClientError> {
         let request_id = self.request()?;
-        encode(out, request_id, frames::Contacts { after_peer: after_peer.0, limit });
+        let after = after.map_or(frames::Conversation::NONE, Into::into);
+        encode(out, request_id, frames::Chats { after, limit });
         Ok(request_id)
     }
 
-    /// The conversation with `peer` is read up to `seq`.
+    /// A conversation is read up to `seq`.
     ///
     /// # Errors
     /// [`ClientError::NotLoggedIn`].
     pub fn mark_read(
         &mut self,
-        peer: Uid,
+        conversation: ConversationId,
         seq: Seq,
         out: &mut Vec<u8>,
     ) -> Result<u64, ClientError> {
         let request_id = self.request()?;
-        encode(out, request_id, frames::MarkRead { peer: peer.0, seq: seq.0 });
+        let conversation = conversation.into();
+        encode(out, request_id, frames::MarkRead { conversation, seq: seq.0 });
         Ok(request_id)
     }
 
-    /// Hides the contact until its next message.
+    /// Hides a chat until its next message.
     ///
     /// # Errors
     /// [`ClientError::NotLoggedIn`].
-    pub fn delete_contact(&mut self, peer: Uid, out: &mut Vec<u8>) -> Result<u64, ClientError> {
+    pub fn hide_chat(
+        &mut self,
+        conversation: ConversationId,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, ClientError> {
         let request_id = self.request()?;
-        encode(out, request_id, frames::DeleteContact { peer: peer.0 });
+        encode(out, request_id, frames::HideChat { conversation: conversation.into() });
         Ok(request_id)
     }
 

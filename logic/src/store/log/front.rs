@@ -250,11 +250,8 @@ impl Front {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
-
     use super::*;
-    use crate::rows::MessageRow;
+    use crate::rows::sample;
     use crate::store::log::SegmentFiles;
 
     /// A front with one segment ready, and the files it writes to.
@@ -267,16 +264,7 @@ mod tests {
     }
 
     fn rows(count: u64, body_bytes: usize) -> Vec<Row> {
-        let row = |seq| MessageRow {
-            conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
-            seq: Seq(seq),
-            message_id: MessageId(seq),
-            from: Uid(1),
-            time_ms: 1,
-            client_msg_id: ClientMsgId([1; 16]),
-            body: Bytes::from(vec![1; body_bytes]),
-        };
-        (1..=count).map(|seq| Row::Message(row(seq))).collect()
+        (1..=count).map(|seq| Row::Message(sample(seq, body_bytes))).collect()
     }
 
     fn write(front: &mut Front) -> bool {

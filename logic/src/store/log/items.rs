@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-use wire::{Conversation, Seq};
+use wire::{ConversationId, Seq};
 
 use super::Buffer;
-use crate::rows::{MessageRow, Row};
+use crate::rows::{InboxRow, MessageRow, Row};
 use crate::store::codec::{
-    Key, put_contact, put_inbox, put_inbox_head, put_message, put_place, put_user,
+    Key, put_chat, put_id, put_inbox, put_inbox_head, put_message, put_user,
 };
 
 /// Bytes before an item's key.
@@ -26,14 +26,13 @@ const SHARES: u8 = 0x80;
 #[allow(missing_docs, reason = "the tables say what they hold")]
 pub enum Table {
     Messages,
-    Places,
+    Ids,
     Inbox,
-    Contacts,
+    Chats,
     Users,
 }
 
-const TABLES: [Table; 5] =
-    [Table::Messages, Table::Places, Table::Inbox, Table::Contacts, Table::Users];
+const TABLES: [Table; 5] = [Table::Messages, Table::Ids, Table::Inbox, Table::Chats, Table::Users];
 
 /// A key, and its value in two parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +50,7 @@ pub struct Item<'a> {
 /// Writes rows one after the other into one buffer.
 #[derive(Debug, Default)]
 pub struct Writer {
-    last: Option<(Conversation, Seq)>,
+    last: Option<(ConversationId, Seq)>,
 }
 
 impl Writer {
@@ -63,12 +62,16 @@ impl Writer {
                 out.reserve(ROW_BYTES_MAX + content(message));
                 let key = Key::message(message.conversation, message.seq);
                 put(out, Table::Messages as u8, key, |value| put_message(value, message));
-                let key = Key::client_msg_id(message.client_msg_id, message.from);
-                put(out, Table::Places as u8, key, |value| put_place(value, message));
+                let MessageRow { client_msg_id, conversation, sender, .. } = *message;
+                let key = Key::client_msg_id(client_msg_id, conversation, sender);
+                put(out, Table::Ids as u8, key, |value| put_id(value, message));
                 self.last = Some((message.conversation, message.seq));
             }
             Row::Inbox(row) => {
-                let shares = self.last == Some((row.message.conversation, row.message.seq));
+                // One that points holds the beginning of the body only.
+                let is_whole = row.flags & InboxRow::POINTS == 0;
+                let shares =
+                    is_whole && self.last == Some((row.message.conversation, row.message.seq));
                 let key = Key::inbox(row.uid, row.inbox_seq);
                 if shares {
                     out.reserve(ROW_BYTES_MAX);
@@ -78,11 +81,10 @@ impl Writer {
                     put(out, Table::Inbox as u8, key, |value| put_inbox(value, row));
                 }
             }
-            Row::Contact(row) => {
+            Row::Chat(row) => {
                 out.reserve(ROW_BYTES_MAX);
-                put(out, Table::Contacts as u8, Key::contact(row.uid, row.peer), |value| {
-                    put_contact(value, row);
-                });
+                let key = Key::chat(row.uid, row.conversation);
+                put(out, Table::Chats as u8, key, |value| put_chat(value, row));
             }
             Row::User(row) => {
                 out.reserve(ROW_BYTES_MAX);
@@ -101,7 +103,7 @@ fn put(out: &mut Buffer, table: u8, key: Key, value: impl FnOnce(&mut Vec<u8>)) 
     let tail = out.tail();
     let key = key.as_ref();
     tail.push(table);
-    tail.push(u8::try_from(key.len()).expect("a key has at most 27 bytes"));
+    tail.push(u8::try_from(key.len()).expect("a key is bounded"));
     let at = tail.len();
     tail.extend_from_slice(&[0; 4]);
     tail.extend_from_slice(key);
@@ -162,25 +164,12 @@ impl<'a> Iterator for Items<'a> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::*;
-    use wire::{ClientMsgId, InboxSeq, MessageId, Uid};
+    use wire::{InboxSeq, Uid};
 
     use super::*;
-    use crate::rows::InboxRow;
+    use crate::rows::{Chain, sample};
     use crate::store::codec::{take_inbox, take_message};
-
-    fn message(seq: u64) -> MessageRow {
-        MessageRow {
-            conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
-            seq: Seq(seq),
-            message_id: MessageId(seq),
-            from: Uid(1),
-            time_ms: 7,
-            client_msg_id: ClientMsgId([9; 16]),
-            body: Bytes::from(vec![b'x'; 100]),
-        }
-    }
 
     #[test]
     fn an_inbox_row_shares_the_content_of_its_message_only() {
@@ -188,10 +177,12 @@ mod tests {
         let inbox = |uid: u64, seq| InboxRow {
             uid: Uid(uid),
             inbox_seq: InboxSeq(seq),
-            message: message(seq),
+            flags: 0,
+            chain: Chain(7),
+            message: sample(seq, 100),
         };
         let rows = [
-            Row::Message(message(1)),
+            Row::Message(sample(1, 100)),
             Row::Inbox(inbox(1, 1)),
             Row::Inbox(inbox(2, 1)),
             Row::Inbox(inbox(2, 5)),
@@ -199,13 +190,13 @@ mod tests {
         rows.iter().for_each(|row| writer.put(&mut out, row));
         let items: Vec<_> = Items::new(out.content()).map(Result::unwrap).collect();
         assert_eq!(items.len(), 5);
-        assert_eq!(take_message(items[0].key, items[0].head), Some(message(1)));
+        assert_eq!(take_message(items[0].key, items[0].head), Some(sample(1, 100)));
         for (item, row) in items[2..].iter().zip(&rows[1..]) {
             let value = [item.head, item.content].concat();
             assert_eq!(take_inbox(item.key, &value).map(Row::Inbox), Some(row.clone()));
         }
         assert!(items[4].content.is_empty(), "another message's content is not its own");
-        assert!(out.len() < 500, "two bodies, not four");
+        assert!(out.len() < 600, "two bodies, not four");
     }
 
     proptest! {

@@ -138,11 +138,8 @@ impl<F: FnMut(Items<'_>) -> Result<(), String>> Replay<F> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
-
     use super::*;
-    use crate::rows::{MessageRow, Row, Ticket};
+    use crate::rows::{Row, Ticket, sample};
     use crate::store::codec::take_message;
     use crate::store::log::{Front, Table};
 
@@ -151,15 +148,7 @@ mod tests {
         let (mut files, _) = SegmentFiles::open(dir).unwrap();
         let mut front = Front::new(files.prepare().unwrap().unwrap(), 0, 0);
         for seq in 1..=commits {
-            let row = MessageRow {
-                conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
-                seq: Seq(seq),
-                message_id: MessageId(seq),
-                from: Uid(1),
-                time_ms: 1,
-                client_msg_id: ClientMsgId::new(1_000 + seq, 0),
-                body: Bytes::from(vec![7; wire::BODY_BYTES_MAX]),
-            };
+            let row = sample(seq, wire::BODY_BYTES_MAX);
             front.commit(Ticket(seq), &[Row::Message(row)]);
             let write = front.next_write().unwrap_or_else(|| {
                 front.add(files.prepare().unwrap().unwrap());
