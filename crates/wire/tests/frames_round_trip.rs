@@ -23,7 +23,7 @@ fn check(frames: &[AnyFrame], bytes: &[u8], sizes: &[usize]) {
             let frame = frame.unwrap();
             assert_eq!(frame.header.request_id, seen.len() as u64);
             assert_eq!(AnyFrame::accepted_as(&frame), 1, "a frame is of one kind");
-            seen.push(AnyFrame::read(&frame).unwrap());
+            seen.extend(AnyFrame::read(&frame).unwrap());
         }
     }
     assert_eq!((seen.as_slice(), buffer.partial_len()), (frames, 0));

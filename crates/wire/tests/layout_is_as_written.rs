@@ -8,7 +8,7 @@ mod support;
 use proptest::prelude::*;
 use std::fmt::Write;
 use support::plain::{self, Value};
-use support::{AnyFrame, any_frame, samples, seal};
+use support::{any_frame, samples, seal};
 use wire::{Kind, RefusalCode};
 
 const PROTOCOL: &str = include_str!("../PROTOCOL.md");
@@ -37,17 +37,49 @@ fn table(value: &Value) -> String {
         };
         writeln!(table, "| {offset} | {} | `{name}` | {field_type} |", value.size()).unwrap();
     }
-    write!(table, "\n{} bytes in all", value.size()).unwrap();
     table
 }
 
+/// The name of a struct that is a part of others.
 fn struct_name(value: &Value) -> &'static str {
     let Value::Struct(fields) = value else { panic!("lists hold structs") };
-    match fields[0].0 {
-        "inbox_seq" => "Message",
-        "peer" => "Contact",
-        other => panic!("a new struct begins with {other}: name it here"),
+    match (fields[0].0, fields[1].0) {
+        ("kind", "a") => "Conversation",
+        ("inbox_seq", "conversation") => "Message",
+        ("conversation", "recent") => "Chat",
+        other => panic!("a new struct begins with {other:?}: name it here"),
     }
+}
+
+/// The structs that are parts of this one, those within them first.
+fn parts(value: &Value, found: &mut Vec<Value>) {
+    match value {
+        Value::Number(..) | Value::Id(_) | Value::Bytes(_) => {}
+        Value::List(elements) => part(&elements[0], found),
+        Value::Struct(fields) => {
+            for (_, field) in fields {
+                if let Value::Struct(_) = field {
+                    part(field, found);
+                } else {
+                    parts(field, found);
+                }
+            }
+        }
+    }
+}
+
+fn part(value: &Value, found: &mut Vec<Value>) {
+    parts(value, found);
+    if found.iter().all(|other| struct_name(other) != struct_name(value)) {
+        found.push(value.clone());
+    }
+}
+
+/// The structs that are parts of frames.
+fn all_parts() -> Vec<Value> {
+    let mut found = vec![];
+    samples::all().iter().for_each(|frame| parts(&frame.plain(), &mut found));
+    found
 }
 
 #[track_caller]
@@ -55,20 +87,65 @@ fn is_in_protocol(text: &str) {
     assert!(PROTOCOL.contains(text), "PROTOCOL.md lacks this:\n{text}");
 }
 
+/// A heading and the table under it.
+fn section(heading: &str, value: &Value) -> String {
+    format!("#### {heading}, {} bytes\n\n{}\n", value.size(), table(value))
+}
+
+/// The section of each frame, then of each struct that is a part of some.
+fn sections() -> Vec<String> {
+    let frames = samples::all().into_iter().map(|frame| {
+        let kind = frame.kind();
+        section(&format!("{kind:?} ({:#04x})", kind as u8), &frame.plain())
+    });
+    let parts = all_parts();
+    frames.chain(parts.iter().map(|part| section(struct_name(part), part))).collect()
+}
+
 #[test]
 fn protocol_page_has_every_table() {
-    for frame in samples::all() {
-        let kind = frame.kind();
-        is_in_protocol(&format!("#### {kind:?} ({:#04x})", kind as u8));
-        is_in_protocol(&table(&frame.plain()));
-        let Value::Struct(fields) = frame.plain() else { panic!("a frame is a struct") };
-        for (_, field) in fields {
-            match field {
-                Value::List(elements) => is_in_protocol(&table(&elements[0])),
-                Value::Struct(_) => is_in_protocol(&table(&field)),
-                Value::Number(..) | Value::Id(_) | Value::Bytes(_) => {}
-            }
+    for section in sections() {
+        is_in_protocol(&section);
+    }
+}
+
+#[test]
+fn protocol_page_tells_of_every_vector() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors");
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_sample = samples::all()
+            .iter()
+            .any(|frame| name == format!("{:02x}_{:?}.hex", frame.kind() as u8, frame.kind()));
+        if !is_sample && name.ends_with(".hex") && !name.starts_with("bad_") {
+            is_in_protocol(&format!("| `{name}` |"));
         }
+    }
+}
+
+#[test]
+fn protocol_page_has_the_limits() {
+    for (name, limit) in [
+        ("frame_bytes_max", wire::FRAME_BYTES_MAX as u64),
+        ("body_bytes_max", wire::BODY_BYTES_MAX as u64),
+        ("page_rows_max", wire::PAGE_ROWS_MAX.into()),
+        ("push_window_max", wire::PUSH_WINDOW_MAX),
+        ("send_window_max", wire::SEND_WINDOW_MAX.into()),
+    ] {
+        let row = format!("| `{name}` | {} |", grouped(limit));
+        is_in_protocol(&row);
+    }
+    is_in_protocol(&format!("at most {} bytes", grouped(wire::TOKEN_BYTES_MAX as u64)));
+    is_in_protocol(&format!("at most {} bytes", grouped(wire::TEXT_BYTES_MAX as u64)));
+    is_in_protocol(&format!("{} bytes", grouped(wire::FRAME_BEFORE_LOGIN_BYTES_MAX as u64)));
+}
+
+/// A number with a comma before its thousands.
+fn grouped(number: u64) -> String {
+    if number < 1000 {
+        number.to_string()
+    } else {
+        format!("{},{:03}", number / 1000, number % 1000)
     }
 }
 
@@ -99,15 +176,17 @@ fn pointer(bytes: &[u8], at: usize) -> (usize, usize) {
 fn a_send_is_read_with_offsets_alone() {
     let frame = samples::all().into_iter().find(|frame| frame.kind() == Kind::Send).unwrap();
     let bytes = frame.encode(77);
-    assert_eq!(number::<4>(&bytes, 0), 80, "length");
-    assert_eq!(bytes[4..8], [0x10, 1, 0, 0], "kind, version, flags");
+    assert_eq!(number::<4>(&bytes, 0), 104, "length");
+    assert_eq!(bytes[4..8], [0x10, 2, 0, 0], "kind, version, flags");
     assert_eq!(number::<8>(&bytes, 8), 77, "request id");
-    assert_eq!(number::<4>(&bytes, 20), 0, "reserved");
-    assert_eq!(number::<8>(&bytes, 80 - 8), 0x10, "the kind again");
-    let root = 80 - 8 - 32;
-    assert_eq!(number::<8>(&bytes, root), 9, "to");
-    assert_eq!(bytes[root + 8 + 6] >> 4, 7, "a UUIDv7");
-    assert_eq!(pointer(&bytes, root + 24), (24, 12), "body");
+    assert_eq!(number::<4>(&bytes, 20), 0, "extension");
+    assert_eq!(number::<8>(&bytes, 104 - 8), 0x10, "the kind again");
+    let root = 104 - 8 - 56;
+    assert_eq!(bytes[root..root + 8], [1, 0, 0, 0, 0, 0, 0, 0], "a direct conversation, padding");
+    assert_eq!((number::<8>(&bytes, root + 8), number::<8>(&bytes, root + 16)), (9, 7), "of whom");
+    assert_eq!(bytes[root + 24 + 6] >> 4, 7, "a UUIDv7");
+    assert_eq!(bytes[root + 40..root + 44], [1, 0, 0, 0], "kind, padding, flags");
+    assert_eq!(pointer(&bytes, root + 44), (24, 12), "body");
     assert_eq!(&bytes[24..36], b"hello, world");
     assert_eq!(bytes[36..40], [0; 4], "padding");
 }
@@ -116,12 +195,14 @@ fn a_send_is_read_with_offsets_alone() {
 fn a_page_is_read_with_offsets_alone() {
     let frame = samples::all().into_iter().find(|frame| frame.kind() == Kind::SyncPage).unwrap();
     let bytes = frame.encode(1);
-    let root = bytes.len() - 8 - 24;
-    assert_eq!((number::<8>(&bytes, root), number::<8>(&bytes, root + 8)), (1, 43), "epoch, head");
+    // An extension would lie behind the payload: the struct is found from the payload's end.
+    let end = bytes.len() - usize::try_from(number::<4>(&bytes, 20)).unwrap();
+    let root = end - 8 - 24;
+    assert_eq!((number::<8>(&bytes, root), number::<8>(&bytes, root + 8)), (1, 45), "epoch, head");
     let (list, length) = pointer(&bytes, root + 16);
-    assert_eq!((list, length), (48, 2));
-    let seqs = [0, 1].map(|index| number::<8>(&bytes, list + index * 72 + 24));
-    let bodies = [0, 1].map(|index| pointer(&bytes, list + index * 72 + 64));
+    assert_eq!((list, length), (96, 4));
+    let seqs = [0, 1].map(|index| number::<8>(&bytes, list + index * 104 + 32));
+    let bodies = [0, 1].map(|index| pointer(&bytes, list + index * 104 + 92));
     assert_eq!((seqs, bodies), ([4, 5], [(24, 5), (29, 12)]));
     assert_eq!(&bytes[24..41], b"hellohello, world");
 }
@@ -130,21 +211,5 @@ fn a_page_is_read_with_offsets_alone() {
 #[test]
 #[ignore = "prints text for PROTOCOL.md"]
 fn print_tables() {
-    for frame in samples::all() {
-        println!(
-            "#### {:?} ({:#04x})\n\n{}\n",
-            frame.kind(),
-            frame.kind() as u8,
-            table(&frame.plain())
-        );
-    }
-    for kind in [Kind::SyncPage, Kind::ContactsPage] {
-        let frame =
-            AnyFrame::plain(samples::all().iter().find(|frame| frame.kind() == kind).unwrap());
-        let Value::Struct(fields) = frame else { panic!("a frame is a struct") };
-        let Some((_, Value::List(elements))) = fields.last() else {
-            panic!("a page ends with its list")
-        };
-        println!("#### {}\n\n{}\n", struct_name(&elements[0]), table(&elements[0]));
-    }
+    sections().iter().for_each(|section| println!("{section}"));
 }

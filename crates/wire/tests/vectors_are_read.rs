@@ -1,7 +1,10 @@
-//! The files in `vectors/` mean what they say: a valid frame is read and encodes to the same bytes, an invalid one
-//! gives exactly its error.
+//! The files in `vectors/` mean what they say: a valid frame is read and encodes to the same bytes,
+//! one of a later release is read as far as this one knows it, an invalid one gives its error.
 //!
-//! After a change of the protocol, `WIRE_VECTORS=write cargo test -p wire --test vectors_are_read` writes them anew.
+//! `released.txt` there has the CRC-32 of the bytes of every vector, so that none of them changes:
+//! clients were made with them. `WIRE_VECTORS=write cargo test -p wire --test vectors_are_read`
+//! writes new vectors, and comments that were reworded. It stops at a vector whose bytes would be
+//! other than released.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -9,34 +12,88 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use support::plain::{self, Part};
-use support::{AnyFrame, read_all, samples, seal, with_raw};
+use support::{AnyFrame, crc32, read_all, samples, seal, seal_extended, with_raw};
 use wire::{HEADER_BYTES, Kind};
 
-/// The request id of every vector.
+/// The request id of every vector that carries one.
 const REQUEST_ID: u64 = 0x0102;
+/// The list of released vectors.
+const RELEASED: &str = "released.txt";
 
 fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors")
 }
 
+/// What is not a reply, nor is replied to, has no request id.
+fn request_id(kind: Kind) -> u64 {
+    let has_none = matches!(kind, Kind::Push | Kind::PushAck | Kind::GoingAway | Kind::InboxHead);
+    if has_none { 0 } else { REQUEST_ID }
+}
+
+fn sample(kind: Kind) -> AnyFrame {
+    samples::all().into_iter().find(|frame| frame.kind() == kind).unwrap()
+}
+
+fn encode(frame: &AnyFrame) -> Vec<u8> {
+    frame.encode(request_id(frame.kind()))
+}
+
+/// File name of a valid frame; `suffix` says what is particular about it.
+fn name(frame: &AnyFrame, suffix: &str) -> String {
+    format!("{:02x}_{:?}{suffix}.hex", frame.kind() as u8, frame.kind())
+}
+
+/// Every valid frame under its file's name.
+fn valid() -> BTreeMap<String, AnyFrame> {
+    let all = samples::all().into_iter().map(|frame| (name(&frame, ""), frame));
+    let more = samples::more().into_iter();
+    all.chain(more.map(|(suffix, frame)| (name(&frame, &format!("_{suffix}")), frame))).collect()
+}
+
 /// File name and text of every vector.
 fn vectors() -> BTreeMap<String, String> {
-    let valid = samples::all().into_iter().map(|frame| {
-        let name = format!("{:02x}_{:?}.hex", frame.kind() as u8, frame.kind());
-        (name, annotate(&frame))
+    let valid = valid().into_iter().map(|(name, frame)| {
+        let head = format!("# {:?}, request id {:#x}\n", frame.kind(), request_id(frame.kind()));
+        (name, head + &annotate(&frame, &[]))
     });
-    let invalid = invalid().into_iter().map(|(name, meaning, error, bytes)| {
+    let invalid = [invalid_headers(), invalid_extensions(), invalid_archives()].concat();
+    let invalid = invalid.into_iter().map(|(name, meaning, error, bytes)| {
         (format!("bad_{name}.hex"), format!("# {meaning}\n# error: {error}\n{}", lines(&bytes)))
     });
-    valid.chain(invalid).collect()
+    valid.chain(extended()).chain(unknown()).chain(invalid).collect()
+}
+
+/// Frames with fields that a later release added.
+fn extended() -> Vec<(String, String)> {
+    let later = |bytes: u8| (0xa0..0xa0 + bytes).collect::<Vec<u8>>();
+    [(Kind::HelloReply, 8), (Kind::Send, 24), (Kind::SyncPage, 16), (Kind::InboxHead, 8)]
+        .map(|(kind, bytes)| {
+            let frame = sample(kind);
+            let text = format!("# {kind:?} of a later release\n# as: {}\n", name(&frame, ""));
+            (format!("ext_{kind:?}.hex"), text + &annotate(&frame, &later(bytes)))
+        })
+        .into()
+}
+
+/// Frames of kinds that this release does not have. What is in them is not known either.
+fn unknown() -> [(String, String); 2] {
+    let head = "# Of a later release.\n# unknown: ";
+    let request = seal_extended(0x7f, REQUEST_ID, &[0x11; 16], &[]);
+    let note = seal_extended(0xfe, 0, &[0x22; 8], &[0x33; 8]);
+    [
+        ("unknown_request.hex".to_owned(), format!("{head}request\n{}", lines(&request))),
+        ("unknown_note.hex".to_owned(), format!("{head}note\n{}", lines(&note))),
+    ]
 }
 
 /// A valid frame, part by part.
-fn annotate(frame: &AnyFrame) -> String {
-    let bytes = frame.encode(REQUEST_ID);
+fn annotate(frame: &AnyFrame, extension: &[u8]) -> String {
     let kind = frame.kind();
-    let mut text = format!("# {kind:?}, request id {REQUEST_ID:#x}\n");
+    let whole = encode(frame);
+    let bytes = seal_extended(kind as u8, request_id(kind), &whole[HEADER_BYTES..], extension);
+    let mut text = String::new();
     let mut at = 0;
     let mut part = |bytes: &[u8], meaning: &str| {
         // A long string takes several lines; only the first says what it is.
@@ -48,51 +105,80 @@ fn annotate(frame: &AnyFrame) -> String {
     };
     part(&bytes[0..4], &format!("length = {}", bytes.len()));
     part(&bytes[4..5], &format!("kind = {kind:?}"));
-    part(&bytes[5..6], "version = 1");
+    part(&bytes[5..6], "version = 2");
     part(&bytes[6..8], "flags");
     part(&bytes[8..16], "request id");
     part(&bytes[16..20], "checksum");
-    part(&bytes[20..24], "reserved");
+    part(&bytes[20..24], &format!("extension = {} bytes", extension.len()));
     for Part { bytes, meaning } in plain::payload(&frame.plain(), kind as u8) {
         part(&bytes, &meaning);
     }
+    part(extension, "the extension: not known");
     text
 }
 
-/// Name, meaning, error and bytes of frames that must be refused.
-fn invalid() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
-    let frame = |kind| {
-        samples::all().into_iter().find(|frame| frame.kind() == kind).unwrap().encode(REQUEST_ID)
-    };
-    let (send, logout, hello) = (frame(Kind::Send), frame(Kind::Logout), frame(Kind::Hello));
+/// Name, meaning, error and bytes of a frame that must be refused.
+type Invalid = (&'static str, &'static str, &'static str, Vec<u8>);
+
+/// The sample of a Send with one byte set.
+fn send_with(at: usize, value: u8) -> Vec<u8> {
+    let mut bytes = encode(&sample(Kind::Send));
+    bytes[at] = value;
+    bytes
+}
+
+fn invalid_headers() -> Vec<Invalid> {
+    let first = encode(&sample(Kind::Send))[HEADER_BYTES];
+    vec![
+        ("version", "Version 1.", "Version(1)", send_with(5, 1)),
+        ("length_odd", "No multiple of 8.", "Length(105, 65536)", send_with(0, 105)),
+        ("length_small", "Less than a header.", "Length(16, 65536)", send_with(0, 16)),
+        ("length_large", "65,640: over the limit.", "Length(65640, 65536)", send_with(2, 1)),
+        ("flags", "A flag is set.", "Reserved", send_with(6, 1)),
+        ("checksum", "A bit of the body flipped.", "Checksum", send_with(HEADER_BYTES, first ^ 1)),
+    ]
+}
+
+fn invalid_extensions() -> Vec<Invalid> {
+    let payload = &encode(&sample(Kind::Send))[HEADER_BYTES..];
+    let extended = seal_extended(Kind::Send as u8, REQUEST_ID, payload, &[0xa0; 16]);
     let with = |at: usize, value| {
-        let mut bytes = send.clone();
+        let mut bytes = extended.clone();
         bytes[at] = value;
         bytes
     };
-    // The same, with the checksum made right.
-    let sealed = |at: usize, value| seal(send[4], REQUEST_ID, &with(at, value)[HEADER_BYTES..]);
+    let swallowed = seal_extended(Kind::Send as u8, REQUEST_ID, &[], payload);
+    let last = extended.len() - 1;
+    vec![
+        ("ext_large", "8 bytes more than follow the header.", "Extension(104)", with(20, 104)),
+        ("ext_odd", "No multiple of 8.", "Extension(12)", with(20, 12)),
+        ("ext_checksum", "A bit of the extension flipped.", "Checksum", with(last, 0xa1)),
+        (
+            "ext_size_checksum",
+            "8 of its 16 bytes, and the checksum over 16.",
+            "Checksum",
+            with(20, 8),
+        ),
+        ("ext_all", "The payload is called extension.", "Archive(Send)", swallowed),
+    ]
+}
+
+fn invalid_archives() -> Vec<Invalid> {
+    let (send, logout) = (encode(&sample(Kind::Send)), encode(&sample(Kind::Logout)));
+    // With the checksum made right.
+    let sealed =
+        |at: usize, value| seal(send[4], REQUEST_ID, &send_with(at, value)[HEADER_BYTES..]);
     let stray = [&send[HEADER_BYTES..40], &[0; 8], &send[40..]].concat();
     let label = |kind: Kind| seal(kind as u8, REQUEST_ID, &logout[HEADER_BYTES..]);
-    let mut padded = hello.clone();
-    padded[HEADER_BYTES + 3] = 1;
+    let mut padded = encode(&sample(Kind::GoingAway));
+    let pad = padded.len() - 12;
+    padded[pad] = 1;
+    // The offset of the body, its length, and padding within the conversation.
+    let (offset, length, inner) = (84, 88, 41);
     vec![
-        ("version", "Version 2.", "Version(2)", with(5, 2)),
-        ("length_odd", "No multiple of 8.", "Length(81, 65536)", with(0, 81)),
-        ("length_small", "Less than a header.", "Length(16, 65536)", with(0, 16)),
-        ("length_large", "65,616: over the limit.", "Length(65616, 65536)", with(2, 1)),
-        ("kind", "No kind 0x7f.", "Kind(127)", with(4, 0x7f)),
-        ("flags", "A flag is set.", "Reserved", with(6, 1)),
-        ("reserved", "A reserved byte is set.", "Reserved", with(23, 1)),
-        (
-            "checksum",
-            "One bit of the body flipped.",
-            "Checksum",
-            with(HEADER_BYTES, send[HEADER_BYTES] ^ 1),
-        ),
         (
             "mislabelled",
-            "A Logout named LogoutReply: same shape.",
+            "A Logout named LogoutReply.",
             "Archive(LogoutReply)",
             label(Kind::LogoutReply),
         ),
@@ -103,27 +189,28 @@ fn invalid() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>)> {
             "Archive(Send)",
             seal(send[4], REQUEST_ID, &stray),
         ),
-        ("gap", "The body begins one byte late.", "Archive(Send)", sealed(64, send[64] + 1)),
-        (
-            "short",
-            "The body is a byte shorter, padding is not zero.",
-            "Archive(Send)",
-            sealed(68, 11),
-        ),
-        (
-            "padding",
-            "A byte between struct and kind.",
-            "Archive(Hello)",
-            seal(1, REQUEST_ID, &padded[HEADER_BYTES..]),
-        ),
+        ("gap", "The body begins a byte late.", "Archive(Send)", sealed(offset, send[offset] + 1)),
         (
             "before",
             "The body begins before the payload.",
             "Archive(Send)",
-            sealed(64, send[64] - 1),
+            sealed(offset, send[offset] - 1),
         ),
-        ("after", "The body overlaps its struct.", "Archive(Send)", sealed(68, 17)),
-        ("forward", "The body lies behind its struct.", "Archive(Send)", sealed(67, 0)),
+        ("forward", "The body lies behind its struct.", "Archive(Send)", sealed(offset + 3, 0)),
+        (
+            "short",
+            "The body is a byte shorter, padding is not zero.",
+            "Archive(Send)",
+            sealed(length, 11),
+        ),
+        ("after", "The body overlaps its struct.", "Archive(Send)", sealed(length, 17)),
+        ("padding_inside", "A byte between two fields.", "Archive(Send)", sealed(inner, 1)),
+        (
+            "padding",
+            "A byte between struct and kind.",
+            "Archive(GoingAway)",
+            seal(Kind::GoingAway as u8, 0, &padded[HEADER_BYTES..]),
+        ),
     ]
 }
 
@@ -140,40 +227,96 @@ fn parse(text: &str) -> Vec<u8> {
     data.flat_map(str::split_whitespace).map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
 }
 
+/// Name and CRC-32 of the bytes, as `released.txt` has them.
+fn released(directory: &std::path::Path) -> BTreeMap<String, String> {
+    let list = std::fs::read_to_string(directory.join(RELEASED)).unwrap_or_default();
+    let rows = list.lines().map(|row| row.split_once(' ').unwrap());
+    rows.map(|(crc, name)| (name.to_owned(), crc.to_owned())).collect()
+}
+
+fn crc(text: &str) -> String {
+    format!("{:08x}", crc32(parse(text).iter()))
+}
+
+/// Writes vectors that are new, and the comments of others.
+fn write(directory: &std::path::Path) {
+    let mut released = released(directory);
+    for (name, text) in vectors() {
+        let before = released.entry(name.clone()).or_insert_with(|| crc(&text));
+        assert_eq!(*before, crc(&text), "{name} was released with other bytes");
+        std::fs::write(directory.join(name), text).unwrap();
+    }
+    let list: String = released.iter().map(|(name, crc)| format!("{crc} {name}\n")).collect();
+    std::fs::write(directory.join(RELEASED), list).unwrap();
+}
+
+/// Name and text of every file, after writing them if that is asked for.
+fn files() -> &'static BTreeMap<String, String> {
+    static FILES: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let directory = directory();
+        if std::env::var_os("WIRE_VECTORS").is_some_and(|value| value == "write") {
+            write(&directory);
+        }
+        let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let files = entries.map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(path).unwrap())
+        });
+        files.filter(|(name, _)| name != RELEASED).collect()
+    })
+}
+
+/// The value of a comment like `# error: Checksum`.
+fn label<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": "))
+}
+
+#[track_caller]
 fn check(name: &str, text: &str) {
     let bytes = parse(text);
-    if let Some(error) = text.lines().find_map(|line| line.strip_prefix("# error: ")) {
+    if let Some(error) = label(text, "error") {
         assert_eq!(format!("{:?}", read_all(&bytes).unwrap_err()), error, "{name}");
         return;
     }
-    let (request_id, frame) = with_raw(&bytes, |raw| (raw.header.request_id, AnyFrame::read(&raw)));
-    let frame = frame.unwrap_or_else(|error| panic!("{name}: {error}"));
-    assert_eq!(request_id, REQUEST_ID);
-    assert_eq!(lines(&frame.encode(REQUEST_ID)), lines(&bytes), "{name}");
-    assert!(samples::all().contains(&frame), "{name}");
+    let (header, frame) = with_raw(&bytes, |raw| (raw.header, AnyFrame::read(&raw).unwrap()));
+    if let Some(unknown) = label(text, "unknown") {
+        assert_eq!((header.kind, frame), (None, None), "{name}");
+        assert_eq!(header.is_note, unknown == "note", "{name}");
+        return;
+    }
+    let frame = frame.unwrap();
+    assert_eq!(header.request_id, request_id(frame.kind()), "{name}");
+    let plain = label(text, "as").unwrap_or(name);
+    assert_eq!(valid().get(plain), Some(&frame), "{name}");
+    assert_eq!(lines(&encode(&frame)), lines(&parse(&files()[plain])), "{name}");
 }
 
 #[test]
 fn files_are_as_generated_and_mean_what_they_say() {
-    let (directory, vectors) = (directory(), vectors());
-    if std::env::var_os("WIRE_VECTORS").is_some_and(|value| value == "write") {
-        for (name, text) in &vectors {
-            std::fs::write(directory.join(name), text).unwrap();
-        }
+    let (files, vectors) = (files(), vectors());
+    for (name, text) in files {
+        let generated = vectors.get(name);
+        assert_eq!(generated, Some(text), "{name}: the header of this test says how to write it");
+        check(name, text);
     }
-    let mut seen = 0;
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(
-            vectors.get(&name),
-            Some(&text),
-            "{name}: the header of this test says how to write it anew"
-        );
-        check(&name, &text);
-        seen += 1;
+    assert_eq!(files.len(), vectors.len(), "a vector has no file");
+}
+
+#[test]
+fn released_vectors_do_not_change() {
+    let files = files().iter().map(|(name, text)| (name.clone(), crc(text)));
+    assert_eq!(files.collect::<BTreeMap<_, _>>(), released(&directory()));
+}
+
+#[test]
+fn every_kind_and_every_error_has_a_vector() {
+    for kind in Kind::ALL {
+        let name = format!("{:02x}_{kind:?}.hex", *kind as u8);
+        assert!(files().contains_key(&name), "{name}");
     }
-    assert_eq!(seen, vectors.len(), "a vector has no file");
-    assert!(Kind::ALL.len() < seen);
+    for error in ["Version", "Length", "Extension", "Reserved", "Checksum", "Archive"] {
+        let has = |text: &String| label(text, "error").is_some_and(|text| text.starts_with(error));
+        assert!(files().values().any(has), "{error}");
+    }
 }

@@ -48,9 +48,12 @@ macro_rules! any_frame {
                 match self { $(Self::$kind(_) => Kind::$kind,)* }
             }
 
-            /// Reads the frame that the header names.
-            pub fn read(raw: &RawFrame<'_>) -> Result<Self, FrameError> {
-                match raw.header.kind { $(Kind::$kind => raw.read().map(Self::$kind),)* }
+            /// Reads the frame that the header names; one of a kind that is not known is nothing.
+            pub fn read(raw: &RawFrame<'_>) -> Result<Option<Self>, FrameError> {
+                match raw.header.kind {
+                    None => Ok(None),
+                    $(Some(Kind::$kind) => raw.read().map(|frame| Some(Self::$kind(frame))),)*
+                }
             }
 
             /// How many kinds accept the frame as theirs.
@@ -76,29 +79,35 @@ macro_rules! any_frame {
 }
 
 any_frame! {
-    Hello { version_min: u8, version_max: u8, }
-    HelloReply { version: u8, heartbeat_ms: u32, frame_bytes_max: u32, server_time_ms: u64, }
-    Login { device: u64, cursor: u64, inbox_epoch: u64, token: Bytes, }
-    LoginReply { uid: u64, generation: u64, inbox_epoch: u64, inbox_head: u64, server_time_ms: u64, }
+    Hello { version_min: u8, version_max: u8, frame_bytes_max: u32, features: u64, }
+    HelloReply {
+        version: u8, heartbeat_ms: u32, frame_bytes_max: u32, body_bytes_max: u32, page_rows_max: u32,
+        push_window_max: u32, send_window_max: u32, features: u64, server_time_ms: u64,
+    }
+    Login { device: u64, cursor: u64, inbox_epoch: u64, from_head: u8, token: Bytes, }
+    LoginReply {
+        uid: u64, generation: u64, inbox_epoch: u64, inbox_head: u64, cursor: u64, server_time_ms: u64,
+    }
     Logout { generation: u64, }
     LogoutReply { generation: u64, }
     Heartbeat { time_ms: u64, }
     HeartbeatReply { time_ms: u64, inbox_epoch: u64, inbox_head: u64, }
-    Send { to: u64, client_msg_id: [u8; 16], body: Bytes, }
+    Send { conversation: Conversation, client_msg_id: [u8; 16], kind: u8, flags: u16, body: Bytes, }
     SendAck { message_id: u64, seq: u64, time_ms: u64, inbox_seq: u64, }
     Push { previous: u64, message: Message, }
     PushAck { inbox_seq: u64, }
     Sync { cursor: u64, limit: u32, }
     SyncPage { inbox_epoch: u64, inbox_head: u64, messages: Vec<Message>, }
-    History { peer: u64, before_seq: u64, limit: u32, }
-    HistoryPage { peer: u64, messages: Vec<Message>, }
-    Contacts { after_peer: u64, limit: u32, }
-    ContactsPage { next_after_peer: u64, contacts: Vec<Contact>, }
-    MarkRead { peer: u64, seq: u64, }
-    DeleteContact { peer: u64, }
-    ContactReply { peer: u64, read_seq: u64, unread: u64, is_deleted: u8, }
+    History { conversation: Conversation, before_seq: u64, limit: u32, }
+    HistoryPage { conversation: Conversation, messages: Vec<Message>, }
+    Chats { after: Conversation, limit: u32, }
+    ChatsPage { next_after: Conversation, version: u64, chats: Vec<Chat>, }
+    MarkRead { conversation: Conversation, seq: u64, }
+    HideChat { conversation: Conversation, }
+    ChatReply { conversation: Conversation, read_seq: u64, unread: u64, version: u64, is_hidden: u8, }
     Refusal { code: u16, retry_after_ms: u32, text: Bytes, }
     GoingAway { code: u16, reconnect_after_ms: u32, jitter_ms: u32, }
+    InboxHead { inbox_epoch: u64, inbox_head: u64, }
 }
 
 /// A field's type.
@@ -157,16 +166,23 @@ impl<T: Any + std::fmt::Debug + 'static> Any for Vec<T> {
 }
 
 any_struct! {
-    Message { inbox_seq: u64, from: u64, to: u64, seq: u64, message_id: u64, time_ms: u64, client_msg_id: [u8; 16], body: Bytes, }
-    Contact { peer: u64, recent: Message, read_time_ms: u64, read_seq: u64, unread: u64, is_deleted: u8, }
+    Conversation { kind: u8, a: u64, b: u64, }
+    Message {
+        inbox_seq: u64, conversation: Conversation, seq: u64, number: u64, sender: u64, message_id: u64,
+        time_ms: u64, client_msg_id: [u8; 16], kind: u8, row_flags: u8, flags: u16, body: Bytes,
+    }
+    Chat {
+        conversation: Conversation, recent: Message, read_time_ms: u64, read_seq: u64, unread: u64,
+        version: u64, is_hidden: u8,
+    }
 }
 
-/// What one piece gives: frames until it is empty, or the first error.
+/// What one piece gives: frames of known kinds until it is empty, or the first error.
 pub fn read_all(piece: &[u8]) -> Result<Vec<AnyFrame>, FrameError> {
     let (mut buffer, mut scratch, mut seen) = (FrameBuffer::default(), Scratch::default(), vec![]);
     let mut frames = buffer.read(piece, FRAME_BYTES_MAX);
     while let Some(frame) = frames.next(&mut scratch) {
-        seen.push(AnyFrame::read(&frame?)?);
+        seen.extend(AnyFrame::read(&frame?)?);
     }
     Ok(seen)
 }
@@ -180,14 +196,22 @@ pub fn with_raw<T>(bytes: &[u8], with: impl FnOnce(RawFrame<'_>) -> T) -> T {
 
 /// A frame with a right header around any payload; zeros are added until the length is a multiple of 8.
 pub fn seal(kind: u8, request_id: u64, payload: &[u8]) -> Vec<u8> {
-    let length = 24 + payload.len().next_multiple_of(8);
-    let mut frame = u32::try_from(length).unwrap().to_le_bytes().to_vec();
-    frame.extend_from_slice(&[kind, 1, 0, 0]);
+    let mut payload = payload.to_vec();
+    payload.resize(payload.len().next_multiple_of(8), 0);
+    seal_extended(kind, request_id, &payload, &[])
+}
+
+/// A frame with a right header around any payload and an extension, both multiples of 8 bytes.
+pub fn seal_extended(kind: u8, request_id: u64, payload: &[u8], extension: &[u8]) -> Vec<u8> {
+    let size = |bytes: usize| u32::try_from(bytes).unwrap().to_le_bytes();
+    let mut frame = size(24 + payload.len() + extension.len()).to_vec();
+    frame.extend_from_slice(&[kind, 2, 0, 0]);
     frame.extend_from_slice(&request_id.to_le_bytes());
-    frame.extend_from_slice(&[0; 8]);
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(&size(extension.len()));
     frame.extend_from_slice(payload);
-    frame.resize(length, 0);
-    let checksum = crc32(frame[..16].iter().chain(&frame[24..]));
+    frame.extend_from_slice(extension);
+    let checksum = crc32(frame[..16].iter().chain(&frame[20..]));
     frame[16..20].copy_from_slice(&checksum.to_le_bytes());
     frame
 }
