@@ -83,7 +83,7 @@ codes! {
     SessionReplaced = 17,
     /// The user has too many devices logged in. The connection closes.
     TooManyDevices = 18,
-    /// A value is out of its range (an ack of what was not pushed, a page of nothing).
+    /// A value is out of its range (a page of no rows, a read mark where there is no message).
     OutOfRange = 19,
     /// The deadline for hello and login passed. The connection closes.
     LoginTimeout = 20,

@@ -59,7 +59,7 @@ kinds! {
     HeartbeatReply = 0x08,
     /// Client: a message.
     Send = 0x10,
-    /// Server: the message is durable in both inboxes.
+    /// Server: the message is durable in all inboxes that it is for.
     SendAck = 0x11,
     /// Server: a message from the inbox.
     Push = 0x12,
