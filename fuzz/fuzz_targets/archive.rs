@@ -1,5 +1,6 @@
-//! Any payload behind a right header: the first byte of the input picks the kind. What is accepted must be the one
-//! encoding of what was read; everything else must be an error.
+//! Any payload behind a right header: the first byte of the input picks the kind, the second how large an extension
+//! follows. What is accepted must be the one encoding of what was read, with the same extension behind it; everything
+//! else must be an error.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,9 +8,11 @@ use wire::frames::*;
 use wire::{FRAME_BYTES_MAX, FrameBuffer, HEADER_BYTES, Kind, RawFrame, Scratch, VERSION, encode};
 
 fuzz_target!(|input: &[u8]| {
-    let Some((kind, payload)) = input.split_first() else { return };
+    let [kind, words, payload @ ..] = input else { return };
     let kind = Kind::ALL[usize::from(*kind) % Kind::ALL.len()];
-    let bytes = seal(kind, payload);
+    let mut payload = payload.to_vec();
+    payload.resize(payload.len().next_multiple_of(8), 0);
+    let bytes = seal(kind, &payload, usize::from(*words % 4) * 8);
     if bytes.len() > FRAME_BYTES_MAX {
         return;
     }
@@ -17,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
     let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
     let raw = frames.next(&mut scratch).expect("whole").expect("header and checksum are right");
     if let Some(again) = encode_again(&raw) {
-        assert_eq!(again, bytes);
+        assert_eq!(again, seal(kind, &payload, 0));
     }
 });
 
@@ -27,26 +30,31 @@ fn encode_again(raw: &RawFrame<'_>) -> Option<Vec<u8>> {
     macro_rules! of_kind {
         ($($kind:ident)*) => {
             match raw.header.kind {
-                $(Kind::$kind => encode(&mut out, raw.header.request_id, raw.read::<$kind>().ok()?),)*
+                $(Some(Kind::$kind) => encode(&mut out, raw.header.request_id, raw.read::<$kind>().ok()?),)*
+                None => return None,
             }
         };
     }
     of_kind! {
         Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck Sync
-        SyncPage History HistoryPage Contacts ContactsPage MarkRead DeleteContact ContactReply Refusal GoingAway
+        SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead
     }
     Some(out)
 }
 
-fn seal(kind: Kind, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0; (HEADER_BYTES + payload.len()).next_multiple_of(8)];
-    let length = u32::try_from(frame.len()).expect("inputs are small");
-    frame[..4].copy_from_slice(&length.to_le_bytes());
+/// A frame with a right header and an extension of so many bytes.
+fn seal(kind: Kind, payload: &[u8], extension: usize) -> Vec<u8> {
+    let mut frame = vec![0; HEADER_BYTES];
+    frame.extend_from_slice(payload);
+    frame.resize(frame.len() + extension, 0xa5);
+    let size = |bytes: usize| u32::try_from(bytes).expect("inputs are small").to_le_bytes();
+    let length = size(frame.len());
+    frame[..4].copy_from_slice(&length);
     frame[4..6].copy_from_slice(&[kind as u8, VERSION]);
-    frame[HEADER_BYTES..HEADER_BYTES + payload.len()].copy_from_slice(payload);
+    frame[20..24].copy_from_slice(&size(extension));
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&frame[..16]);
-    hasher.update(&frame[HEADER_BYTES..]);
+    hasher.update(&frame[20..]);
     frame[16..20].copy_from_slice(&hasher.finalize().to_le_bytes());
     frame
 }
