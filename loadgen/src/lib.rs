@@ -3,6 +3,7 @@
 
 pub mod failure;
 pub mod limits;
+pub mod out_dir;
 pub mod clock;
 pub mod units;
 pub mod body;

@@ -50,18 +50,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it in `scratch` and waits until it serves.
+    /// Starts it with its data in `scratch`, and waits until it serves.
     ///
     /// # Errors
     /// There is no such program, or it did not come up: says what it printed.
-    pub fn start(args: &ServeArgs, scratch: &Path) -> Result<Self, Failure> {
+    pub fn start(args: &ServeArgs, scratch: &Path, log_file: &Path) -> Result<Self, Failure> {
         let binary = match &args.serve_binary {
             Some(path) => path.clone(),
             None => gateway_beside_this()?,
         };
         let (ready_file, data_dir) = (scratch.join("ready"), scratch.join("data"));
-        let log_file = scratch.join("server.log");
-        let log = std::fs::File::create(&log_file)
+        let log = std::fs::File::create(log_file)
             .map_err(|error| Failure::preflight("make the server's log", error))?;
         let log_too =
             log.try_clone().map_err(|error| Failure::preflight("share the log", error))?;
@@ -79,7 +78,7 @@ impl Server {
         // Until its key is read; a program without keys takes any token.
         let tokens = Tokens::from_secret(&[0; 32]);
         let mut server = Self { child, listen, pid, tokens, stopped: false };
-        let ready = server.wait_ready(&ready_file, &log_file)?;
+        let ready = server.wait_ready(&ready_file, log_file)?;
         (server.listen, server.pid) = (ready.listen, ready.pid);
         if args.serve_binary.is_none() {
             server.tokens = Tokens::from_file(&token::key_path(None, &data_dir))?;

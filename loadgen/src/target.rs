@@ -39,12 +39,13 @@ pub struct Target {
     pub tokens: Tokens,
     /// Ours to end.
     pub server: Option<Server>,
-    /// Its directory, deleted at the end unless the run has one to keep it in.
+    /// Its directory, deleted at the end.
     _scratch: Option<tempfile::TempDir>,
 }
 
 impl Target {
-    /// Finds or starts it. A server of our own lives in `out`, or in a directory that goes with it.
+    /// Finds or starts it. A server of our own has its data beside the files of `out`, on their disk, until the end; its
+    /// log stays.
     ///
     /// # Errors
     /// It is not there, or the key is not.
@@ -57,25 +58,15 @@ impl Target {
                 Self { addresses, pid: args.server_pid, tokens, server: None, _scratch: None };
             return found.knock();
         }
-        let scratch = match out {
-            Some(_) => None,
-            None => Some(
-                tempfile::tempdir()
-                    .map_err(|error| Failure::preflight("make a directory", error))?,
-            ),
-        };
-        let directory = match (out, &scratch) {
-            (Some(out), _) => fresh(&out.join("server"))?,
-            (None, Some(scratch)) => scratch.path().to_owned(),
-            (None, None) => unreachable!("one of the two is there"),
-        };
-        let server = Server::start(&args.serve, &directory)?;
+        let scratch = scratch(out)?;
+        let log_file = out.unwrap_or(scratch.path()).join("server.log");
+        let server = Server::start(&args.serve, scratch.path(), &log_file)?;
         let found = Self {
             addresses: vec![server.listen],
             pid: Some(server.pid),
             tokens: server.tokens.clone(),
             server: Some(server),
-            _scratch: scratch,
+            _scratch: Some(scratch),
         };
         found.knock()
     }
@@ -113,13 +104,10 @@ fn resolve(target: &str) -> Result<SocketAddr, Failure> {
     })
 }
 
-/// An empty directory, where an earlier run's may have been.
-fn fresh(path: &Path) -> Result<PathBuf, Failure> {
-    let removed = match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    };
-    let made = removed.and_then(|()| std::fs::create_dir_all(path));
-    made.map_err(|error| Failure::preflight(&format!("empty {}", path.display()), error))?;
-    Ok(path.to_owned())
+/// A new directory, of nobody else: in `out`, or among the temporary ones.
+fn scratch(out: Option<&Path>) -> Result<tempfile::TempDir, Failure> {
+    let mut named = tempfile::Builder::new();
+    named.prefix("loadgen-server-");
+    let made = out.map_or_else(|| named.tempdir(), |out| named.tempdir_in(out));
+    made.map_err(|error| Failure::preflight("make a directory for the server", error))
 }

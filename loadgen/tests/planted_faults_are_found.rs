@@ -27,7 +27,8 @@ const FAULTS: [&str; 8] = [
 /// Runs loadgen: what it said, and its summary's text.
 fn run(planted: Planted, more: &[&str]) -> (Output, std::io::Result<String>) {
     let directory = tempfile::tempdir().unwrap();
-    let key = directory.path().join("key");
+    let keys = tempfile::tempdir().unwrap();
+    let key = keys.path().join("key");
     std::fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
     let target = fake::start(planted).to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));

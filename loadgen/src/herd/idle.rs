@@ -5,12 +5,12 @@ use crate::clock::now_ns;
 use crate::failure::{CORRECTNESS, Failure, PASS};
 use crate::histograms::Brief;
 use crate::limits::LOGINS_UNDER_WAY_MAX;
+use crate::out_dir::OutArgs;
 use crate::progress::Progress;
 use crate::server_cost::{Sample, per};
 use crate::target::{Target, TargetArgs};
 use crate::units::{bytes, latency};
 use serde::Serialize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Holds logged-in sessions that send nothing, and says what each costs.
@@ -27,9 +27,8 @@ pub struct IdleArgs {
     /// Logins under way at once.
     #[arg(long, default_value_t = LOGINS_UNDER_WAY_MAX)]
     ramp: usize,
-    /// Directory for summary.json; made if missing.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 /// `summary.json` of `idle`.
@@ -65,12 +64,13 @@ struct Summary {
 /// There is no result.
 pub fn idle(args: &IdleArgs) -> Result<u8, Failure> {
     crate::doctor::check_connections(args.connections)?;
-    let mut target = Target::find(&args.target, args.out.as_deref())?;
+    let out = args.out.prepare()?;
+    let mut target = Target::find(&args.target, out)?;
     let held = hold(args, &target);
     target.stop();
     let summary = held?;
     print(&summary);
-    write_summary(args.out.as_deref(), &summary)?;
+    write_summary(out, &summary)?;
     let is_kept = summary.closes == 0 && summary.heartbeats_unanswered == 0;
     Ok(if is_kept { PASS } else { CORRECTNESS })
 }

@@ -102,12 +102,11 @@ impl Herd {
     }
 }
 
-/// Writes `summary.json` into a directory, which is made.
+/// Writes `summary.json` into a directory.
 fn write_summary(out: Option<&Path>, summary: &impl serde::Serialize) -> Result<(), Failure> {
     let Some(out) = out else { return Ok(()) };
     let mut json = serde_json::to_string_pretty(summary).expect("a summary is plain data");
     json.push('\n');
-    let made =
-        std::fs::create_dir_all(out).and_then(|()| std::fs::write(out.join("summary.json"), json));
-    made.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))
+    let wrote = std::fs::write(out.join("summary.json"), json);
+    wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))
 }

@@ -5,12 +5,12 @@ use crate::clock::now_ns;
 use crate::failure::{Failure, PASS};
 use crate::histograms::{Brief, Latency};
 use crate::limits::LOGINS_UNDER_WAY_MAX;
+use crate::out_dir::OutArgs;
 use crate::progress::Progress;
 use crate::server_cost::{Sample, per};
 use crate::target::{Target, TargetArgs};
 use crate::units::latency;
 use serde::Serialize;
-use std::path::PathBuf;
 
 /// Drops all sessions and lets them return at once; says how long it takes until all are logged in again.
 #[derive(Clone, Debug, clap::Args)]
@@ -20,9 +20,8 @@ pub struct StormArgs {
     /// Sessions, each of a user of its own.
     #[arg(long, default_value_t = 1_000)]
     connections: usize,
-    /// Directory for summary.json; made if missing.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 /// `summary.json` of `storm`.
@@ -47,7 +46,8 @@ struct Summary {
 /// There is no result.
 pub fn storm(args: &StormArgs) -> Result<u8, Failure> {
     crate::doctor::check_connections(args.connections)?;
-    let mut target = Target::find(&args.target, args.out.as_deref())?;
+    let out = args.out.prepare()?;
+    let mut target = Target::find(&args.target, out)?;
     let stormed = drop_and_return(args, &target);
     target.stop();
     let summary = stormed?;
@@ -63,7 +63,7 @@ pub fn storm(args: &StormArgs) -> Result<u8, Failure> {
     );
     let cpu = summary.cpu_us_per_login.map_or("unknown".into(), |cpu| format!("{cpu:.1}"));
     println!("             {cpu} us of server CPU each");
-    write_summary(args.out.as_deref(), &summary)?;
+    write_summary(out, &summary)?;
     Ok(PASS)
 }
 

@@ -2,10 +2,10 @@
 
 use crate::failure::Failure;
 use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX};
+use crate::out_dir::OutArgs;
 use crate::schedule::Arrivals;
 use crate::target::TargetArgs;
 use serde::Serialize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Sends messages between users and verifies every one.
@@ -52,9 +52,8 @@ pub struct RunArgs {
     /// First uid; by default users that no earlier run has used.
     #[arg(long)]
     uid_base: Option<u64>,
-    /// Directory for summary.json, report.html, series.csv, steps.csv and the histograms; made if missing.
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
     /// Time that nobody is logged in, after which the target counts as down.
     #[arg(long, default_value = "10s", value_parser = duration)]
     outage_max: Duration,

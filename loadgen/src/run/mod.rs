@@ -38,12 +38,9 @@ const START_DELAY_NS: u64 = 100_000_000;
 /// There is no result.
 pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let plan = args.plan()?;
-    if let Some(out) = &args.out {
-        let made = std::fs::create_dir_all(out);
-        made.map_err(|error| Failure::preflight(&format!("make {}", out.display()), error))?;
-    }
     crate::doctor::check_connections(plan.users * plan.devices)?;
-    let mut target = Target::find(&args.target, args.out.as_deref())?;
+    let out = args.out.prepare()?;
+    let mut target = Target::find(&args.target, out)?;
     // A closed loop is not judged by lag.
     let meter = matches!(plan.load, Load::Open { .. }).then(StallMeter::start);
     let watched = watch_all(&plan, &target);
@@ -51,7 +48,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     target.stop();
     let report = Report::new(plan, &Watched { stalls, ..watched? });
     report.print();
-    if let Some(out) = &args.out {
+    if let Some(out) = out {
         let wrote = report.write(out);
         wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))?;
         println!("wrote {}", out.join("report.html").display());

@@ -1,6 +1,7 @@
 //! A FAKE server: threads, blocking sockets, one lock, everything in memory. It speaks the protocol and keeps the
 //! promises, but for one fault that a test plants. It exists to be found out.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![allow(dead_code, reason = "each test plants some of the faults")]
 
 mod shop;
 
