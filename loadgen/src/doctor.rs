@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::limits::{PORTS_PER_SOURCE, SOURCES_MAX};
+use crate::run::Plan;
 use std::fs::read_to_string;
 
 /// Kernel memory of a loopback connection, both ends: design.md, 3.
@@ -9,22 +10,42 @@ const KERNEL_BYTES_PER_PAIR: u64 = 9 * 1024;
 /// The generator's own memory a connection: a session machine, its place, its timer, with room.
 const OWN_BYTES_PER_CONNECTION: u64 = 1_024;
 
+/// Memory of a pair of users in the judge: its streams, what their inboxes have, the last places seen by each device.
+const JUDGE_BYTES_PER_PAIR: u64 = 350;
+
+/// Whether a run's connections and its judge fit.
+///
+/// # Errors
+/// They do not: which bound, and what to change.
+pub fn check_run(plan: &Plan) -> Result<(), Failure> {
+    let pairs = plan.users * plan.friends.min(plan.users / plan.threads);
+    // Each user's inbox is read by a device more, whose connection comes when those of the user are gone.
+    let readers = plan.users as u64 * OWN_BYTES_PER_CONNECTION;
+    check(plan.users * plan.devices, pairs as u64 * JUDGE_BYTES_PER_PAIR + readers)
+}
+
 /// Whether so many connections fit.
 ///
 /// # Errors
 /// They do not: which bound, and what to change.
 pub fn check_connections(connections: usize) -> Result<(), Failure> {
+    check(connections, 0)
+}
+
+fn check(connections: usize, more_bytes: u64) -> Result<(), Failure> {
     let ports = PORTS_PER_SOURCE * SOURCES_MAX;
     if connections > ports {
         return Err(Failure::Preflight(format!(
             "{connections} connections are over the {ports} that 250 source addresses have ports for"
         )));
     }
-    let needed = connections as u64 * (KERNEL_BYTES_PER_PAIR + OWN_BYTES_PER_CONNECTION);
+    let of_connections = connections as u64 * (KERNEL_BYTES_PER_PAIR + OWN_BYTES_PER_CONNECTION);
+    let needed = of_connections + more_bytes;
     let available = available_bytes();
     if available.is_some_and(|available| needed > available) {
         return Err(Failure::Preflight(format!(
-            "{connections} connections need about {} MiB and {} MiB are free: ask for fewer",
+            "{connections} connections and what is kept of their messages need about {} MiB and {} MiB are free: \
+             ask for fewer",
             needed >> 20,
             available.unwrap_or(0) >> 20
         )));

@@ -62,3 +62,13 @@ pub const CORRECTNESS: u8 = 4;
 pub const GENERATOR_LIMITED: u8 = 5;
 /// The target was not there, or not for too long.
 pub const TARGET_DOWN: u8 = 6;
+/// The server did not keep up with the load.
+pub const SERVER_LIMITED: u8 = 7;
+/// The machine did not let the generator run: the figures mean nothing.
+pub const MACHINE_LIMITED: u8 = 8;
+/// Too few messages to judge.
+pub const TOO_SHORT: u8 = 9;
+/// Messages were never answered.
+pub const UNANSWERED: u8 = 10;
+/// A signal ended the run early. As a shell says of a program that ended by SIGINT.
+pub const INTERRUPTED: u8 = 130;

@@ -7,6 +7,9 @@ use serde::Serialize;
 /// Samples that must lie beyond a percentile for it to be told.
 const SAMPLES_BEYOND_MIN: f64 = 10.0;
 
+/// Percentiles by which two distributions are compared, highest first.
+const COMPARED: [(&str, f64); 4] = [("p99.9", 0.999), ("p99", 0.99), ("p90", 0.9), ("p50", 0.5)];
+
 /// One distribution.
 #[derive(Clone)]
 pub struct Latency(pub Histogram<u64>);
@@ -19,13 +22,6 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// With two digits, for one second of many: a tenth of the memory.
-    #[must_use]
-    pub fn coarse() -> Self {
-        let new = Histogram::new_with_bounds(1, LATENCY_NS_MAX, LATENCY_DIGITS - 1);
-        Self(new.expect("the bounds are constants that fit"))
-    }
-
     /// Records a time; over the bound it counts as the bound.
     pub fn record(&mut self, ns: u64) {
         self.0.saturating_record(ns.clamp(1, LATENCY_NS_MAX));
@@ -43,6 +39,15 @@ impl Latency {
         let beyond = self.0.len() as f64 * (1.0 - quantile);
         // 1.0 - 0.999 is a little below 0.001.
         (beyond + 1e-6 >= SAMPLES_BEYOND_MIN).then(|| self.0.value_at_quantile(quantile))
+    }
+
+    /// The highest percentile that can be told of both: its name, this one's value, the other's.
+    #[must_use]
+    pub fn beside(&self, other: &Self) -> Option<(&'static str, u64, u64)> {
+        let both = |quantile| self.quantile(quantile).zip(other.quantile(quantile));
+        COMPARED
+            .iter()
+            .find_map(|(name, quantile)| both(*quantile).map(|(this, that)| (*name, this, that)))
     }
 
     /// The few numbers that a summary has.
@@ -73,23 +78,26 @@ pub struct Brief {
     pub max: u64,
 }
 
-/// The four that are told apart, for messages due in the measured time.
+/// The times of a message that are told apart.
 #[derive(Clone, Default)]
-pub struct Four {
-    /// Due to written: the generator's own delay.
-    pub lag: Latency,
+pub struct Latencies {
+    /// Due until the generator's loop reached it: the generator's own delay, and the machine's.
+    pub sched: Latency,
+    /// From there until it was written: no session, or one that takes no more for now. The server's delay.
+    pub held: Latency,
     /// Due to durable ack.
     pub ack: Latency,
     /// Due to recipient, each of its devices.
     pub e2e: Latency,
-    /// Written to recipient: as `e2e`, without what the generator was late.
+    /// Written to recipient.
     pub raw: Latency,
 }
 
-impl Four {
-    /// Adds another thread's.
+impl Latencies {
+    /// Adds another's.
     pub fn add(&mut self, other: &Self) {
-        self.lag.add(&other.lag);
+        self.sched.add(&other.sched);
+        self.held.add(&other.held);
         self.ack.add(&other.ack);
         self.e2e.add(&other.e2e);
         self.raw.add(&other.raw);
@@ -97,8 +105,14 @@ impl Four {
 
     /// With their names.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, &Latency); 4] {
-        [("lag", &self.lag), ("ack", &self.ack), ("e2e", &self.e2e), ("raw", &self.raw)]
+    pub fn named(&self) -> [(&'static str, &Latency); 5] {
+        [
+            ("sched", &self.sched),
+            ("held", &self.held),
+            ("ack", &self.ack),
+            ("e2e", &self.e2e),
+            ("raw", &self.raw),
+        ]
     }
 }
 
@@ -116,6 +130,25 @@ mod tests {
         latency.record(1_000);
         assert_eq!(latency.quantile(0.99), Some(990));
         assert_eq!((latency.brief().p999, latency.brief().max), (None, 1_000));
+    }
+
+    #[test]
+    fn the_highest_percentile_of_both_is_compared() {
+        let of = |n: u64| {
+            let mut latency = Latency::default();
+            (0..n).for_each(|_| latency.record(n));
+            latency
+        };
+        for (ours, theirs, name) in [
+            (10_000, 10_000, Some("p99.9")),
+            (10_000, 9_999, Some("p99")),
+            (999, 10_000, Some("p90")),
+            (99, 99, Some("p50")),
+            (100_000, 19, None),
+        ] {
+            let beside = of(ours).beside(&of(theirs));
+            assert_eq!(beside.map(|(name, ..)| name), name, "{ours} and {theirs}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub mod serve;
 pub mod target;
 pub mod server_cost;
 pub mod fleet;
-pub mod stalls;
+pub mod machine;
 pub mod run;
 pub mod verdict;
 pub mod progress;

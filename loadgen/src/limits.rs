@@ -13,13 +13,19 @@ pub const FAULTS_REMEMBERED_MAX: usize = 100_000;
 pub const LATENCY_NS_MAX: u64 = 60_000_000_000;
 /// Digits that a histogram keeps.
 pub const LATENCY_DIGITS: u8 = 3;
-/// Messages of a thread remembered for being written late, to be compared with the machine's stalls; 16 bytes each.
-/// Beyond it lateness is the generator's own.
-pub const LATE_MAX: usize = 1_000_000;
 /// Steps of a thread's sending and draining that are told apart; 20 bytes each, 27 hours. What comes later is in none.
 pub const STEPS_MAX: usize = 1_000_000;
-/// Later than this is late, in ns. It is below what counts as a stall.
+/// Later than this is late, in ns: several times what a timer of the kernel is off, and less than a turn of the loop, which
+/// handles up to 32 events at less than 10 us each.
 pub const LATE_NS: u64 = 200_000;
+/// Messages sent before the loop looks at what arrived, when more are due at once: at 8 us each half a millisecond.
+pub const SENDS_PER_TURN: usize = 64;
+/// Messages a second of one thread: ten times what a thread can send.
+pub const RATE_PER_THREAD_MAX: f64 = 1e6;
+/// How long a schedule may be run out after its end, at least: as long again as it is, if that is longer.
+pub const OVERRUN_NS_MIN: u64 = 60_000_000_000;
+/// Reasons for which connections were lost that are told apart.
+pub const LOST_REASONS_MAX: usize = 32;
 /// Per-second snapshots on their way from generator threads to the one that prints: a thread sends one
 /// a second, so a full channel means that the printer hung for a minute.
 pub const SNAPSHOTS_MAX: usize = 64;
@@ -37,3 +43,7 @@ pub const SOURCES_MAX: usize = 250;
 
 const _: () = assert!(DEVICES_MAX * 2 <= u8::BITS as usize);
 const _: () = assert!(BODY_BYTES_MIN <= wire::BODY_BYTES_MAX);
+/// Senders times their friends, per thread: the judge keeps about 300 bytes of each pair, 4.8 GB.
+pub const STREAMS_MAX: usize = 16_000_000;
+
+const _: () = assert!(STREAMS_MAX <= u32::MAX as usize);

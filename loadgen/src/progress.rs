@@ -1,7 +1,7 @@
 //! What a person sees while it runs: one line that changes on a terminal, a line a second elsewhere. On stderr, so that
 //! stdout has the result alone.
 
-use crate::run::Second;
+use crate::run::SecondRow;
 use crate::units;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -37,13 +37,16 @@ impl Progress {
     }
 
     /// A second is over.
-    pub fn second(&self, nth: usize, second: &Second) {
-        let Second { sent, acked, delivered, refused, logged_in, e2e, lag } = second;
-        let [p50, p99] = [0.5, 0.99].map(|quantile| units::latency(e2e.quantile(quantile)));
-        let lag = units::latency(lag.quantile(0.99));
+    pub fn second(&self, nth: usize, row: &SecondRow) {
+        let SecondRow { phase, refused, logged_in, .. } = row;
+        let [sent, acked, delivered] =
+            [row.sent, row.acked, row.delivered].map(|count| row.rate(count));
+        let [p50, p99, sched, held] =
+            [row.e2e_p50, row.e2e_p99, row.sched_p99, row.held_p99].map(units::latency);
         self.say(&format!(
-            "{nth:>4} s  sent {sent}/s  acked {acked}/s  delivered {delivered}/s  e2e p50 {p50} p99 {p99}  \
-             lag p99 {lag}  refused {refused}  logged in {logged_in}"
+            "{nth:>4} s  {}  sent {sent:.0}/s  acked {acked:.0}/s  delivered {delivered:.0}/s  e2e p50 {p50} p99 {p99}  \
+             sched p99 {sched}  held p99 {held}  refused {refused}  logged in {logged_in}",
+            phase.name()
         ));
     }
 

@@ -25,16 +25,22 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// `rate` messages a second for `end_ns`.
+    /// `rate` messages a second without end; constant gaps begin at `first_ns`.
     #[must_use]
-    pub fn new(arrivals: Arrivals, rate: f64, end_ns: u64, seed: u64) -> Self {
-        let gap_ns = 1e9 / rate;
-        let mut new =
-            Self { arrivals, gap_ns, next_ns: 0.0, end_ns, random: StdRng::seed_from_u64(seed) };
-        if arrivals == Arrivals::Poisson {
-            new.step();
+    pub fn new(arrivals: Arrivals, rate: f64, first_ns: f64, seed: u64) -> Self {
+        let random = StdRng::seed_from_u64(seed);
+        let mut new = Self { arrivals, gap_ns: 1e9 / rate, next_ns: 0.0, end_ns: u64::MAX, random };
+        match arrivals {
+            Arrivals::Constant => new.next_ns = first_ns,
+            Arrivals::Poisson => new.step(),
         }
         new
+    }
+
+    /// Ends it there.
+    #[must_use]
+    pub fn until(self, end_ns: u64) -> Self {
+        Self { end_ns, ..self }
     }
 
     /// When the next message is due; `None` after the end.
@@ -60,7 +66,7 @@ mod tests {
     use super::*;
 
     fn all(arrivals: Arrivals, seed: u64) -> Vec<u64> {
-        let mut schedule = Schedule::new(arrivals, 1000.0, 10_000_000_000, seed);
+        let mut schedule = Schedule::new(arrivals, 1000.0, 0.0, seed).until(10_000_000_000);
         let mut due = Vec::new();
         while let Some(at) = schedule.peek() {
             due.push(at);

@@ -65,11 +65,6 @@ pub struct Cost {
     pub cpu_us_per_message: Option<f64>,
     /// Resident memory at the interval's end.
     pub rss_bytes: Option<u64>,
-    /// Growth of the process's own memory by the logins, over connections.
-    pub user_bytes_per_connection: Option<f64>,
-    /// Growth of slabs and socket buffers by the logins, over connections; halved, since both ends of a
-    /// loopback connection are on this machine.
-    pub kernel_bytes_per_connection: Option<f64>,
 }
 
 /// Growth of two numbers over a count; `None` for a count of 0.

@@ -1,17 +1,34 @@
-//! The generator's verdict on its own run: do the figures speak of the server?
+//! The verdict on a run: one word for what it is worth, and the reasons. It is given measured facts, and looks at nothing
+//! itself.
 
+use crate::failure;
 use serde::Serialize;
 
-/// Whose figures they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What a run is worth. What is later in the list comes before all that is earlier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The server's, at the load that was asked for.
+    /// The figures are the server's, at the load that was asked for, and no promise was broken.
+    #[default]
     Valid,
-    /// The server's, at less than the load that was asked for.
+    /// As [`Verdict::Valid`], and slower than was asked for.
+    SloMissed,
+    /// Too few messages to say whose figures they are.
+    TooShort,
+    /// The figures are the server's, at less than the load that was asked for.
     ServerLimited,
-    /// The generator's own: they mean nothing.
+    /// The machine did not let the generator run: the figures are not the server's.
+    MachineLimited,
+    /// The generator was too slow: the figures are its own.
     GeneratorLimited,
+    /// A signal ended the run early.
+    Interrupted,
+    /// The server never answered some messages.
+    Unanswered,
+    /// The target went and did not come back, or inboxes could not be read: nothing is verified.
+    TargetDown,
+    /// A promise was broken.
+    Broken,
 }
 
 impl Verdict {
@@ -20,116 +37,344 @@ impl Verdict {
     pub fn name(self) -> &'static str {
         match self {
             Self::Valid => "valid",
+            Self::SloMissed => "slo-missed",
+            Self::TooShort => "too-short",
             Self::ServerLimited => "server-limited",
+            Self::Interrupted => "interrupted",
+            Self::MachineLimited => "machine-limited",
             Self::GeneratorLimited => "generator-limited",
+            Self::Unanswered => "unanswered",
+            Self::TargetDown => "target-down",
+            Self::Broken => "broken",
+        }
+    }
+
+    /// The code to end with.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Valid => failure::PASS,
+            Self::SloMissed => failure::SLO_MISSED,
+            Self::TooShort => failure::TOO_SHORT,
+            Self::ServerLimited => failure::SERVER_LIMITED,
+            Self::Interrupted => failure::INTERRUPTED,
+            Self::MachineLimited => failure::MACHINE_LIMITED,
+            Self::GeneratorLimited => failure::GENERATOR_LIMITED,
+            Self::Unanswered => failure::UNANSWERED,
+            Self::TargetDown => failure::TARGET_DOWN,
+            Self::Broken => failure::CORRECTNESS,
         }
     }
 }
 
 /// What a verdict is made of.
-#[derive(Clone, Copy, Debug)]
-pub struct Evidence {
-    /// Open loop: there was a plan to keep.
-    pub open_loop: bool,
-    /// 99.9th percentile of lag, if it can be told; without messages due while the whole machine stood still.
-    pub own_lag_p999_ns: Option<u64>,
-    /// 99.9th percentile of e2e, if it can be told.
-    pub e2e_p999_ns: Option<u64>,
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Broken promises, by name.
+    pub faults: Vec<(&'static str, u64)>,
+    /// Why the target counts as gone, if it does.
+    pub down: Option<String>,
+    /// Inboxes that should have been read at the end and could not be.
+    pub unread_users: u64,
+    /// Messages that were due and had no answer when everything was over.
+    pub unanswered: u64,
+    /// The user said that there may be such.
+    pub unanswered_allowed: bool,
+    /// A signal ended it.
+    pub interrupted: bool,
     /// The busiest generator thread's share of a core.
     pub cpu_share_max: f64,
-    /// Messages due in the measured interval.
-    pub planned: u64,
-    /// Messages written in it.
-    pub written: u64,
-    /// Messages acked in it.
-    pub acked: u64,
-    /// Answers that asked to come again later.
+    /// Time that the control group's quota kept the generator from running, over the measured time; `None`: not measured.
+    pub throttled_share: Option<f64>,
+    /// Messages that the server asked to send again later, or refused.
     pub refusals: u64,
+    /// Messages written in the measured time.
+    pub written: u64,
+    /// What an open loop adds; `None` for a closed one, which has no plan to keep.
+    pub open: Option<OpenFacts>,
+    /// Bound on the 99th percentile of e2e and that percentile, if there is a bound; ns.
+    pub slo: Option<(f64, Option<u64>)>,
 }
 
-/// Largest share of e2e's 99.9th percentile that lag's may be, in percent.
-const LAG_PERCENT_MAX: u64 = 10;
+/// What a verdict on a run at a rate is made of. Counts are of messages due in the measured time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenFacts {
+    /// Messages due, by the schedule.
+    pub planned: u64,
+    /// Those that the generator reached in that time, or was kept by the machine from reaching.
+    pub in_time: u64,
+    /// Those that were late because the machine did not let the generator run.
+    pub excused: u64,
+    /// The highest percentile that both the generator's own lateness and e2e have.
+    pub compared: Option<Compared>,
+    /// Growth of what was due and not answered, over the second half of the measured time; negative when it shrank.
+    pub backlog_growth: i64,
+    /// What is growth by chance: three standard deviations of the two backlogs.
+    pub backlog_noise: u64,
+    /// Messages due in that half.
+    pub half: u64,
+}
+
+/// A percentile of the generator's own lateness beside that of e2e.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Such as `p99.9`.
+    pub percentile: &'static str,
+    /// Lateness that is the generator's own, ns.
+    pub sched_ns: u64,
+    /// Due to recipient, ns.
+    pub e2e_ns: u64,
+}
+
+/// Largest share of e2e that the generator's own lateness may be, in percent.
+const SCHED_PERCENT_MAX: u64 = 10;
 /// Largest share of a core that a generator thread may use.
 const CPU_SHARE_MAX: f64 = 0.85;
-/// Least share of the plan that must be written, in percent.
-const OFFERED_PERCENT_MIN: u64 = 99;
-/// Least share of what was written that must be acked in the same interval, in percent: less, and a backlog grows.
-const ACKED_PERCENT_MIN: u64 = 98;
+/// Least share of the plan that the generator must reach in time, in percent.
+const IN_TIME_PERCENT_MIN: u64 = 99;
+/// Largest share of messages that may be late by the machine's doing, in percent; and of time lost to a quota.
+const EXCUSED_PERCENT_MAX: u64 = 1;
+const THROTTLED_SHARE_MAX: f64 = 0.01;
+/// Largest growth of the backlog over messages due, in percent.
+const BACKLOG_PERCENT_MAX: u64 = 2;
 /// Largest share of refusals, in percent.
 const REFUSED_PERCENT_MAX: u64 = 1;
 
+/// A verdict and all that was found, worst first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judgement {
+    found: Vec<(Verdict, String)>,
+}
+
+impl Judgement {
+    /// The worst that was found.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.found.first().map_or(Verdict::Valid, |(verdict, _)| *verdict)
+    }
+
+    /// All that was found, each in words. What is of another kind than the verdict is named.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let named = |(kind, why): &(Verdict, String)| {
+            if *kind == self.verdict() { why.clone() } else { format!("{}: {why}", kind.name()) }
+        };
+        self.found.iter().map(named).collect()
+    }
+
+    fn find(&mut self, verdict: Verdict, why: String) {
+        self.found.push((verdict, why));
+    }
+}
+
 /// The verdict, and why.
 #[must_use]
-pub fn judge(evidence: &Evidence) -> (Verdict, Vec<String>) {
-    let Evidence { open_loop, planned, written, acked, refusals, .. } = *evidence;
-    let mut own = Vec::new();
-    if evidence.cpu_share_max > CPU_SHARE_MAX {
-        let percent = evidence.cpu_share_max * 100.0;
-        own.push(format!("a generator thread used {percent:.0} % of a core, over 85 %"));
+pub fn judge(facts: &Facts) -> Judgement {
+    let mut found = Judgement::default();
+    promises(facts, &mut found);
+    generator(facts, &mut found);
+    if let Some(open) = &facts.open {
+        plan(open, &mut found);
     }
-    if let (true, Some(lag), Some(e2e)) =
-        (open_loop, evidence.own_lag_p999_ns, evidence.e2e_p999_ns)
-        && lag.saturating_mul(100) > e2e.saturating_mul(LAG_PERCENT_MAX)
-    {
-        own.push(format!("own lag p99.9 of {lag} ns is over 10 % of e2e p99.9, {e2e} ns"));
+    if facts.interrupted {
+        found.find(Verdict::Interrupted, "a signal ended the run early".into());
     }
-    if open_loop && written * 100 < planned * OFFERED_PERCENT_MIN {
-        own.push(format!(
-            "{written} of {planned} planned messages were written in time, under 99 %"
-        ));
-    }
-    if !own.is_empty() {
-        return (Verdict::GeneratorLimited, own);
-    }
-    let mut servers = Vec::new();
-    if open_loop && acked * 100 < written * ACKED_PERCENT_MIN {
-        servers
-            .push(format!("{acked} of {written} messages were acked in the interval, under 98 %"));
-    }
+    let Facts { refusals, written, .. } = *facts;
     if refusals * 100 > written * REFUSED_PERCENT_MAX {
-        servers.push(format!("{refusals} refusals for {written} messages, over 1 %"));
+        let why = format!("{refusals} refusals for {written} messages, over 1 %");
+        found.find(Verdict::ServerLimited, why);
     }
-    let verdict = if servers.is_empty() { Verdict::Valid } else { Verdict::ServerLimited };
-    (verdict, servers)
+    if let Some((bound_ns, Some(p99_ns))) = facts.slo {
+        #[allow(clippy::cast_precision_loss, reason = "at most 60 s in ns")]
+        let missed = p99_ns as f64 > bound_ns;
+        if missed {
+            let why = format!("e2e p99 of {p99_ns} ns is over the bound of {bound_ns} ns");
+            found.find(Verdict::SloMissed, why);
+        }
+    }
+    if facts.slo.is_some_and(|(_, p99_ns)| p99_ns.is_none()) {
+        found.find(Verdict::TooShort, "fewer than 1,000 samples of e2e: no p99 to judge".into());
+    }
+    found.found.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+    found
+}
+
+/// What the server owes whatever the load.
+fn promises(facts: &Facts, found: &mut Judgement) {
+    let broken = facts.faults.iter().filter(|(_, count)| *count > 0);
+    let broken: Vec<String> = broken.map(|(name, count)| format!("{name} {count}")).collect();
+    if !broken.is_empty() {
+        found.find(Verdict::Broken, broken.join(", "));
+    }
+    if let Some(why) = &facts.down {
+        found.find(Verdict::TargetDown, why.clone());
+    }
+    if facts.unread_users > 0 {
+        let why = format!("{} inboxes could not be read at the end", facts.unread_users);
+        found.find(Verdict::TargetDown, why);
+    }
+    if facts.unanswered > 0 && !facts.unanswered_allowed {
+        let why = format!("{} messages were never answered", facts.unanswered);
+        found.find(Verdict::Unanswered, why);
+    }
+}
+
+/// Whether the generator could run and had time to spare.
+fn generator(facts: &Facts, found: &mut Judgement) {
+    if facts.cpu_share_max > CPU_SHARE_MAX {
+        let percent = facts.cpu_share_max * 100.0;
+        let why = format!("a generator thread used {percent:.0} % of a core, over 85 %");
+        found.find(Verdict::GeneratorLimited, why);
+    }
+    if let Some(share) = facts.throttled_share.filter(|share| *share > THROTTLED_SHARE_MAX) {
+        let percent = share * 100.0;
+        let why = format!("a CPU quota stopped the generator for {percent:.1} % of the time");
+        found.find(Verdict::MachineLimited, why);
+    }
+}
+
+/// Whether what was due was sent when it was due, and answered as fast as it came.
+fn plan(open: &OpenFacts, found: &mut Judgement) {
+    let OpenFacts { planned, in_time, excused, half, .. } = *open;
+    if in_time * 100 < planned * IN_TIME_PERCENT_MIN {
+        let why = format!("{in_time} of {planned} planned messages were sent in time, under 99 %");
+        found.find(Verdict::GeneratorLimited, why);
+    }
+    if excused * 100 > planned * EXCUSED_PERCENT_MAX {
+        let why = format!(
+            "{excused} of {planned} messages were due while the machine did not let the generator run, over 1 %"
+        );
+        found.find(Verdict::MachineLimited, why);
+    }
+    match open.compared {
+        Some(Compared { percentile, sched_ns, e2e_ns })
+            if sched_ns.saturating_mul(100) > e2e_ns.saturating_mul(SCHED_PERCENT_MAX) =>
+        {
+            let why = format!(
+                "own lateness {percentile} of {sched_ns} ns is over 10 % of e2e {percentile}, {e2e_ns} ns"
+            );
+            found.find(Verdict::GeneratorLimited, why);
+        }
+        Some(_) => {}
+        None => found.find(
+            Verdict::TooShort,
+            "too few messages to compare the generator's lateness with e2e".into(),
+        ),
+    }
+    let growth = u64::try_from(open.backlog_growth).unwrap_or(0);
+    if growth > half * BACKLOG_PERCENT_MAX / 100 + open.backlog_noise {
+        let why = format!(
+            "the backlog grew by {growth} while {half} messages were due, by over 2 % of them"
+        );
+        found.find(Verdict::ServerLimited, why);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const GOOD: Evidence = Evidence {
-        open_loop: true,
-        own_lag_p999_ns: Some(100),
-        e2e_p999_ns: Some(1_000),
-        cpu_share_max: 0.85,
+    const OPEN: OpenFacts = OpenFacts {
         planned: 1_000,
-        written: 990,
-        acked: 980,
-        refusals: 9,
+        in_time: 990,
+        excused: 10,
+        compared: Some(Compared { percentile: "p99", sched_ns: 100, e2e_ns: 1_000 }),
+        backlog_growth: 13,
+        backlog_noise: 3,
+        half: 500,
     };
 
+    /// At each bound, and over none.
+    fn good() -> Facts {
+        Facts {
+            faults: vec![("lost", 0), ("gaps", 0)],
+            cpu_share_max: 0.85,
+            throttled_share: Some(0.01),
+            refusals: 9,
+            written: 990,
+            open: Some(OPEN),
+            slo: Some((5e6, Some(5_000_000))),
+            ..Facts::default()
+        }
+    }
+
+    /// The good facts with one changed.
     #[track_caller]
-    fn check(evidence: Evidence, verdict: Verdict) {
-        let (judged, why) = judge(&evidence);
-        assert_eq!(judged, verdict, "{why:?}");
-        assert_eq!(why.len(), usize::from(verdict != Verdict::Valid));
+    fn check(change: impl FnOnce(&mut Facts), verdict: Verdict) {
+        let mut facts = good();
+        change(&mut facts);
+        let judged = judge(&facts);
+        assert_eq!(judged.verdict(), verdict, "{judged:?}");
+        assert_eq!(judged.reasons().len(), usize::from(verdict != Verdict::Valid), "{judged:?}");
+    }
+
+    fn open(change: impl FnOnce(&mut OpenFacts)) -> impl FnOnce(&mut Facts) {
+        |facts| change(facts.open.as_mut().expect("the good facts are of an open loop"))
     }
 
     #[test]
     fn each_reason_is_enough_and_at_its_bound_is_none() {
-        use Verdict::{GeneratorLimited, ServerLimited, Valid};
-        check(GOOD, Valid);
-        check(Evidence { own_lag_p999_ns: Some(101), ..GOOD }, GeneratorLimited);
-        check(Evidence { cpu_share_max: 0.86, ..GOOD }, GeneratorLimited);
-        check(Evidence { written: 989, ..GOOD }, GeneratorLimited);
-        check(Evidence { acked: 900, ..GOOD }, ServerLimited);
-        check(Evidence { refusals: 10, ..GOOD }, ServerLimited);
+        use Verdict::{
+            Broken, GeneratorLimited, Interrupted, MachineLimited, ServerLimited, SloMissed,
+            TargetDown, TooShort, Unanswered, Valid,
+        };
+        check(|_| {}, Valid);
+        check(|facts| facts.faults[1].1 = 1, Broken);
+        check(|facts| facts.down = Some("it went".into()), TargetDown);
+        check(|facts| facts.unread_users = 1, TargetDown);
+        check(|facts| facts.unanswered = 1, Unanswered);
+        check(|facts| (facts.unanswered, facts.unanswered_allowed) = (1, true), Valid);
+        check(|facts| facts.interrupted = true, Interrupted);
+        check(|facts| facts.cpu_share_max = 0.86, GeneratorLimited);
+        check(|facts| facts.throttled_share = Some(0.011), MachineLimited);
+        check(|facts| facts.throttled_share = None, Valid);
+        check(|facts| facts.refusals = 10, ServerLimited);
+        check(|facts| facts.slo = Some((5e6, Some(5_000_001))), SloMissed);
+        check(|facts| facts.slo = Some((5e6, None)), TooShort);
+        check(|facts| facts.slo = None, Valid);
+        check(open(|open| open.in_time = 989), GeneratorLimited);
+        check(open(|open| open.excused = 11), MachineLimited);
+        check(open(|open| open.compared.as_mut().unwrap().sched_ns = 101), GeneratorLimited);
+        check(open(|open| open.compared = None), TooShort);
+        check(open(|open| open.backlog_growth = 14), ServerLimited);
+        check(open(|open| open.backlog_growth = -500), Valid);
+        check(|facts| facts.open = None, Valid);
     }
 
     #[test]
-    fn a_closed_loop_has_no_plan_to_miss() {
-        let closed =
-            Evidence { open_loop: false, own_lag_p999_ns: Some(999), planned: 0, acked: 1, ..GOOD };
-        check(closed, Verdict::Valid);
+    fn the_worst_comes_first_and_the_rest_is_said_too() {
+        let mut facts = good();
+        (facts.interrupted, facts.unanswered, facts.cpu_share_max) = (true, 3, 1.0);
+        facts.faults[0].1 = 401_036;
+        let judged = judge(&facts);
+        assert_eq!((judged.verdict(), judged.verdict().exit_code()), (Verdict::Broken, 4));
+        let reasons = judged.reasons();
+        assert_eq!(reasons[0], "lost 401036");
+        let kinds: Vec<&str> =
+            reasons[1..].iter().map(|why| why.split_once(':').unwrap().0).collect();
+        assert_eq!(kinds, ["unanswered", "interrupted", "generator-limited"]);
+    }
+
+    #[test]
+    fn every_verdict_has_an_exit_code_of_its_own() {
+        use Verdict::{
+            Broken, GeneratorLimited, Interrupted, MachineLimited, ServerLimited, SloMissed,
+            TargetDown, TooShort, Unanswered, Valid,
+        };
+        let all = [
+            (Valid, 0),
+            (SloMissed, 3),
+            (Broken, 4),
+            (GeneratorLimited, 5),
+            (TargetDown, 6),
+            (ServerLimited, 7),
+            (MachineLimited, 8),
+            (TooShort, 9),
+            (Unanswered, 10),
+            (Interrupted, 130),
+        ];
+        for (verdict, code) in all {
+            assert_eq!(verdict.exit_code(), code, "{}", verdict.name());
+        }
     }
 }

@@ -36,6 +36,11 @@ fn usage_is_1() {
     check(&["run", "--serve", "--users", "1"], 1, "--users must be at least 2");
     check(&["run", "--serve", "--payload", "8"], 1, "--payload must be 48 to");
     check(&["run", "--serve", "--devices", "9"], 1, "--devices must be 1 to 4");
+    check(&["run", "--serve", "--threads", "0"], 1, "--threads must be at least 1");
+    check(&["run", "--serve", "--friends", "0"], 1, "--friends at least 1");
+    let pairs = ["run", "--serve", "--users", "70000", "--friends", "69999"];
+    check(&pairs, 1, "--users times --friends must be at most 16000000");
+    check(&["run", "--serve", "--rate", "1e8"], 1, "--rate must be above 0 and at most 1000000");
 }
 
 #[test]

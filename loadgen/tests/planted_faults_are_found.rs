@@ -49,7 +49,7 @@ fn run(planted: Planted, more: &[&str]) -> (Output, std::io::Result<String>) {
             !page.contains("NaN") && !page.contains("://"),
             "whole, and needs nothing else: {page}"
         );
-        for file in ["series.csv", "e2e.hlog", "e2e.hgrm", "lag.hlog", "ack.hgrm", "raw.hlog"] {
+        for file in ["series.csv", "e2e.hlog", "e2e.hgrm", "sched.hlog", "ack.hgrm", "held.hlog"] {
             assert!(directory.path().join(file).is_file(), "{file}");
         }
     }
@@ -69,8 +69,11 @@ fn check(planted: Planted, fault: Option<&str>, more: &[&str]) -> Value {
     for name in FAULTS {
         assert_eq!(summary[name], u64::from(fault == Some(name)), "{name}\n{told}");
     }
-    // The verdict on speed depends on the machine; that on promises does not.
+    // The verdict on speed depends on the machine; that on promises does not, and comes first.
     assert_eq!(output.status.code() == Some(CORRECTNESS), fault.is_some(), "{told}");
+    assert_eq!(summary["verdict"] == "broken", fault.is_some(), "{told}");
+    let first = String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned);
+    assert_eq!(first, Some(format!("verdict      {}", summary["verdict"].as_str().unwrap())));
     for count in ["unknown", "refused", "unread_users"] {
         assert_eq!(summary[count], 0, "{count}\n{told}");
     }
@@ -147,5 +150,8 @@ fn connections_that_are_lost_come_back_and_nothing_is_missed() {
 fn a_server_that_goes_and_does_not_come_back_is_a_target_down() {
     let (output, summary) = run(Planted::Die(100), &["--outage-max", "1s"]);
     assert_eq!(output.status.code(), Some(TARGET_DOWN));
-    assert!(summary.is_err(), "nothing is said of a run that could not be verified");
+    let summary: Value = serde_json::from_str(&summary.unwrap()).unwrap();
+    assert_eq!(summary["verdict"], "target-down", "{summary}");
+    assert_eq!(summary["unread_users"], 10, "nothing is said to be verified: {summary}");
+    assert!(summary["sent"].as_u64() >= Some(100), "what there is is written: {summary}");
 }

@@ -8,6 +8,7 @@ mod timers;
 
 use crate::clock::now_ns;
 use crate::failure::Failure;
+use client::ClientError;
 use client::machine::{Credentials, Event, Machine, Turn};
 use clock::SessionClock;
 use connection::{Connection, Places, State};
@@ -28,6 +29,10 @@ pub trait Observer {
     fn event(&mut self, index: usize, now_ns: u64, event: Event<'_>);
     /// A session is logged in, so long after its connection was begun.
     fn logged_in(&mut self, index: usize, took_ns: u64);
+    /// A session wrote frames by its timer: sends that are repeated, heartbeats.
+    fn wrote_by_timer(&mut self, index: usize, now_ns: u64, frames: &[u8]);
+    /// The server's bytes are no frame.
+    fn damaged(&mut self, index: usize, why: &str);
     /// A connection that was logged in, or on its way there, is gone.
     fn lost(&mut self, index: usize, was_logged_in: bool, why: &str);
 }
@@ -221,6 +226,8 @@ impl Fleet {
             Err(error) => {
                 if error.is_fatal() {
                     self.fatal = Some(Failure::preflight("log in", &error));
+                } else if matches!(error, ClientError::Frame(_)) {
+                    observer.damaged(index, &error.to_string());
                 }
                 self.lose(index, &error.to_string(), observer);
             }
@@ -237,11 +244,23 @@ impl Fleet {
                     self.to_dial.push_back(index);
                 }
                 State::Dialing | State::LoggingIn | State::LoggedIn => {
-                    if let Err(error) = self.with(index, Machine::on_timer) {
-                        self.lose(index, &error.to_string(), observer);
-                    }
+                    self.on_timer(index, observer);
                 }
             }
+        }
+    }
+
+    fn on_timer(&mut self, index: usize, observer: &mut impl Observer) {
+        let result = self.with(index, |machine, now_ms, out| {
+            let before = out.len();
+            let result = machine.on_timer(now_ms, out);
+            if out.len() > before {
+                observer.wrote_by_timer(index, now_ns(), &out[before..]);
+            }
+            result
+        });
+        if let Err(error) = result {
+            self.lose(index, &error.to_string(), observer);
         }
     }
 

@@ -26,6 +26,11 @@ impl Observer for Desk {
         self.logins.record(took_ns);
     }
 
+    fn wrote_by_timer(&mut self, _index: usize, _now_ns: u64, _frames: &[u8]) {}
+
+    /// The connection is lost by it, and counts.
+    fn damaged(&mut self, _index: usize, _why: &str) {}
+
     fn lost(&mut self, _index: usize, was_logged_in: bool, why: &str) {
         self.closes += u64::from(was_logged_in);
         self.failures += u64::from(!was_logged_in);

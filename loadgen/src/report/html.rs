@@ -4,7 +4,7 @@ use super::Report;
 use super::svg::{Line, Plot, step};
 use super::table::table;
 use crate::histograms::Latency;
-use crate::run::Second;
+use crate::run::{Phase, SecondRow};
 use crate::units::time;
 use crate::verdict::Verdict;
 
@@ -14,19 +14,30 @@ const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:900px;ma
     font-size:12.5px;line-height:1.4}svg{width:100%}svg text{font:12px system-ui,sans-serif}\
     .grid{stroke:#ddd;stroke-width:1}.line{fill:none;stroke-width:1.8}h2{margin-top:2em;font-size:1.15em}";
 
+/// Length of a whole second of the run.
+const SECOND_NS: u64 = 1_000_000_000;
+
 /// The page.
 pub(super) fn page(report: &Report) -> String {
     let summary = &report.summary;
-    let (class, text) = match (summary.faults(), summary.verdict) {
-        (0, Verdict::Valid) => ("good", "valid, and every message accounted for".to_owned()),
-        (0, verdict) => {
-            ("doubt", format!("{}: {}", verdict.name(), summary.verdict_reasons.join("; ")))
-        }
-        (faults, verdict) => ("bad", format!("{faults} broken promises ({})", verdict.name())),
+    let name = summary.verdict.name();
+    let class = match summary.verdict {
+        Verdict::Valid => "good",
+        Verdict::Broken | Verdict::TargetDown | Verdict::Unanswered => "bad",
+        Verdict::SloMissed
+        | Verdict::TooShort
+        | Verdict::ServerLimited
+        | Verdict::Interrupted
+        | Verdict::MachineLimited
+        | Verdict::GeneratorLimited => "doubt",
+    };
+    let text = match summary.verdict_reasons.as_slice() {
+        [] => "valid, and every message accounted for".to_owned(),
+        reasons => format!("{name}: {}", reasons.join("; ")),
     };
     let plan = serde_json::to_string_pretty(&summary.plan).unwrap_or_default();
     format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>loadgen: {class}</title>\
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>loadgen: {name}</title>\
          <style>{STYLE}</style><h1>loadgen</h1><p class=\"banner {class}\">{}</p><pre>{}</pre>\
          <h2>Latency by percentile</h2>{}\
          <h2>Messages a second</h2>{}<h2>End to end, second by second</h2>{}<h2>Plan</h2><pre>{}</pre></html>\n",
@@ -45,7 +56,7 @@ fn escape(text: &str) -> String {
 
 /// Latency over percentile; the x axis is stretched so that each nine has the same width.
 fn percentiles(report: &Report) -> String {
-    let nines = report.four.e2e.0.len().max(10).ilog10();
+    let nines = report.latencies.e2e.0.len().max(10).ilog10();
     let marks: [(&str, f64); 6] = [
         ("0 %", 1.0),
         ("90 %", 10.0),
@@ -58,7 +69,7 @@ fn percentiles(report: &Report) -> String {
     let x_marks: Vec<(f64, String)> =
         shown.map(|(text, inverse)| (inverse.log10(), text.into())).collect();
     let lines = report
-        .four
+        .latencies
         .named()
         .into_iter()
         .map(|(name, latency)| Line { name, points: curve(latency) });
@@ -74,39 +85,46 @@ fn curve(latency: &Latency) -> Vec<(f64, f64)> {
     positions.filter_map(point).collect()
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a plot")]
-fn throughput(seconds: &[Second]) -> String {
-    let line = |name, of: fn(&Second) -> u64| Line {
+/// The whole seconds that can be compared: what came while everything was read back is not one of them.
+fn whole(seconds: &[SecondRow]) -> Vec<(f64, &SecondRow)> {
+    let whole =
+        |(_, row): &(f64, &SecondRow)| row.length_ns == SECOND_NS && row.phase != Phase::Settling;
+    (1u32..).map(f64::from).zip(seconds).filter(whole).collect()
+}
+
+fn throughput(seconds: &[SecondRow]) -> String {
+    let line = |name, of: fn(&SecondRow) -> u64| Line {
         name,
-        points: (1u32..)
-            .zip(seconds)
-            .map(|(nth, second)| (f64::from(nth), of(second) as f64))
-            .collect(),
+        points: whole(seconds).into_iter().map(|(nth, row)| (nth, row.rate(of(row)))).collect(),
     };
     let lines = vec![
-        line("sent", |second| second.sent),
-        line("acked", |second| second.acked),
-        line("delivered", |second| second.delivered),
+        line("sent", |row| row.sent),
+        line("acked", |row| row.acked),
+        line("delivered", |row| row.delivered),
     ];
-    by_second(seconds.len(), |y| format!("{y:.0}"), false, lines)
+    by_second(seconds, |y| format!("{y:.0}"), false, lines)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a plot")]
-fn e2e(seconds: &[Second]) -> String {
-    let line = |name, quantile| Line {
+fn e2e(seconds: &[SecondRow]) -> String {
+    let line = |name, of: fn(&SecondRow) -> Option<u64>| Line {
         name,
-        points: (1u32..)
-            .zip(seconds)
-            .filter_map(|(nth, second)| {
-                Some((f64::from(nth), second.e2e.quantile(quantile)? as f64))
-            })
+        points: whole(seconds)
+            .into_iter()
+            .filter_map(|(nth, row)| Some((nth, of(row)? as f64)))
             .collect(),
     };
-    by_second(seconds.len(), nanoseconds, true, vec![line("p50", 0.5), line("p99", 0.99)])
+    let lines = vec![line("p50", |row| row.e2e_p50), line("p99", |row| row.e2e_p99)];
+    by_second(seconds, nanoseconds, true, lines)
 }
 
-fn by_second(count: usize, y_text: fn(f64) -> String, y_log: bool, lines: Vec<Line<'_>>) -> String {
-    let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+fn by_second(
+    seconds: &[SecondRow],
+    y_text: fn(f64) -> String,
+    y_log: bool,
+    lines: Vec<Line<'_>>,
+) -> String {
+    let count = f64::from(u32::try_from(whole(seconds).len()).unwrap_or(u32::MAX));
     let gap = step(count / 10.0).max(1.0);
     let mut x_marks = vec![(1.0, "1".to_owned())];
     let mut x = gap;
@@ -115,6 +133,12 @@ fn by_second(count: usize, y_text: fn(f64) -> String, y_log: bool, lines: Vec<Li
             x_marks.push((x, format!("{x:.0}")));
         }
         x += gap;
+    }
+    let warm_up = whole(seconds).iter().filter(|(_, row)| row.phase == Phase::WarmUp).count();
+    if warm_up > 0 {
+        let last = f64::from(u32::try_from(warm_up).unwrap_or(u32::MAX));
+        x_marks.retain(|(x, _)| (x - last - 0.5).abs() > gap / 2.0);
+        x_marks.push((last + 0.5, "warm-up ends".to_owned()));
     }
     Plot { x_label: "second", x_marks, y_text, y_log, lines }.draw()
 }

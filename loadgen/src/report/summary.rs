@@ -1,25 +1,27 @@
 //! The numbers of a run, as `summary.json` has them.
 
-use crate::histograms::{Brief, Four};
-use crate::run::{Counters, Load, Plan, Watched};
+use crate::histograms::{Brief, Latencies};
+use crate::machine::Taken;
+use crate::run::{Counters, Kept, Load, Plan, Watched};
 use crate::server_cost::Cost;
-use crate::stalls::StallBrief;
-use crate::verdict::{Evidence, Verdict, judge};
-use crate::verify::Fault;
+use crate::verdict::{Compared, Facts, OpenFacts, Verdict, judge};
+use crate::verify::{Fault, Faults, Totals};
 use serde::Serialize;
 
 /// Raised when a field changes its meaning or goes.
-pub const SUMMARY_VERSION: u32 = 1;
+pub const SUMMARY_VERSION: u32 = 2;
 
 /// `summary.json`. Counts are over the whole run, warm-up included; latencies and rates over the measured time.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     /// [`SUMMARY_VERSION`].
     pub version: u32,
-    /// Whose figures these are.
+    /// What the run is worth.
     pub verdict: Verdict,
-    /// Why, unless valid.
+    /// Why, worst first, unless valid.
     pub verdict_reasons: Vec<String>,
+    /// A signal ended it early.
+    pub interrupted: bool,
     /// Messages sent, each once.
     pub sent: u64,
     /// Messages acknowledged.
@@ -50,16 +52,15 @@ pub struct Summary {
     pub diverged: u64,
     /// Users whose inbox could not be read at the end.
     pub unread_users: u64,
-    /// Due to written.
-    pub lag_ns: Brief,
-    /// The same without messages due while the machine stood still: what the verdict judges.
-    pub own_lag_ns: Brief,
-    /// Times when a core of this machine stood still, taken away by its hypervisor or held by its kernel. They
-    /// are in all latencies.
-    pub machine_stalls: StallBrief,
-    /// Due to durable ack.
+    /// Due until the generator's loop reached it.
+    pub sched_ns: Brief,
+    /// The same without messages that the machine made late: what the verdict judges.
+    pub own_sched_ns: Brief,
+    /// From there until it was written: the server had no session for it, or one that takes no more for now.
+    pub held_ns: Brief,
+    /// Due to durable ack. A message that was never answered counts as the time that it waited until the end.
     pub ack_ns: Brief,
-    /// Due to each device of the recipient.
+    /// Due to each device of the recipient; the same of messages that were never answered and reached none.
     pub e2e_ns: Brief,
     /// Written to each device of the recipient.
     pub raw_ns: Brief,
@@ -71,6 +72,8 @@ pub struct Summary {
     pub measured: Measured,
     /// What the generator cost.
     pub generator: Generator,
+    /// What the machine took from the generator.
+    pub machine: Machine,
     /// Other counts.
     pub counters: Counters,
     /// What was asked for.
@@ -107,13 +110,22 @@ pub struct Generator {
     pub login_s: f64,
 }
 
-impl Summary {
-    /// Broken promises of every kind.
-    #[must_use]
-    pub fn faults(&self) -> u64 {
-        self.named_faults().iter().map(|(_, count)| count).sum()
-    }
+/// What the machine took from the generator in the measured time. `None`: the kernel does not count it.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Machine {
+    /// Times that a thread wanted to run and was kept from it, by whatever. They are in all latencies.
+    pub kept: Kept,
+    /// Messages that were late because of them.
+    pub excused: u64,
+    /// The threads' waits for a core behind others, ns.
+    pub run_delay_ns: Option<u64>,
+    /// Stopped by the quota of a control group, ns.
+    pub throttled_ns: Option<u64>,
+    /// Taken by the hypervisor from all cores, ns.
+    pub steal_ns: Option<u64>,
+}
 
+impl Summary {
     /// Broken promises, by name.
     #[must_use]
     pub fn named_faults(&self) -> [(&'static str, u64); 8] {
@@ -130,38 +142,80 @@ impl Summary {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts and ns of a run are below 2^53")]
-pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Four) {
-    let (totals, faults, four, counters) = watched.sum();
-    let count = |fault| faults.count(fault);
-    let seconds = watched.measured_ns() as f64 / 1e9;
-    let measured = Measured {
-        seconds,
+/// The verdict's facts.
+fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &Counters)) -> Facts {
+    let (totals, faults, latencies, counters) = sums;
+    let measured_ns = watched.measured_ns();
+    #[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
+    let share = |ns: u64| ns as f64 / measured_ns.max(1) as f64;
+    let down = watched.down();
+    // Nothing was sent, so there is nothing to read; or it is said already that the target went.
+    let is_read = totals.sent == 0 || down.is_some();
+    let [middle, end] = counters.backlog;
+    let compared = watched.own_sched().beside(&latencies.e2e);
+    let is_open = matches!(plan.load, Load::Open { .. });
+    let open = (is_open && measured_ns > 0).then(|| OpenFacts {
         planned: counters.planned,
-        written: counters.written,
-        acked: counters.acked,
-        delivered: counters.delivered,
-    };
-    let connections = watched.seconds.first().map_or(0, |second| second.logged_in);
-    let [lag_ns, ack_ns, e2e_ns, raw_ns] = four.named().map(|(_, latency)| latency.brief());
-    let cpu_share_max = watched.results.iter().map(|result| result.cpu_share).fold(0.0, f64::max);
-    let own_lag_ns = watched.own_lag().brief();
-    let (verdict, verdict_reasons) = judge(&Evidence {
-        open_loop: matches!(plan.load, Load::Open { .. }),
-        own_lag_p999_ns: own_lag_ns.p999,
-        e2e_p999_ns: e2e_ns.p999,
-        cpu_share_max,
-        planned: counters.planned,
-        written: counters.written,
-        acked: counters.acked,
-        refusals: counters.refused(),
+        in_time: counters.in_time,
+        excused: counters.excused,
+        compared: compared.map(|(percentile, sched_ns, e2e_ns)| Compared {
+            percentile,
+            sched_ns,
+            e2e_ns,
+        }),
+        backlog_growth: end.cast_signed() - middle.cast_signed(),
+        backlog_noise: 3 * (middle + end).isqrt(),
+        half: counters.planned_half,
     });
-    let cpu_ns: u64 = watched.results.iter().map(|result| result.cpu_ns).sum();
-    let delivered = counters.delivered;
+    Facts {
+        faults: Fault::ALL.iter().map(|(fault, name)| (*name, faults.count(*fault))).collect(),
+        unread_users: if plan.drain && !is_read { totals.unread_users } else { 0 },
+        down,
+        unanswered: totals.unknown + counters.unsent,
+        unanswered_allowed: plan.allow_unanswered,
+        interrupted: watched.interrupted(),
+        cpu_share_max: watched.cpu_share_max(),
+        throttled_share: watched.taken().throttled_ns.map(share),
+        refusals: counters.refused(),
+        written: counters.written,
+        open,
+        slo: plan.slo_e2e_p99_ns.map(|bound_ns| (bound_ns, latencies.e2e.quantile(0.99))),
+    }
+}
+
+fn machine(watched: &Watched, counters: &Counters) -> Machine {
+    let Taken { throttled_ns, steal_ns } = watched.taken();
+    let (kept, run_delay_ns) = watched.kept();
+    Machine { kept, excused: counters.excused, run_delay_ns, throttled_ns, steal_ns }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts and ns of a run are below 2^53")]
+fn generator(watched: &Watched, delivered: u64) -> Generator {
+    let cpu_ns: u64 = watched.results.iter().map(|result| result.effort.cpu_ns).sum();
+    Generator {
+        cpu_us_per_message: (delivered > 0).then(|| cpu_ns as f64 / 1e3 / delivered as f64),
+        cpu_share_max: watched.cpu_share_max(),
+        connections: watched.connections,
+        login_s: watched.login_ns as f64 / 1e9,
+    }
+}
+
+pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies) {
+    let (totals, faults, latencies, counters) = watched.sum();
+    let count = |fault| faults.count(fault);
+    #[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
+    let seconds = watched.measured_ns() as f64 / 1e9;
+    let Counters { planned, written, acked, delivered, .. } = counters;
+    let [sched_ns, held_ns, ack_ns, e2e_ns, raw_ns] =
+        latencies.named().map(|(_, latency)| latency.brief());
+    let judged = judge(&facts(&plan, watched, (&totals, &faults, &latencies, &counters)));
+    #[allow(clippy::cast_precision_loss, reason = "counts of a run are below 2^53")]
+    let throughput_per_s = if seconds > 0.0 { delivered as f64 / seconds } else { 0.0 };
     let summary = Summary {
         version: SUMMARY_VERSION,
-        verdict,
-        verdict_reasons,
+        verdict: judged.verdict(),
+        verdict_reasons: judged.reasons(),
+        interrupted: watched.interrupted(),
         sent: totals.sent,
         acked: totals.acked,
         delivered: totals.delivered,
@@ -177,24 +231,20 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Four) {
         corrupt: count(Fault::Corrupt),
         diverged: count(Fault::Diverged),
         unread_users: totals.unread_users,
-        lag_ns,
-        own_lag_ns,
-        machine_stalls: watched.stall_brief(),
+        sched_ns,
+        own_sched_ns: watched.own_sched().brief(),
+        held_ns,
         ack_ns,
         e2e_ns,
         raw_ns,
-        throughput_per_s: if seconds > 0.0 { delivered as f64 / seconds } else { 0.0 },
-        server: watched.cost(delivered, connections),
-        measured,
-        generator: Generator {
-            cpu_us_per_message: (delivered > 0).then(|| cpu_ns as f64 / 1e3 / delivered as f64),
-            cpu_share_max,
-            connections,
-            login_s: watched.login_ns as f64 / 1e9,
-        },
+        throughput_per_s,
+        server: watched.cost(delivered),
+        measured: Measured { seconds, planned, written, acked, delivered },
+        generator: generator(watched, delivered),
+        machine: machine(watched, &counters),
         counters,
         plan,
         examples: faults.examples().to_vec(),
     };
-    (summary, four)
+    (summary, latencies)
 }

@@ -1,6 +1,6 @@
 //! The result in plain lines.
 
-use super::summary::Summary;
+use super::summary::{Machine, Summary};
 use crate::histograms::Brief;
 use crate::units::{bytes, latency, time};
 use std::fmt::Write;
@@ -34,8 +34,9 @@ pub(super) fn table(summary: &Summary) -> String {
         "p50", "p99", "p99.9", "max", "n"
     ));
     let rows = [
-        ("lag", summary.lag_ns),
-        ("own lag", summary.own_lag_ns),
+        ("sched", summary.sched_ns),
+        ("own sched", summary.own_sched_ns),
+        ("held", summary.held_ns),
         ("ack", summary.ack_ns),
         ("e2e", summary.e2e_ns),
         ("raw", summary.raw_ns),
@@ -43,6 +44,12 @@ pub(super) fn table(summary: &Summary) -> String {
     for (name, Brief { n, p50, p99, p999, max }) in rows {
         let [p50, p99, p999, max] = [latency(p50), latency(p99), latency(p999), time(max)];
         line(format!("  {name:<10} {p50:>12} {p99:>12} {p999:>12} {max:>12} {n:>10}"));
+    }
+    let unanswered = summary.unknown + summary.counters.unsent;
+    if unanswered > 0 {
+        line(format!(
+            "             {unanswered} never answered: they count as the time that they waited, and may have taken longer"
+        ));
     }
     let seconds = summary.measured.seconds;
     line(format!("throughput   {:.0} messages/s over {seconds:.1} s", summary.throughput_per_s));
@@ -58,11 +65,6 @@ fn costs(summary: &Summary, line: &mut impl FnMut(String)) {
     #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
     let rss = size(server.rss_bytes.map(|rss| rss as f64));
     line(format!("server       {} us CPU a message  RSS {rss}", number(server.cpu_us_per_message)));
-    line(format!(
-        "             {} user, {} kernel memory a connection (loopback pair halved)",
-        size(server.user_bytes_per_connection),
-        size(server.kernel_bytes_per_connection)
-    ));
     let generator = &summary.generator;
     line(format!(
         "generator    {} us CPU a message  busiest thread {:.0} %  {} connections in {:.2} s",
@@ -71,10 +73,28 @@ fn costs(summary: &Summary, line: &mut impl FnMut(String)) {
         generator.connections,
         generator.login_s
     ));
-    let stalls = summary.machine_stalls;
-    let [total, max] = [stalls.total_ns, stalls.max_ns].map(time);
-    line(format!("machine      stood still {} times, {total} in all, {max} at most", stalls.count));
+    if summary.plan.nice != 0 {
+        line(format!(
+            "             at nice {}: it takes the CPU before or after a server on the same cores",
+            summary.plan.nice
+        ));
+    }
+    let Machine { kept, excused, run_delay_ns, throttled_ns, steal_ns } = summary.machine;
+    let [total, max] = [kept.total_ns, kept.max_ns].map(time);
+    line(format!(
+        "machine      kept the generator from running {} times, {total} in all, {max} at most: {excused} messages late",
+        kept.count
+    ));
+    let [delay, throttled, steal] = [run_delay_ns, throttled_ns, steal_ns]
+        .map(|ns| ns.map_or_else(|| "not measured".to_owned(), time));
+    line(format!(
+        "             waits for a core {delay}  CPU quota {throttled}  hypervisor {steal}"
+    ));
     let counters = &summary.counters;
+    line(format!(
+        "sent again   {} messages, {} of them because no ack came in time",
+        counters.resends, counters.ack_timeouts
+    ));
     line(format!(
         "wire         duplicates {}  gaps healed {}  by sync {}  disconnects {}  refusals {:?}",
         counters.wire_duplicates,
@@ -83,4 +103,7 @@ fn costs(summary: &Summary, line: &mut impl FnMut(String)) {
         counters.disconnects,
         counters.refusals
     ));
+    for (reason, count) in &counters.disconnect_reasons {
+        line(format!("             {count} connections: {reason}"));
+    }
 }

@@ -1,7 +1,7 @@
 //! What `run` is told, and what that means.
 
 use crate::failure::Failure;
-use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX};
+use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX, RATE_PER_THREAD_MAX, STREAMS_MAX};
 use crate::out_dir::OutArgs;
 use crate::schedule::Arrivals;
 use crate::target::TargetArgs;
@@ -60,6 +60,13 @@ pub struct RunArgs {
     /// For a target that stores nothing: believe deliveries, do not read inboxes at the end.
     #[arg(long)]
     no_drain: bool,
+    /// Let messages be that the server never answers: by default they fail the run.
+    #[arg(long)]
+    allow_unanswered: bool,
+    /// Nice value of the generator's threads. Below 0 takes the CPU from a server on the same cores, and needs a privilege.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i32).range(-20..=19))]
+    nice: i32,
     /// Fail with exit code 3 if the 99th percentile of e2e is above this.
     #[arg(long, value_name = "MS")]
     slo_e2e_p99_ms: Option<f64>,
@@ -114,6 +121,10 @@ pub struct Plan {
     pub outage_ns_max: u64,
     /// Read the inboxes at the end.
     pub drain: bool,
+    /// Messages may stay unanswered.
+    pub allow_unanswered: bool,
+    /// Nice value of the generator's threads.
+    pub nice: i32,
     /// Bound on the 99th percentile of e2e, ns.
     pub slo_e2e_p99_ns: Option<f64>,
 }
@@ -134,7 +145,18 @@ impl RunArgs {
         check((1..=DEVICES_MAX).contains(&self.devices), "--devices must be 1 to 4")?;
         check(self.threads >= 1, "--threads must be at least 1")?;
         check(self.users / self.threads.max(1) >= 2, "--users must be at least 2 for each thread")?;
-        check(self.rate > 0.0 && self.rate.is_finite(), "--rate must be above 0")?;
+        #[allow(clippy::cast_precision_loss, reason = "a handful of threads")]
+        let rate_max = RATE_PER_THREAD_MAX * self.threads as f64;
+        let rate = format!("--rate must be above 0 and at most {rate_max} for so many threads");
+        check(self.rate > 0.0 && self.rate <= rate_max, &rate)?;
+        let users = self.users / self.threads;
+        let pairs = users.checked_mul(self.friends.min(users - 1));
+        check(
+            self.friends >= 1 && pairs.is_some_and(|pairs| pairs <= STREAMS_MAX),
+            &format!(
+                "--users times --friends must be at most {STREAMS_MAX} for each thread, and --friends at least 1"
+            ),
+        )?;
         check(
             self.window.is_none_or(|window| window >= self.threads),
             "--window must be at least --threads",
@@ -168,6 +190,8 @@ impl RunArgs {
             run,
             outage_ns_max: ns(self.outage_max),
             drain: !self.no_drain,
+            allow_unanswered: self.allow_unanswered,
+            nice: self.nice,
             slo_e2e_p99_ns: self.slo_e2e_p99_ms.map(|ms| ms * 1e6),
         })
     }

@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// What a thread tells.
 pub(super) enum News {
-    /// Its users are logged in.
-    Ready,
+    /// Its users are logged in, with so many sessions.
+    Ready(u64),
     /// A second is over.
     Second(Box<Second>),
     /// It has sent everything.

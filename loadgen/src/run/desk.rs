@@ -8,23 +8,31 @@ use crate::body::Stamp;
 use crate::clock::now_ns;
 use crate::fleet::{Fleet, Observer};
 use crate::friends::{Friends, StreamId};
-use crate::histograms::{Four, Latency};
-use crate::limits::{LATE_MAX, LATE_NS};
+use crate::histograms::{Latencies, Latency};
 use crate::verify::{Delivery, Reader, Row, Verifier};
 use client::limits::SENDS_PENDING_MAX;
 use client::machine::Event;
 use std::collections::VecDeque;
 use std::ops::Range;
 use wire::frames::ArchivedMessage;
-use wire::{Bytes, ClientMsgId, RefusalCode, Uid};
+use wire::{Bytes, ClientMsgId, FRAME_BYTES_MAX, FrameBuffer, Kind, RefusalCode, Scratch, Uid};
+
+/// When a message was due, and when the loop reached it; monotonic ns.
+#[derive(Clone, Copy)]
+pub(super) struct Due {
+    pub due_ns: u64,
+    pub reached_ns: u64,
+}
 
 /// A message that waits for its ack.
 struct Pending {
     id: ClientMsgId,
     stream: StreamId,
     count: u64,
-    due_ns: u64,
+    due: Due,
     written: bool,
+    /// The server asked to send it again later.
+    refused: bool,
 }
 
 /// A user as a sender.
@@ -32,7 +40,7 @@ struct Pending {
 pub(super) struct Sender {
     pending: VecDeque<Pending>,
     /// Due, and the session takes no more for now: sent as soon as it does.
-    queued: VecDeque<(StreamId, u64)>,
+    queued: VecDeque<(StreamId, Due)>,
 }
 
 /// A thread's books.
@@ -52,11 +60,9 @@ pub(super) struct Desk {
     pub progress: u64,
     /// Messages due in this time are measured.
     pub measured: Range<u64>,
-    pub four: Four,
-    /// Lag of what was written in time, ...
-    pub punctual: Latency,
-    /// ... and of what was not: when it was due, and its lag.
-    pub late: Vec<(u64, u64)>,
+    pub latencies: Latencies,
+    /// As `sched`, without what was late by the machine's doing.
+    pub own_sched: Latency,
     pub counters: Counters,
     pub second: Second,
     pub steps: Steps,
@@ -92,9 +98,8 @@ impl Desk {
             in_flight: 0,
             progress: 0,
             measured: u64::MAX..u64::MAX,
-            four: Four::default(),
-            punctual: Latency::default(),
-            late: Vec::new(),
+            latencies: Latencies::default(),
+            own_sched: Latency::default(),
             counters: Counters::default(),
             second: Second::default(),
             steps: Steps::default(),
@@ -107,20 +112,42 @@ impl Desk {
         }
     }
 
-    /// Sends a message that is or was due; if the session takes no more, as soon as it does.
-    pub fn send(&mut self, fleet: &mut Fleet, stream: StreamId, due_ns: u64) {
+    /// Sends a message that is or was due; if the session takes no more, as soon as it does. `excused`: it is late by the
+    /// machine's doing.
+    pub fn send(&mut self, fleet: &mut Fleet, stream: StreamId, due: Due, excused: bool) {
         self.in_flight += 1;
-        if self.measured.contains(&due_ns) {
-            self.counters.planned += 1;
-        }
+        self.note_reached(due, excused);
         let (from, _) = self.friends.ends(stream);
         let queued = &mut self.senders[from].queued;
         let index = self.lanes.device(from, 0);
         if !queued.is_empty() || fleet.machine(index).sends_pending() >= SENDS_PENDING_MAX {
-            queued.push_back((stream, due_ns));
+            queued.push_back((stream, due));
         } else {
-            self.write(fleet, stream, due_ns);
+            self.write(fleet, stream, due);
         }
+    }
+
+    /// A message is due by the schedule. Whether it is measured.
+    pub fn note_planned(&mut self, due_ns: u64) -> bool {
+        let is_measured = self.measured.contains(&due_ns);
+        let middle_ns = self.measured.start.midpoint(self.measured.end);
+        self.counters.planned += u64::from(is_measured);
+        self.counters.planned_half += u64::from(is_measured && due_ns >= middle_ns);
+        is_measured
+    }
+
+    fn note_reached(&mut self, due: Due, excused: bool) {
+        let late_ns = due.reached_ns.saturating_sub(due.due_ns);
+        self.second.latencies.sched.record(late_ns);
+        if !self.note_planned(due.due_ns) {
+            return;
+        }
+        self.latencies.sched.record(late_ns);
+        if !excused {
+            self.own_sched.record(late_ns);
+        }
+        self.counters.excused += u64::from(excused);
+        self.counters.in_time += u64::from(excused || due.reached_ns < self.measured.end);
     }
 
     /// Sends what waited for its session to take more.
@@ -128,9 +155,9 @@ impl Desk {
         while let Some(user) = self.unblocked.pop() {
             let index = self.lanes.device(user, 0);
             while fleet.machine(index).sends_pending() < SENDS_PENDING_MAX
-                && let Some((stream, due_ns)) = self.senders[user].queued.pop_front()
+                && let Some((stream, due)) = self.senders[user].queued.pop_front()
             {
-                self.write(fleet, stream, due_ns);
+                self.write(fleet, stream, due);
             }
         }
     }
@@ -140,16 +167,61 @@ impl Desk {
         self.senders.iter().map(|sender| sender.pending.len() + sender.queued.len()).sum()
     }
 
+    /// Everything is over. What was never answered waited at least until now, and counts as that.
+    pub fn note_unanswered(&mut self, now: u64) {
+        for user in 0..self.senders.len() {
+            let Sender { pending, queued } = std::mem::take(&mut self.senders[user]);
+            self.counters.unsent += queued.len() as u64;
+            for (_, due) in &queued {
+                self.note_written(*due, now);
+            }
+            let pending = pending.iter().map(|sent| (sent.stream, Some(sent.count), sent.due));
+            let queued = queued.iter().map(|(stream, due)| (*stream, None, *due));
+            for (stream, count, due) in pending.chain(queued) {
+                self.note_waited(now, due, (stream, count));
+            }
+        }
+    }
+
+    fn note_waited(&mut self, now: u64, due: Due, (stream, count): (StreamId, Option<u64>)) {
+        let waited_ns = now.saturating_sub(due.due_ns);
+        self.second.latencies.ack.record(waited_ns);
+        if self.measured.contains(&due.due_ns) {
+            self.latencies.ack.record(waited_ns);
+        }
+        let (_, to) = self.friends.ends(stream);
+        let written_ns = match count {
+            Some(count) => match self.verifier.unreached(stream, count) {
+                Some(written_ns) => written_ns,
+                None => return,
+            },
+            None => due.due_ns,
+        };
+        if !self.away[to] {
+            self.note_delivered(due.due_ns, waited_ns, now.saturating_sub(written_ns));
+        }
+    }
+
+    /// What a connection had written and was not acked may be passed by later messages once it is written again.
+    pub fn may_be_passed(&mut self, index: usize) {
+        if let (user, Some(0)) = self.lanes.of(index) {
+            for pending in self.senders[user].pending.iter().filter(|pending| pending.written) {
+                self.verifier.retried(pending.stream, pending.count);
+            }
+        }
+    }
+
     pub fn forget_synced(&mut self) {
         self.synced.fill(false);
         self.synced_count = 0;
     }
 
-    fn write(&mut self, fleet: &mut Fleet, stream: StreamId, due_ns: u64) {
+    fn write(&mut self, fleet: &mut Fleet, stream: StreamId, due: Due) {
         let (from, to) = self.friends.ends(stream);
         let now = now_ns();
         let count = self.verifier.sent(stream, now);
         let (from_uid, to_uid) = (self.friends.uid(from), self.friends.uid(to));
+        let due_ns = due.due_ns;
         let stamp = Stamp { run: self.run, from: from_uid, to: to_uid, count, due_ns };
         stamp.write(&mut self.body, self.payload);
         let body = Bytes::copy_from_slice(&self.body);
@@ -157,24 +229,26 @@ impl Desk {
             (machine.is_logged_in(), machine.send(Uid(to_uid), body, now_ms, out))
         });
         let id = sent.expect("the number of pending sends and the body's size were checked");
-        self.senders[from].pending.push_back(Pending { id, stream, count, due_ns, written });
+        self.senders[from].pending.push_back(Pending {
+            id,
+            stream,
+            count,
+            due,
+            written,
+            refused: false,
+        });
         self.second.sent += 1;
         self.steps.sent(now);
         if written {
-            self.note_written(due_ns, now);
+            self.note_written(due, now);
         }
     }
 
-    fn note_written(&mut self, due_ns: u64, now: u64) {
-        let lag = now.saturating_sub(due_ns);
-        self.second.lag.record(lag);
-        if self.measured.contains(&due_ns) {
-            self.four.lag.record(lag);
-            if lag > LATE_NS && self.late.len() < LATE_MAX {
-                self.late.push((due_ns, lag));
-            } else {
-                self.punctual.record(lag);
-            }
+    fn note_written(&mut self, due: Due, now: u64) {
+        let held_ns = now.saturating_sub(due.reached_ns);
+        self.second.latencies.held.record(held_ns);
+        if self.measured.contains(&due.due_ns) {
+            self.latencies.held.record(held_ns);
         }
         self.counters.written += u64::from(self.measured.contains(&now));
     }
@@ -186,13 +260,16 @@ impl Desk {
     fn on_session(&mut self, user: usize, now: u64) {
         let mut first_written = Vec::new();
         for pending in &mut self.senders[user].pending {
-            if !std::mem::replace(&mut pending.written, true) {
+            pending.refused = false;
+            if std::mem::replace(&mut pending.written, true) {
+                self.counters.resends += 1;
+            } else {
                 self.verifier.written(pending.stream, pending.count, now);
-                first_written.push(pending.due_ns);
+                first_written.push(pending.due);
             }
         }
-        for due_ns in first_written {
-            self.note_written(due_ns, now);
+        for due in first_written {
+            self.note_written(due, now);
         }
         self.unblocked.push(user);
     }
@@ -209,14 +286,16 @@ impl Desk {
     }
 
     fn on_acked(&mut self, user: usize, now: u64, id: ClientMsgId, place: (u64, u64)) {
-        let Some(Pending { stream, count, due_ns, .. }) = self.answered(user, id) else { return };
+        let Some(Pending { stream, count, due, .. }) = self.answered(user, id) else { return };
         let (seq, message_id) = place;
         let Some(acked) = self.verifier.acked(stream, count, seq, message_id) else { return };
         self.second.acked += 1;
-        self.steps.acked(now, now.saturating_sub(due_ns));
+        let ack_ns = now.saturating_sub(due.due_ns);
+        self.steps.acked(now, ack_ns);
         self.counters.acked += u64::from(self.measured.contains(&now));
-        if self.measured.contains(&due_ns) {
-            self.four.ack.record(now.saturating_sub(due_ns));
+        self.second.latencies.ack.record(ack_ns);
+        if self.measured.contains(&due.due_ns) {
+            self.latencies.ack.record(ack_ns);
         }
         let (_, to) = self.friends.ends(stream);
         if acked.reached || self.away[to] {
@@ -237,8 +316,9 @@ impl Desk {
         self.steps.refused(now);
         let Some(id) = id else { return };
         if retry {
-            let pending = self.senders[user].pending.iter().find(|pending| pending.id == id);
+            let pending = self.senders[user].pending.iter_mut().find(|pending| pending.id == id);
             if let Some(pending) = pending {
+                pending.refused = true;
                 self.verifier.retried(pending.stream, pending.count);
             }
         } else if let Some(pending) = self.answered(user, id) {
@@ -266,18 +346,22 @@ impl Desk {
             self.second.delivered += u64::from(first);
             return;
         }
-        let e2e = now.saturating_sub(due_ns);
-        self.second.e2e.record(e2e);
-        if self.measured.contains(&due_ns) {
-            self.four.e2e.record(e2e);
-            self.four.raw.record(now.saturating_sub(written_ns));
-        }
+        self.note_delivered(due_ns, now.saturating_sub(due_ns), now.saturating_sub(written_ns));
         if first {
             self.second.delivered += 1;
             self.counters.delivered += u64::from(self.measured.contains(&now));
             if acked {
                 self.complete();
             }
+        }
+    }
+
+    fn note_delivered(&mut self, due_ns: u64, e2e_ns: u64, raw_ns: u64) {
+        let is_measured = self.measured.contains(&due_ns);
+        let measured = is_measured.then_some(&mut self.latencies);
+        for latencies in std::iter::once(&mut self.second.latencies).chain(measured) {
+            latencies.e2e.record(e2e_ns);
+            latencies.raw.record(raw_ns);
         }
     }
 
@@ -328,13 +412,34 @@ impl Observer for Desk {
 
     fn logged_in(&mut self, _index: usize, _took_ns: u64) {}
 
-    fn lost(&mut self, index: usize, _was_logged_in: bool, why: &str) {
-        self.counters.disconnects += 1;
-        why.clone_into(&mut self.lost_why);
-        if let (user, Some(0)) = self.lanes.of(index) {
-            for pending in self.senders[user].pending.iter().filter(|pending| pending.written) {
+    /// A send that is repeated may be passed by later ones, also on a connection that lives.
+    fn wrote_by_timer(&mut self, index: usize, _now_ns: u64, frames: &[u8]) {
+        let (user, _) = self.lanes.of(index);
+        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
+        let mut frames = buffer.read(frames, FRAME_BYTES_MAX);
+        while let Some(Ok(frame)) = frames.next(&mut scratch) {
+            if frame.header.kind != Kind::Send {
+                continue;
+            }
+            let send = frame.access::<wire::frames::Send>().expect("the session wrote it");
+            let mut pending = self.senders[user].pending.iter_mut();
+            if let Some(pending) = pending.find(|pending| pending.id.0 == send.client_msg_id) {
+                let was_refused = std::mem::take(&mut pending.refused);
+                self.counters.resends += 1;
+                self.counters.ack_timeouts += u64::from(!was_refused);
                 self.verifier.retried(pending.stream, pending.count);
             }
         }
+    }
+
+    fn damaged(&mut self, index: usize, why: &str) {
+        let (user, _) = self.lanes.of(index);
+        self.verifier.damaged(user, why);
+    }
+
+    fn lost(&mut self, index: usize, _was_logged_in: bool, why: &str) {
+        self.counters.lost(why);
+        why.clone_into(&mut self.lost_why);
+        self.may_be_passed(index);
     }
 }

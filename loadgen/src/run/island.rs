@@ -3,22 +3,25 @@
 
 use super::args::{Load, Plan};
 use super::control::{Control, News};
-use super::counters::Counters;
-use super::desk::Desk;
+use super::counters::{Counters, Phase};
+use super::desk::{Desk, Due};
+use super::effort::{Effort, Looks};
+use super::offers::Offers;
+use super::punctual::Punctual;
 use super::steps::Steps;
 use crate::clock::{now_ns, thread_cpu_ns};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::friends::Friends;
-use crate::histograms::{Four, Latency};
-use crate::limits::{LOGINS_UNDER_WAY_MAX, READERS_UNDER_WAY_MAX};
-use crate::schedule::Schedule;
+use crate::histograms::{Latencies, Latency};
+use crate::limits::{LOGINS_UNDER_WAY_MAX, OVERRUN_NS_MIN, READERS_UNDER_WAY_MAX, SENDS_PER_TURN};
 use crate::token::Tokens;
 use crate::verify::{Faults, Totals};
 use client::machine::Credentials;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::net::SocketAddr;
+use std::ops::Range;
 use wire::DeviceId;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -28,8 +31,6 @@ const TURN_NS: u64 = 20_000_000;
 const PATIENCE_NS: u64 = 15 * SECOND_NS;
 /// The same for a push after its ack: draining brings what was not pushed.
 const PUSH_PATIENCE_NS: u64 = 2 * SECOND_NS;
-/// Nice value of a generator thread.
-const PRIORITY: i32 = -10;
 /// The reader of an inbox is a device of its own; a user's devices are 1 to 4.
 const READER_DEVICE: u64 = 1_000;
 
@@ -40,21 +41,21 @@ pub struct IslandResult {
     /// Faults found by its judge.
     pub faults: Faults,
     /// Latencies.
-    pub four: Four,
-    /// Lag of what was written in time.
-    pub punctual: Latency,
-    /// When the rest was due, and its lag.
-    pub late: Vec<(u64, u64)>,
+    pub latencies: Latencies,
+    /// As `sched` of these, without what was late by the machine's doing.
+    pub own_sched: Latency,
     /// The measured time.
-    pub measured: std::ops::Range<u64>,
+    pub measured: Range<u64>,
     /// Counts.
     pub counters: Counters,
     /// Step by step from the first message on.
     pub steps: Steps,
-    /// Its share of a core in the measured time.
-    pub cpu_share: f64,
-    /// Its CPU in that time, ns.
-    pub cpu_ns: u64,
+    /// What the thread used and was kept from in the measured time.
+    pub effort: Effort,
+    /// Why the target counts as gone, if it does: then nothing is verified.
+    pub down: Option<String>,
+    /// A signal ended its sending.
+    pub interrupted: bool,
 }
 
 pub(super) struct Island<'a> {
@@ -62,8 +63,16 @@ pub(super) struct Island<'a> {
     control: &'a Control,
     fleet: Fleet,
     desk: Desk,
-    random: StdRng,
+    offers: Offers,
+    punctual: Punctual,
+    /// Users that are not away.
     online: Vec<usize>,
+    start_ns: u64,
+    /// When the second that is under way began, and whether seconds are told at their ends.
+    second_ns: u64,
+    tells: bool,
+    looks: Looks,
+    interrupted: bool,
     /// Since when nobody is logged in.
     dark_since_ns: Option<u64>,
 }
@@ -75,39 +84,24 @@ pub(super) fn run(
     (targets, tokens): (&[SocketAddr], &Tokens),
     thread: usize,
 ) -> Result<IslandResult, Failure> {
-    be_punctual();
+    be_punctual(plan);
     let mut island = Island::new(plan, control, (targets, tokens), thread)?;
     island.log_in()?;
-    let start_ns = island.wait_for_start()?;
-    let cpu_ns = island.send(start_ns)?;
-    island.settle()?;
-    if plan.drain {
-        island.drain()?;
-        island.read_inboxes(tokens)?;
-    }
-    let Desk { verifier, four, punctual, late, counters, measured, steps, .. } = island.desk;
-    let (totals, faults) = verifier.finish();
-    #[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
-    let cpu_share = cpu_ns as f64 / (measured.end - measured.start).max(1) as f64;
-    Ok(IslandResult {
-        totals,
-        faults,
-        four,
-        punctual,
-        late,
-        measured,
-        counters,
-        steps,
-        cpu_share,
-        cpu_ns,
-    })
+    let down = match island.carry_out(tokens) {
+        Ok(()) => None,
+        Err(Failure::TargetDown(why)) => Some(why),
+        Err(failure) => return Err(failure),
+    };
+    Ok(island.conclude(down))
 }
 
-/// The kernel's default timer slack of 50 us would be lag, and so would waiting for a core behind the server that is
-/// measured. Where either cannot be set (the priority needs privileges), lag tells.
-fn be_punctual() {
+/// The kernel's default timer slack of 50 us would be lateness.
+fn be_punctual(plan: &Plan) {
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-    let _ = rustix::process::setpriority_process(None, PRIORITY);
+    if plan.nice != 0 {
+        // Without the privilege, lateness tells.
+        let _ = rustix::process::setpriority_process(None, plan.nice);
+    }
 }
 
 impl<'a> Island<'a> {
@@ -138,7 +132,58 @@ impl<'a> Island<'a> {
                 ^ device as u64;
             fleet.add(credentials, seed);
         }
-        Ok(Self { plan, control, fleet, desk, random, online, dark_since_ns: None })
+        let offers = Offers::new(plan, thread, friends, online.clone());
+        Ok(Self {
+            plan,
+            control,
+            fleet,
+            desk,
+            offers,
+            punctual: Punctual::default(),
+            online,
+            start_ns: 0,
+            second_ns: 0,
+            tells: false,
+            looks: Looks::default(),
+            interrupted: false,
+            dark_since_ns: None,
+        })
+    }
+
+    /// From the start to the end, once everybody is logged in.
+    fn carry_out(&mut self, tokens: &Tokens) -> Result<(), Failure> {
+        self.wait_for_start()?;
+        self.send()?;
+        self.settle()?;
+        if self.plan.drain && self.desk.verifier.totals().sent > 0 {
+            self.drain()?;
+            self.read_inboxes(tokens)?;
+        }
+        Ok(())
+    }
+
+    /// What was found, whether it came to its end or not.
+    fn conclude(mut self, down: Option<String>) -> IslandResult {
+        self.control.tell(News::Sent);
+        self.desk.note_unanswered(now_ns());
+        self.tell_rest(now_ns());
+        let measured = &self.desk.measured;
+        let effort = self.looks.effort(measured.end - measured.start);
+        let Desk { verifier, latencies, own_sched, counters, measured, steps, .. } = self.desk;
+        let (totals, faults) = verifier.finish();
+        let interrupted = self.interrupted;
+        IslandResult {
+            totals,
+            faults,
+            latencies,
+            own_sched,
+            measured,
+            counters,
+            steps,
+            effort,
+            down,
+            interrupted,
+        }
     }
 
     fn log_in(&mut self) -> Result<(), Failure> {
@@ -148,8 +193,8 @@ impl<'a> Island<'a> {
             }
         }
         let wanted = self.online.len() * self.plan.devices;
-        let done = self.until(|island| island.desk.synced_count == wanted)?;
-        if done || self.control.stopped() {
+        let done = |island: &Self| island.desk.synced_count == wanted || island.control.stopped();
+        if self.until(done)? {
             return Ok(());
         }
         let (logged_in, why) = (self.fleet.logged_in(), &self.desk.lost_why);
@@ -158,83 +203,111 @@ impl<'a> Island<'a> {
         )))
     }
 
-    /// Everybody starts together. When.
-    fn wait_for_start(&mut self) -> Result<u64, Failure> {
-        self.control.tell(News::Ready);
+    /// Everybody starts together.
+    fn wait_for_start(&mut self) -> Result<(), Failure> {
+        self.control.tell(News::Ready(self.fleet.logged_in() as u64));
         loop {
             if let Some(start_ns) = self.control.start_ns() {
-                return Ok(start_ns);
+                let measure_ns = start_ns + self.plan.warmup_ns;
+                self.start_ns = start_ns;
+                self.desk.measured = measure_ns..measure_ns + self.plan.duration_ns;
+                self.desk.steps = Steps::new(start_ns);
+                return Ok(());
             }
             self.turn(now_ns() + TURN_NS)?;
         }
     }
 
-    /// Sends until the time is over. The thread's CPU in the measured time.
-    fn send(&mut self, start_ns: u64) -> Result<u64, Failure> {
-        let measure_ns = start_ns + self.plan.warmup_ns;
-        let mut end_ns = measure_ns + self.plan.duration_ns;
-        self.desk.measured = measure_ns..end_ns;
-        self.desk.steps = Steps::new(start_ns);
-        let mut schedule = self.schedule();
-        let mut second_ns = start_ns + SECOND_NS;
-        let mut cpu_before = None;
+    /// Sends until the time is over and the schedule is run out, however late.
+    fn send(&mut self) -> Result<(), Failure> {
+        let end_ns = self.desk.measured.end;
+        let overrun_ns = (end_ns - self.start_ns).max(OVERRUN_NS_MIN);
+        (self.second_ns, self.tells) = (self.start_ns, true);
         self.desk.second = Default::default();
         loop {
             let now = now_ns();
-            if now >= measure_ns && cpu_before.is_none() {
-                cpu_before = Some(thread_cpu_ns());
-            }
-            if self.control.stopped() && end_ns > now {
-                end_ns = now;
-                self.desk.measured.end = now.max(measure_ns);
-            }
-            while now >= second_ns {
-                self.tell_second();
-                second_ns += SECOND_NS;
-            }
-            if now >= end_ns {
+            self.punctual.pass(now, thread_cpu_ns());
+            self.look(now);
+            if self.control.stopped() {
+                self.interrupt(now);
                 break;
             }
-            let next_ns = self.send_due(start_ns, now, &mut schedule);
+            let next_ns = if now >= end_ns && self.closed_window().is_some() {
+                None
+            } else {
+                self.send_due(now)
+            };
             self.desk.send_queued(&mut self.fleet);
-            self.turn(next_ns.min(second_ns).min(end_ns))?;
-        }
-        Ok(thread_cpu_ns() - cpu_before.unwrap_or_else(thread_cpu_ns))
-    }
-
-    fn schedule(&self) -> Option<Schedule> {
-        let Load::Open { rate, arrivals } = self.plan.load else { return None };
-        #[allow(clippy::cast_precision_loss, reason = "a handful of threads")]
-        let rate = rate / self.plan.threads as f64;
-        let end_ns = self.plan.warmup_ns + self.plan.duration_ns;
-        Some(Schedule::new(arrivals, rate, end_ns, self.plan.seed ^ self.desk.friends.uid(0)))
-    }
-
-    /// Sends all that is due, or fills the window. When something is due next.
-    fn send_due(&mut self, start_ns: u64, now: u64, schedule: &mut Option<Schedule>) -> u64 {
-        if let Some(schedule) = schedule {
-            while let Some(due_ns) = schedule.peek().map(|after| start_ns + after) {
-                if due_ns > now {
-                    return due_ns;
-                }
-                schedule.step();
-                let stream = self.pick();
-                self.desk.send(&mut self.fleet, stream, due_ns);
+            if (now >= end_ns && next_ns.is_none()) || now >= end_ns + overrun_ns {
+                break;
             }
-            return u64::MAX;
+            self.turn(next_ns.unwrap_or(end_ns).min(end_ns.max(now)))?;
         }
-        let Load::Closed { window } = self.plan.load else { return u64::MAX };
-        while self.desk.in_flight < window / self.plan.threads {
-            let stream = self.pick();
-            self.desk.send(&mut self.fleet, stream, now_ns());
+        while let Some(due_ns) = self.next_due() {
+            if due_ns >= self.desk.measured.end {
+                break;
+            }
+            self.offers.take();
+            self.desk.note_planned(due_ns);
         }
-        now + TURN_NS
+        Ok(())
     }
 
-    fn pick(&mut self) -> crate::friends::StreamId {
-        let from = self.online[self.random.random_range(0..self.online.len())];
-        let nth = self.random.random_range(0..self.desk.friends.degree());
-        self.desk.friends.stream(from, nth)
+    /// The run ends here, by a signal.
+    fn interrupt(&mut self, now: u64) {
+        self.interrupted = true;
+        let measured = &mut self.desk.measured;
+        measured.end = measured.end.min(now.max(measured.start));
+        self.looks.end_early(&mut self.punctual.kept);
+    }
+
+    /// When measuring begins, in its middle and at its end.
+    fn look(&mut self, now: u64) {
+        while let Some(nth) = self.looks.due(now, &self.desk.measured) {
+            self.looks.take(&mut self.punctual.kept);
+            if nth > 0 {
+                self.desk.counters.backlog[nth - 1] = self.desk.unanswered() as u64;
+            }
+        }
+    }
+
+    fn next_due(&self) -> Option<u64> {
+        self.offers.due().map(|after_ns| self.start_ns + after_ns)
+    }
+
+    /// This thread's part of a closed loop's window.
+    fn closed_window(&self) -> Option<usize> {
+        match self.plan.load {
+            Load::Closed { window } => Some(window / self.plan.threads),
+            Load::Open { .. } => None,
+        }
+    }
+
+    /// Sends what is due, as much as a turn may, or fills the window. When something is due next; `None`: never.
+    fn send_due(&mut self, now: u64) -> Option<u64> {
+        if let Some(window) = self.closed_window() {
+            while self.desk.in_flight < window {
+                let (stream, now) = (self.offers.take(), now_ns());
+                self.desk.send(
+                    &mut self.fleet,
+                    stream,
+                    Due { due_ns: now, reached_ns: now },
+                    false,
+                );
+            }
+            return Some(now + TURN_NS);
+        }
+        for _ in 0..SENDS_PER_TURN {
+            let due_ns = self.next_due()?;
+            if due_ns > now {
+                self.punctual.caught_up();
+                return Some(due_ns);
+            }
+            let (stream, reached_ns) = (self.offers.take(), now_ns());
+            let excused = self.punctual.excuses(reached_ns - due_ns);
+            self.desk.send(&mut self.fleet, stream, Due { due_ns, reached_ns }, excused);
+        }
+        self.next_due()
     }
 
     /// Waits for what is in flight.
@@ -243,7 +316,8 @@ impl<'a> Island<'a> {
         if !self.until_or(PUSH_PATIENCE_NS, |island| island.desk.in_flight == 0)? {
             self.until(|island| island.desk.unanswered() == 0)?;
         }
-        self.tell_second();
+        self.tell_seconds(now_ns());
+        self.tells = false;
         Ok(())
     }
 
@@ -253,9 +327,7 @@ impl<'a> Island<'a> {
         self.desk.forget_synced();
         let places = self.desk.lanes.users * self.desk.lanes.devices;
         for index in 0..places {
-            // What is unacked may now be passed by others.
-            crate::fleet::Observer::lost(&mut self.desk, index, true, "drain");
-            self.desk.counters.disconnects -= 1;
+            self.desk.may_be_passed(index);
             self.fleet.disconnect(index);
             self.fleet.connect(index);
         }
@@ -320,7 +392,14 @@ impl<'a> Island<'a> {
     }
 
     fn turn(&mut self, deadline_ns: u64) -> Result<(), Failure> {
-        self.fleet.turn(deadline_ns.min(now_ns() + TURN_NS), &mut self.desk)?;
+        let now = now_ns();
+        let mut deadline_ns = deadline_ns.min(now + TURN_NS);
+        if self.tells {
+            self.tell_seconds(now);
+            deadline_ns = deadline_ns.min(self.second_ns + SECOND_NS);
+        }
+        self.punctual.may_wait(deadline_ns);
+        self.fleet.turn(deadline_ns, &mut self.desk)?;
         if self.fleet.logged_in() > 0 {
             self.dark_since_ns = None;
             return Ok(());
@@ -337,9 +416,31 @@ impl<'a> Island<'a> {
         Ok(())
     }
 
-    fn tell_second(&mut self) {
-        self.desk.second.logged_in = self.fleet.logged_in() as u64;
-        let second = std::mem::take(&mut self.desk.second);
+    /// Tells the seconds that are over. Of several, the first has all that came.
+    fn tell_seconds(&mut self, now: u64) {
+        while now >= self.second_ns + SECOND_NS {
+            self.tell_second(SECOND_NS);
+        }
+    }
+
+    /// Tells all that came since the last second, however long that took.
+    fn tell_rest(&mut self, now: u64) {
+        if self.second_ns > 0 && now > self.second_ns {
+            self.tell_second(now - self.second_ns);
+        }
+    }
+
+    fn tell_second(&mut self, length_ns: u64) {
+        let measured = &self.desk.measured;
+        let mut second = std::mem::take(&mut self.desk.second);
+        second.phase = match self.second_ns {
+            at if at < measured.start => Phase::WarmUp,
+            at if at < measured.end => Phase::Measured,
+            _ => Phase::Settling,
+        };
+        second.length_ns = length_ns;
+        second.logged_in = self.fleet.logged_in() as u64;
         self.control.tell(News::Second(Box::new(second)));
+        self.second_ns += length_ns;
     }
 }

@@ -1,11 +1,12 @@
 //! All that was seen of a run, to be reported. It draws no conclusions.
 
-use super::counters::{Counters, Second};
+use super::counters::{Counters, SecondRow};
 use super::island::IslandResult;
+use super::punctual::Kept;
 use super::steps::Steps;
-use crate::histograms::{Four, Latency};
+use crate::histograms::{Latencies, Latency};
+use crate::machine::Taken;
 use crate::server_cost::{Cost, Sample, per};
-use crate::stalls::{StallBrief, Stalls};
 use crate::verify::{Faults, Totals};
 
 /// What the threads found and how the server looked.
@@ -16,65 +17,83 @@ pub struct Watched {
     /// From there until everybody was logged in.
     pub login_ns: u64,
     /// Looks at the server: before the logins, after, when measuring begins, when it ends.
-    pub(super) looks: Vec<(u64, Option<Sample>)>,
-    /// Second by second, over all threads; the last one is what came after the end.
-    pub seconds: Vec<Second>,
+    pub(super) looks: Vec<Sight>,
+    /// Second by second, over all threads; the last one is what came while everything was read back.
+    pub seconds: Vec<SecondRow>,
+    /// Sessions logged in when it started.
+    pub connections: u64,
     /// Each thread's.
     pub results: Vec<IslandResult>,
-    /// When the machine stood still.
-    pub stalls: Stalls,
+}
+
+/// A look at the server and the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sight {
+    pub server: Option<Sample>,
+    pub taken: Taken,
 }
 
 impl Watched {
-    pub(super) fn add_second(&mut self, index: usize, second: &Second) {
-        if self.seconds.len() <= index {
-            self.seconds.resize_with(index + 1, Second::default);
-        }
-        self.seconds[index].add(second);
-    }
-
-    /// Measured time, ns.
+    /// Measured time, ns; all threads have the same.
     #[must_use]
     pub fn measured_ns(&self) -> u64 {
-        match self.looks.as_slice() {
-            [_, _, (from, _), (to, _), ..] => to - from,
-            _ => 0,
-        }
+        self.results.first().map_or(0, |result| result.measured.end - result.measured.start)
     }
 
-    /// What the server cost, over so many messages delivered in the measured time, and connections.
+    /// What the server cost, over so many messages delivered in the measured time.
     #[must_use]
-    pub fn cost(&self, delivered: u64, connections: u64) -> Cost {
-        let look = |nth: usize| self.looks.get(nth).and_then(|(_, sample)| *sample);
-        let grown = |of: fn(&Sample) -> u64| per(of(&look(0)?), of(&look(1)?), connections);
+    pub fn cost(&self, delivered: u64) -> Cost {
+        let look = |nth: usize| self.looks.get(nth).and_then(|sight| sight.server);
+        let during = look(2).zip(look(3));
         Cost {
-            cpu_us_per_message: look(2)
-                .zip(look(3))
-                .and_then(|(a, b)| per(a.cpu_us, b.cpu_us, delivered)),
+            cpu_us_per_message: during.and_then(|(a, b)| per(a.cpu_us, b.cpu_us, delivered)),
             rss_bytes: look(3).or(look(1)).map(|sample| sample.rss_bytes),
-            user_bytes_per_connection: grown(|sample| sample.anon_bytes),
-            kernel_bytes_per_connection: grown(|sample| sample.kernel_bytes)
-                .map(|bytes| bytes / 2.0),
         }
     }
 
-    /// The generator's own lag: without that of messages due while the machine stood still.
+    /// What the machine took from this process in the measured time.
     #[must_use]
-    pub fn own_lag(&self) -> Latency {
-        let mut own = Latency::default();
-        for result in &self.results {
-            own.add(&result.punctual);
-            let alone = result.late.iter().filter(|(due_ns, _)| !self.stalls.cover(*due_ns));
-            alone.for_each(|(_, lag_ns)| own.record(*lag_ns));
+    pub fn taken(&self) -> Taken {
+        match self.looks.as_slice() {
+            [_, _, from, to, ..] => to.taken.since(from.taken),
+            _ => Taken::default(),
         }
+    }
+
+    /// Times that a generator thread was kept from running, of all threads; and how long they waited for a core, if that
+    /// was counted for each.
+    #[must_use]
+    pub fn kept(&self) -> (Kept, Option<u64>) {
+        let mut kept = Kept::default();
+        self.results.iter().for_each(|result| kept.add(result.effort.kept));
+        let delays = self.results.iter().map(|result| result.effort.run_delay_ns);
+        (kept, delays.sum())
+    }
+
+    /// The busiest thread's share of a core.
+    #[must_use]
+    pub fn cpu_share_max(&self) -> f64 {
+        self.results.iter().map(|result| result.effort.cpu_share).fold(0.0, f64::max)
+    }
+
+    /// The threads' own lateness together.
+    #[must_use]
+    pub fn own_sched(&self) -> Latency {
+        let mut own = Latency::default();
+        self.results.iter().for_each(|result| own.add(&result.own_sched));
         own
     }
 
-    /// The machine's stalls in the measured time.
+    /// Why the target counts as gone, if it does.
     #[must_use]
-    pub fn stall_brief(&self) -> StallBrief {
-        let measured = self.results.first().map(|result| result.measured.clone());
-        measured.map_or_else(StallBrief::default, |measured| self.stalls.brief(&measured))
+    pub fn down(&self) -> Option<String> {
+        self.results.iter().find_map(|result| result.down.clone())
+    }
+
+    /// Whether a signal ended the sending.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        self.results.iter().any(|result| result.interrupted)
     }
 
     /// The threads' steps together.
@@ -87,12 +106,12 @@ impl Watched {
 
     /// The threads' together: totals, faults, latencies, counts.
     #[must_use]
-    pub fn sum(&self) -> (Totals, Faults, Four, Counters) {
-        let mut sum = <(Totals, Faults, Four, Counters)>::default();
+    pub fn sum(&self) -> (Totals, Faults, Latencies, Counters) {
+        let mut sum = <(Totals, Faults, Latencies, Counters)>::default();
         for result in &self.results {
             sum.0.add(&result.totals);
             sum.1.add(result.faults.clone());
-            sum.2.add(&result.four);
+            sum.2.add(&result.latencies);
             sum.3.add(result.counters.clone());
         }
         sum

@@ -19,7 +19,7 @@ pub enum Fault {
     Phantom,
     /// A message given to a user who has no part in it.
     Leaked,
-    /// A body that is not what was sent.
+    /// A body that is not what was sent, or a frame that cannot be read.
     Corrupt,
     /// Two answers about the same message: its place or its id.
     Diverged,
@@ -48,6 +48,8 @@ pub(super) enum Subject {
     Stranger { message_id: u64 },
     /// A row of a user's inbox that is not there.
     InboxRow { user: usize, inbox_seq: u64 },
+    /// Bytes that are no frame.
+    Frame { nth: u64 },
     /// A hole in what a user has of a conversation.
     Hole { stream: u32, nth: u64 },
 }

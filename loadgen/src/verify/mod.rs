@@ -131,6 +131,8 @@ pub struct Verifier {
     kept_inbox: Vec<(u64, bool)>,
     /// Ids of messages that arrived corrupt or that nobody sent: they are not lost or a hole on top of it.
     excused: Vec<(StreamId, u64)>,
+    /// Frames that could not be read.
+    damaged: u64,
     faults: Faults,
     totals: Totals,
 }
@@ -157,6 +159,7 @@ impl Verifier {
             kept: vec![Kept::default(); friends.streams()],
             kept_inbox: vec![(0, false); friends.users()],
             excused: Vec::new(),
+            damaged: 0,
             faults: Faults::default(),
             totals: Totals::default(),
         }
@@ -176,6 +179,13 @@ impl Verifier {
         if let Some(entry) = self.streams[stream.0 as usize].entry(count) {
             entry.written_ns = written_ns;
         }
+    }
+
+    /// When a message was written, if no device of its recipient has it.
+    #[must_use]
+    pub fn unreached(&mut self, stream: StreamId, count: u64) -> Option<u64> {
+        let entry = self.streams[stream.0 as usize].entry(count)?;
+        (entry.delivered & RECIPIENT == 0).then_some(entry.written_ns)
     }
 
     /// A message goes out again, so that others may pass it.
@@ -279,6 +289,13 @@ impl Verifier {
     pub fn rows_missing(&mut self, user: usize, after: u64) {
         let hole = Subject::InboxRow { user, inbox_seq: after + 1 };
         self.faults.note(Fault::Gap, hole, || format!("user {user}: no inbox rows after {after}"));
+    }
+
+    /// A user was sent bytes that are no frame.
+    pub fn damaged(&mut self, user: usize, why: &str) {
+        self.damaged += 1;
+        let frame = Subject::Frame { nth: self.damaged };
+        self.faults.note(Fault::Corrupt, frame, || format!("user {user}: {why}"));
     }
 
     /// A user's inbox was read whole.

@@ -310,6 +310,16 @@ fn a_body_that_changed_is_corrupt() {
 }
 
 #[test]
+fn bytes_that_are_no_frame_are_corrupt() {
+    let mut world = World::new();
+    world.send(0, 1);
+    world.deliver_all();
+    world.verifier.damaged(1, "the checksum is wrong");
+    world.verifier.damaged(1, "the checksum is wrong");
+    check(world, Fault::Corrupt, 2);
+}
+
+#[test]
 fn a_message_of_another_run_is_not_judged() {
     let mut world = World::new();
     let mut other = world.send(0, 1);

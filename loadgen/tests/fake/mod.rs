@@ -34,6 +34,18 @@ pub enum Planted {
     HangUp(u64),
     /// Closes every connection, and every later one at once.
     Die(u64),
+    /// The same for a while.
+    Outage(u64, Duration),
+    /// Does not see its first copy.
+    IgnoreOnce(u64),
+    /// Stores every nth and never acks it.
+    EatAcks(u64),
+    /// Sees no message at all.
+    EatSends,
+    /// Refuses the first copy of every nth for now.
+    Busy(u64),
+    /// Changes a bit of a pushed frame: no message is lost, for it comes again.
+    Damage(u64),
 }
 
 /// Serves until the process ends.

@@ -6,8 +6,8 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
-use wire::Bytes;
-use wire::frames::{ArchivedSend, Message, Push, SendAck};
+use wire::frames::{ArchivedSend, Message, Push, Refusal, SendAck};
+use wire::{Bytes, RefusalCode};
 
 pub struct Device {
     pub stream: TcpStream,
@@ -27,6 +27,9 @@ pub struct Shop {
     seqs: HashMap<(u64, u64), u64>,
     acks: HashMap<[u8; 16], SendAck>,
     messages: u64,
+    /// First copies, as they came.
+    nths: HashMap<[u8; 16], u64>,
+    dark_until: Option<Instant>,
     logins: u64,
     /// Withheld until its conversation has another.
     withheld: Option<Message>,
@@ -40,6 +43,8 @@ impl Shop {
             seqs: HashMap::new(),
             acks: HashMap::new(),
             messages: 0,
+            nths: HashMap::new(),
+            dark_until: None,
             logins: 0,
             withheld: None,
         }
@@ -47,6 +52,7 @@ impl Shop {
 
     pub fn is_dead(&self) -> bool {
         matches!(self.planted, Planted::Die(nth) if self.messages >= nth)
+            || self.dark_until.is_some_and(|until| Instant::now() < until)
     }
 
     pub fn enter(&mut self, uid: u64, device: Device) -> u64 {
@@ -69,8 +75,28 @@ impl Shop {
     }
 
     pub fn take(&mut self, (from, number): (u64, u64), request_id: u64, send: &ArchivedSend) {
+        let next = self.nths.len() as u64 + 1;
+        let nth = *self.nths.entry(send.client_msg_id).or_insert(next);
+        let is_first = nth == next;
+        let mut out = Vec::new();
+        let ignored = matches!(self.planted, Planted::IgnoreOnce(at) if is_first && nth == at);
+        if ignored || self.planted == Planted::EatSends {
+            return;
+        }
+        if matches!(self.planted, Planted::Busy(every) if is_first && nth.is_multiple_of(every)) {
+            let code = RefusalCode::Busy as u16;
+            let text = Bytes::from_static(b"try again");
+            wire::encode(&mut out, request_id, Refusal { code, retry_after_ms: 50, text });
+            return write(&self.users[&from].devices[&number].stream, &out);
+        }
         if !self.acks.contains_key(&send.client_msg_id) {
             self.store(from, number, send);
+        }
+        if let Planted::Outage(at, length) = self.planted
+            && is_first
+            && nth == at
+        {
+            self.dark_until = Some(Instant::now() + length);
         }
         if self.planted == Planted::HangUp(self.messages) || self.is_dead() {
             let devices = self.users.values().flat_map(|user| user.devices.values());
@@ -78,7 +104,9 @@ impl Shop {
             self.messages += 1;
             devices.for_each(|device| device.stream.shutdown(Shutdown::Both).unwrap_or(()));
         }
-        let mut out = Vec::new();
+        if matches!(self.planted, Planted::EatAcks(every) if nth.is_multiple_of(every)) {
+            return;
+        }
         wire::encode(&mut out, request_id, self.acks[&send.client_msg_id].clone());
         write(&self.users[&from].devices[&number].stream, &out);
     }
@@ -146,6 +174,9 @@ impl Shop {
                     let push = Push { previous, message: Message { inbox_seq, ..message.clone() } };
                     let mut out = Vec::new();
                     wire::encode(&mut out, 0, push);
+                    if self.planted == Planted::Damage(self.messages) {
+                        *out.last_mut().unwrap() ^= 1;
+                    }
                     write(stream, &out);
                 }
             }

@@ -1,0 +1,159 @@
+//! Watches the generator threads to their end: hears their news, adds their seconds up, looks at the server when measuring
+//! begins and ends. It judges nothing.
+
+use super::args::Plan;
+use super::control::{News, Watch};
+use super::counters::{Second, SecondRow};
+use super::watched::{Sight, Watched};
+use crate::clock::now_ns;
+use crate::failure::Failure;
+use crate::machine::Taken;
+use crate::progress::Progress;
+use crate::report::IntervalLogs;
+use crate::server_cost::Sample;
+use crate::target::Target;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+/// From the last login to the first message: all threads have seen the start by then.
+const START_DELAY_NS: u64 = 100_000_000;
+
+pub(super) struct Watcher<'a> {
+    plan: &'a Plan,
+    pid: Option<u32>,
+    progress: Progress,
+    out: Option<&'a Path>,
+    logs: Option<IntervalLogs>,
+    /// When the next look at the server is due, and which it is.
+    looks: Vec<u64>,
+    ready: usize,
+    /// Seconds told by each thread; all, once it is done.
+    told: Vec<usize>,
+    /// Seconds that not all threads have told.
+    open: VecDeque<Second>,
+    watched: Watched,
+}
+
+impl<'a> Watcher<'a> {
+    pub fn new(plan: &'a Plan, target: &Target, out: Option<&'a Path>) -> Self {
+        let progress = Progress::new(&format!("logging in to {}", target.named()));
+        let watched = Watched { started_ns: now_ns(), ..Default::default() };
+        let mut new = Self {
+            plan,
+            pid: target.pid,
+            progress,
+            out,
+            logs: None,
+            looks: Vec::new(),
+            ready: 0,
+            told: vec![0; plan.threads],
+            open: VecDeque::new(),
+            watched,
+        };
+        new.look();
+        new
+    }
+
+    /// Until all threads are done.
+    pub fn watch(mut self, watch: &Watch) -> Result<Watched, Failure> {
+        loop {
+            let wait_ns =
+                self.looks.first().map_or(1_000_000_000, |at| at.saturating_sub(now_ns()));
+            match watch.news.recv_timeout(Duration::from_nanos(wait_ns)) {
+                Ok((thread, news)) => self.on_news(thread, news, watch)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Failure::Preflight(
+                        "a generator thread ended without a word".into(),
+                    ));
+                }
+            }
+            if self.looks.first().is_some_and(|at| now_ns() >= *at) {
+                self.looks.remove(0);
+                self.look();
+            }
+            if self.watched.results.len() == self.plan.threads {
+                self.progress.finish();
+                return Ok(self.watched);
+            }
+        }
+    }
+
+    fn on_news(&mut self, thread: usize, news: News, watch: &Watch) -> Result<(), Failure> {
+        match news {
+            News::Ready(logged_in) => {
+                self.ready += 1;
+                self.watched.connections += logged_in;
+                if self.ready == self.plan.threads {
+                    self.start(watch)?;
+                }
+            }
+            News::Second(second) => self.on_second(thread, &second)?,
+            // The interval ended early.
+            News::Sent if !self.looks.is_empty() => {
+                self.looks.clear();
+                self.look();
+            }
+            News::Sent => {}
+            News::Draining => self.progress.say("reading everything back"),
+            News::Done(result) => {
+                self.watched.results.push(*result);
+                self.told[thread] = usize::MAX;
+                self.close_seconds()?;
+            }
+            News::Failed(failure) => return Err(failure),
+        }
+        Ok(())
+    }
+
+    fn on_second(&mut self, thread: usize, second: &Second) -> Result<(), Failure> {
+        let index = self.told[thread] - self.watched.seconds.len();
+        self.told[thread] += 1;
+        if self.open.len() <= index {
+            self.open.push_back(Second::default());
+        }
+        self.open[index].add(second);
+        self.close_seconds()
+    }
+
+    /// Writes and shows the seconds that all threads have told, and keeps their numbers alone.
+    fn close_seconds(&mut self) -> Result<(), Failure> {
+        let told = self.told.iter().copied().min().unwrap_or(0);
+        while self.watched.seconds.len() < told
+            && let Some(second) = self.open.pop_front()
+        {
+            if let Some(logs) = &mut self.logs {
+                let wrote = logs.write(&second);
+                wrote.map_err(|error| Failure::preflight("write the interval logs", error))?;
+            }
+            let row = SecondRow::from(&second);
+            self.progress.second(self.watched.seconds.len() + 1, &row);
+            self.watched.seconds.push(row);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, watch: &Watch) -> Result<(), Failure> {
+        self.look();
+        let now = now_ns();
+        let start_ns = now + START_DELAY_NS;
+        self.watched.login_ns = now - self.watched.started_ns;
+        let measure_ns = start_ns + self.plan.warmup_ns;
+        self.looks = vec![measure_ns, measure_ns + self.plan.duration_ns];
+        if let Some(out) = self.out {
+            let begun = IntervalLogs::begin(out, Duration::from_nanos(START_DELAY_NS));
+            self.logs =
+                Some(begun.map_err(|error| Failure::preflight("begin the interval logs", error))?);
+        }
+        watch.start(start_ns);
+        Ok(())
+    }
+
+    /// Before the logins, after them, when measuring begins, when it ends.
+    fn look(&mut self) {
+        let sight = Sight { server: self.pid.and_then(Sample::of), taken: Taken::now() };
+        self.watched.looks.push(sight);
+    }
+}

@@ -1,0 +1,229 @@
+//! loadgen says whose figures they are, of itself as of the server: it is stopped, interrupted, or run against a fake
+//! server that is slow, away or silent in a known way. What only a quiet machine could promise is not asserted: the verdict
+//! may be that the machine was in the way.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod fake;
+
+use fake::Planted;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A loadgen that runs.
+struct Run {
+    child: Child,
+    directory: TempDir,
+}
+
+/// What came of it.
+struct Ran {
+    code: Option<i32>,
+    summary: Value,
+    table: String,
+    series: String,
+}
+
+impl Run {
+    /// At 500 messages a second for some seconds.
+    fn start(planted: Planted, more: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let key = directory.path().join("key");
+        std::fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
+        let target = fake::start(planted).to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+        command.args(["run", "--target", &target, "--arrivals", "constant", "--friends", "2"]);
+        for (option, value) in [("--rate", "500"), ("--users", "10")] {
+            if !more.contains(&option) {
+                command.args([option, value]);
+            }
+        }
+        command.args(more);
+        command.arg("--key-file").arg(&key).arg("--out").arg(directory.path().join("out"));
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { child, directory }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it has said so many seconds.
+    fn seconds(&mut self, count: usize) {
+        let lines = BufReader::new(self.child.stderr.as_mut().unwrap()).lines();
+        let seconds = lines.map(Result::unwrap).filter(|line| line.contains("  sent "));
+        assert_eq!(seconds.take(count).count(), count);
+    }
+
+    fn end(self) -> Ran {
+        let output = self.child.wait_with_output().unwrap();
+        let table = String::from_utf8(output.stdout).unwrap();
+        let out = self.directory.path().join("out");
+        let told = String::from_utf8_lossy(&output.stderr);
+        let read = |name| std::fs::read_to_string(out.join(name)).expect(&told);
+        let summary: Value = serde_json::from_str(&read("summary.json")).unwrap();
+        Ran { code: output.status.code(), summary, table, series: read("series.csv") }
+    }
+}
+
+impl Ran {
+    fn verdict(&self) -> &str {
+        self.summary["verdict"].as_str().unwrap()
+    }
+
+    fn count(&self, pointer: &str) -> u64 {
+        self.summary.pointer(pointer).and_then(Value::as_u64).expect(pointer)
+    }
+
+    /// Nothing is broken, all is answered, and the generator is not to blame.
+    #[track_caller]
+    fn is_the_servers(&self) {
+        assert_eq!(self.count("/sent"), self.count("/measured/planned"), "{}", self.table);
+        assert_eq!(self.count("/acked"), self.count("/sent"), "{}", self.table);
+        assert_eq!(self.count("/delivered"), self.count("/sent"), "{}", self.table);
+        let blamed = ["broken", "target-down", "unanswered", "generator-limited", "too-short"];
+        assert!(!blamed.contains(&self.verdict()), "{}", self.table);
+    }
+}
+
+fn pause(length: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < length {
+        thread::park_timeout(length);
+    }
+}
+
+#[test]
+fn a_generator_that_was_stopped_at_the_end_runs_its_schedule_out_and_does_not_call_it_valid() {
+    let mut run = Run::start(Planted::Nothing, &["--warmup", "0s", "--duration", "3s"]);
+    run.seconds(1);
+    run.signal(Signal::STOP);
+    pause(Duration::from_secs(3));
+    run.signal(Signal::CONT);
+    let ran = run.end();
+    assert_eq!(ran.count("/measured/planned"), 1_500, "{}", ran.table);
+    assert_eq!(ran.count("/sent"), 1_500, "{}", ran.table);
+    assert_eq!((ran.verdict(), ran.code), ("machine-limited", Some(8)), "{}", ran.table);
+    // From one to two seconds of the three it stood still.
+    assert!(ran.count("/machine/excused") >= 400, "{}", ran.table);
+    assert!(ran.count("/machine/kept/max_ns") >= 2_000_000_000, "{}", ran.table);
+    assert!(ran.count("/sched_ns/max") >= 1_000_000_000, "{}", ran.table);
+}
+
+#[test]
+fn a_generator_that_is_stopped_half_the_time_is_machine_limited() {
+    let mut run = Run::start(Planted::Nothing, &["--warmup", "1s", "--duration", "2s"]);
+    run.seconds(1);
+    for _ in 0..10 {
+        run.signal(Signal::STOP);
+        pause(Duration::from_millis(100));
+        run.signal(Signal::CONT);
+        pause(Duration::from_millis(100));
+    }
+    let ran = run.end();
+    assert_eq!((ran.verdict(), ran.code), ("machine-limited", Some(8)), "{}", ran.table);
+}
+
+#[test]
+fn a_server_that_stands_still_holds_messages_and_the_generator_is_not_to_blame() {
+    // One user has 256 sends under way: 500 a second for a second are more.
+    let stall = Planted::Stall(500, Duration::from_secs(2));
+    let more = ["--warmup", "0s", "--duration", "4s", "--users", "2", "--rate", "1000"];
+    let ran = Run::start(stall, &more).end();
+    ran.is_the_servers();
+    assert!(ran.count("/held_ns/max") >= 500_000_000, "{}", ran.table);
+}
+
+#[test]
+fn a_server_that_goes_and_comes_back_is_not_the_generators_fault() {
+    let outage = Planted::Outage(500, Duration::from_secs(1));
+    let ran = Run::start(outage, &["--warmup", "0s", "--duration", "4s"]).end();
+    ran.is_the_servers();
+    assert!(ran.count("/counters/disconnects") >= 10, "{}", ran.table);
+    assert!(ran.count("/counters/resends") >= 1, "{}", ran.table);
+}
+
+#[test]
+fn a_server_that_refuses_is_server_limited() {
+    let ran = Run::start(Planted::Busy(2), &["--warmup", "0s", "--duration", "2s"]).end();
+    ran.is_the_servers();
+    assert!(ran.table.contains("500 refusals"), "{}", ran.table);
+    assert_ne!(ran.code, Some(0), "{}", ran.table);
+    assert_eq!(ran.count("/counters/resends"), 500, "{}", ran.table);
+    assert_eq!(ran.count("/counters/ack_timeouts"), 0, "{}", ran.table);
+}
+
+#[test]
+fn messages_that_are_never_answered_fail_the_run_and_are_in_the_percentiles() {
+    let more = ["--warmup", "0s", "--duration", "2s"];
+    let ran = Run::start(Planted::EatAcks(50), &more).end();
+    assert_eq!((ran.verdict(), ran.code), ("unanswered", Some(10)), "{}", ran.table);
+    assert_eq!((ran.count("/unknown"), ran.count("/ack_ns/n")), (20, 1_000), "{}", ran.table);
+    assert_eq!(ran.count("/e2e_ns/n"), 1_000, "{}", ran.table);
+    // 2 % of all waited to the end: two ack time-outs long at least.
+    assert!(ran.count("/ack_ns/p99") >= 10_000_000_000, "{}", ran.table);
+    assert!(ran.table.contains("20 never answered"), "{}", ran.table);
+}
+
+#[test]
+fn a_server_that_takes_nothing_is_found() {
+    let ran = Run::start(Planted::EatSends, &["--warmup", "0s", "--duration", "1s"]).end();
+    assert_eq!((ran.verdict(), ran.code), ("unanswered", Some(10)), "{}", ran.table);
+    assert_eq!((ran.count("/unknown"), ran.count("/e2e_ns/n")), (500, 500), "{}", ran.table);
+    assert!(ran.count("/e2e_ns/p50") >= 10_000_000_000, "{}", ran.table);
+}
+
+#[test]
+fn a_message_that_is_sent_again_after_a_time_out_is_not_reordered() {
+    let ran = Run::start(Planted::IgnoreOnce(100), &["--warmup", "0s", "--duration", "1s"]).end();
+    ran.is_the_servers();
+    assert_eq!(ran.count("/reordered"), 0, "{}", ran.table);
+    assert_eq!(ran.count("/counters/ack_timeouts"), 1, "{}", ran.table);
+    assert_eq!(ran.count("/counters/resends"), 1, "{}", ran.table);
+    assert!(ran.table.contains("sent again   1 messages, 1 of them"), "{}", ran.table);
+}
+
+#[test]
+fn a_frame_that_was_changed_on_the_way_is_a_broken_promise() {
+    let ran = Run::start(Planted::Damage(100), &["--warmup", "0s", "--duration", "1s"]).end();
+    assert_eq!((ran.verdict(), ran.code), ("broken", Some(4)), "{}", ran.table);
+    assert_eq!((ran.count("/corrupt"), ran.count("/delivered")), (1, 500), "{}", ran.table);
+    assert!(ran.table.contains("checksum does not match"), "{}", ran.table);
+}
+
+#[test]
+fn a_run_that_is_interrupted_says_so_and_is_verified() {
+    let mut run = Run::start(Planted::Nothing, &["--warmup", "1s", "--duration", "1h"]);
+    run.seconds(2);
+    run.signal(Signal::INT);
+    let ran = run.end();
+    assert_eq!((ran.code, &ran.summary["interrupted"]), (Some(130), &true.into()), "{}", ran.table);
+    assert_eq!(ran.verdict(), "interrupted", "{}", ran.table);
+    assert_eq!(ran.count("/unread_users"), 0, "{}", ran.table);
+    assert_eq!(ran.count("/sent"), ran.count("/delivered"), "{}", ran.table);
+}
+
+#[test]
+fn a_run_that_is_interrupted_in_its_warm_up_measured_nothing() {
+    let mut run = Run::start(Planted::Nothing, &["--warmup", "1h", "--duration", "1s"]);
+    run.seconds(1);
+    run.signal(Signal::TERM);
+    let ran = run.end();
+    assert_eq!((ran.verdict(), ran.code), ("interrupted", Some(130)), "{}", ran.table);
+    assert_eq!(ran.count("/measured/planned"), 0, "{}", ran.table);
+    assert_eq!(ran.summary["generator"]["cpu_share_max"], 0.0, "{}", ran.table);
+}
+
+#[test]
+fn each_second_says_which_part_of_the_run_it_is() {
+    let ran = Run::start(Planted::Nothing, &["--warmup", "2s", "--duration", "2s"]).end();
+    let phases = ran.series.lines().skip(1).map(|row| row.split(',').nth(1).unwrap());
+    let phases: Vec<&str> = phases.collect();
+    assert_eq!(phases[..4], ["warm-up", "warm-up", "measured", "measured"], "{}", ran.series);
+    assert!(phases[4..].iter().all(|phase| *phase == "settling"), "{}", ran.series);
+}
