@@ -12,6 +12,7 @@ pub mod schedule;
 pub mod verify;
 pub mod histograms;
 pub mod token;
+pub mod keeper;
 pub mod serve;
 pub mod target;
 pub mod server_cost;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use loadgen::failure::{self, Failure};
-use loadgen::{doctor, herd, run};
+use loadgen::{doctor, herd, keeper, run};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -27,6 +27,9 @@ enum Command {
     Storm(herd::StormArgs),
     /// Says what this machine can carry.
     Doctor,
+    /// Not for people: ends a server of loadgen's own when loadgen is gone.
+    #[command(hide = true)]
+    KeepServer(keeper::KeepArgs),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Idle(args) => herd::idle(&args),
         Command::Storm(args) => herd::storm(&args),
+        Command::KeepServer(args) => keeper::keep(&args),
         Command::Doctor => doctor::doctor().map(|()| failure::PASS),
     };
     match ended {

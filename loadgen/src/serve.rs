@@ -1,19 +1,19 @@
-//! A server of the generator's own: started in a scratch directory, ended with the run. It knows the program's flags
-//! and its ready file, nothing else of it.
+//! A server of the generator's own: started by a keeper in a scratch directory, ended with the run. It knows the program's
+//! flags and its ready file, nothing else of it.
 
 use crate::failure::Failure;
+use crate::keeper::{self, STOP_TIMEOUT};
 use crate::token::{self, Tokens};
-use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// From start to the ready file.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
-/// From SIGTERM to the end; the gateway drains for up to 10 s.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// From the close of the keeper's stdin to its end, when it has killed the server and deleted its data.
+const KEEPER_TIMEOUT: Duration = STOP_TIMEOUT.saturating_mul(2);
 /// Between looks at a file or a child, neither of which calls back.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -39,7 +39,7 @@ struct Ready {
 
 /// A running server. Dropped, it is ended.
 pub struct Server {
-    child: Child,
+    keeper: Child,
     /// Where it listens.
     pub listen: SocketAddr,
     /// Its process.
@@ -70,14 +70,12 @@ impl Server {
             command.args(["--admin", "127.0.0.1:0", "--user-rate", "0", "--connection-rate", "0"]);
             command.arg("--data-dir").arg(&data_dir);
         }
-        command.args(&args.serve_arg).stdin(Stdio::null()).stdout(log).stderr(log_too);
-        let child = command
-            .spawn()
-            .map_err(|error| Failure::preflight(&format!("start {}", binary.display()), error))?;
-        let (listen, pid) = (SocketAddr::from(([0; 4], 0)), child.id());
+        command.args(&args.serve_arg);
+        let keeper = keeper::start(&command, scratch, log.into(), log_too.into())?;
+        let (listen, pid) = (SocketAddr::from(([0; 4], 0)), keeper.id());
         // Until its key is read; a program without keys takes any token.
         let tokens = Tokens::from_secret(&[0; 32]);
-        let mut server = Self { child, listen, pid, tokens, stopped: false };
+        let mut server = Self { keeper, listen, pid, tokens, stopped: false };
         let ready = server.wait_ready(&ready_file, log_file)?;
         (server.listen, server.pid) = (ready.listen, ready.pid);
         if args.serve_binary.is_none() {
@@ -94,7 +92,7 @@ impl Server {
             {
                 return Ok(ready);
             }
-            let ended = self.child.try_wait().ok().flatten();
+            let ended = self.keeper.try_wait().ok().flatten();
             if ended.is_some() || start.elapsed() > READY_TIMEOUT {
                 self.stopped = ended.is_some();
                 let log = std::fs::read_to_string(log_file).unwrap_or_default();
@@ -115,19 +113,15 @@ impl Server {
         if std::mem::replace(&mut self.stopped, true) {
             return;
         }
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let asked = pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok());
+        drop(self.keeper.stdin.take());
         let start = Instant::now();
-        while asked && start.elapsed() < STOP_TIMEOUT {
-            if self.child.try_wait().ok().flatten().is_some() {
+        while start.elapsed() < KEEPER_TIMEOUT {
+            if self.keeper.try_wait().ok().flatten().is_some() {
                 return;
             }
             std::thread::park_timeout(LOOK_EVERY);
         }
-        let killed = self.child.kill().and_then(|()| self.child.wait());
-        eprintln!(
-            "loadgen: the server did not end by itself within {STOP_TIMEOUT:?}; killed: {killed:?}"
-        );
+        eprintln!("loadgen: the server {} did not end within {KEEPER_TIMEOUT:?}", self.pid);
     }
 }
 
