@@ -22,6 +22,9 @@ pub const LATE_NS: u64 = 200_000;
 pub const SENDS_PER_TURN: usize = 64;
 /// Messages a second of one thread: ten times what a thread can send.
 pub const RATE_PER_THREAD_MAX: f64 = 1e6;
+/// Messages of a thread that are due and not yet acked and delivered: a server that is so far behind does not keep up, and
+/// the run ends. At 40 bytes in a queue and 64 in the judge 200 MB.
+pub const IN_FLIGHT_MAX: usize = 2_000_000;
 /// How long a schedule may be run out after its end, at least: as long again as it is, if that is longer.
 pub const OVERRUN_NS_MIN: u64 = 60_000_000_000;
 /// Reasons for which connections were lost that are told apart.

@@ -2,6 +2,7 @@
 //! itself.
 
 use crate::failure;
+use crate::limits::IN_FLIGHT_MAX;
 use serde::Serialize;
 
 /// What a run is worth. What is later in the list comes before all that is earlier.
@@ -82,6 +83,8 @@ pub struct Facts {
     pub unanswered_allowed: bool,
     /// A signal ended it.
     pub interrupted: bool,
+    /// So many messages were unanswered that the run was ended.
+    pub overwhelmed: bool,
     /// The busiest generator thread's share of a core.
     pub cpu_share_max: f64,
     /// Time that the control group's quota kept the generator from running, over the measured time; `None`: not measured.
@@ -192,6 +195,11 @@ pub fn judge(facts: &Facts) -> Judgement {
     }
     if facts.interrupted {
         found.find(Verdict::Interrupted, "a signal ended the run early".into());
+    }
+    if facts.overwhelmed {
+        let why =
+            format!("{IN_FLIGHT_MAX} messages of a thread were unanswered: the run was ended");
+        found.find(Verdict::ServerLimited, why);
     }
     let Facts { refusals, written, .. } = *facts;
     if refusals * 100 > written * REFUSED_PERCENT_MAX {
@@ -341,6 +349,7 @@ mod tests {
         check(|facts| facts.unanswered = 1, Unanswered);
         check(|facts| (facts.unanswered, facts.unanswered_allowed) = (1, true), Valid);
         check(|facts| facts.interrupted = true, Interrupted);
+        check(|facts| facts.overwhelmed = true, ServerLimited);
         check(|facts| facts.cpu_share_max = 0.86, GeneratorLimited);
         check(|facts| facts.throttled_share = Some(0.011), MachineLimited);
         check(|facts| facts.throttled_share = None, Valid);

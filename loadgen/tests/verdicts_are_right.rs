@@ -159,6 +159,26 @@ fn a_server_that_refuses_is_server_limited() {
 }
 
 #[test]
+fn a_server_that_answers_late_and_keeps_up_is_not_server_limited() {
+    // Without a warm-up a third of the acks come after the measured time.
+    let late = Planted::Late(Duration::from_millis(300));
+    let ran = Run::start(late, &["--warmup", "0s", "--duration", "1s"]).end();
+    ran.is_the_servers();
+    assert!(ran.count("/measured/acked") < 480, "{}", ran.table);
+    assert!(!ran.table.contains("server-limited"), "{}", ran.table);
+}
+
+#[test]
+fn a_server_whose_backlog_grows_is_server_limited() {
+    // It stands still from 1.6 s on; the run ends at 2 s.
+    let stall = Planted::Stall(800, Duration::from_secs(1));
+    let ran = Run::start(stall, &["--warmup", "0s", "--duration", "2s"]).end();
+    ran.is_the_servers();
+    assert!(ran.table.contains("the backlog grew by"), "{}", ran.table);
+    assert_ne!(ran.code, Some(0), "{}", ran.table);
+}
+
+#[test]
 fn messages_that_are_never_answered_fail_the_run_and_are_in_the_percentiles() {
     let more = ["--warmup", "0s", "--duration", "2s"];
     let ran = Run::start(Planted::EatAcks(50), &more).end();

@@ -2,7 +2,7 @@
 
 use crate::histograms::{Brief, Latencies, Latency};
 use crate::machine::Taken;
-use crate::run::{Counters, Kept, Load, Plan, Watched};
+use crate::run::{Counters, EndedEarly, Kept, Load, Plan, Watched};
 use crate::server_cost::Cost;
 use crate::verdict::{Compared, Facts, OpenFacts, Verdict, judge};
 use crate::verify::{Fault, Faults, Totals};
@@ -173,7 +173,8 @@ fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &C
         down,
         unanswered: totals.unknown + counters.unsent,
         unanswered_allowed: plan.allow_unanswered,
-        interrupted: watched.interrupted(),
+        interrupted: watched.ended_early(EndedEarly::Interrupted),
+        overwhelmed: watched.ended_early(EndedEarly::Overwhelmed),
         cpu_share_max: watched.cpu_share_max(),
         throttled_share: watched.taken().throttled_ns.map(share),
         refusals: counters.refused(),
@@ -215,7 +216,7 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies) {
         version: SUMMARY_VERSION,
         verdict: judged.verdict(),
         verdict_reasons: judged.reasons(),
-        interrupted: watched.interrupted(),
+        interrupted: watched.ended_early(EndedEarly::Interrupted),
         sent: totals.sent,
         acked: totals.acked,
         delivered: totals.delivered,

@@ -14,7 +14,9 @@ use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::friends::Friends;
 use crate::histograms::{Latencies, Latency};
-use crate::limits::{LOGINS_UNDER_WAY_MAX, OVERRUN_NS_MIN, READERS_UNDER_WAY_MAX, SENDS_PER_TURN};
+use crate::limits::{
+    IN_FLIGHT_MAX, LOGINS_UNDER_WAY_MAX, OVERRUN_NS_MIN, READERS_UNDER_WAY_MAX, SENDS_PER_TURN,
+};
 use crate::token::Tokens;
 use crate::verify::{Faults, Totals};
 use client::machine::Credentials;
@@ -54,8 +56,17 @@ pub struct IslandResult {
     pub effort: Effort,
     /// Why the target counts as gone, if it does: then nothing is verified.
     pub down: Option<String>,
-    /// A signal ended its sending.
-    pub interrupted: bool,
+    /// Why its sending ended before its time, if it did.
+    pub ended_early: Option<EndedEarly>,
+}
+
+/// Why a thread stopped sending before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedEarly {
+    /// By a signal.
+    Interrupted,
+    /// So many messages were unanswered that no more are kept.
+    Overwhelmed,
 }
 
 pub(super) struct Island<'a> {
@@ -72,7 +83,7 @@ pub(super) struct Island<'a> {
     second_ns: u64,
     tells: bool,
     looks: Looks,
-    interrupted: bool,
+    ended_early: Option<EndedEarly>,
     /// Since when nobody is logged in.
     dark_since_ns: Option<u64>,
 }
@@ -145,7 +156,7 @@ impl<'a> Island<'a> {
             second_ns: 0,
             tells: false,
             looks: Looks::default(),
-            interrupted: false,
+            ended_early: None,
             dark_since_ns: None,
         })
     }
@@ -171,7 +182,7 @@ impl<'a> Island<'a> {
         let effort = self.looks.effort(measured.end - measured.start);
         let Desk { verifier, latencies, own_sched, counters, measured, steps, .. } = self.desk;
         let (totals, faults) = verifier.finish();
-        let interrupted = self.interrupted;
+        let ended_early = self.ended_early;
         IslandResult {
             totals,
             faults,
@@ -182,7 +193,7 @@ impl<'a> Island<'a> {
             steps,
             effort,
             down,
-            interrupted,
+            ended_early,
         }
     }
 
@@ -229,7 +240,11 @@ impl<'a> Island<'a> {
             self.punctual.pass(now, thread_cpu_ns());
             self.look(now);
             if self.control.stopped() {
-                self.interrupt(now);
+                self.end_early(now, EndedEarly::Interrupted);
+                break;
+            }
+            if self.desk.in_flight >= IN_FLIGHT_MAX {
+                self.end_early(now, EndedEarly::Overwhelmed);
                 break;
             }
             let next_ns = if now >= end_ns && self.closed_window().is_some() {
@@ -253,9 +268,9 @@ impl<'a> Island<'a> {
         Ok(())
     }
 
-    /// The run ends here, by a signal.
-    fn interrupt(&mut self, now: u64) {
-        self.interrupted = true;
+    /// Sending ends here, and measuring with it.
+    fn end_early(&mut self, now: u64, why: EndedEarly) {
+        self.ended_early = Some(why);
         let measured = &mut self.desk.measured;
         measured.end = measured.end.min(now.max(measured.start));
         self.looks.end_early(&mut self.punctual.kept);

@@ -18,7 +18,7 @@ pub(crate) use args::duration;
 pub use args::{Load, Plan, RunArgs};
 pub use counters::{Counters, Phase, Second, SecondRow};
 pub use effort::Effort;
-pub use island::IslandResult;
+pub use island::{EndedEarly, IslandResult};
 pub use punctual::Kept;
 pub use steps::Steps;
 pub use watched::Watched;

@@ -1,7 +1,7 @@
 //! All that was seen of a run, to be reported. It draws no conclusions.
 
 use super::counters::{Counters, SecondRow};
-use super::island::IslandResult;
+use super::island::{EndedEarly, IslandResult};
 use super::punctual::Kept;
 use super::steps::Steps;
 use crate::histograms::{Latencies, Latency};
@@ -90,10 +90,10 @@ impl Watched {
         self.results.iter().find_map(|result| result.down.clone())
     }
 
-    /// Whether a signal ended the sending.
+    /// Whether a thread stopped sending early for this reason.
     #[must_use]
-    pub fn interrupted(&self) -> bool {
-        self.results.iter().any(|result| result.interrupted)
+    pub fn ended_early(&self, why: EndedEarly) -> bool {
+        self.results.iter().any(|result| result.ended_early == Some(why))
     }
 
     /// The threads' steps together.

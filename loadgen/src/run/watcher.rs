@@ -29,6 +29,8 @@ pub(super) struct Watcher<'a> {
     /// When the next look at the server is due, and which it is.
     looks: Vec<u64>,
     ready: usize,
+    /// A thread reads everything back, which is said once.
+    drains: bool,
     /// Seconds told by each thread; all, once it is done.
     told: Vec<usize>,
     /// Seconds that not all threads have told.
@@ -48,6 +50,7 @@ impl<'a> Watcher<'a> {
             logs: None,
             looks: Vec::new(),
             ready: 0,
+            drains: false,
             told: vec![0; plan.threads],
             open: VecDeque::new(),
             watched,
@@ -97,7 +100,11 @@ impl<'a> Watcher<'a> {
                 self.look();
             }
             News::Sent => {}
-            News::Draining => self.progress.say("reading everything back"),
+            News::Draining => {
+                if !std::mem::replace(&mut self.drains, true) {
+                    self.progress.say("reading everything back");
+                }
+            }
             News::Done(result) => {
                 self.watched.results.push(*result);
                 self.told[thread] = usize::MAX;

@@ -44,6 +44,8 @@ pub enum Planted {
     EatSends,
     /// Refuses the first copy of every nth for now.
     Busy(u64),
+    /// Answers every message so much later.
+    Late(Duration),
     /// Changes a bit of a pushed frame: no message is lost, for it comes again.
     Damage(u64),
 }

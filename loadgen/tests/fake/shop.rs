@@ -108,7 +108,13 @@ impl Shop {
             return;
         }
         wire::encode(&mut out, request_id, self.acks[&send.client_msg_id].clone());
-        write(&self.users[&from].devices[&number].stream, &out);
+        let stream = &self.users[&from].devices[&number].stream;
+        let Planted::Late(length) = self.planted else { return write(stream, &out) };
+        let stream = stream.try_clone().unwrap();
+        thread::spawn(move || {
+            stall(length);
+            write(&stream, &out);
+        });
     }
 
     fn store(&mut self, from: u64, number: u64, send: &ArchivedSend) {
@@ -117,6 +123,7 @@ impl Shop {
         if let Planted::Stall(at, length) = self.planted
             && nth == at
         {
+            // With the lock held, so that nobody is served.
             stall(length);
         }
         let mut message = self.message(from, send);
@@ -190,7 +197,6 @@ pub fn write(mut stream: &TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
 }
 
-/// With the lock held, so that nobody is served.
 fn stall(length: Duration) {
     let start = Instant::now();
     while start.elapsed() < length {
