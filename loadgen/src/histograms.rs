@@ -8,7 +8,8 @@ use serde::Serialize;
 const SAMPLES_BEYOND_MIN: f64 = 10.0;
 
 /// Percentiles by which two distributions are compared, highest first.
-const COMPARED: [(&str, f64); 4] = [("p99.9", 0.999), ("p99", 0.99), ("p90", 0.9), ("p50", 0.5)];
+pub const COMPARED: [(&str, f64); 4] =
+    [("p99.9", 0.999), ("p99", 0.99), ("p90", 0.9), ("p50", 0.5)];
 
 /// One distribution.
 #[derive(Clone)]
@@ -41,13 +42,10 @@ impl Latency {
         (beyond + 1e-6 >= SAMPLES_BEYOND_MIN).then(|| self.0.value_at_quantile(quantile))
     }
 
-    /// The highest percentile that can be told of both: its name, this one's value, the other's.
+    /// The percentiles of [`COMPARED`] that can be told of both: this one's value, the other's.
     #[must_use]
-    pub fn beside(&self, other: &Self) -> Option<(&'static str, u64, u64)> {
-        let both = |quantile| self.quantile(quantile).zip(other.quantile(quantile));
-        COMPARED
-            .iter()
-            .find_map(|(name, quantile)| both(*quantile).map(|(this, that)| (*name, this, that)))
+    pub fn beside(&self, other: &Self) -> [Option<(u64, u64)>; COMPARED.len()] {
+        COMPARED.map(|(_, quantile)| self.quantile(quantile).zip(other.quantile(quantile)))
     }
 
     /// The few numbers that a summary has.
@@ -133,21 +131,23 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_percentile_of_both_is_compared() {
+    fn percentiles_that_both_have_are_compared() {
         let of = |n: u64| {
             let mut latency = Latency::default();
             (0..n).for_each(|_| latency.record(n));
             latency
         };
-        for (ours, theirs, name) in [
-            (10_000, 10_000, Some("p99.9")),
-            (10_000, 9_999, Some("p99")),
-            (999, 10_000, Some("p90")),
-            (99, 99, Some("p50")),
-            (100_000, 19, None),
+        for (ours, theirs, lacking) in [
+            (10_000, 10_000, 0),
+            (10_000, 9_999, 1),
+            (999, 10_000, 2),
+            (99, 99, 3),
+            (100_000, 19, COMPARED.len()),
         ] {
             let beside = of(ours).beside(&of(theirs));
-            assert_eq!(beside.map(|(name, ..)| name), name, "{ours} and {theirs}");
+            let highest = beside.iter().position(Option::is_some);
+            assert_eq!(highest.unwrap_or(COMPARED.len()), lacking, "{ours} and {theirs}");
+            assert!(beside[lacking..].iter().all(Option::is_some), "{ours} and {theirs}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! itself.
 
 use crate::failure;
+use crate::histograms::COMPARED;
 use crate::limits::IN_FLIGHT_MAX;
 use serde::Serialize;
 
@@ -108,10 +109,10 @@ pub struct OpenFacts {
     pub in_time: u64,
     /// Those that were late because the machine did not let the generator run.
     pub excused: u64,
-    /// The highest percentile that both all lateness and e2e have.
-    pub late: Option<Compared>,
+    /// Percentiles of all lateness beside those of e2e, by [`COMPARED`]; `None`: too few messages to tell.
+    pub late: [Beside; COMPARED.len()],
     /// The same of lateness that is the generator's own.
-    pub own_late: Option<Compared>,
+    pub own_late: [Beside; COMPARED.len()],
     /// Growth of what was due and not answered, over the second half of the measured time; negative when it shrank.
     pub backlog_growth: i64,
     /// What is growth by chance: three standard deviations of the two backlogs.
@@ -120,27 +121,18 @@ pub struct OpenFacts {
     pub half: u64,
 }
 
-/// A percentile of lateness beside that of e2e.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Compared {
-    /// Such as `p99.9`.
-    pub percentile: &'static str,
-    /// Due until the loop reached it, ns.
-    pub sched_ns: u64,
-    /// Due to recipient, ns.
-    pub e2e_ns: u64,
+/// A percentile of lateness and that of e2e, ns.
+pub type Beside = Option<(u64, u64)>;
+
+/// Lateness is a small part of what was measured.
+fn is_small((sched_ns, e2e_ns): (u64, u64)) -> bool {
+    sched_ns.saturating_mul(100) <= e2e_ns.saturating_mul(SCHED_PERCENT_MAX)
 }
 
-impl Compared {
-    /// Lateness is a small part of what was measured.
-    fn is_small(&self) -> bool {
-        self.sched_ns.saturating_mul(100) <= self.e2e_ns.saturating_mul(SCHED_PERCENT_MAX)
-    }
-
-    /// Less than a hundredth of all lies beyond.
-    fn is_tail(&self) -> bool {
-        matches!(self.percentile, "p99" | "p99.9")
-    }
+/// Lateness did no harm: p99 can be told, and it is small there, beyond, and at p90.
+fn is_harmless(late: &[Beside; COMPARED.len()]) -> bool {
+    let [p999, p99, p90, _] = *late;
+    p99.is_some() && [p999, p99, p90].into_iter().flatten().all(is_small)
 }
 
 /// Largest share of e2e that lateness may be, in percent.
@@ -263,18 +255,17 @@ fn plan(open: &OpenFacts, found: &mut Judgement) {
         found.find(Verdict::GeneratorLimited, why);
     }
     // Where lateness is small although nothing is excused, the machine did no harm.
-    let is_harmless = open.late.is_some_and(|late| late.is_tail() && late.is_small());
-    if !is_harmless && excused * 100 > planned * EXCUSED_PERCENT_MAX {
+    if !is_harmless(&open.late) && excused * 100 > planned * EXCUSED_PERCENT_MAX {
         let why = format!(
             "{excused} of {planned} messages were due while the machine did not let the generator run, over 1 %"
         );
         found.find(Verdict::MachineLimited, why);
     }
-    match open.own_late {
-        Some(own) if !own.is_small() => {
-            let Compared { percentile, sched_ns, e2e_ns } = own;
+    let told = COMPARED.iter().zip(open.own_late);
+    match told.filter_map(|((name, _), both)| Some((name, both?))).next() {
+        Some((name, (sched_ns, e2e_ns))) if !is_small((sched_ns, e2e_ns)) => {
             let why = format!(
-                "own lateness {percentile} of {sched_ns} ns is over 10 % of e2e {percentile}, {e2e_ns} ns"
+                "own lateness {name} of {sched_ns} ns is over 10 % of e2e {name}, {e2e_ns} ns"
             );
             found.find(Verdict::GeneratorLimited, why);
         }
@@ -301,8 +292,8 @@ mod tests {
         planned: 1_000,
         in_time: 990,
         excused: 10,
-        late: Some(Compared { percentile: "p99", sched_ns: 900, e2e_ns: 1_000 }),
-        own_late: Some(Compared { percentile: "p99", sched_ns: 100, e2e_ns: 1_000 }),
+        late: [None, Some((900, 1_000)), Some((900, 1_000)), Some((900, 1_000))],
+        own_late: [None, Some((100, 1_000)), Some((900, 1_000)), Some((900, 1_000))],
         backlog_growth: 13,
         backlog_noise: 3,
         half: 500,
@@ -359,8 +350,10 @@ mod tests {
         check(|facts| facts.slo = None, Valid);
         check(open(|open| open.in_time = 989), GeneratorLimited);
         check(open(|open| open.excused = 11), MachineLimited);
-        check(open(|open| open.own_late.as_mut().unwrap().sched_ns = 101), GeneratorLimited);
-        check(open(|open| open.own_late = None), TooShort);
+        check(open(|open| open.own_late[1] = Some((101, 1_000))), GeneratorLimited);
+        check(open(|open| open.own_late[0] = Some((101, 1_000))), GeneratorLimited);
+        check(open(|open| open.own_late = [None, None, None, Some((100, 1_000))]), Valid);
+        check(open(|open| open.own_late = [None; 4]), TooShort);
         check(open(|open| open.backlog_growth = 14), ServerLimited);
         check(open(|open| open.backlog_growth = -500), Valid);
         check(|facts| facts.open = None, Valid);
@@ -368,17 +361,16 @@ mod tests {
 
     #[test]
     fn what_the_machine_made_late_does_no_harm_while_it_is_a_small_part() {
-        let late = |percentile, sched_ns| {
-            open(move |open| {
-                open.excused = 300;
-                open.late = Some(Compared { percentile, sched_ns, e2e_ns: 1_000 });
-            })
-        };
-        check(late("p99", 100), Verdict::Valid);
-        check(late("p99.9", 100), Verdict::Valid);
-        check(late("p99", 101), Verdict::MachineLimited);
-        // A hundredth of all is not seen by it.
-        check(late("p90", 1), Verdict::MachineLimited);
+        let late = |late| open(move |open| (open.excused, open.late) = (300, late));
+        let of = |sched_ns| Some((sched_ns, 1_000));
+        check(late([of(100), of(100), of(100), of(900)]), Verdict::Valid);
+        check(late([None, of(100), of(100), of(900)]), Verdict::Valid);
+        check(late([of(101), of(100), of(100), of(100)]), Verdict::MachineLimited);
+        check(late([of(100), of(101), of(100), of(100)]), Verdict::MachineLimited);
+        // A tail that the server made long hides nothing.
+        check(late([of(1), of(1), of(101), of(100)]), Verdict::MachineLimited);
+        // A hundredth of all is not seen by p90.
+        check(late([None, None, of(1), of(1)]), Verdict::MachineLimited);
     }
 
     #[test]

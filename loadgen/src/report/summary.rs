@@ -1,10 +1,10 @@
 //! The numbers of a run, as `summary.json` has them.
 
-use crate::histograms::{Brief, Latencies, Latency};
+use crate::histograms::{Brief, Latencies};
 use crate::machine::Taken;
 use crate::run::{Counters, EndedEarly, Kept, Load, Plan, Watched};
 use crate::server_cost::Cost;
-use crate::verdict::{Compared, Facts, OpenFacts, Verdict, judge};
+use crate::verdict::{Facts, OpenFacts, Verdict, judge};
 use crate::verify::{Fault, Faults, Totals};
 use serde::Serialize;
 
@@ -152,17 +152,13 @@ fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &C
     // Nothing was sent, so there is nothing to read; or it is said already that the target went.
     let is_read = totals.sent == 0 || down.is_some();
     let [middle, end] = counters.backlog;
-    let beside_e2e = |sched: &Latency| {
-        let (percentile, sched_ns, e2e_ns) = sched.beside(&latencies.e2e)?;
-        Some(Compared { percentile, sched_ns, e2e_ns })
-    };
     let is_open = matches!(plan.load, Load::Open { .. });
     let open = (is_open && measured_ns > 0).then(|| OpenFacts {
         planned: counters.planned,
         in_time: counters.in_time,
         excused: counters.excused,
-        late: beside_e2e(&latencies.sched),
-        own_late: beside_e2e(&watched.own_sched()),
+        late: latencies.sched.beside(&latencies.e2e),
+        own_late: watched.own_sched().beside(&latencies.e2e),
         backlog_growth: end.cast_signed() - middle.cast_signed(),
         backlog_noise: 3 * (middle + end).isqrt(),
         half: counters.planned_half,
