@@ -10,7 +10,8 @@ const KERNEL_BYTES_PER_PAIR: u64 = 9 * 1024;
 /// The generator's own memory a connection: a session machine, its place, its timer, with room.
 const OWN_BYTES_PER_CONNECTION: u64 = 1_024;
 
-/// Memory of a pair of users in the judge: its streams, what their inboxes have, the last places seen by each device.
+/// Memory of a pair of users in the judge: its streams, what their inboxes have, the last places
+/// seen by each device.
 const JUDGE_BYTES_PER_PAIR: u64 = 350;
 
 /// Whether a run's connections and its judge fit.
@@ -19,7 +20,8 @@ const JUDGE_BYTES_PER_PAIR: u64 = 350;
 /// They do not: which bound, and what to change.
 pub fn check_run(plan: &Plan) -> Result<(), Failure> {
     let pairs = plan.users * plan.friends.min(plan.users / plan.threads);
-    // Each user's inbox is read by a device more, whose connection comes when those of the user are gone.
+    // Each user's inbox is read by a device more, whose connection comes when those of the user are
+    // gone.
     let readers = plan.users as u64 * OWN_BYTES_PER_CONNECTION;
     check(plan.users * plan.devices, pairs as u64 * JUDGE_BYTES_PER_PAIR + readers)
 }

@@ -81,7 +81,8 @@ pub struct Brief {
 pub struct Latencies {
     /// Due until the generator's loop reached it: the generator's own delay, and the machine's.
     pub sched: Latency,
-    /// From there until it was written: no session, or one that takes no more for now. The server's delay.
+    /// From there until it was written: no session, or one that takes no more for now. The server's
+    /// delay.
     pub held: Latency,
     /// Due to durable ack.
     pub ack: Latency,
@@ -99,6 +100,12 @@ impl Latencies {
         self.ack.add(&other.ack);
         self.e2e.add(&other.e2e);
         self.raw.add(&other.raw);
+    }
+
+    /// Forgets all samples and keeps the memory.
+    pub fn clear(&mut self) {
+        let Self { sched, held, ack, e2e, raw } = self;
+        [sched, held, ack, e2e, raw].into_iter().for_each(|latency| latency.0.reset());
     }
 
     /// With their names.

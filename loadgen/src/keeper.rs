@@ -1,6 +1,7 @@
-//! Stands between this program and a server of its own: a process that starts the server, and ends it and takes its folder
-//! away when nobody holds the other end of its stdin any more. So neither is left behind, however this program ends.
-//! It is in a process group of its own: Ctrl-C in a terminal is for the run, which still needs its server.
+//! Stands between this program and a server of its own: a process that starts the server, and ends
+//! it and takes its folder away when nobody holds the other end of its stdin any more. So neither
+//! is left behind, however this program ends. It is in a process group of its own: Ctrl-C in a
+//! terminal is for the run, which still needs its server.
 
 use crate::failure::Failure;
 use rustix::process::{Pid, Signal, kill_process};
@@ -30,7 +31,8 @@ pub struct KeepArgs {
     command: Vec<OsString>,
 }
 
-/// Starts a keeper that starts `server`, whose folder is `scratch`. Both end when the child's stdin is closed.
+/// Starts a keeper that starts `server`, whose folder is `scratch`. Both end when the child's stdin
+/// is closed.
 ///
 /// # Errors
 /// The folder cannot be marked, or this program not started.
@@ -58,7 +60,8 @@ pub fn start(
 pub fn keep(args: &KeepArgs) -> Result<u8, Failure> {
     let is_left = Arc::new(AtomicBool::new(false));
     let ended = serve(&args.command, Arc::clone(&is_left));
-    // A server that ended by itself has left a log there, which somebody is about to read. Without the mark it is not ours.
+    // A server that ended by itself has left a log there, which somebody is about to read. Without
+    // the mark it is not ours.
     if is_left.load(Ordering::Acquire)
         && args.scratch.join(MARKER).is_file()
         && let Err(error) = std::fs::remove_dir_all(&args.scratch)

@@ -1,5 +1,6 @@
-//! What the machine takes away from a process that wants to run, as the kernel counts it: a thread's wait for a core, a
-//! control group's quota, the hypervisor's share. It needs no privilege and knows nothing of messages.
+//! What the machine takes away from a process that wants to run, as the kernel counts it: a
+//! thread's wait for a core, a control group's quota, the hypervisor's share. It needs no privilege
+//! and knows nothing of messages.
 
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,8 @@ use std::path::{Path, PathBuf};
 const TICKS_PER_S: u64 = 100;
 const NS_PER_S: u64 = 1_000_000_000;
 
-/// How long the calling thread has waited for a core while it could run, ns; `None` where the kernel does not count it.
+/// How long the calling thread has waited for a core while it could run, ns; `None` where the
+/// kernel does not count it.
 #[must_use]
 pub fn run_delay_ns() -> Option<u64> {
     run_delay(&read_to_string("/proc/thread-self/schedstat").ok()?)
@@ -19,7 +21,8 @@ fn run_delay(schedstat: &str) -> Option<u64> {
     schedstat.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Time that the hypervisor took from all cores, ns, in steps of 10 ms; `None` where it is not counted.
+/// Time that the hypervisor took from all cores, ns, in steps of 10 ms; `None` where it is not
+/// counted.
 #[must_use]
 pub fn steal_ns() -> Option<u64> {
     steal(&read_to_string("/proc/stat").ok()?)
@@ -32,8 +35,8 @@ fn steal(stat: &str) -> Option<u64> {
     Some(ticks * (NS_PER_S / TICKS_PER_S))
 }
 
-/// Time that the quotas of this process's control group and of those above it kept it from running, ns; `None` where no
-/// group counts it.
+/// Time that the quotas of this process's control group and of those above it kept it from running,
+/// ns; `None` where no group counts it.
 #[must_use]
 pub fn throttled_ns() -> Option<u64> {
     let groups = read_to_string("/proc/self/cgroup").ok()?;
@@ -46,7 +49,8 @@ pub fn throttled_ns() -> Option<u64> {
     files.filter_map(|file| throttled(&read_to_string(file).ok()?)).reduce(|sum, ns| sum + ns)
 }
 
-/// Where the groups that limit CPU are mounted, and this process's: version 1 has a tree a controller, version 2 one.
+/// Where the groups that limit CPU are mounted, and this process's: version 1 has a tree a
+/// controller, version 2 one.
 fn cpu_group(groups: &str) -> Option<(PathBuf, String)> {
     let mut unified = None;
     for line in groups.lines() {

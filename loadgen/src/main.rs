@@ -10,9 +10,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The Longline load generator: measures what a user feels, and verifies every message.
 ///
-/// Exit codes: 0 valid, 1 usage, 2 preflight, 3 SLO missed, 4 a promise was broken, 5 the generator was the bottleneck,
-/// 6 the target is down, 7 the server did not keep up, 8 the machine did not let the generator run, 9 too few messages to
-/// judge, 10 messages were never answered, 130 interrupted.
+/// Exit codes: 0 valid, 1 usage, 2 preflight, 3 SLO missed, 4 a promise was broken, 5 the generator
+/// was the bottleneck, 6 the target is down, 7 the server did not keep up, 8 the machine did not
+/// let the generator run, 9 too few messages to judge, 10 messages were never answered, 130
+/// interrupted.
 #[derive(Parser)]
 #[command(name = "loadgen", version)]
 struct Cli {

@@ -1,4 +1,5 @@
-//! Where the files of a run go: a directory that is empty, or one whose files the user gave up. It deletes nothing.
+//! Where the files of a run go: a directory that is empty, or one whose files the user gave up. It
+//! deletes nothing.
 
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,8 @@ use std::path::{Path, PathBuf};
 /// A directory for files.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct OutArgs {
-    /// Directory for the summary and the other files of the result; made if missing, refused if not empty.
+    /// Directory for the summary and the other files of the result; made if missing, refused if not
+    /// empty.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Take a directory that is not empty: files of the same names are replaced, others stay.

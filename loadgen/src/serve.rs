@@ -1,5 +1,5 @@
-//! A server of the generator's own: started by a keeper in a scratch directory, ended with the run. It knows the program's
-//! flags and its ready file, nothing else of it.
+//! A server of the generator's own: started by a keeper in a scratch directory, ended with the run.
+//! It knows the program's flags and its ready file, nothing else of it.
 
 use crate::failure::Failure;
 use crate::keeper::{self, STOP_TIMEOUT};
@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 /// From start to the ready file.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
-/// From the close of the keeper's stdin to its end, when it has killed the server and deleted its data.
+/// From the close of the keeper's stdin to its end, when it has killed the server and deleted its
+/// data.
 const KEEPER_TIMEOUT: Duration = STOP_TIMEOUT.saturating_mul(2);
 /// Between looks at a file or a child, neither of which calls back.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -23,7 +24,8 @@ pub struct ServeArgs {
     /// Start a gateway of its own in a scratch directory, without rate limits.
     #[arg(long, conflicts_with_all = ["target", "server_pid", "key_file"])]
     pub serve: bool,
-    /// Program to start instead of the gateway beside this one; it gets only --listen and --ready-file.
+    /// Program to start instead of the gateway beside this one; it gets only --listen and
+    /// --ready-file.
     #[arg(long, value_name = "PATH", requires = "serve")]
     pub serve_binary: Option<PathBuf>,
     /// One more argument for the started program; repeat it.

@@ -13,7 +13,8 @@ const FIRST_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where the server is.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TargetArgs {
-    /// The server, host:port. Of several, host:port,..., connections take turns; one that is lost moves to the next.
+    /// The server, host:port. Of several, host:port,..., connections take turns; one that is lost
+    /// moves to the next.
     #[arg(long, required_unless_present = "serve", value_delimiter = ',')]
     target: Vec<String>,
     #[command(flatten)]
@@ -44,8 +45,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Finds or starts it. A server of our own has its data beside the files of `out`, on their disk, until the end; its
-    /// log stays.
+    /// Finds or starts it. A server of our own has its data beside the files of `out`, on their
+    /// disk, until the end; its log stays.
     ///
     /// # Errors
     /// It is not there, or the key is not.

@@ -1,5 +1,5 @@
-//! The verdict on a run: one word for what it is worth, and the reasons. It is given measured facts, and looks at nothing
-//! itself.
+//! The verdict on a run: one word for what it is worth, and the reasons. It is given measured
+//! facts, and looks at nothing itself.
 
 use crate::failure;
 use crate::histograms::COMPARED;
@@ -88,7 +88,8 @@ pub struct Facts {
     pub overwhelmed: bool,
     /// The busiest generator thread's share of a core.
     pub cpu_share_max: f64,
-    /// Time that the control group's quota kept the generator from running, over the measured time; `None`: not measured.
+    /// Time that the control group's quota kept the generator from running, over the measured time;
+    /// `None`: not measured.
     pub throttled_share: Option<f64>,
     /// Messages that the server asked to send again later, or refused.
     pub refusals: u64,
@@ -109,11 +110,13 @@ pub struct OpenFacts {
     pub in_time: u64,
     /// Those that were late because the machine did not let the generator run.
     pub excused: u64,
-    /// Percentiles of all lateness beside those of e2e, by [`COMPARED`]; `None`: too few messages to tell.
+    /// Percentiles of all lateness beside those of e2e, by [`COMPARED`]; `None`: too few messages
+    /// to tell.
     pub late: [Beside; COMPARED.len()],
     /// The same of lateness that is the generator's own.
     pub own_late: [Beside; COMPARED.len()],
-    /// Growth of what was due and not answered, over the second half of the measured time; negative when it shrank.
+    /// Growth of what was due and not answered, over the second half of the measured time; negative
+    /// when it shrank.
     pub backlog_growth: i64,
     /// What is growth by chance: three standard deviations of the two backlogs.
     pub backlog_noise: u64,
@@ -141,7 +144,8 @@ const SCHED_PERCENT_MAX: u64 = 10;
 const CPU_SHARE_MAX: f64 = 0.85;
 /// Least share of the plan that the generator must reach in time, in percent.
 const IN_TIME_PERCENT_MIN: u64 = 99;
-/// Largest share of messages that may be late by the machine's doing, in percent; and of time lost to a quota.
+/// Largest share of messages that may be late by the machine's doing, in percent; and of time lost
+/// to a quota.
 const EXCUSED_PERCENT_MAX: u64 = 1;
 const THROTTLED_SHARE_MAX: f64 = 0.01;
 /// Largest growth of the backlog over messages due, in percent.

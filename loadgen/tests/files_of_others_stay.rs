@@ -1,4 +1,5 @@
-//! loadgen deletes and replaces nothing that it did not make: it is run on directories that hold something.
+//! loadgen deletes and replaces nothing that it did not make: it is run on directories that hold
+//! something.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod fake;

@@ -1,5 +1,5 @@
-//! However loadgen ends, the server that it started ends too and its folder goes: loadgen is killed beside a program that
-//! would run for ever.
+//! However loadgen ends, the server that it started ends too and its folder goes: loadgen is killed
+//! beside a program that would run for ever.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod fake;
@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 /// Far longer than it takes: only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A program that says that it serves where the fake server does, keeps something in its folder, and never ends.
+/// A program that says that it serves where the fake server does, keeps something in its folder,
+/// and never ends.
 fn endless(directory: &Path) -> PathBuf {
     let program = directory.join("endless");
     let ready = format!(

@@ -1,6 +1,6 @@
-//! loadgen says whose figures they are, of itself as of the server: it is stopped, interrupted, or run against a fake
-//! server that is slow, away or silent in a known way. What only a quiet machine could promise is not asserted: the verdict
-//! may be that the machine was in the way.
+//! loadgen says whose figures they are, of itself as of the server: it is stopped, interrupted, or
+//! run against a fake server that is slow, away or silent in a known way. What only a quiet machine
+//! could promise is not asserted: the verdict may be that the machine was in the way.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod fake;

@@ -1,5 +1,6 @@
-//! HdrHistogram's interval logs, written while the run goes on: a file for each of the times of a message, a line a second.
-//! A reader of the format adds the lines up; those of the warm-up have a tag of their own.
+//! HdrHistogram's interval logs, written while the run goes on: a file for each of the times of a
+//! message, a line a second. A reader of the format adds the lines up; those of the warm-up have a
+//! tag of their own.
 
 use crate::clock::unix;
 use crate::histograms::{Latencies, Latency};
@@ -49,7 +50,8 @@ impl IntervalLogs {
         for ((name, file), (_, latency)) in self.files.iter_mut().zip(all) {
             let tag = match second.phase {
                 Phase::WarmUp => format!("{name}-{}", second.phase.name()),
-                // What was due in the measured time and came later is a part of it, often the worst.
+                // What was due in the measured time and came later is a part of it, often the
+                // worst.
                 Phase::Measured | Phase::Settling => (*name).to_owned(),
             };
             interval(file, &mut self.serializer, (latency, &tag), (self.at, length))?;

@@ -56,11 +56,14 @@ pub struct Summary {
     pub sched_ns: Brief,
     /// The same without messages that the machine made late: what the verdict judges.
     pub own_sched_ns: Brief,
-    /// From there until it was written: the server had no session for it, or one that takes no more for now.
+    /// From there until it was written: the server had no session for it, or one that takes no more
+    /// for now.
     pub held_ns: Brief,
-    /// Due to durable ack. A message that was never answered counts as the time that it waited until the end.
+    /// Due to durable ack. A message that was never answered counts as the time that it waited
+    /// until the end.
     pub ack_ns: Brief,
-    /// Due to each device of the recipient; the same of messages that were never answered and reached none.
+    /// Due to each device of the recipient; the same of messages that were never answered and
+    /// reached none.
     pub e2e_ns: Brief,
     /// Written to each device of the recipient.
     pub raw_ns: Brief,
@@ -110,10 +113,12 @@ pub struct Generator {
     pub login_s: f64,
 }
 
-/// What the machine took from the generator in the measured time. `None`: the kernel does not count it.
+/// What the machine took from the generator in the measured time. `None`: the kernel does not count
+/// it.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Machine {
-    /// Times that a thread wanted to run and was kept from it, by whatever. They are in all latencies.
+    /// Times that a thread wanted to run and was kept from it, by whatever. They are in all
+    /// latencies.
     pub kept: Kept,
     /// Messages that were late because of them.
     pub excused: u64,

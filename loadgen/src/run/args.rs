@@ -22,7 +22,8 @@ pub struct RunArgs {
     /// How arrivals are spread.
     #[arg(long, value_enum, default_value_t = Arrivals::Poisson)]
     arrivals: Arrivals,
-    /// Closed loop instead of a rate: so many messages in flight in all, each until acked and delivered.
+    /// Closed loop instead of a rate: so many messages in flight in all, each until acked and
+    /// delivered.
     #[arg(long)]
     window: Option<usize>,
     /// Measured time, after the warm-up.
@@ -63,7 +64,8 @@ pub struct RunArgs {
     /// Let messages be that the server never answers: by default they fail the run.
     #[arg(long)]
     allow_unanswered: bool,
-    /// Nice value of the generator's threads. Below 0 takes the CPU from a server on the same cores, and needs a privilege.
+    /// Nice value of the generator's threads. Below 0 takes the CPU from a server on the same
+    /// cores, and needs a privilege.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i32).range(-20..=19))]
     nice: i32,

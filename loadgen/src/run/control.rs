@@ -3,7 +3,7 @@
 use super::counters::Second;
 use super::island::IslandResult;
 use crate::failure::Failure;
-use crate::limits::SNAPSHOTS_MAX;
+use crate::limits::{SNAPSHOTS_MAX, SPARES_MAX};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -31,6 +31,8 @@ pub(super) struct Control {
     stop: Arc<AtomicBool>,
     abandon: Arc<AtomicBool>,
     news: SyncSender<(usize, News)>,
+    /// Seconds that came back empty.
+    spares: Receiver<Box<Second>>,
     thread: usize,
 }
 
@@ -49,6 +51,13 @@ impl Control {
         self.abandon.load(Ordering::Relaxed)
     }
 
+    /// Tells a second, and has an empty one for the next: one that the watcher gave back, for a
+    /// megabyte of zeros is not made in no time.
+    pub fn tell_second(&self, second: &mut Box<Second>) {
+        let spare = self.spares.try_recv().unwrap_or_default();
+        self.tell(News::Second(std::mem::replace(second, spare)));
+    }
+
     /// A watcher that hangs for a minute makes the generator wait; one that is gone does not mind.
     pub fn tell(&self, news: News) {
         let _ = self.news.send((self.thread, news));
@@ -62,11 +71,19 @@ pub(super) struct Watch {
     pub stop: Arc<AtomicBool>,
     abandon: Arc<AtomicBool>,
     pub news: Receiver<(usize, News)>,
+    spares: Vec<SyncSender<Box<Second>>>,
 }
 
 impl Watch {
     pub fn start(&self, start_ns: u64) {
         self.start_ns.store(start_ns, Ordering::Release);
+    }
+
+    /// Gives a second that was told back to its thread, empty.
+    pub fn give_back(&self, thread: usize, mut second: Box<Second>) {
+        second.clear();
+        // A thread that has enough of them, or is gone, needs none.
+        let _ = self.spares[thread].try_send(second);
     }
 
     pub fn abandon(&self) {
@@ -79,13 +96,19 @@ impl Watch {
 pub(super) fn pair(threads: usize) -> (Watch, Vec<Control>) {
     let (sender, news) = sync_channel(SNAPSHOTS_MAX * threads);
     let (start_ns, stop, abandon) = <(Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
-    let control = |thread| Control {
-        start_ns: Arc::clone(&start_ns),
-        stop: Arc::clone(&stop),
-        abandon: Arc::clone(&abandon),
-        news: sender.clone(),
-        thread,
+    let mut given = Vec::new();
+    let control = |thread| {
+        let (give, spares) = sync_channel(SPARES_MAX);
+        given.push(give);
+        Control {
+            start_ns: Arc::clone(&start_ns),
+            stop: Arc::clone(&stop),
+            abandon: Arc::clone(&abandon),
+            news: sender.clone(),
+            spares,
+            thread,
+        }
     };
     let controls = (0..threads).map(control).collect();
-    (Watch { start_ns, stop, abandon, news }, controls)
+    (Watch { start_ns, stop, abandon, news, spares: given }, controls)
 }

@@ -26,7 +26,8 @@ pub struct Counters {
     pub backlog: [u64; 2],
     /// Messages that were due and could not be written until the end.
     pub unsent: u64,
-    /// Messages written again: their ack did not come in time, they were refused for now, or the connection was lost.
+    /// Messages written again: their ack did not come in time, they were refused for now, or the
+    /// connection was lost.
     pub resends: u64,
     /// Those whose ack did not come in time.
     pub ack_timeouts: u64,
@@ -140,6 +141,14 @@ pub struct Second {
 }
 
 impl Second {
+    /// Forgets what was in it and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        let Self { phase, length_ns, sent, acked, delivered, refused, logged_in, latencies } = self;
+        *phase = Phase::default();
+        [length_ns, sent, acked, delivered, refused, logged_in].into_iter().for_each(|of| *of = 0);
+        latencies.clear();
+    }
+
     /// Adds another thread's.
     pub fn add(&mut self, other: &Self) {
         self.phase = other.phase;

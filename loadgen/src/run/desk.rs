@@ -1,5 +1,5 @@
-//! What a thread knows of its users: what they sent and wait for, what came of it. It is told what happens by the
-//! fleet, and tells the judge; it decides nothing about connections.
+//! What a thread knows of its users: what they sent and wait for, what came of it. It is told what
+//! happens by the fleet, and tells the judge; it decides nothing about connections.
 
 use super::counters::{Counters, Second};
 use super::lanes::Lanes;
@@ -64,7 +64,7 @@ pub(super) struct Desk {
     /// As `sched`, without what was late by the machine's doing.
     pub own_sched: Latency,
     pub counters: Counters,
-    pub second: Second,
+    pub second: Box<Second>,
     pub steps: Steps,
     /// Why a connection was last lost.
     pub lost_why: String,
@@ -101,7 +101,7 @@ impl Desk {
             latencies: Latencies::default(),
             own_sched: Latency::default(),
             counters: Counters::default(),
-            second: Second::default(),
+            second: Box::default(),
             steps: Steps::default(),
             lost_why: String::new(),
             finished: Vec::new(),
@@ -112,8 +112,8 @@ impl Desk {
         }
     }
 
-    /// Sends a message that is or was due; if the session takes no more, as soon as it does. `excused`: it is late by the
-    /// machine's doing.
+    /// Sends a message that is or was due; if the session takes no more, as soon as it does.
+    /// `excused`: it is late by the machine's doing.
     pub fn send(&mut self, fleet: &mut Fleet, stream: StreamId, due: Due, excused: bool) {
         self.in_flight += 1;
         self.note_reached(due, excused);
@@ -202,7 +202,8 @@ impl Desk {
         }
     }
 
-    /// What a connection had written and was not acked may be passed by later messages once it is written again.
+    /// What a connection had written and was not acked may be passed by later messages once it is
+    /// written again.
     pub fn may_be_passed(&mut self, index: usize) {
         if let (user, Some(0)) = self.lanes.of(index) {
             for pending in self.senders[user].pending.iter().filter(|pending| pending.written) {

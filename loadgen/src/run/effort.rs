@@ -1,4 +1,5 @@
-//! What a thread used of its core in the measured time, and what it was kept from: the difference of looks at its clocks.
+//! What a thread used of its core in the measured time, and what it was kept from: the difference
+//! of looks at its clocks.
 
 use super::punctual::Kept;
 use crate::clock::thread_cpu_ns;

@@ -1,5 +1,5 @@
-//! One generator thread: its own users, who talk among themselves, its own sockets, its own judge. The steps of a run,
-//! downward: log in, wait for the start, send, settle, drain, read the inboxes.
+//! One generator thread: its own users, who talk among themselves, its own sockets, its own judge.
+//! The steps of a run, downward: log in, wait for the start, send, settle, drain, read the inboxes.
 
 use super::args::{Load, Plan};
 use super::control::{Control, News};
@@ -234,7 +234,7 @@ impl<'a> Island<'a> {
         let end_ns = self.desk.measured.end;
         let overrun_ns = (end_ns - self.start_ns).max(OVERRUN_NS_MIN);
         (self.second_ns, self.tells) = (self.start_ns, true);
-        self.desk.second = Default::default();
+        self.desk.second.clear();
         loop {
             let now = now_ns();
             self.punctual.pass(now, thread_cpu_ns());
@@ -298,7 +298,8 @@ impl<'a> Island<'a> {
         }
     }
 
-    /// Sends what is due, as much as a turn may, or fills the window. When something is due next; `None`: never.
+    /// Sends what is due, as much as a turn may, or fills the window. When something is due next;
+    /// `None`: never.
     fn send_due(&mut self, now: u64) -> Option<u64> {
         if let Some(window) = self.closed_window() {
             while self.desk.in_flight < window {
@@ -381,7 +382,8 @@ impl<'a> Island<'a> {
         Ok(())
     }
 
-    /// Turns until `done`; `false` if that does not come: no step forward for too long, or another thread failed.
+    /// Turns until `done`; `false` if that does not come: no step forward for too long, or another
+    /// thread failed.
     fn until(&mut self, done: impl Fn(&Self) -> bool) -> Result<bool, Failure> {
         self.until_or(PATIENCE_NS.max(self.plan.outage_ns_max), done)
     }
@@ -447,7 +449,7 @@ impl<'a> Island<'a> {
 
     fn tell_second(&mut self, length_ns: u64) {
         let measured = &self.desk.measured;
-        let mut second = std::mem::take(&mut self.desk.second);
+        let second = &mut self.desk.second;
         second.phase = match self.second_ns {
             at if at < measured.start => Phase::WarmUp,
             at if at < measured.end => Phase::Measured,
@@ -455,7 +457,7 @@ impl<'a> Island<'a> {
         };
         second.length_ns = length_ns;
         second.logged_in = self.fleet.logged_in() as u64;
-        self.control.tell(News::Second(Box::new(second)));
+        self.control.tell_second(second);
         self.second_ns += length_ns;
     }
 }

@@ -1,4 +1,5 @@
-//! What a thread is to send: when, from whom and to whom, all from the seed. It knows no clock and no connections.
+//! What a thread is to send: when, from whom and to whom, all from the seed. It knows no clock and
+//! no connections.
 
 use super::args::{Load, Plan};
 use crate::friends::{Friends, StreamId};
@@ -35,7 +36,8 @@ impl Offers {
         Self { schedule, random: StdRng::seed_from_u64(seed(2)), friends, online }
     }
 
-    /// When the next message is due, ns after the start; `None` if the schedule is run out, or there is none.
+    /// When the next message is due, ns after the start; `None` if the schedule is run out, or
+    /// there is none.
     pub fn due(&self) -> Option<u64> {
         self.schedule.as_ref().and_then(Schedule::peek)
     }

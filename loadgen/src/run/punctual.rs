@@ -1,6 +1,7 @@
-//! Tells whether a thread was late by its own doing or because the machine did not let it run. A thread that is off its
-//! core for longer than it asked to wait was kept from running: stopped, throttled, behind others, or its whole machine
-//! stood still. That needs two clocks and no privilege, and cannot stop with the thread. It reads no clock itself.
+//! Tells whether a thread was late by its own doing or because the machine did not let it run. A
+//! thread that is off its core for longer than it asked to wait was kept from running: stopped,
+//! throttled, behind others, or its whole machine stood still. That needs two clocks and no
+//! privilege, and cannot stop with the thread. It reads no clock itself.
 
 use crate::limits::LATE_NS;
 use serde::Serialize;
@@ -73,7 +74,8 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// A pass from 100 ms on: it may wait so long, takes so long, so much of it on a core. How long it was kept.
+    /// A pass from 100 ms on: it may wait so long, takes so long, so much of it on a core. How long
+    /// it was kept.
     #[track_caller]
     fn check((waits_ms, took_ms, on_core_ms): (u64, u64, u64), kept_ms: u64) {
         let mut punctual = Punctual::default();

@@ -18,7 +18,8 @@ pub struct Watched {
     pub login_ns: u64,
     /// Looks at the server: before the logins, after, when measuring begins, when it ends.
     pub(super) looks: Vec<Sight>,
-    /// Second by second, over all threads; the last one is what came while everything was read back.
+    /// Second by second, over all threads; the last one is what came while everything was read
+    /// back.
     pub seconds: Vec<SecondRow>,
     /// Sessions logged in when it started.
     pub connections: u64,
@@ -60,8 +61,8 @@ impl Watched {
         }
     }
 
-    /// Times that a generator thread was kept from running, of all threads; and how long they waited for a core, if that
-    /// was counted for each.
+    /// Times that a generator thread was kept from running, of all threads; and how long they
+    /// waited for a core, if that was counted for each.
     #[must_use]
     pub fn kept(&self) -> (Kept, Option<u64>) {
         let mut kept = Kept::default();

@@ -1,5 +1,5 @@
-//! Watches the generator threads to their end: hears their news, adds their seconds up, looks at the server when measuring
-//! begins and ends. It judges nothing.
+//! Watches the generator threads to their end: hears their news, adds their seconds up, looks at
+//! the server when measuring begins and ends. It judges nothing.
 
 use super::args::Plan;
 use super::control::{News, Watch};
@@ -35,6 +35,8 @@ pub(super) struct Watcher<'a> {
     told: Vec<usize>,
     /// Seconds that not all threads have told.
     open: VecDeque<Second>,
+    /// An empty one, for the next.
+    spare: Option<Second>,
     watched: Watched,
 }
 
@@ -53,6 +55,7 @@ impl<'a> Watcher<'a> {
             drains: false,
             told: vec![0; plan.threads],
             open: VecDeque::new(),
+            spare: None,
             watched,
         };
         new.look();
@@ -93,7 +96,10 @@ impl<'a> Watcher<'a> {
                     self.start(watch)?;
                 }
             }
-            News::Second(second) => self.on_second(thread, &second)?,
+            News::Second(second) => {
+                self.on_second(thread, &second)?;
+                watch.give_back(thread, second);
+            }
             // The interval ended early.
             News::Sent if !self.looks.is_empty() => {
                 self.looks.clear();
@@ -119,7 +125,7 @@ impl<'a> Watcher<'a> {
         let index = self.told[thread] - self.watched.seconds.len();
         self.told[thread] += 1;
         if self.open.len() <= index {
-            self.open.push_back(Second::default());
+            self.open.push_back(self.spare.take().unwrap_or_default());
         }
         self.open[index].add(second);
         self.close_seconds()
@@ -129,7 +135,7 @@ impl<'a> Watcher<'a> {
     fn close_seconds(&mut self) -> Result<(), Failure> {
         let told = self.told.iter().copied().min().unwrap_or(0);
         while self.watched.seconds.len() < told
-            && let Some(second) = self.open.pop_front()
+            && let Some(mut second) = self.open.pop_front()
         {
             if let Some(logs) = &mut self.logs {
                 let wrote = logs.write(&second);
@@ -138,6 +144,8 @@ impl<'a> Watcher<'a> {
             let row = SecondRow::from(&second);
             self.progress.second(self.watched.seconds.len() + 1, &row);
             self.watched.seconds.push(row);
+            second.clear();
+            self.spare = Some(second);
         }
         Ok(())
     }
