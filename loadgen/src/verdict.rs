@@ -91,6 +91,9 @@ pub struct Facts {
     /// Time that the control group's quota kept the generator from running, over the measured time;
     /// `None`: not measured.
     pub throttled_share: Option<f64>,
+    /// Time that a thread of a closed loop was kept from running, by whatever, over the measured
+    /// time of all threads. An open loop has messages that were due meanwhile, and counts those.
+    pub kept_share: Option<f64>,
     /// Messages that the server asked to send again later, or refused.
     pub refusals: u64,
     /// Messages written in the measured time.
@@ -147,7 +150,7 @@ const IN_TIME_PERCENT_MIN: u64 = 99;
 /// Largest share of messages that may be late by the machine's doing, in percent; and of time lost
 /// to a quota.
 const EXCUSED_PERCENT_MAX: u64 = 1;
-const THROTTLED_SHARE_MAX: f64 = 0.01;
+const KEPT_SHARE_MAX: f64 = 0.01;
 /// Largest growth of the backlog over messages due, in percent.
 const BACKLOG_PERCENT_MAX: u64 = 2;
 /// Largest share of refusals, in percent.
@@ -244,9 +247,15 @@ fn generator(facts: &Facts, found: &mut Judgement) {
         let why = format!("a generator thread used {percent:.0} % of a core, over 85 %");
         found.find(Verdict::GeneratorLimited, why);
     }
-    if let Some(share) = facts.throttled_share.filter(|share| *share > THROTTLED_SHARE_MAX) {
+    if let Some(share) = facts.throttled_share.filter(|share| *share > KEPT_SHARE_MAX) {
         let percent = share * 100.0;
         let why = format!("a CPU quota stopped the generator for {percent:.1} % of the time");
+        found.find(Verdict::MachineLimited, why);
+    }
+    if let Some(share) = facts.kept_share.filter(|share| *share > KEPT_SHARE_MAX) {
+        let percent = share * 100.0;
+        let why =
+            format!("the machine kept the generator from running for {percent:.1} % of the time");
         found.find(Verdict::MachineLimited, why);
     }
 }
@@ -309,6 +318,7 @@ mod tests {
             faults: vec![("lost", 0), ("gaps", 0)],
             cpu_share_max: 0.85,
             throttled_share: Some(0.01),
+            kept_share: Some(0.01),
             refusals: 9,
             written: 990,
             open: Some(OPEN),
@@ -348,6 +358,7 @@ mod tests {
         check(|facts| facts.cpu_share_max = 0.86, GeneratorLimited);
         check(|facts| facts.throttled_share = Some(0.011), MachineLimited);
         check(|facts| facts.throttled_share = None, Valid);
+        check(|facts| facts.kept_share = Some(0.011), MachineLimited);
         check(|facts| facts.refusals = 10, ServerLimited);
         check(|facts| facts.slo = Some((5e6, Some(5_000_001))), SloMissed);
         check(|facts| facts.slo = Some((5e6, None)), TooShort);

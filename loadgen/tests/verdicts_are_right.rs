@@ -26,6 +26,7 @@ struct Ran {
     summary: Value,
     table: String,
     series: String,
+    page: String,
 }
 
 impl Run {
@@ -38,7 +39,8 @@ impl Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
         command.args(["run", "--target", &target, "--arrivals", "constant", "--friends", "2"]);
         for (option, value) in [("--rate", "500"), ("--users", "10")] {
-            if !more.contains(&option) {
+            let is_closed = option == "--rate" && more.contains(&"--window");
+            if !is_closed && !more.contains(&option) {
                 command.args([option, value]);
             }
         }
@@ -67,7 +69,8 @@ impl Run {
         let told = String::from_utf8_lossy(&output.stderr);
         let read = |name| std::fs::read_to_string(out.join(name)).expect(&told);
         let summary: Value = serde_json::from_str(&read("summary.json")).unwrap();
-        Ran { code: output.status.code(), summary, table, series: read("series.csv") }
+        let (series, page) = (read("series.csv"), read("report.html"));
+        Ran { code: output.status.code(), summary, table, series, page }
     }
 }
 
@@ -125,6 +128,18 @@ fn a_generator_that_is_stopped_half_the_time_is_machine_limited() {
         run.signal(Signal::CONT);
         pause(Duration::from_millis(100));
     }
+    let ran = run.end();
+    assert_eq!((ran.verdict(), ran.code), ("machine-limited", Some(8)), "{}", ran.table);
+}
+
+#[test]
+fn a_closed_loop_that_was_stopped_is_machine_limited() {
+    let more = ["--warmup", "0s", "--duration", "3s", "--window", "4"];
+    let mut run = Run::start(Planted::Nothing, &more);
+    run.seconds(1);
+    run.signal(Signal::STOP);
+    pause(Duration::from_secs(1));
+    run.signal(Signal::CONT);
     let ran = run.end();
     assert_eq!((ran.verdict(), ran.code), ("machine-limited", Some(8)), "{}", ran.table);
 }
@@ -246,4 +261,6 @@ fn each_second_says_which_part_of_the_run_it_is() {
     let phases: Vec<&str> = phases.collect();
     assert_eq!(phases[..4], ["warm-up", "warm-up", "measured", "measured"], "{}", ran.series);
     assert!(phases[4..].iter().all(|phase| *phase == "settling"), "{}", ran.series);
+    assert_eq!(ran.page.matches(">warm-up ends</text>").count(), 2, "in both plots over time");
+    assert!(!ran.page.contains("NaN"), "{}", ran.page);
 }

@@ -178,6 +178,7 @@ fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &C
         overwhelmed: watched.ended_early(EndedEarly::Overwhelmed),
         cpu_share_max: watched.cpu_share_max(),
         throttled_share: watched.taken().throttled_ns.map(share),
+        kept_share: (!is_open).then(|| share(watched.kept().0.total_ns / plan.threads as u64)),
         refusals: counters.refused(),
         written: counters.written,
         open,
