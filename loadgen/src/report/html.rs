@@ -32,6 +32,10 @@ pub(super) fn page(report: &Report) -> String {
         | Verdict::GeneratorLimited => "doubt",
     };
     let text = match summary.verdict_reasons.as_slice() {
+        [] if !summary.plan.drain => "valid; inboxes were not read back".to_owned(),
+        [] if summary.unanswered() > 0 => {
+            format!("valid; {} messages, as allowed, were never answered", summary.unanswered())
+        }
         [] => "valid, and every message accounted for".to_owned(),
         reasons => format!("{name}: {}", reasons.join("; ")),
     };

@@ -131,6 +131,12 @@ pub struct Machine {
 }
 
 impl Summary {
+    /// Messages that were due and have no answer.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.unknown + self.counters.unsent
+    }
+
     /// Broken promises, by name.
     #[must_use]
     pub fn named_faults(&self) -> [(&'static str, u64); 8] {

@@ -45,7 +45,7 @@ pub(super) fn table(summary: &Summary) -> String {
         let [p50, p99, p999, max] = [latency(p50), latency(p99), latency(p999), time(max)];
         line(format!("  {name:<10} {p50:>12} {p99:>12} {p999:>12} {max:>12} {n:>10}"));
     }
-    let unanswered = summary.unknown + summary.counters.unsent;
+    let unanswered = summary.unanswered();
     if unanswered > 0 {
         line(format!(
             "             {unanswered} never answered: they count as the time that they waited, and may have taken longer"
