@@ -264,3 +264,11 @@ fn each_second_says_which_part_of_the_run_it_is() {
     assert_eq!(ran.page.matches(">warm-up ends</text>").count(), 2, "in both plots over time");
     assert!(!ran.page.contains("NaN"), "{}", ran.page);
 }
+
+#[test]
+fn a_reader_that_stops_reading_gets_the_exit_code_all_the_same() {
+    let mut run = Run::start(Planted::EatSends, &["--warmup", "0s", "--duration", "500ms"]);
+    drop(run.child.stdout.take());
+    let ran = run.end();
+    assert_eq!((ran.verdict(), ran.code, ran.table.as_str()), ("unanswered", Some(10), ""));
+}

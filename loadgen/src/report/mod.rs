@@ -12,7 +12,7 @@ pub use summary::{Generator, Machine, Measured, SUMMARY_VERSION, Summary};
 
 use crate::histograms::Latencies;
 use crate::run::{Plan, SecondRow, Steps, Watched};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// A run's result with all that its files need.
@@ -41,9 +41,14 @@ impl Report {
         self.summary.verdict.exit_code()
     }
 
-    /// The result, for a person, on stdout.
-    pub fn print(&self) {
-        print!("{}", table::table(&self.summary));
+    /// The result, for a person, on stdout; and where the files are. Whoever stopped reading, as
+    /// `head` does, gets the exit code all the same.
+    pub fn print(&self, out: Option<&Path>) {
+        let mut text = table::table(&self.summary);
+        if let Some(out) = out {
+            text.push_str(&format!("wrote        {}\n", out.join("report.html").display()));
+        }
+        let _ = io::stdout().write_all(text.as_bytes());
     }
 
     /// All files but the interval logs, into a directory that is there.

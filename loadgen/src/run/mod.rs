@@ -43,12 +43,11 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let watched = watch_all(&plan, &target, out);
     target.stop();
     let report = Report::new(plan, &watched?);
-    report.print();
     if let Some(out) = out {
         let wrote = report.write(out);
         wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))?;
-        println!("wrote {}", out.join("report.html").display());
     }
+    report.print(out);
     Ok(report.exit_code())
 }
 
