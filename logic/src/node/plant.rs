@@ -11,17 +11,10 @@ pub(super) enum Fault {
 }
 
 /// Whether the variable `PLANTED_FAULT` names it.
-#[cfg(feature = "planted")]
 pub(super) fn has(fault: Fault) -> bool {
     let name = match fault {
         Fault::IgnoreLease => "ignore-lease",
         Fault::TakeoverWithoutWaiting => "takeover-without-waiting",
     };
-    std::env::var("PLANTED_FAULT").is_ok_and(|planted| planted == name)
-}
-
-/// Nothing is planted.
-#[cfg(not(feature = "planted"))]
-pub(super) const fn has(_: Fault) -> bool {
-    false
+    cfg!(feature = "planted") && std::env::var("PLANTED_FAULT").is_ok_and(|planted| planted == name)
 }

@@ -34,7 +34,6 @@ pub(super) enum Fault {
     SkipRepair,
 }
 
-#[cfg(feature = "planted")]
 const NAMES: &[(&str, Fault)] = &[
     ("ack-before-commit", Fault::AckBeforeCommit),
     ("ack-after-one-inbox", Fault::AckAfterOneInbox),
@@ -52,61 +51,41 @@ const NAMES: &[(&str, Fault)] = &[
     ("skip-repair", Fault::SkipRepair),
 ];
 
+/// A server that acknowledges first writes behind: at most so often. A kill loses what lies between, which a commit
+/// that is written within a fraction of a ms would hide from most kills.
+const COMMIT_INTERVAL_MS: u64 = 50;
+
 /// The fault that the variable `PLANTED_FAULT` names, if any.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plant {
-    #[cfg(feature = "planted")]
     fault: Option<Fault>,
     /// No commit before this, in ms of the shard's clock.
-    #[cfg(feature = "planted")]
     next_commit_ms: u64,
 }
 
-/// A server that acknowledges first writes behind: at most so often. A kill loses what lies between, which a commit
-/// that is written within a fraction of a ms would hide from most kills.
-#[cfg(feature = "planted")]
-const COMMIT_INTERVAL_MS: u64 = 50;
-
-#[cfg(feature = "planted")]
 impl Plant {
     /// As the environment says.
     pub fn from_env() -> Self {
-        let name = std::env::var("PLANTED_FAULT").unwrap_or_default();
-        let fault = NAMES.iter().find(|known| known.0 == name).map(|known| known.1);
-        Self { fault, next_commit_ms: 0 }
+        let name =
+            if cfg!(feature = "planted") { std::env::var("PLANTED_FAULT").ok() } else { None };
+        let fault = name.and_then(|name| NAMES.iter().find(|known| known.0 == name));
+        Self { fault: fault.map(|known| known.1), next_commit_ms: 0 }
     }
 
-    /// Whether this is done wrong.
+    /// Whether this is done wrong. Without the feature it is known to be false when it is compiled.
     pub fn has(self, fault: Fault) -> bool {
-        self.fault == Some(fault)
+        cfg!(feature = "planted") && self.fault == Some(fault)
     }
 
     /// Whether a commit is to wait; when it is not, the next one is.
     pub fn holds_commit(&mut self, now_ms: u64) -> bool {
-        let holds = self.has(Fault::AckBeforeCommit) && now_ms < self.next_commit_ms;
+        if !self.has(Fault::AckBeforeCommit) {
+            return false;
+        }
+        let holds = now_ms < self.next_commit_ms;
         if !holds {
             self.next_commit_ms = now_ms + COMMIT_INTERVAL_MS;
         }
         holds
-    }
-}
-
-#[cfg(not(feature = "planted"))]
-impl Plant {
-    /// Nothing is planted.
-    pub fn from_env() -> Self {
-        Self {}
-    }
-
-    /// Never.
-    #[allow(clippy::unused_self, reason = "the shape of the one above")]
-    pub fn has(self, _: Fault) -> bool {
-        false
-    }
-
-    /// Never.
-    #[allow(clippy::unused_self, reason = "the shape of the one above")]
-    pub fn holds_commit(&mut self, _: u64) -> bool {
-        false
     }
 }
