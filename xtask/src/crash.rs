@@ -25,7 +25,7 @@ pub struct Args {
     /// Seed of the moments of the kills, and of the network's losses.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// A fault to build into the gateway: exit code 4 says that it was seen.
+    /// A fault to plant in the gateway: exit code 4 says that it was seen.
     #[arg(long, value_enum)]
     planted: Option<Planted>,
 }

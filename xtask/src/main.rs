@@ -9,6 +9,7 @@ mod summary;
 mod needs;
 mod steps;
 mod servers;
+mod programs;
 mod check;
 mod test;
 mod with_servers;

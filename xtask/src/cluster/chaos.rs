@@ -13,7 +13,7 @@ use rustix::process::Signal;
 
 use super::faults::{self, ALL, Fault, LEASE_MS, OF_LEASES, Processes, Suffered};
 use super::felt::{Felt, Step, unix_ms};
-use super::rig::{Build, Built, Planted, Rig};
+use super::rig::{Built, Planted, Rig};
 use crate::drill::seen::Seen;
 use crate::process::Guarded;
 
@@ -26,11 +26,9 @@ pub struct Args {
     /// Messages a second.
     #[arg(long, default_value_t = 100)]
     rate: u32,
-    /// A fault to build into the logic nodes: exit code 4 says that it was seen.
+    /// A fault to plant in the logic nodes: exit code 4 says that it was seen.
     #[arg(long, value_enum)]
     planted: Option<Planted>,
-    #[command(flatten)]
-    build: Build,
 }
 
 /// After loadgen's start: it has logged in and sends.
@@ -43,7 +41,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     // Half of it is how long a node goes on that others took over from too soon.
     let is_long = matches!(args.planted, Some(Planted::TakeoverWithoutWaiting));
     let lease_ms = if is_long { LEASE_MS * 10 } else { LEASE_MS };
-    let built = Built { build: args.build, planted: args.planted, lease_ms, can_part: true };
+    let built = Built { planted: args.planted, lease_ms, can_part: true };
     let mut rig = Rig::new("cluster-chaos", built)?;
     let mut processes = Processes::start(&rig)?;
     let mut loadgen = rig.endless_load(args.rate)?;

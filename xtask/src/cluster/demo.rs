@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::rig::{self, Build, Built, Rig};
+use super::rig::{self, Built, Rig};
 use crate::drill::seen::Seen;
 use crate::process::Guarded;
 
@@ -17,8 +17,6 @@ pub struct Args {
     /// Messages a second.
     #[arg(long, default_value_t = 100)]
     rate: u32,
-    #[command(flatten)]
-    build: Build,
 }
 
 /// A node's own default.
@@ -28,8 +26,8 @@ const WARM_UP: &str = "5s";
 
 /// Fails if a promise was broken. How fast it was is for the verdict to say: a machine may be busy with other things.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let (build, planted, lease_ms, can_part) = (args.build, None, LEASE_MS, false);
-    let rig = Rig::new("cluster-demo", Built { build, planted, lease_ms, can_part })?;
+    let built = Built { planted: None, lease_ms: LEASE_MS, can_part: false };
+    let rig = Rig::new("cluster-demo", built)?;
     let mut nodes = [rig.start_logic(1)?, rig.start_logic(2)?];
     let gateways = [rig.start_gateway(1)?, rig.start_gateway(2)?];
     rig.wait_until_shared(&[1, 2], &mut nodes[0])?;

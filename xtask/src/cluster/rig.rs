@@ -1,4 +1,4 @@
-//! The place of a cluster: its programs, its servers, the ports and numbers that its processes keep while they come and
+//! The place of a cluster: its servers, the ports and numbers that its processes keep while they come and
 //! go, and the ways between them.
 //!
 //! It does not know why they go, nor what loadgen should see.
@@ -21,7 +21,7 @@ use crate::process::{self, Guarded};
 use crate::servers::cassandra::Cassandra;
 use crate::servers::mortal;
 use crate::servers::redis::Redis;
-use crate::summary;
+use crate::{programs, summary};
 
 /// Between heartbeats. A client gives a silent gateway up after one to two of these: with a host frozen for three leases some
 /// do, and others are still there when it goes on.
@@ -45,7 +45,7 @@ const BYSTANDERS: usize = 8;
 /// They are found among these, whom loadgen does not use.
 const BYSTANDERS_AMONG: Range<u64> = 1..101;
 
-/// A fault to build into the nodes. A drill that finds nothing in a broken cluster proves nothing of a sound one.
+/// A fault to plant in the nodes.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Planted {
     /// A node goes on when its lease is over, or was ended by others.
@@ -54,27 +54,9 @@ pub enum Planted {
     TakeoverWithoutWaiting,
 }
 
-impl Planted {
-    fn name(self) -> &'static str {
-        match self {
-            Self::IgnoreLease => "ignore-lease",
-            Self::TakeoverWithoutWaiting => "takeover-without-waiting",
-        }
-    }
-}
-
-/// What the programs are built as.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Build {
-    /// Programs of the dev profile: sooner built, slower.
-    #[arg(long)]
-    debug: bool,
-}
-
 /// What a cluster is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Built {
-    pub build: Build,
     pub planted: Option<Planted>,
     /// How long a lease lasts.
     pub lease_ms: u64,
@@ -82,7 +64,7 @@ pub struct Built {
     pub can_part: bool,
 }
 
-/// The programs, servers, ports and numbers of a cluster.
+/// A cluster's place, with the fault that is planted in its nodes.
 pub struct Rig {
     pub cassandra: Cassandra,
     pub redis: Redis,
@@ -122,9 +104,9 @@ impl Place {
 impl Rig {
     /// Builds what is needed, starts the servers and makes the tables, in an empty place called `name`.
     pub fn new(name: &str, built: Built) -> Result<Self> {
-        let Built { build, planted, lease_ms, can_part } = built;
+        let Built { planted, lease_ms, can_part } = built;
         let dir = process::scratch_dir(name)?;
-        gather(&dir, build, planted)?;
+        programs::build()?;
         fs::write(dir.join("jwt"), "the key of a drill's tokens, 32 bytes at least")?;
         fs::write(dir.join("link"), "the secret of a drill's links, 16 bytes at least")?;
         let cassandra = Cassandra::start(&dir.join("cassandra"))?;
@@ -145,7 +127,7 @@ impl Rig {
             planted,
             lease_ms,
         };
-        nodes::make_tables(&rig.program("logic"), &["--cql", &server])?;
+        nodes::make_tables(&programs::path("logic"), &["--cql", &server])?;
         Ok(rig)
     }
 
@@ -154,14 +136,14 @@ impl Rig {
         let place @ Place { ports, ways } = &self.logics[number - 1];
         let server = self.cassandra.address();
         let store = ways.as_ref().map_or(server, |ways| ways.store.address.to_string());
-        let mut command = mortal(&self.program("logic"));
+        let mut command = mortal(&programs::path("logic"));
         command.args(["serve", "--node", &number.to_string(), "--cores", "1"]);
         command.args(["--listen", &ports.address(), "--admin", &ports.admin()]);
         command.args(["--advertise", &place.door()]);
         command.args(["--cql", &store, "--redis", &self.redis.url()]);
         command.arg("--secret-file").arg(self.dir.join("link"));
         command.args(["--lease-ms", &self.lease_ms.to_string()]);
-        command.envs(self.planted.map(|planted| ("PLANTED_FAULT", planted.name())));
+        programs::plant(&mut command, self.planted);
         self.start(&format!("logic-{number}"), &mut command)
     }
 
@@ -170,7 +152,7 @@ impl Rig {
         let place = self.gateways[number - 1];
         // The third node is for them to find.
         let logics = format!("{},{}", self.logics[0].door(), self.logics[1].door());
-        let mut command = mortal(&self.program("gateway"));
+        let mut command = mortal(&programs::path("gateway"));
         command.args(["--listen", &place.address(), "--admin", &place.admin()]);
         command.args(["--logic", &logics, "--cores", "1"]);
         command.arg("--link-secret-file").arg(self.dir.join("link"));
@@ -192,7 +174,7 @@ impl Rig {
 
     /// What a node says of itself and the cluster.
     pub fn status(&self, number: usize) -> Result<Value> {
-        nodes::ask(&self.program("logic"), &["status"], self.logics[number - 1].ports)
+        nodes::ask(&programs::path("logic"), &["status"], self.logics[number - 1].ports)
     }
 
     /// Waits until these nodes serve all partitions, each some. `process` ends only when something is wrong.
@@ -249,13 +231,13 @@ impl Rig {
     pub fn bystanders(&self, number: usize) -> Result<Bystanders> {
         let uids = BYSTANDERS_AMONG.map(|uid| uid.to_string()).collect::<Vec<_>>().join(",");
         let place = self.logics[number - 1].ports;
-        let users = nodes::ask(&self.program("logic"), &["locate", &uids], place)?;
+        let users = nodes::ask(&programs::path("logic"), &["locate", &uids], place)?;
         let is_own = |user: &&Value| user["node"].as_u64() == Some(number as u64);
         let own = users.as_array().into_iter().flatten().filter(is_own);
         let own: Vec<u64> = own.filter_map(|user| user["uid"].as_u64()).collect();
         let one = |pair: &[u64]| {
             let (uid, to) = (pair[0], pair[1]);
-            let token = nodes::token(&self.program("gateway"), &self.dir.join("jwt"), uid)?;
+            let token = nodes::token(&programs::path("gateway"), &self.dir.join("jwt"), uid)?;
             Ok(Bystander { uid, token, to })
         };
         let all: Vec<_> = own.chunks_exact(2).take(BYSTANDERS).map(one).collect::<Result<_>>()?;
@@ -268,7 +250,7 @@ impl Rig {
     /// A run of loadgen over both gateways.
     pub fn loadgen(&self) -> Command {
         let targets = format!("{},{}", self.gateways[0].address(), self.gateways[1].address());
-        let mut loadgen = mortal(&self.program("loadgen"));
+        let mut loadgen = mortal(&programs::path("loadgen"));
         loadgen.args(LOAD);
         loadgen.args(["--target", &targets]).arg("--key-file").arg(self.dir.join("jwt"));
         loadgen.arg("--out").arg(self.out());
@@ -304,10 +286,6 @@ impl Rig {
     pub fn dir(&self) -> &Path {
         &self.dir
     }
-
-    fn program(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
 }
 
 /// SIGTERM; the process must end well.
@@ -316,39 +294,6 @@ pub fn leave(mut process: Guarded) -> Result<()> {
     let status = process.wait_exit(LEAVE_MAX)?;
     if !status.success() {
         bail!("a process that was asked to leave ended with {status}");
-    }
-    Ok(())
-}
-
-/// Builds the programs, and copies them to `dir`, so that a planted one is never taken for another.
-///
-/// A planted node has the profile that the tests have built all dependencies in, so that it costs seconds and not a whole
-/// release build.
-fn gather(dir: &Path, build: Build, planted: Option<Planted>) -> Result<()> {
-    let packages = ["-p", "gateway", "-p", "logic", "-p", "loadgen"];
-    let cargo = |words: &[&str]| {
-        let mut cargo = Command::new("cargo");
-        cargo.args(["build", "--locked"]).args(words).current_dir(process::root());
-        process::run_ok(&mut cargo)
-    };
-    let debug = process::target_dir().join("debug");
-    let copy = |from: &Path, name: &str| {
-        let copied = fs::copy(from.join(name), dir.join(name));
-        copied.map(drop).with_context(|| format!("could not copy {name}"))
-    };
-    let built = if build.debug {
-        cargo(&packages)?;
-        debug.clone()
-    } else {
-        cargo(&[&packages[..], &["--release"]].concat())?;
-        process::target_dir().join("release")
-    };
-    for name in ["gateway", "logic", "loadgen"] {
-        copy(&built, name)?;
-    }
-    if planted.is_some() {
-        cargo(&["-p", "logic", "--features", "planted"])?;
-        copy(&debug, "logic")?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::bystanders::Times;
 use super::faults::{self, Fault, LEASE_MS, Processes, Suffered};
 use super::felt::{Felt, Step};
-use super::rig::{Build, Built, Rig};
+use super::rig::{Built, Rig};
 use crate::drill::seen::Seen;
 
 /// How often.
@@ -23,8 +23,6 @@ pub struct Args {
     /// Messages a second.
     #[arg(long, default_value_t = 100)]
     rate: u32,
-    #[command(flatten)]
-    build: Build,
 }
 
 /// After the start: Cassandra has compiled most of what it runs.
@@ -41,8 +39,7 @@ const PAUSE: Duration = Duration::from_millis(2 * QUIET_MS);
 
 /// Exits with 0 only if nothing was broken.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let (build, planted, lease_ms, can_part) = (args.build, None, LEASE_MS, false);
-    let built = Built { build, planted, lease_ms, can_part };
+    let built = Built { planted: None, lease_ms: LEASE_MS, can_part: false };
     let mut rig = Rig::new("cluster-takeover", built)?;
     let mut processes = Processes::start(&rig)?;
     let mut loadgen = rig.endless_load(args.rate)?;

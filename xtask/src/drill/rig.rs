@@ -1,9 +1,8 @@
-//! One gateway's place: its program, data directory and port stay, its processes come and go. And loadgen against it.
+//! One gateway's place: its data directory and port stay, its processes come and go. And loadgen against it.
 //!
 //! It does not know why they go, nor what loadgen should see.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -12,9 +11,9 @@ use serde_json::Value;
 
 use super::nodes;
 use crate::process::{self, Guarded};
-use crate::summary;
+use crate::{programs, summary};
 
-/// A fault to build into the gateway. A drill that finds nothing in a broken gateway proves nothing of a sound one.
+/// A fault to plant in the gateway.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Planted {
     /// Acknowledges a message before it is stored, and stores it a little later.
@@ -23,23 +22,13 @@ pub enum Planted {
     SkipDedup,
 }
 
-impl Planted {
-    fn name(self) -> &'static str {
-        match self {
-            Self::AckBeforeCommit => "ack-before-commit",
-            Self::SkipDedup => "skip-dedup",
-        }
-    }
-}
-
 /// The gateway may take this long until it listens, its store recovered.
 pub const START_MAX: Duration = Duration::from_secs(30);
 /// loadgen may take this long to its end: the rest of the sending, and reading everything back.
 const VERDICT_MAX: Duration = Duration::from_secs(120);
 
-/// The program, data directory and port of one gateway.
+/// A gateway's place, with the fault that is planted in it.
 pub struct Rig {
-    gateway: PathBuf,
     dir: PathBuf,
     port: u16,
     planted: Option<Planted>,
@@ -56,19 +45,19 @@ impl Rig {
     /// Builds what is needed, and makes an empty place called `name`.
     pub fn new(name: &str, planted: Option<Planted>) -> Result<Self> {
         let dir = process::scratch_dir(name)?;
-        let gateway = build(planted, &dir)?;
-        Ok(Self { gateway, dir, port: process::free_port()?, planted })
+        programs::build()?;
+        Ok(Self { dir, port: process::free_port()?, planted })
     }
 
     /// Starts the gateway without rate limits, and waits until it serves. Heartbeats come often: a client whose
     /// connection had one comes back soon when it is lost.
     pub fn start(&self, settings: &[&str]) -> Result<Running> {
-        let mut command = Command::new(&self.gateway);
+        let mut command = Command::new(programs::path("gateway"));
         command.arg("--data-dir").arg(self.data_dir());
         command.args(["--listen", &self.address(), "--admin", "127.0.0.1:0"]);
         command.args(["--user-rate", "0", "--connection-rate", "0"]);
         command.args(["--heartbeat-ms", "1000"]).args(settings);
-        command.envs(self.planted.map(|planted| ("PLANTED_FAULT", planted.name())));
+        programs::plant(&mut command, self.planted);
         let mut process = Guarded::spawn("gateway", &mut command)?;
         let admin = process.wait_line(START_MAX, admin_of)?;
         Ok(Running { process, admin })
@@ -76,7 +65,7 @@ impl Rig {
 
     /// A run of loadgen by way of `target`; the report of the run before is replaced.
     pub fn loadgen(&self, target: &str) -> Command {
-        let mut loadgen = Command::new(process::release_binary("loadgen"));
+        let mut loadgen = Command::new(programs::path("loadgen"));
         loadgen.args(["run", "--target", target, "--outage-max", "20s"]);
         loadgen.arg("--data-dir").arg(self.data_dir()).arg("--out").arg(self.out());
         loadgen.stdin(Stdio::null());
@@ -91,7 +80,7 @@ impl Rig {
 
     /// A token for a user, by the key that the gateway made when it started.
     pub fn token(&self, uid: u64) -> Result<String> {
-        nodes::token(&self.gateway, &self.data_dir().join("dev-key.hs256"), uid)
+        nodes::token(&programs::path("gateway"), &self.data_dir().join("dev-key.hs256"), uid)
     }
 
     /// Where the gateway listens.
@@ -112,30 +101,4 @@ impl Rig {
 /// The admin address in the gateway's line `... listening on 127.0.0.1:4000, admin on 127.0.0.1:4001, ...`.
 fn admin_of(line: &str) -> Option<String> {
     line.split_once(", admin on ")?.1.split(',').next().map(str::to_owned)
-}
-
-/// Builds the programs; a copy of the gateway below `dir`, so that a planted one is never taken for another.
-///
-/// The planted one has the profile that the tests have built all dependencies in, so that it costs seconds and not a
-/// whole release build: its faults are as visible there.
-fn build(planted: Option<Planted>, dir: &Path) -> Result<PathBuf> {
-    let cargo = |words: &[&str]| {
-        process::run_ok(
-            Command::new("cargo")
-                .args(["build", "--locked"])
-                .args(words)
-                .current_dir(process::root()),
-        )
-    };
-    // Always these three together: alone, their dependencies would have other features, and be built again.
-    cargo(&["--release", "-p", "gateway", "-p", "logic", "-p", "loadgen"])?;
-    let built = if planted.is_some() {
-        cargo(&["-p", "gateway", "--features", "planted"])?;
-        process::target_dir().join("debug").join("gateway")
-    } else {
-        process::release_binary("gateway")
-    };
-    let copy = dir.join("gateway");
-    fs::copy(&built, &copy).with_context(|| format!("could not copy {}", built.display()))?;
-    Ok(copy)
 }

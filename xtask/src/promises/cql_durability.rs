@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wire::{ClientMsgId, MessageId, Uid};
 
-use super::place::{LEASE_MS, Place, Programs};
+use super::place::{LEASE_MS, Place};
 use super::reader;
 use crate::servers::node::Commitlog;
 
@@ -34,12 +34,8 @@ const ACKS_MAX: usize = 1_024;
 type Acked = Vec<(u64, Ack)>;
 
 /// Runs the drill. Returns what was broken, if anything was.
-pub fn show(
-    programs: &Programs,
-    runtime: &Runtime,
-    commitlog: Commitlog,
-) -> Result<Option<String>> {
-    let mut place = Place::new(programs, "promise-cql-durability", commitlog)?;
+pub fn show(runtime: &Runtime, commitlog: Commitlog) -> Result<Option<String>> {
+    let mut place = Place::new("promise-cql-durability", commitlog)?;
     let gateway = place.start_gateway(1)?;
     let mut logic = place.start_logic(1, &place.cassandra.address(), LEASE_MS)?;
     place.wait_until_shared(&[1], &mut logic)?;
@@ -70,7 +66,7 @@ struct Load {
 }
 
 impl Load {
-    async fn start(place: &Place<'_>) -> Result<Self> {
+    async fn start(place: &Place) -> Result<Self> {
         let (sender, acks) = mpsc::channel(ACKS_MAX);
         let (stop, stopped) = watch::channel(false);
         let mut writers = JoinSet::new();
@@ -119,7 +115,7 @@ async fn write(
 }
 
 /// Counts what was acknowledged and is not there.
-async fn read_back(place: &Place<'_>, acked: &Acked) -> Result<Option<String>> {
+async fn read_back(place: &Place, acked: &Acked) -> Result<Option<String>> {
     let (mut lost, mut missing) = (0, 0);
     for uid in WRITERS {
         let token = place.token(uid)?;

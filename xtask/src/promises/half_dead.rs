@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use wire::{ClientMsgId, RefusalCode, Uid, encode, frames};
 
 use super::peer::{Heard, Peer};
-use super::place::{LEASE_MS, LOOK, Place, Programs};
+use super::place::{LEASE_MS, LOOK, Place};
 use super::reader;
 use crate::process::Guarded;
 use crate::servers::node::Commitlog;
@@ -39,8 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const BEYOND: u64 = 1_000_000;
 
 /// Runs the drill. Returns what was broken, if anything was.
-pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
-    let place = Place::new(programs, "promise-half-dead", Commitlog::Batch)?;
+pub fn show(runtime: &Runtime) -> Result<Option<String>> {
+    let place = Place::new("promise-half-dead", Commitlog::Batch)?;
     let mut logic = place.start_logic(1, &place.cassandra.address(), LEASE_MS)?;
     let old_gateway = place.start_gateway(1)?;
     let _new_gateway = place.start_gateway(2)?;
@@ -56,7 +56,7 @@ pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
 }
 
 struct Scene<'a> {
-    place: &'a Place<'a>,
+    place: &'a Place,
     old_gateway: &'a Guarded,
     reader: u64,
     logs_out: bool,

@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::drill::seen::BROKEN;
+use crate::programs;
 use crate::servers::node::Commitlog;
-use place::Programs;
 
 /// Which, and with what.
 #[derive(clap::Args)]
@@ -23,9 +23,6 @@ pub struct Args {
     /// By default all.
     #[arg(value_enum)]
     promises: Vec<Promise>,
-    /// Programs of the dev profile: sooner built, slower.
-    #[arg(long)]
-    debug: bool,
     /// When Cassandra acknowledges, for cql-durability: with `periodic` it must lose something, or the drill proves nothing.
     #[arg(long, value_enum, default_value_t = Commitlog::Batch)]
     commitlog: Commitlog,
@@ -45,22 +42,23 @@ enum Promise {
 
 /// Shows them one after the other, up to the first that is broken.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let programs = Programs::build(args.debug)?;
+    programs::build()?;
     let all = [Promise::Retries, Promise::HalfDead, Promise::SlowStore, Promise::CqlDurability];
     let chosen = if args.promises.is_empty() { &all[..] } else { &args.promises };
     for promise in chosen {
         println!("== {promise:?}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let broken = match promise {
-            Promise::Retries => retries::show(&programs, &runtime),
-            Promise::HalfDead => half_dead::show(&programs, &runtime),
-            Promise::SlowStore => slow_store::show(&programs, &runtime),
-            Promise::CqlDurability => cql_durability::show(&programs, &runtime, args.commitlog),
+            Promise::Retries => retries::show(&runtime),
+            Promise::HalfDead => half_dead::show(&runtime),
+            Promise::SlowStore => slow_store::show(&runtime),
+            Promise::CqlDurability => cql_durability::show(&runtime, args.commitlog),
         };
         if let Some(broken) = broken.with_context(|| format!("{promise:?} could not be shown"))? {
             println!("a promise was broken: {broken}");
             return Ok(BROKEN.into());
         }
+        println!("kept: {promise:?}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! A small cluster's place: its programs, servers and the ports that its processes keep while they come and go.
+//! A small cluster's place: its servers and the ports that its processes keep while they come and go.
 //!
 //! It does not know what is shown with it.
 
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::drill::nodes::{self, Patience, Ports};
 use crate::process::{self, Guarded};
+use crate::programs;
 use crate::servers::cassandra::Cassandra;
 use crate::servers::mortal;
 use crate::servers::node::Commitlog;
@@ -27,34 +28,8 @@ const PATIENCE: Patience = Patience { settle_max: Duration::from_secs(30), look:
 /// Devices of a user, so that one user alone can hold all connections of a drill.
 const DEVICES_MAX: &str = "64";
 
-/// Where the programs are.
-pub struct Programs(PathBuf);
-
-impl Programs {
-    /// Builds them.
-    pub fn build(debug: bool) -> Result<Self> {
-        let mut cargo = Command::new("cargo");
-        cargo.args(["build", "--locked", "-p", "gateway", "-p", "logic"]);
-        if !debug {
-            // Alone, their dependencies would have other features, and be built again.
-            cargo.args(["-p", "loadgen", "--release"]);
-        }
-        process::run_ok(cargo.current_dir(process::root()))?;
-        Ok(Self(process::target_dir().join(if debug { "debug" } else { "release" })))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn command(&self, name: &str) -> Command {
-        mortal(&self.path(name))
-    }
-}
-
-/// The programs, servers and ports of a small cluster.
-pub struct Place<'a> {
-    programs: &'a Programs,
+/// A small cluster's place.
+pub struct Place {
     pub cassandra: Cassandra,
     redis: Redis,
     dir: PathBuf,
@@ -62,9 +37,9 @@ pub struct Place<'a> {
     gateways: Vec<Ports>,
 }
 
-impl<'a> Place<'a> {
+impl Place {
     /// Starts the servers and makes the tables, in an empty folder called `name`.
-    pub fn new(programs: &'a Programs, name: &str, commitlog: Commitlog) -> Result<Self> {
+    pub fn new(name: &str, commitlog: Commitlog) -> Result<Self> {
         let dir = process::scratch_dir(name)?;
         fs::write(dir.join("jwt"), "the key of a drill's tokens, 32 bytes at least")?;
         let place = Self {
@@ -72,18 +47,17 @@ impl<'a> Place<'a> {
             redis: Redis::start()?,
             logics: Ports::free(2)?,
             gateways: Ports::free(2)?,
-            programs,
             dir,
         };
         let server = place.cassandra.address();
-        nodes::make_tables(&programs.path("logic"), &["--cql", &server])?;
+        nodes::make_tables(&programs::path("logic"), &["--cql", &server])?;
         Ok(place)
     }
 
     /// Starts logic node `number`, 1 or 2, which finds its store at `cql`, and waits until it listens.
     pub fn start_logic(&self, number: usize, cql: &str, lease_ms: u64) -> Result<Guarded> {
         let ports = self.logics[number - 1];
-        let mut command = self.programs.command("logic");
+        let mut command = mortal(&programs::path("logic"));
         command.args(["serve", "--node", &number.to_string(), "--cores", "1"]);
         command.args(["--listen", &ports.address(), "--admin", &ports.admin()]);
         command.args(["--cql", cql, "--redis", &self.redis.url()]);
@@ -95,7 +69,7 @@ impl<'a> Place<'a> {
     pub fn start_gateway(&self, number: usize) -> Result<Guarded> {
         let ports = self.gateways[number - 1];
         let logics: Vec<String> = self.logics.iter().map(|it| it.address()).collect();
-        let mut command = self.programs.command("gateway");
+        let mut command = mortal(&programs::path("gateway"));
         command.args(["--listen", &ports.address(), "--admin", &ports.admin()]);
         command.args(["--logic", &logics.join(","), "--cores", "1"]);
         command.arg("--jwt-hs256-key-file").arg(self.dir.join("jwt"));
@@ -110,7 +84,7 @@ impl<'a> Place<'a> {
 
     /// A token for a user.
     pub fn token(&self, uid: u64) -> Result<String> {
-        nodes::token(&self.programs.path("gateway"), &self.dir.join("jwt"), uid)
+        nodes::token(&programs::path("gateway"), &self.dir.join("jwt"), uid)
     }
 
     /// Where clients of gateway `number` connect.
@@ -120,7 +94,7 @@ impl<'a> Place<'a> {
 
     /// What a node says of itself and the cluster.
     pub fn status(&self, number: usize) -> Result<Value> {
-        nodes::ask(&self.programs.path("logic"), &["status"], self.logics[number - 1])
+        nodes::ask(&programs::path("logic"), &["status"], self.logics[number - 1])
     }
 
     /// Messages that a node acknowledged since it started.

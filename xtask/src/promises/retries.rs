@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use wire::{Bytes, ClientMsgId, encode, frames};
 
 use super::peer::{Heard, Peer, Place as Stored};
-use super::place::{LEASE_MS, Place, Programs};
+use super::place::{LEASE_MS, Place};
 use super::reader;
 use crate::servers::node::Commitlog;
 
@@ -53,8 +53,8 @@ struct Told {
 }
 
 /// Runs the drill. Returns what was broken, if anything was.
-pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
-    let place = Place::new(programs, "promise-retries", Commitlog::Batch)?;
+pub fn show(runtime: &Runtime) -> Result<Option<String>> {
+    let place = Place::new("promise-retries", Commitlog::Batch)?;
     let cql = place.cassandra.address();
     let mut first = place.start_logic(1, &cql, LEASE_MS)?;
     let mut second = place.start_logic(2, &cql, LEASE_MS)?;
@@ -96,7 +96,7 @@ struct Sayers {
 }
 
 impl Sayers {
-    fn connect(place: &Place<'_>, runtime: &Runtime) -> Result<Self> {
+    fn connect(place: &Place, runtime: &Runtime) -> Result<Self> {
         let token = place.token(SENDER)?;
         let mut peers = Vec::new();
         for device in 1..=PEERS {
@@ -239,7 +239,7 @@ impl Told {
     }
 
     /// What is stored is what was told, once.
-    async fn check(&self, place: &Place<'_>) -> Result<Option<String>> {
+    async fn check(&self, place: &Place) -> Result<Option<String>> {
         if let Some(conflict) = self.conflicts.first() {
             return Ok(Some(conflict.clone()));
         }

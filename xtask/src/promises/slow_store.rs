@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wire::{Bytes, ClientMsgId, encode, frames};
 
 use super::peer::{Heard, Peer};
-use super::place::{LOOK, Place, Programs};
+use super::place::{LOOK, Place};
 use super::reader;
 use crate::drill::relay::{Manner, Relay};
 use crate::drill::watch::own_memory;
@@ -86,8 +86,8 @@ struct Log {
 }
 
 /// Runs the drill. Returns what was broken, if anything was.
-pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
-    let place = Place::new(programs, "promise-slow-store", Commitlog::Batch)?;
+pub fn show(runtime: &Runtime) -> Result<Option<String>> {
+    let place = Place::new("promise-slow-store", Commitlog::Batch)?;
     let proxy = Relay::start(place.cassandra.address().parse()?, &[])?;
     let mut logic = place.start_logic(1, &proxy.address.to_string(), LEASE_MS)?;
     let gateway = place.start_gateway(1)?;
@@ -97,7 +97,7 @@ pub fn show(programs: &Programs, runtime: &Runtime) -> Result<Option<String>> {
 }
 
 struct Drill<'a> {
-    place: &'a Place<'a>,
+    place: &'a Place,
     proxy: &'a Relay,
     logic: &'a Guarded,
     gateway: &'a Guarded,

@@ -1,0 +1,51 @@
+//! The programs that drills run: one build for all drills, in which the environment can plant a fault.
+//!
+//! It does not know what they are run for.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::process;
+
+/// Builds them. Always these three together: alone, their dependencies would have other features, and be built again.
+pub const BUILD: &str =
+    "cargo build --locked --profile drill --features planted -p gateway -p logic -p loadgen";
+
+/// Builds them, unless they are there.
+pub fn build() -> Result<()> {
+    let mut words = BUILD.split(' ');
+    let mut cargo = Command::new(words.next().unwrap_or_default());
+    process::run_ok(cargo.args(words).current_dir(process::root()))
+}
+
+/// Where one of them is.
+pub fn path(name: &str) -> PathBuf {
+    process::target_dir().join("drill").join(name)
+}
+
+/// Plants a fault in a program that is about to start. A drill that finds nothing in a broken program proves nothing of a
+/// sound one.
+pub fn plant<Fault: ValueEnum>(command: &mut Command, fault: Option<Fault>) {
+    let value = fault.as_ref().and_then(ValueEnum::to_possible_value);
+    command.envs(value.map(|value| ("PLANTED_FAULT", value.get_name().to_owned())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::rig::Planted;
+
+    #[test]
+    fn a_fault_has_the_name_that_it_is_asked_for_by() {
+        let mut sound = Command::new("true");
+        plant(&mut sound, None::<Planted>);
+        assert_eq!(sound.get_envs().count(), 0);
+        let mut broken = Command::new("true");
+        plant(&mut broken, Some(Planted::SkipDedup));
+        let planted: Vec<_> = broken.get_envs().collect();
+        assert_eq!(planted, [("PLANTED_FAULT".as_ref(), Some("skip-dedup".as_ref()))]);
+    }
+}
