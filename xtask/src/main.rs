@@ -12,6 +12,7 @@ mod servers;
 mod programs;
 mod check;
 mod test;
+mod drills;
 mod with_servers;
 mod cql;
 mod bench;
@@ -34,8 +35,10 @@ use clap::Parser;
 enum Command {
     /// Formatting, lints, docs and style: fast, changes nothing.
     Check(check::Args),
-    /// Everything: every test, then the release parts end to end. Installs what it needs.
+    /// Every test, beside a Cassandra and a Redis of its own. Installs what it needs.
     Test(test::Args),
+    /// Every drill: the processes end to end, under faults, and with faults planted in them. Installs what it needs.
+    Drills(drills::Args),
     /// Runs one command beside a Cassandra and a Redis, as the tests of the cluster need.
     WithServers(with_servers::Args),
     /// A Cassandra that stays, for work by hand.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Drills(args) => drills::run(&args),
         Command::WithServers(args) => with_servers::run(&args),
         Command::Cql(args) => cql::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -2,11 +2,9 @@
 //!
 //! It kills only what it started, by its own id. It waits for events, never for a time to pass.
 
-#![allow(dead_code, reason = "a toolbox: the commands that drive servers use the rest of it")]
-
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -64,11 +62,13 @@ pub fn run_ok(command: &mut Command) -> Result<()> {
 }
 
 /// Runs a command to its end; every line it prints goes to `on_line` and to the output of this process.
-pub fn run_lines(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<ExitStatus> {
-    let mut child =
-        command.stdout(Stdio::piped()).spawn().with_context(|| could_not_start(command))?;
-    let stdout = child.stdout.take().context("the child has no output")?;
-    for line in BufReader::new(stdout).split(b'\n') {
+pub fn run_lines(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<ExitStatus> {
+    let (output, writer) = io::pipe().context("could not make a pipe")?;
+    command.stdout(writer.try_clone().context("could not share a pipe")?).stderr(writer);
+    let mut child = command.spawn().with_context(|| could_not_start(&command))?;
+    // It holds the pipe's other end: without it the output ends when the child's does.
+    drop(command);
+    for line in BufReader::new(output).split(b'\n') {
         let line = line.context("could not read the child's output")?;
         let line = String::from_utf8_lossy(&line);
         println!("{line}");

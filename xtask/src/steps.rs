@@ -1,9 +1,9 @@
-//! Runs a list of steps, all of them whatever fails, and counts.
+//! Runs a list of steps, all of them whatever fails, counts and times them.
 //!
 //! A step is a line that a person could type at the root. It does not know what the steps do.
 
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -13,61 +13,96 @@ use crate::process;
 pub struct Step {
     /// What it proves, in a few words.
     pub name: &'static str,
-    /// Words parted by spaces, no quotes; `NAME=value` words first go into the environment, and a first word
-    /// `release/x` is the release binary `x`.
+    /// Words parted by spaces, no quotes; `NAME=value` words first go into the environment, and a program `profile/x` is
+    /// the one that cargo built.
     pub line: &'static str,
     /// The exit code it must have. A step that must fail names its own code, so that no other failure passes for it.
     pub exit: i32,
+    /// Texts that it must print: a step that does not do what it is there for does not pass, however it ends.
+    pub prints: &'static [&'static str],
 }
 
-/// What has passed and failed so far: each test of a `cargo test`, and each other step.
-#[derive(Debug, Default, PartialEq, Eq)]
+impl Step {
+    /// A step that must end with 0.
+    pub const fn new(name: &'static str, line: &'static str) -> Self {
+        Self { name, line, exit: 0, prints: &[] }
+    }
+
+    /// The same with texts that it must print.
+    pub const fn that_prints(self, prints: &'static [&'static str]) -> Self {
+        Self { prints, ..self }
+    }
+}
+
+/// What came of the steps so far: how many have passed and failed, each test of a test run and each other step; and how long
+/// each took.
+#[derive(Debug)]
 pub struct Tally {
     passed: u32,
     failed: u32,
     failures: Vec<String>,
-    variables: Vec<(&'static str, String)>,
+    times: Vec<(&'static str, Duration)>,
+    started: Instant,
 }
 
 impl Tally {
-    /// One whose steps have these variables in their environment.
-    pub fn with(variables: &[(&'static str, String)]) -> Self {
-        Self { variables: variables.to_vec(), ..Self::default() }
+    /// Nothing yet.
+    pub fn new() -> Self {
+        let (failures, times) = (Vec::new(), Vec::new());
+        Self { passed: 0, failed: 0, failures, times, started: Instant::now() }
     }
 
-    /// Runs every step.
-    pub fn run(&mut self, steps: &[Step]) {
+    /// Does what steps need; it is timed like one.
+    pub fn prepare<T>(&mut self, name: &'static str, prepare: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let done = prepare();
+        self.times.push((name, started.elapsed()));
+        done
+    }
+
+    /// Runs every step, with these variables in its environment.
+    pub fn run(&mut self, steps: &[Step], variables: &[(&'static str, String)]) {
         for step in steps {
             println!("\n== {}\n$ {}", step.name, step.line);
             let started = Instant::now();
-            let (mut passed, mut failed) = (0, 0);
-            let end = run_line(step.line, &self.variables, |line| {
-                let (more_passed, more_failed) = test_counts(line).unwrap_or_default();
-                passed += more_passed;
-                failed += more_failed;
+            let mut counts = Counts::default();
+            let mut missing = step.prints.to_vec();
+            let end = run_line(step.line, variables, |line| {
+                counts.add(line);
+                missing.retain(|text| !line.contains(text));
             });
-            let seconds = started.elapsed().as_secs_f64();
-            let problem = match end {
-                Ok(code) if code == step.exit => None,
-                Ok(code) => Some(format!("exit {code} instead of {}", step.exit)),
-                Err(error) => Some(format!("{error:#}")),
+            let problem = match (end, missing.first()) {
+                (Ok(code), None) if code == step.exit => None,
+                (Ok(code), Some(text)) if code == step.exit => {
+                    Some(format!("exit {code}, but it did not print `{text}`"))
+                }
+                (Ok(code), _) => Some(format!("exit {code} instead of {}", step.exit)),
+                (Err(error), _) => Some(format!("{error:#}")),
             };
-            println!("== {}: {} ({seconds:.1} s)", step.name, problem.as_deref().unwrap_or("ok"));
-            self.count(step.name, problem, passed, failed);
+            let took = started.elapsed();
+            let result = problem.as_deref().unwrap_or("ok");
+            println!("== {}: {result} ({:.1} s)", step.name, took.as_secs_f64());
+            self.times.push((step.name, took));
+            self.count(step.name, problem, counts);
         }
     }
 
     /// Adds one step: its tests when it ran some, else itself.
-    fn count(&mut self, name: &str, problem: Option<String>, passed: u32, failed: u32) {
+    fn count(&mut self, name: &str, problem: Option<String>, counts: Counts) {
+        let Counts { passed, failed } = counts;
         let alone = passed + failed == 0;
         self.passed += if alone && problem.is_none() { 1 } else { passed };
         self.failed += if failed == 0 && problem.is_some() { 1 } else { failed };
         self.failures.extend(problem.map(|problem| format!("{name}: {problem}")));
     }
 
-    /// Prints what failed and the counts; the exit code of the whole.
+    /// Prints the times, what failed and the counts; the exit code of the whole.
     pub fn finish(&self) -> ExitCode {
         println!();
+        for (name, took) in &self.times {
+            println!("{:8.1} s  {name}", took.as_secs_f64());
+        }
+        println!("{:8.1} s  in all\n", self.started.elapsed().as_secs_f64());
         for failure in &self.failures {
             println!("failed: {failure}");
         }
@@ -92,23 +127,40 @@ fn run_line(
         words.next();
     }
     let program = words.next().context("an empty line")?;
-    let mut command = match program.strip_prefix("release/") {
-        Some(binary) => Command::new(process::release_binary(binary)),
-        None => Command::new(program),
+    let mut command = if program.contains('/') {
+        Command::new(process::target_dir().join(program))
+    } else {
+        Command::new(program)
     };
     command.envs(given.iter().map(|(name, value)| (name, value)));
     command.args(words).envs(variables).current_dir(process::root());
-    let status = process::run_lines(&mut command, on_line)?;
+    let status = process::run_lines(command, on_line)?;
     status.code().with_context(|| format!("killed: {status}"))
 }
 
-/// Passed and failed, from a line `test result: ok. 5 passed; 0 failed; ...` of a test binary.
-fn test_counts(line: &str) -> Option<(u32, u32)> {
-    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let mut counts = counts.split("; ");
-    let passed = counts.next()?.strip_suffix(" passed")?.parse().ok()?;
-    let failed = counts.next()?.strip_suffix(" failed")?.parse().ok()?;
-    Some((passed, failed))
+/// Tests that passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u32,
+    failed: u32,
+}
+
+impl Counts {
+    /// Adds what a line says, if it is the last of a test program or of nextest.
+    fn add(&mut self, line: &str) {
+        let line = line.trim_start();
+        let said = line.strip_prefix("test result: ").or_else(|| line.strip_prefix("Summary ["));
+        // `ok. 5 passed; 0 failed; ...`, or `   0.010s] 7 tests run: 5 passed (1 slow), 2 failed, 0 skipped`.
+        for part in said.into_iter().flat_map(|said| said.split(['.', ':', ';', ','])) {
+            let mut words = part.split_whitespace();
+            let (number, word) = (words.next().map(str::parse::<u32>), words.next());
+            match (number, word) {
+                (Some(Ok(number)), Some("passed")) => self.passed += number,
+                (Some(Ok(number)), Some("failed")) => self.failed += number,
+                _ => {}
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -116,9 +168,10 @@ mod tests {
     use super::*;
 
     fn tally(line: &'static str, exit: i32) -> (u32, u32) {
-        let mut tally = Tally::default();
-        tally.run(&[Step { name: "a step", line, exit }]);
+        let mut tally = Tally::new();
+        tally.run(&[Step { exit, ..Step::new("a step", line) }], &[]);
         assert_eq!(tally.failures.is_empty(), tally.failed == 0);
+        assert_eq!(tally.times.len(), 1);
         (tally.passed, tally.failed)
     }
 
@@ -132,6 +185,17 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_does_not_print_what_it_must_fails() {
+        let passes = |prints| {
+            let mut tally = Tally::new();
+            tally.run(&[Step::new("a step", "echo 5 acknowledged").that_prints(prints)], &[]);
+            tally.failures.is_empty()
+        };
+        assert!(passes(&[]) && passes(&["acknowledged"]) && passes(&["5", "acknowledged"]));
+        assert!(!passes(&["acknowledged", "lost"]));
+    }
+
+    #[test]
     fn variables_come_first() {
         assert_eq!(tally("A_STEP=4 env -u OTHER printenv A_STEP", 0), (1, 0));
         assert_eq!(tally("printenv A_STEP", 1), (1, 0));
@@ -139,9 +203,16 @@ mod tests {
 
     #[test]
     fn tests_are_counted_one_by_one() {
+        let counts = |line| {
+            let mut counts = Counts::default();
+            counts.add(line);
+            (counts.passed, counts.failed)
+        };
         let line = "test result: FAILED. 5 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out";
-        assert_eq!(test_counts(line), Some((5, 2)));
-        assert_eq!(test_counts("test result of mine"), None);
+        assert_eq!(counts(line), (5, 2));
+        let line = "     Summary [   1.010s] 8 tests run: 5 passed (1 slow), 2 failed, 1 timed out";
+        assert_eq!(counts(line), (5, 2));
+        assert_eq!(counts("test result of mine: 5 passed"), (0, 0));
         assert_eq!(tally("echo test result: ok. 5 passed; 0 failed; 1 ignored", 0), (5, 0));
         assert_eq!(tally("echo test result: FAILED. 5 passed; 2 failed; 1 ignored", 1), (5, 2));
     }

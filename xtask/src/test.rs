@@ -1,12 +1,9 @@
-//! `cargo xtask test`: every test, then the release build end to end, in a short form of each long run.
-//!
-//! To change what runs, edit the tables.
+//! `cargo xtask test`: every test, those of planted faults among them, in one build.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Result;
 
-use crate::needs::{self, Need};
 use crate::servers::Servers;
 use crate::steps::{Step, Tally};
 
@@ -14,69 +11,39 @@ use crate::steps::{Step, Tally};
 #[derive(clap::Args)]
 pub struct Args {}
 
-const NEEDS: &[Need] = &[
-    Need { program: "c++", package: "g++", purpose: "building libFuzzer" },
-    Need { program: "valgrind", package: "valgrind", purpose: "counting instructions" },
+/// Alone, so that its time is seen.
+const BUILD: &[Step] = &[Step::new(
+    "build of the tests",
+    "cargo test --workspace --locked --features planted --no-run",
+)];
+
+/// Tests that are there with the feature only. Without it they would be missed by nobody.
+const OF_PLANTED_FAULTS: &[&str] =
+    &["every_planted_fault_is_caught", "what_was_acked_is_there_after_it_stopped_with_74"];
+
+const BY_CARGO: &[Step] =
+    &[Step::new("tests", "cargo test --workspace --locked --features planted --no-fail-fast")
+        .that_prints(OF_PLANTED_FAULTS)];
+
+/// `.config/nextest.toml` has its time limits. It runs no tests of docs.
+const BY_NEXTEST: &[Step] = &[
+    Step::new("tests", "cargo nextest run --workspace --locked --features planted --no-fail-fast")
+        .that_prints(OF_PLANTED_FAULTS),
+    Step::new("tests of docs", "cargo test --workspace --locked --features planted --doc"),
 ];
 
-const STEPS: &[Step] = &[
-    Step { name: "tests", line: "cargo test --workspace --locked --no-fail-fast", exit: 0 },
-    Step {
-        name: "planted faults are caught",
-        line: "cargo test -p logic --locked --features planted --test acked_is_in_both_inboxes_once \
-               -- every_planted_fault_is_caught --nocapture",
-        exit: 0,
-    },
-    Step {
-        name: "release build",
-        line: "cargo build --release --locked -p gateway -p logic -p loadgen",
-        exit: 0,
-    },
-    Step {
-        name: "a verified load",
-        line: "release/loadgen run --serve --users 200 --window 4 --duration 5s",
-        exit: 0,
-    },
-    Step { name: "kill and resume", line: "cargo xtask crash --cycles 2", exit: 0 },
-    Step {
-        name: "kill and resume sees an ack before the commit",
-        line: "cargo xtask crash --cycles 1 --planted ack-before-commit",
-        exit: 4,
-    },
-    Step {
-        name: "kill and resume sees a retry taken for a new message",
-        line: "cargo xtask crash --cycles 1 --planted skip-dedup",
-        exit: 4,
-    },
-    Step {
-        name: "a failed store stops the gateway",
-        line: "cargo test --locked -p gateway --features planted --test a_failed_store_stops_the_gateway",
-        exit: 0,
-    },
-    Step { name: "a bad network", line: "cargo xtask lossy --seconds 6", exit: 0 },
-    Step { name: "hostile peers", line: "cargo xtask hostile --seconds 4", exit: 0 },
-    Step { name: "a cluster", line: "cargo xtask cluster demo --seconds 8", exit: 0 },
-    Step { name: "a node's death", line: "cargo xtask cluster takeover --times 1", exit: 0 },
-    Step { name: "a cluster's faults", line: "cargo xtask cluster chaos --seconds 60", exit: 0 },
-    Step {
-        name: "a cluster's faults with leases that are ignored",
-        line: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
-        exit: 4,
-    },
-    Step {
-        name: "a cluster's faults with leases that others end too soon",
-        line: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
-        exit: 4,
-    },
-    Step { name: "instruction counts", line: "cargo xtask bench counts", exit: 0 },
-    Step { name: "hostile bytes", line: "cargo xtask fuzz --seconds 10", exit: 0 },
-];
-
-/// Installs what is absent, starts the servers that tests of the cluster need, then runs every step.
+/// Starts the servers that tests of the cluster need, then runs every test.
 pub fn run(_: &Args) -> Result<ExitCode> {
-    needs::install(NEEDS)?;
-    let servers = Servers::start()?;
-    let mut tally = Tally::with(servers.variables());
-    tally.run(STEPS);
+    let mut tally = Tally::new();
+    let servers = tally.prepare("servers", Servers::start)?;
+    tally.run(BUILD, servers.variables());
+    tally.run(runner(), servers.variables());
     Ok(tally.finish())
+}
+
+/// nextest where it is installed: it ends tests that hang, and lists those that are slow.
+fn runner() -> &'static [Step] {
+    let mut asked = Command::new("cargo");
+    asked.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    if asked.status().is_ok_and(|status| status.success()) { BY_NEXTEST } else { BY_CARGO }
 }

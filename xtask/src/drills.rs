@@ -1,0 +1,197 @@
+//! `cargo xtask drills`: Longline's processes end to end, each drill as long as it takes to measure something, or all of
+//! them in a short form.
+//!
+//! To change what runs, edit the table.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::needs::{self, Need};
+use crate::programs;
+use crate::steps::{Step, Tally};
+
+/// How long.
+#[derive(clap::Args)]
+pub struct Args {
+    /// As CI runs them: minutes instead of an hour.
+    #[arg(long)]
+    short: bool,
+}
+
+const NEEDS: &[Need] = &[
+    Need { program: "c++", package: "g++", purpose: "building libFuzzer" },
+    Need { program: "valgrind", package: "valgrind", purpose: "counting instructions" },
+];
+
+/// A step in its two forms. Both end with the same code and print the same.
+struct Drill {
+    name: &'static str,
+    short: &'static str,
+    long: &'static str,
+    exit: i32,
+    prints: &'static [&'static str],
+}
+
+/// What a drill prints that verified messages, and saw none lost.
+const SOUND: &[&str] = &["less than 1 fault in "];
+/// What a drill prints that saw a promise broken: it must, when a fault is planted.
+const BROKEN: &[&str] = &["a promise was broken"];
+
+const DRILLS: &[Drill] = &[
+    Drill {
+        name: "a verified load",
+        short: "drill/loadgen run --serve --users 200 --window 4 --duration 5s",
+        long: "drill/loadgen run --serve --users 1000 --rate 5000 --duration 60s",
+        exit: 0,
+        prints: &["acked"],
+    },
+    Drill {
+        name: "kill and resume",
+        short: "cargo xtask crash --cycles 2",
+        long: "cargo xtask crash --cycles 20",
+        exit: 0,
+        prints: SOUND,
+    },
+    Drill {
+        name: "kill and resume sees an ack before the commit",
+        short: "cargo xtask crash --cycles 1 --planted ack-before-commit",
+        long: "cargo xtask crash --cycles 3 --planted ack-before-commit",
+        exit: 4,
+        prints: BROKEN,
+    },
+    Drill {
+        name: "kill and resume sees a retry taken for a new message",
+        short: "cargo xtask crash --cycles 1 --planted skip-dedup",
+        long: "cargo xtask crash --cycles 3 --planted skip-dedup",
+        exit: 4,
+        prints: BROKEN,
+    },
+    Drill {
+        name: "a bad network",
+        short: "cargo xtask lossy --seconds 6",
+        long: "cargo xtask lossy --seconds 60",
+        exit: 0,
+        prints: SOUND,
+    },
+    Drill {
+        name: "hostile peers",
+        short: "cargo xtask hostile --seconds 4",
+        long: "cargo xtask hostile",
+        exit: 0,
+        prints: SOUND,
+    },
+    Drill {
+        name: "a cluster",
+        short: "cargo xtask cluster demo --seconds 8",
+        long: "cargo xtask cluster demo",
+        exit: 0,
+        prints: SOUND,
+    },
+    Drill {
+        name: "a node's death",
+        short: "cargo xtask cluster takeover --times 1",
+        long: "cargo xtask cluster takeover",
+        exit: 0,
+        prints: SOUND,
+    },
+    Drill {
+        name: "a cluster's faults",
+        short: "cargo xtask cluster chaos --seconds 60",
+        long: "cargo xtask cluster chaos",
+        exit: 0,
+        prints: SOUND,
+    },
+    Drill {
+        name: "a cluster's faults with leases that are ignored",
+        short: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
+        long: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
+        exit: 4,
+        prints: BROKEN,
+    },
+    Drill {
+        name: "a cluster's faults with leases that others end too soon",
+        short: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
+        long: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
+        exit: 4,
+        prints: BROKEN,
+    },
+    Drill {
+        name: "retries through two gateways",
+        short: "cargo xtask promises retries",
+        long: "cargo xtask promises retries",
+        exit: 0,
+        prints: &["kept: Retries"],
+    },
+    Drill {
+        name: "a session that was replaced",
+        short: "cargo xtask promises half-dead",
+        long: "cargo xtask promises half-dead",
+        exit: 0,
+        prints: &["kept: HalfDead"],
+    },
+    Drill {
+        name: "a slow store",
+        short: "cargo xtask promises slow-store",
+        long: "cargo xtask promises slow-store",
+        exit: 0,
+        prints: &["kept: SlowStore"],
+    },
+    Drill {
+        name: "a kill of Cassandra",
+        short: "cargo xtask promises cql-durability",
+        long: "cargo xtask promises cql-durability",
+        exit: 0,
+        prints: &["kept: CqlDurability"],
+    },
+    Drill {
+        name: "instruction counts",
+        short: "cargo xtask bench counts",
+        long: "cargo xtask bench counts",
+        exit: 0,
+        prints: &[" instructions"],
+    },
+    Drill {
+        name: "hostile bytes",
+        short: "cargo xtask fuzz --seconds 10",
+        long: "cargo xtask fuzz --seconds 300",
+        exit: 0,
+        prints: &["no bad input found"],
+    },
+];
+
+/// Installs what is absent, builds the programs, then runs every drill.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let mut tally = Tally::new();
+    tally.prepare("tools", || needs::install(NEEDS))?;
+    tally.run(&[Step::new("build of the programs", programs::BUILD)], &[]);
+    let step = |drill: &Drill| Step {
+        name: drill.name,
+        line: if args.short { drill.short } else { drill.long },
+        exit: drill.exit,
+        prints: drill.prints,
+    };
+    tally.run(&DRILLS.iter().map(step).collect::<Vec<_>>(), &[]);
+    Ok(tally.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Command;
+    use clap::Parser;
+
+    #[test]
+    fn every_drill_of_the_table_can_be_typed() {
+        for line in DRILLS.iter().flat_map(|drill| [drill.short, drill.long]) {
+            let Some(words) = line.strip_prefix("cargo xtask ") else { continue };
+            let words = ["xtask"].into_iter().chain(words.split_whitespace());
+            assert!(Command::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_drill_has_a_proof_that_it_ran() {
+        assert!(DRILLS.iter().all(|drill| !drill.prints.is_empty()));
+    }
+}
