@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
 use crate::drill::network::Network;
-use crate::drill::random::Random;
 use crate::drill::rig::{Planted, Rig};
 use crate::drill::seen::Seen;
 use crate::process::Guarded;
@@ -44,7 +45,7 @@ const LOAD: [&str; 8] = ["--users", "100", "--rate", "2000", "--warmup", "1s", "
 /// Runs every cycle on one data directory, until one sees a fault.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let rig = Rig::new("crash", args.planted)?;
-    let mut random = Random(args.seed);
+    let mut random = StdRng::seed_from_u64(args.seed);
     let (mut seen, mut kills) = (Seen::default(), 0);
     for cycle in 1..=args.cycles {
         println!("== cycle {cycle} of {}, seed {}", args.cycles, args.seed);
@@ -60,23 +61,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// One cycle, through a bad network or not; what loadgen says.
-fn through(rig: &Rig, bad_network: bool, random: &mut Random) -> Result<Value> {
+fn through(rig: &Rig, bad_network: bool, random: &mut StdRng) -> Result<Value> {
     if !bad_network {
         return cycle(rig, &rig.address(), random);
     }
-    let network = Network::start(rig.address().parse()?, random.any(), HEALS_AFTER)?;
+    let network = Network::start(rig.address().parse()?, random.random(), HEALS_AFTER)?;
     let summary = cycle(rig, &network.address, random);
     println!("the network: {}", network.take_down()?);
     summary
 }
 
 /// One run of loadgen with its kills.
-fn cycle(rig: &Rig, target: &str, random: &mut Random) -> Result<Value> {
+fn cycle(rig: &Rig, target: &str, random: &mut StdRng) -> Result<Value> {
     let mut gateway = rig.start(&[])?;
     let mut loadgen = Guarded::spawn("loadgen", rig.loadgen(target).args(LOAD))?;
     let mut passed_ms = 0;
     for part in 0..KILLS {
-        let at_ms = CALM_MS + part * PART_MS + random.below(PART_MS);
+        let at_ms = CALM_MS + part * PART_MS + random.random_range(0..PART_MS);
         if loadgen.ends_within(Duration::from_millis(at_ms - passed_ms)) {
             bail!("loadgen ended before the kill: see what it said above");
         }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use client::{Client, Config};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -18,7 +20,6 @@ use tokio::time::{sleep, timeout};
 use wire::{DeviceId, InboxSeq, Uid};
 
 use crate::drill::peers::{self, Manner, SLOW_BODY_BYTES};
-use crate::drill::random::Random;
 use crate::drill::rig::{Rig, Running, START_MAX};
 use crate::drill::seen::Seen;
 use crate::drill::watch::{Metrics, own_memory};
@@ -69,7 +70,7 @@ struct Scene {
     rig: Rig,
     gateway: Running,
     server: SocketAddr,
-    random: Random,
+    random: StdRng,
     runtime: Runtime,
 }
 
@@ -78,7 +79,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let rig = Rig::new("hostile", None)?;
     let gateway = rig.start(&["--login-timeout-ms", LOGIN_TIMEOUT_MS])?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (server, random) = (rig.address().parse()?, Random(args.seed));
+    let (server, random) = (rig.address().parse()?, StdRng::seed_from_u64(args.seed));
     let mut scene = Scene { rig, gateway, server, random, runtime };
     scene.memory()?;
     scene.wave()?;
@@ -107,7 +108,8 @@ impl Scene {
         let entered = self.runtime.enter();
         for (manner, number) in WAVE {
             for _ in 0..number {
-                peers.spawn(peers::misbehave(self.server, manner, Random(self.random.any())));
+                let random = StdRng::from_rng(&mut self.random);
+                peers.spawn(peers::misbehave(self.server, manner, random));
                 count += 1;
             }
         }
@@ -187,7 +189,7 @@ impl Scene {
             let mut peers = JoinSet::new();
             for nth in 0..count {
                 let manner = if nth % 2 == 0 { Manner::Silence } else { Manner::Dribble };
-                peers.spawn(peers::misbehave(server, manner, Random(random.any())));
+                peers.spawn(peers::misbehave(server, manner, StdRng::from_rng(random)));
             }
             let held = async {
                 while Metrics::of(admin).await?.sum("longline_connections{")? < count {

@@ -7,6 +7,5 @@ pub mod network;
 pub mod peers;
 pub mod watch;
 pub mod seen;
-pub mod random;
 pub mod relay;
 pub mod statements;

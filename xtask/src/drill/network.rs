@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use std::{fmt, io, thread};
 
 use anyhow::{Context, Result};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -22,12 +24,10 @@ use wire::{
     ClientMsgId, FRAME_BYTES_MAX, FrameBuffer, HEADER_BYTES, Header, Kind, Scratch, frames,
 };
 
-use super::random::Random;
-
 /// Share of acks that are eaten, in percent.
-const EATEN_PERCENT: u64 = 30;
+const EATEN_PERCENT: u32 = 30;
 /// Share of sends that are doubled, in percent.
-const DOUBLED_PERCENT: u64 = 50;
+const DOUBLED_PERCENT: u32 = 50;
 /// A connection lives so long at least, in ms: past its first heartbeat ...
 const LIFE_MS_MIN: u64 = 1_000;
 /// ... and up to so much longer. A client repeats what was not acked when it is back: far sooner than by its timer.
@@ -63,8 +63,8 @@ impl Network {
         let heals_at = Instant::now() + heals_after;
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            LocalSet::new()
-                .block_on(&runtime, serve(listener, server, (Random(seed), heals_at), stopped))
+            let random = StdRng::seed_from_u64(seed);
+            LocalSet::new().block_on(&runtime, serve(listener, server, (random, heals_at), stopped))
         });
         Ok(Self { address, stop, thread })
     }
@@ -80,7 +80,7 @@ impl Network {
 async fn serve(
     listener: std::net::TcpListener,
     server: SocketAddr,
-    (mut random, heals_at): (Random, Instant),
+    (mut random, heals_at): (StdRng, Instant),
     mut stopped: oneshot::Receiver<()>,
 ) -> Result<Passed> {
     let listener = TcpListener::from_std(listener)?;
@@ -91,7 +91,7 @@ async fn serve(
             _ = &mut stopped => break,
             accepted = listener.accept() => {
                 let (client, _) = accepted.context("could not accept")?;
-                let random = Random(random.any());
+                let random = StdRng::from_rng(&mut random);
                 let link = Link { passed: Rc::clone(&passed), random, heals_at };
                 connections.spawn_local(relay(client, server, link));
             }
@@ -109,7 +109,7 @@ async fn relay(mut client: TcpStream, server: SocketAddr, mut link: Link) -> io:
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let is_bad = link.is_bad();
-    let life_ms = LIFE_MS_MIN + link.random.below(LIFE_MS_SPREAD);
+    let life_ms = LIFE_MS_MIN + link.random.random_range(0..LIFE_MS_SPREAD);
     let mut cut = std::pin::pin!(sleep(Duration::from_millis(life_ms)));
     let (mut up, mut down, mut out) = (Vec::new(), Vec::new(), Vec::new());
     loop {
@@ -136,7 +136,7 @@ async fn relay(mut client: TcpStream, server: SocketAddr, mut link: Link) -> io:
 /// One connection's losses.
 struct Link {
     passed: Rc<RefCell<Passed>>,
-    random: Random,
+    random: StdRng,
     heals_at: Instant,
 }
 
@@ -156,7 +156,7 @@ impl Link {
             let mut passed = self.passed.borrow_mut();
             passed.sends += 1;
             passed.ids.insert(client_msg_id(frame)?);
-            if is_bad && self.random.chance(DOUBLED_PERCENT) {
+            if is_bad && self.random.random_ratio(DOUBLED_PERCENT, 100) {
                 passed.doubled += 1;
                 out.extend_from_slice(frame);
             }
@@ -170,7 +170,7 @@ impl Link {
         each_frame(bytes, |kind, frame| {
             let mut passed = self.passed.borrow_mut();
             let is_ack = kind == Kind::SendAck;
-            let is_eaten = is_bad && is_ack && self.random.chance(EATEN_PERCENT);
+            let is_eaten = is_bad && is_ack && self.random.random_ratio(EATEN_PERCENT, 100);
             passed.acks += u64::from(is_ack);
             passed.eaten += u64::from(is_eaten);
             if !is_eaten {
@@ -223,7 +223,7 @@ mod tests {
 
     fn link() -> Link {
         let heals_at = Instant::now() + Duration::from_secs(3_600);
-        Link { passed: Rc::default(), random: Random(1), heals_at }
+        Link { passed: Rc::default(), random: StdRng::seed_from_u64(1), heals_at }
     }
 
     #[test]

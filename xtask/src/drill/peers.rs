@@ -6,12 +6,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rand::RngExt;
+use rand::rngs::StdRng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 use wire::{Bytes, HEADER_BYTES, VERSION, encode, frames};
-
-use super::random::Random;
 
 /// What a peer does wrong before it has logged in.
 #[derive(Clone, Copy, Debug)]
@@ -36,14 +36,14 @@ const SLOW_PAGES: usize = 300;
 pub const SLOW_BODY_BYTES: usize = 24_000;
 
 /// Connects, misbehaves, and waits until the gateway closes the connection.
-pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: Random) -> io::Result<()> {
+pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: StdRng) -> io::Result<()> {
     let mut stream = TcpStream::connect(server).await?;
     stream.set_nodelay(true)?;
     let says = match manner {
         Manner::Silence => Vec::new(),
         Manner::Dribble => hello(),
         Manner::Noise => {
-            (0..=random.below(NOISE_BYTES_MAX)).map(|_| random.any().to_le_bytes()[0]).collect()
+            (0..random.random_range(1..=NOISE_BYTES_MAX)).map(|_| random.random()).collect()
         }
     };
     if matches!(manner, Manner::Dribble) {
