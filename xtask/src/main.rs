@@ -33,7 +33,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
-    /// Formatting, lints, docs and style: fast, changes nothing.
+    /// Formatting, lints, docs and style. Changes nothing.
     Check(check::Args),
     /// Every test, beside a Cassandra and a Redis of its own. Installs what it needs.
     Test(test::Args),
