@@ -18,15 +18,6 @@ use logic::partition::Partition;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wire::RefusalCode;
 
-/// The request id of registrations; an answer to one is news for the client, which asked nothing.
-pub const REGISTRATION: u64 = u64::MAX;
-
-/// Logins and registrations carry these and their round for an id: what an owner said of a session in an earlier round is
-/// not believed, for the next owner does not know that session. Clients count from below.
-const LOGINS: u64 = 2 << 62;
-const REGISTRATIONS: u64 = 3 << 62;
-const ROUNDS: u64 = u32::MAX as u64;
-
 /// What is to be done. The driver empties it.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -49,14 +40,16 @@ pub struct Desk {
     rounds: Vec<u32>,
     /// Partitions with commands that are not answered, or that are on hold.
     lanes: BTreeMap<Partition, Lane>,
-    /// Where a request waits: by connection and request id.
-    places: HashMap<(u64, u64), (Partition, u64)>,
+    /// Where a command waits: its partition, and its order there. By the number that the node answers to.
+    places: HashMap<u64, (Partition, u64)>,
     bytes: usize,
     /// Partitions whose sessions the owner may not know, and when they may be registered.
     unregistered: BTreeMap<Partition, u64>,
-    /// How many of those that wait are registrations.
-    registrations: usize,
+    /// Registrations that wait, by session: one each, for the next would say the same.
+    registrations: HashMap<u64, (Partition, u64)>,
     order: u64,
+    /// The number that was given last; 0 asks for no answer.
+    number: u64,
     give_up_ms: u64,
 }
 
@@ -73,6 +66,8 @@ struct Lane {
 struct Pending {
     command: Command,
     reply: ReplyTo,
+    /// What the node is told instead of the ticket.
+    number: u64,
     since_ms: u64,
     /// The client has not asked, and is not told.
     is_silent: bool,
@@ -90,55 +85,58 @@ impl Default for Desk {
             places: HashMap::new(),
             bytes: 0,
             unregistered: BTreeMap::new(),
-            registrations: 0,
+            registrations: HashMap::new(),
             order: 0,
+            number: 0,
             give_up_ms: 0,
         }
     }
 }
 
 impl Desk {
-    /// Takes a command. It is answered exactly once, unless it asks for no answer.
-    pub fn submit(&mut self, command: Command, mut reply: ReplyTo, now_ms: u64, out: &mut Effects) {
+    /// Takes a command. It is answered exactly once, unless it asks for no answer. A registration asks for none, and is answered:
+    /// with what is news for the client.
+    pub fn submit(&mut self, command: Command, reply: ReplyTo, now_ms: u64, out: &mut Effects) {
         let partition = command.partition();
-        let connection = reply.session.connection;
+        let session = reply.session.connection;
+        let is_registration = matches!(command, Command::Register(_));
         let mut is_silent = false;
         if let Command::Logout(login) = &command {
-            self.withdraw_registration(*login, connection);
+            self.withdraw_registration(*login, session);
             // A node that is linked knows the session, and goes on pushing to it until it is told.
-            if reply.request_id == 0 && self.is_linked(partition) && !self.is_full(0) {
-                // Far above what clients count to, and another for each: a connection can be logged out twice.
-                (is_silent, reply.request_id) = (true, REGISTRATION - 1 - self.order);
-            }
+            is_silent = reply.request_id == 0 && self.is_linked(partition) && !self.is_full(0);
         }
-        if reply.request_id == 0 || matches!(command, Command::PushAck(..)) {
+        let is_unanswered = reply.request_id == 0 || matches!(command, Command::PushAck(..));
+        if is_unanswered && !is_registration && !is_silent {
             // Its loss is made good: a push is repeated, a node forgets the sessions of a lost link.
             return self.send_now(partition, command, reply, out);
         }
-        let key = (connection, place_id(&command, reply));
-        if self.places.contains_key(&key) {
-            // The client repeats itself: one answer serves both.
+        if is_registration && self.registrations.contains_key(&session) {
             return;
         }
         let bytes = body_bytes(&command);
-        let is_registration = matches!(command, Command::Register(_));
-        // Registrations are one a connection at most, and paced; they take no room from requests.
+        // Registrations are one a session at most, and paced; they take no room from requests.
         if !is_registration && self.is_full(bytes) {
             return out.deliveries.push(refused(reply, RefusalCode::Busy, BUSY_RETRY_MS));
         }
         self.order += 1;
+        self.number += 1;
         self.bytes += bytes;
-        self.registrations += usize::from(is_registration);
-        self.places.insert(key, (partition, self.order));
+        let (number, place) = (self.number, (partition, self.order));
+        self.places.insert(number, place);
+        if is_registration {
+            self.registrations.insert(session, place);
+        }
         let lane = self.lanes.entry(partition).or_default();
-        let pending = Pending { command: command.clone(), reply, since_ms: now_ms, is_silent };
+        let since_ms = now_ms;
+        let pending = Pending { command: command.clone(), reply, number, since_ms, is_silent };
         lane.waiting.insert(self.order, pending);
-        self.send_now(partition, command, reply, out);
+        self.send_now(partition, command, ReplyTo { request_id: number, ..reply }, out);
     }
 
     /// Whether so many bytes more are too many, or one command more is.
     fn is_full(&self, bytes: usize) -> bool {
-        self.places.len() - self.registrations >= AWAY_PENDING_MAX
+        self.places.len() - self.registrations.len() >= AWAY_PENDING_MAX
             || self.bytes + bytes > AWAY_BYTES_MAX
     }
 
@@ -151,11 +149,9 @@ impl Desk {
     }
 
     /// A session that is over is not registered any more: after its logout it would stay for ever.
-    fn withdraw_registration(&mut self, login: Login, connection: u64) {
-        let key = (connection, REGISTRATIONS | ROUNDS);
-        let Some((partition, order)) = self.places.get(&key).copied() else { return };
+    fn withdraw_registration(&mut self, login: Login, session: u64) {
+        let Some((partition, order)) = self.registrations.get(&session).copied() else { return };
         if self.lanes[&partition].waiting[&order].command == Command::Register(login) {
-            self.places.remove(&key);
             self.take_out(partition, order);
         }
     }
@@ -163,7 +159,6 @@ impl Desk {
     fn send_now(&self, partition: Partition, command: Command, reply: ReplyTo, out: &mut Effects) {
         if let Some(OwnerRow { holder, epoch, .. }) = self.way(partition) {
             let round = self.rounds[index(partition)];
-            let reply = ReplyTo { request_id: sent_id(&command, reply, round), ..reply };
             out.items.push((holder.node, Item::Command { round, epoch, command, reply }));
         }
     }
@@ -194,31 +189,21 @@ impl Desk {
     }
 
     fn on_delivery(&mut self, mut delivery: Delivery, now_ms: u64, out: &mut Effects) {
-        let ReplyTo { session, request_id } = delivery.to;
-        if request_id == 0 {
+        let number = delivery.to.request_id;
+        if number == 0 {
             return out.deliveries.push(delivery);
         }
-        let round = match request_id & !ROUNDS {
-            LOGINS | REGISTRATIONS => Some(request_id & ROUNDS),
-            _ => None,
-        };
-        let id = if round.is_some() { request_id | ROUNDS } else { request_id };
-        let key = (session.connection, id);
-        let Some((partition, order)) = self.places.get(&key).copied() else {
-            return out.late.push(delivery);
-        };
-        if round.is_some_and(|round| round != u64::from(self.rounds[index(partition)])) {
+        let Some((partition, order)) = self.places.get(&number).copied() else {
+            if matches!(delivery.answer, Answer::LoggedIn { .. }) {
+                out.late.push(delivery);
+            }
             return;
-        }
-        self.places.remove(&key);
+        };
         let Pending { command, reply, is_silent, .. } = self.take_out(partition, order);
-        delivery.to.request_id = reply.request_id;
-        let is_registration = matches!(command, Command::Register(_));
-        if is_registration && matches!(delivery.answer, Answer::Refused { .. }) {
+        delivery.to = reply;
+        let is_refused = matches!(delivery.answer, Answer::Refused { .. });
+        if matches!(command, Command::Register(_)) && is_refused {
             self.unregistered.insert(partition, now_ms + AWAY_REGISTER_AGAIN_MS);
-        } else if is_registration {
-            delivery.to.request_id = 0;
-            out.deliveries.push(delivery);
         } else if !is_silent {
             out.deliveries.push(delivery);
         }
@@ -228,8 +213,11 @@ impl Desk {
         let lane = self.lanes.get_mut(&partition).expect("what waits has a lane");
         let pending = lane.waiting.remove(&order).expect("what has a place waits there");
         lane.hold_ms = 0;
+        self.places.remove(&pending.number);
         self.bytes -= body_bytes(&pending.command);
-        self.registrations -= usize::from(matches!(pending.command, Command::Register(_)));
+        if let Command::Register(_) = pending.command {
+            self.registrations.remove(&pending.reply.session.connection);
+        }
         if lane.waiting.is_empty() && lane.held_until_ms.is_none() {
             self.lanes.remove(&partition);
         }
@@ -285,11 +273,20 @@ impl Desk {
             self.lanes.remove(&partition);
             return;
         }
+        // What an owner said of a session in an earlier round is not believed, for the next owner does not know that
+        // session: the old number names nothing any more.
+        for (order, pending) in &mut lane.waiting {
+            if matches!(pending.command, Command::Login { .. } | Command::Register(_)) {
+                self.number += 1;
+                self.places.remove(&pending.number);
+                self.places.insert(self.number, (partition, *order));
+                pending.number = self.number;
+            }
+        }
         let Some(OwnerRow { holder, epoch, .. }) = self.way(partition) else { return };
         let round = self.rounds[index(partition)];
-        for Pending { command, reply, .. } in self.lanes[&partition].waiting.values() {
-            let command = command.clone();
-            let reply = ReplyTo { request_id: sent_id(&command, *reply, round), ..*reply };
+        for Pending { command, reply, number, .. } in self.lanes[&partition].waiting.values() {
+            let (command, reply) = (command.clone(), ReplyTo { request_id: *number, ..*reply });
             out.items.push((holder.node, Item::Command { round, epoch, command, reply }));
         }
     }
@@ -309,7 +306,7 @@ impl Desk {
 
     /// All sessions of some partitions are to be registered, unless many are being registered already.
     fn ask_for_registrations(&mut self, now_ms: u64, out: &mut Effects) {
-        if self.registrations >= AWAY_REGISTRATIONS_MAX {
+        if self.registrations.len() >= AWAY_REGISTRATIONS_MAX {
             return;
         }
         let due = self
@@ -328,21 +325,17 @@ impl Desk {
         let waiting = self.lanes.iter().flat_map(|(partition, lane)| {
             lane.waiting.iter().map(move |(order, pending)| (*partition, *order, pending))
         });
-        let late: Vec<(Partition, u64, u64, ReplyTo)> = waiting
+        let late: Vec<(Partition, u64)> = waiting
             .filter(|(.., pending)| is_late(pending))
-            .map(|(partition, order, pending)| {
-                let Pending { command, reply, .. } = pending;
-                (partition, order, place_id(command, *reply), *reply)
-            })
+            .map(|(partition, order, _)| (partition, order))
             .collect();
-        for (partition, order, id, reply) in late {
-            self.places.remove(&(reply.session.connection, id));
+        for (partition, order) in late {
             let pending = self.take_out(partition, order);
             if let Command::Register(_) = pending.command {
                 self.unregistered.insert(partition, now_ms + AWAY_REGISTER_AGAIN_MS);
             } else if !pending.is_silent {
                 let code = RefusalCode::StoreUnavailable;
-                out.deliveries.push(refused(reply, code, STORE_RETRY_MS));
+                out.deliveries.push(refused(pending.reply, code, STORE_RETRY_MS));
             }
         }
     }
@@ -376,9 +369,10 @@ impl Desk {
         let waiting = || self.lanes.values().flat_map(|lane| lane.waiting.values());
         assert_eq!(waiting().count(), self.places.len(), "what waits has a place, and only that");
         assert_eq!(waiting().map(|it| body_bytes(&it.command)).sum::<usize>(), self.bytes);
+        assert!(waiting().all(|it| self.places.contains_key(&it.number)));
         let is_registration = |it: &&Pending| matches!(it.command, Command::Register(_));
-        assert_eq!(waiting().filter(is_registration).count(), self.registrations);
-        assert!(self.places.len() - self.registrations <= AWAY_PENDING_MAX);
+        assert_eq!(waiting().filter(is_registration).count(), self.registrations.len());
+        assert!(self.places.len() - self.registrations.len() <= AWAY_PENDING_MAX);
         assert!(self.bytes <= AWAY_BYTES_MAX);
         assert_eq!(self.reachable, self.count_reachable());
     }
@@ -386,27 +380,6 @@ impl Desk {
 
 fn index(partition: Partition) -> usize {
     usize::from(partition.number())
-}
-
-/// The id under which a command waits: there is one login and one registration of a connection at a time.
-fn place_id(command: &Command, reply: ReplyTo) -> u64 {
-    session_ids(command).map_or(reply.request_id, |ids| ids | ROUNDS)
-}
-
-/// The id that a node is given.
-fn sent_id(command: &Command, reply: ReplyTo, round: u32) -> u64 {
-    session_ids(command).map_or(reply.request_id, |ids| ids | u64::from(round))
-}
-
-/// What the ids of commands have in common that a session hangs on.
-fn session_ids(command: &Command) -> Option<u64> {
-    if let Command::Login { .. } = command {
-        Some(LOGINS)
-    } else if let Command::Register(_) = command {
-        Some(REGISTRATIONS)
-    } else {
-        None
-    }
 }
 
 fn body_bytes(command: &Command) -> usize {

@@ -5,7 +5,7 @@
 
 mod desk;
 
-pub use desk::{Desk, Effects, REGISTRATION};
+pub use desk::{Desk, Effects};
 
 use crate::config::Config;
 use crate::core::Core;
@@ -181,7 +181,7 @@ impl Core {
             let Some(state) = self.conns.get_mut(conn) else { continue };
             let Session::Active(login) = state.session else { continue };
             if is_meant(Partition::of_user(login.uid)) {
-                let reply = ReplyTo { session: self.session_id(conn), request_id: REGISTRATION };
+                let reply = ReplyTo { session: self.session_id(conn), request_id: 0 };
                 let Some(away) = self.logic.away() else { return };
                 away.submit(Command::Register(login), reply, now_ms);
             }

@@ -3,7 +3,7 @@
 
 mod nodes;
 
-use gateway::away::{Desk, Effects, REGISTRATION};
+use gateway::away::{Desk, Effects};
 use logic::cluster::{NodeId, OwnerRow};
 use logic::command::{Answer, Command, Delivery, Login, ReplyTo, Send, Session};
 use logic::link::Item;
@@ -281,7 +281,7 @@ impl World {
                 let Conn::Active(at, generation) = self.conns[connection] else { continue };
                 if register.contains(&partition(at)) {
                     let command = Command::Register(Self::login(at, generation, connection));
-                    let reply = Self::reply(connection, REGISTRATION);
+                    let reply = Self::reply(connection, 0);
                     self.desk.submit(command, reply, self.now_ms, &mut self.effects);
                 }
             }

@@ -1,7 +1,7 @@
 //! An entry without shards sends nothing where it would be refused, waits longer each time, believes only newer owners, and
 //! keeps no more than its bounds say. How: one desk, told by hand what nodes say.
 
-use gateway::away::{Desk, Effects, REGISTRATION};
+use gateway::away::{Desk, Effects};
 use gateway::limits::{
     AWAY_BYTES_MAX, AWAY_GIVE_UP_MS, AWAY_HOLD_FIRST_MS, AWAY_HOLD_LAST_MS, AWAY_PENDING_MAX,
     AWAY_REGISTER_AGAIN_MS, AWAY_REGISTER_PARTITIONS, AWAY_REGISTRATIONS_MAX,
@@ -11,6 +11,7 @@ use logic::command::{Answer, Command, Delivery, Login, ReplyTo, Send, Session};
 use logic::limits::PARTITIONS;
 use logic::link::Item;
 use logic::partition::Partition;
+use std::collections::HashMap;
 use wire::{
     BODY_BYTES_MAX, Bytes, ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, RefusalCode,
     Uid,
@@ -35,11 +36,14 @@ fn owner(partition: Partition, epoch: u32, node: u16) -> OwnerRow {
 struct Entry {
     desk: Desk,
     out: Effects,
+    /// To whom nodes answer, by the request.
+    told: HashMap<u64, ReplyTo>,
 }
 
 impl Entry {
     fn new() -> Self {
-        let mut entry = Self { desk: Desk::default(), out: Effects::default() };
+        let (desk, out, told) = (Desk::default(), Effects::default(), HashMap::new());
+        let mut entry = Self { desk, out, told };
         for node in [1, 2] {
             entry.desk.on_link_up(NodeId(node), 0, &mut entry.out);
         }
@@ -51,8 +55,9 @@ impl Entry {
         self.desk.on_item(NodeId(node), item, now_ms, &mut self.out);
     }
 
+    /// A heartbeat that carries the request, so that it is known wherever it goes.
     fn ask(&mut self, request_id: u64, now_ms: u64) {
-        let command = Command::Heartbeat { uid: UID, time_ms: 0 };
+        let command = Command::Heartbeat { uid: UID, time_ms: request_id };
         self.desk.submit(command, reply(request_id), now_ms, &mut self.out);
     }
 
@@ -64,10 +69,28 @@ impl Entry {
     /// Which node was sent which request in which round.
     fn sent(&mut self) -> Vec<(u16, u64, u32)> {
         let items = self.out.items.drain(..).map(|(node, item)| {
-            let Item::Command { round, reply, .. } = item else { panic!("{item:?}") };
-            (node.0, reply.request_id, round)
+            let Item::Command { round, reply, command, .. } = item else { panic!("{item:?}") };
+            let Command::Heartbeat { time_ms, .. } = command else { panic!("{command:?}") };
+            self.told.insert(time_ms, reply);
+            (node.0, time_ms, round)
         });
         items.collect()
+    }
+
+    /// A node answers a request that was sent.
+    fn answer(&mut self, node: u16, request_id: u64, now_ms: u64) {
+        let (to, head) = (self.told[&request_id], InboxSeq(0));
+        let answer = Answer::Head { head, time_ms: request_id };
+        self.hear(node, Item::Delivery(Delivery { to, answer }), now_ms);
+    }
+
+    /// What was answered, and to whom.
+    fn answered(&mut self) -> Vec<(ReplyTo, u64)> {
+        let all = self.out.deliveries.drain(..).map(|Delivery { to, answer }| {
+            let Answer::Head { time_ms, .. } = answer else { panic!("{answer:?}") };
+            (to, time_ms)
+        });
+        all.collect()
     }
 
     fn refusals(&mut self) -> Vec<(u64, RefusalCode)> {
@@ -113,11 +136,67 @@ fn holds_grow_to_their_bound_and_shrink_with_an_answer() {
         round = entry.sent()[0].2;
         hold_ms = (2 * hold_ms).min(AWAY_HOLD_LAST_MS);
     }
-    let answer = Answer::Head { head: InboxSeq(0), time_ms: 0 };
-    entry.hear(1, Item::Delivery(Delivery { to: reply(10), answer }), now_ms);
+    entry.answer(1, 10, now_ms);
     entry.hear(1, Item::NotHere { round, partition: partition() }, now_ms);
     entry.tick(now_ms + AWAY_HOLD_FIRST_MS);
     assert_eq!(entry.sent(), [(1, 11, round + 1)]);
+}
+
+/// Numbers with their highest bits set, and the highest of all, are numbers like others.
+#[test]
+fn every_request_is_answered_whatever_its_number() {
+    let mut entry = Entry::new();
+    let numbers = [1, 2 << 62 | 5, 3 << 62 | 5, u64::MAX - 1, u64::MAX];
+    for number in numbers {
+        entry.ask(number, 0);
+        assert_eq!(entry.sent().len(), 1, "{number} is sent");
+        entry.answer(1, number, 0);
+        assert_eq!(entry.answered(), [(reply(number), number)]);
+    }
+    assert_eq!(entry.desk.pending(), 0);
+}
+
+#[test]
+fn two_requests_of_one_number_are_answered_both() {
+    let mut entry = Entry::new();
+    for time_ms in [8, 9] {
+        let command = Command::Heartbeat { uid: UID, time_ms };
+        entry.desk.submit(command, reply(1), 0, &mut entry.out);
+    }
+    assert_eq!(entry.sent().len(), 2);
+    entry.answer(1, 9, 0);
+    entry.answer(1, 8, 0);
+    assert_eq!(entry.answered(), [(reply(1), 9), (reply(1), 8)]);
+    entry.answer(1, 8, 0);
+    assert_eq!(entry.answered(), [], "an answer that comes twice is none");
+}
+
+/// The owner of before does not know that the session went on to another.
+#[test]
+fn a_login_is_answered_by_the_owner_of_its_round_only() {
+    let mut entry = Entry::new();
+    let (uid, device) = (UID, DeviceId(1));
+    let log_in = |entry: &mut Entry| {
+        let (_, item) = entry.out.items.pop().expect("the login is sent");
+        let Item::Command { reply, .. } = item else { panic!("{item:?}") };
+        reply
+    };
+    let logged_in = |to, generation| {
+        let login = Login { uid, device, generation: Generation(generation) };
+        let answer = Answer::LoggedIn { login, inbox_head: InboxSeq(0) };
+        Item::Delivery(Delivery { to, answer })
+    };
+    entry.desk.submit(Command::Login { uid, device }, reply(1), 0, &mut entry.out);
+    let before = log_in(&mut entry);
+    entry.hear(2, Item::Owners(vec![owner(partition(), 2, 2)]), 0);
+    let after = log_in(&mut entry);
+    entry.hear(1, logged_in(before, 1), 0);
+    assert_eq!(entry.out.deliveries, []);
+    assert_eq!(entry.out.late.len(), 1, "nobody has that session");
+    entry.hear(2, logged_in(after, 2), 0);
+    let [Delivery { to, .. }] = entry.out.deliveries[..] else { panic!("one answer") };
+    assert_eq!(to, reply(1));
+    entry.desk.invariants();
 }
 
 #[test]
@@ -179,7 +258,7 @@ fn sessions_are_registered_some_at_a_time() {
     for connection in 0..AWAY_REGISTRATIONS_MAX as u64 {
         let login = Login { uid: UID, device: DeviceId(connection), generation: Generation(1) };
         let session = Session { entry: 0, connection };
-        let reply = ReplyTo { session, request_id: REGISTRATION };
+        let reply = ReplyTo { session, request_id: 0 };
         entry.desk.submit(Command::Register(login), reply, 0, &mut entry.out);
     }
     entry.tick(1);
