@@ -2,13 +2,12 @@
 //! messages go, and the ack and the push must come. Pure: it knows no clock, no socket, and not
 //! where shards are.
 //!
-//! Each round takes the next pair of users, so that in time every partition is tried, as the
-//! sender's and as the receiver's. While clients' own messages are acked and pushed nothing is
-//! tried: they show that delivery works.
+//! Each round has a session of its own, so that what an earlier one left behind reaches nobody. It
+//! takes the next pair of users, so that in time every partition is tried, as the sender's and as
+//! the receiver's. While clients' own messages are acked and pushed nothing is tried: they show
+//! that delivery works.
 
-use crate::limits::{
-    CANARY_CONNECTIONS, CANARY_PAIRS, CANARY_PATIENCE_MS, CANARY_RETRY_MS, RESERVED_UIDS,
-};
+use crate::limits::{CANARY_PAIRS, CANARY_PATIENCE_MS, CANARY_RETRY_MS, RESERVED_UIDS};
 use logic::command::{Answer, Begin, Command, Login, Now, Send};
 use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, RowKind, Uid};
 
@@ -21,16 +20,20 @@ pub struct Traffic {
     pub pushes: u64,
 }
 
-/// A command to be submitted.
+/// What the canary wants done, in order.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// What.
-    pub command: Command,
-    /// The connection that the answer is for; it has no socket.
-    pub connection: u64,
-    /// The request id; 0: no answer is wanted.
-    pub request_id: u64,
+pub enum Ask {
+    /// A session for a round.
+    Begin,
+    /// A request of the round's session; without an id no answer is wanted.
+    Request(Command, Option<u64>),
+    /// The end of the round's session, which logs it out.
+    End,
 }
+
+/// The requests of a round.
+const LOGIN: u64 = 1;
+const SEND: u64 = 2;
 
 /// The canary of one core: the round under way, and whether the last one failed.
 #[derive(Debug)]
@@ -63,12 +66,6 @@ struct Round {
 #[must_use]
 pub fn is_reserved(uid: Uid) -> bool {
     uid.0 >= first_reserved()
-}
-
-/// Whether a connection is the canary's. A ring gives such a number to a slot at the end of 2^32 lives.
-#[must_use]
-pub fn has_connection(connection: u64) -> bool {
-    connection > u64::MAX - CANARY_CONNECTIONS
 }
 
 fn first_reserved() -> u64 {
@@ -143,42 +140,25 @@ impl Canary {
         });
         let (device, from) = (self.device(), Begin::Head);
         let command = Command::Login { uid: receiver, device, from };
-        vec![self.ask(command, self.login_id())]
+        vec![Ask::Begin, Ask::Request(command, Some(LOGIN))]
     }
 
-    /// An answer, or a push, for one of the canary's connections. What is not of this round changes nothing.
-    pub fn on_answer(
-        &mut self,
-        connection: u64,
-        request_id: u64,
-        answer: &Answer,
-        now: Now,
-    ) -> Vec<Ask> {
-        let (login_id, send_id) = (self.login_id(), self.login_id() + 1);
-        if let Answer::LoggedIn { login, .. } = answer {
-            let is_awaited = self.round.as_ref().is_some_and(|round| round.login.is_none());
-            if is_awaited && request_id == login_id {
-                return vec![self.send(*login)];
-            }
-            // The round gave it up; nobody wants this session.
-            return vec![Ask { command: Command::Logout(*login), connection, request_id: 0 }];
-        }
+    /// An answer, or a push, for the session of the round.
+    pub fn on_answer(&mut self, request_id: u64, answer: &Answer, now: Now) -> Vec<Ask> {
         let mut asks = Vec::new();
         let Some(round) = &mut self.round else { return asks };
-        if let Answer::Push { row, .. } = answer {
+        if let Answer::LoggedIn { login, .. } = answer {
+            asks.push(self.send(*login));
+            return asks;
+        } else if let Answer::Push { row, .. } = answer {
             let Some(login) = round.login.filter(|login| login.uid == row.uid) else { return asks };
-            asks.push(Ask {
-                command: Command::PushAck(login, row.inbox_seq),
-                connection,
-                request_id: 0,
-            });
+            asks.push(Ask::Request(Command::PushAck(login, row.inbox_seq), None));
             // The canary of another core may have sent to this user too.
             round.is_pushed |= row.message.client_msg_id == round.client_msg_id;
         } else if matches!(answer, Answer::Acked { .. }) {
-            round.is_acked |= request_id == send_id;
+            round.is_acked |= request_id == SEND;
         } else if matches!(answer, Answer::Refused { .. }) {
-            let is_ours = request_id == login_id || request_id == send_id;
-            return if is_ours { self.end(false, now) } else { asks };
+            return self.end(false, now);
         }
         if round.is_acked && round.is_pushed {
             asks.extend(self.end(true, now));
@@ -200,7 +180,7 @@ impl Canary {
             flags: 0,
             body: Bytes::from_static(b"canary"),
         };
-        self.ask(Command::Send(send), self.login_id() + 1)
+        Ask::Request(Command::Send(send), Some(SEND))
     }
 
     fn end(&mut self, is_ok: bool, now: Now) -> Vec<Ask> {
@@ -211,7 +191,7 @@ impl Canary {
         } else {
             now.mono_ms + CANARY_RETRY_MS.min(self.every_ms)
         };
-        round.login.map(|login| self.ask(Command::Logout(login), 0)).into_iter().collect()
+        vec![Ask::End]
     }
 
     fn judge(&mut self, is_ok: bool, now_ms: u64) {
@@ -219,17 +199,6 @@ impl Canary {
         if is_ok {
             self.ok_ms = Some(now_ms);
         }
-    }
-
-    fn ask(&self, command: Command, request_id: u64) -> Ask {
-        // Another connection each time: a request that an earlier round left behind keeps none of this one's waiting.
-        let connection = u64::MAX - self.rounds % CANARY_CONNECTIONS;
-        Ask { command, connection, request_id }
-    }
-
-    /// The request id of this round's login; the next is its send's.
-    fn login_id(&self) -> u64 {
-        2 * self.rounds
     }
 
     fn device(&self) -> DeviceId {

@@ -1,32 +1,26 @@
-//! One core: its net ring, its connections, its shard, its store, and the loop that drives them.
+//! One core: its net ring, and the loop that carries between transport, entry, backend and store.
 //!
-//! It does and does not decide: [`crate::session`] says what a frame means, [`logic::shard`] what follows.
+//! It does and does not decide: [`crate::entry`] says what a frame means, [`logic::shard`] what
+//! follows.
 
-use crate::away::Away;
+use crate::backend::{Backend, News, Post};
 use crate::canary::{Ask, Canary, Traffic};
-use crate::conn::Wheel;
-use crate::connections::Connections;
-use crate::limits::MAILBOX_RETRY_MS;
+use crate::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
 use crate::metrics::CoreMetrics;
-use crate::post::Post;
-use crate::rate::Rate;
 use crate::serve::{Setup, connections_max};
-use flume::Receiver;
-use logic::command::{Answer, Command, Effects, Input, Login, Now, ReplyTo, Session as SessionId};
-use logic::host::Host;
+use crate::transport::Channel;
+use crate::transport::tcp::Tcp;
+use logic::command::Now;
 use logic::rows::StoreError;
-use netring::{ConnId, FileWrite, NetRing};
+use netring::{Chunk, CloseReason, ConnId, Event, NetRing};
 use service::clock::unix_ms;
 use service::exit::Fatal;
 use service::lifecycle::State;
-use service::mailbox::{Directory, Outgoing};
-use std::collections::{HashMap, VecDeque};
-use std::io;
+use service::mailbox::Directory;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use wire::{Scratch, Uid};
 
 /// How long a core sleeps at most: its tick.
 const TICK: Duration = Duration::from_millis(250);
@@ -38,110 +32,75 @@ pub struct Parts {
     /// What all cores share.
     pub setup: Setup,
     /// Its shard, or the way to where shards are.
-    pub logic: Logic,
+    pub backend: Backend,
     /// The inbox's epoch.
     pub inbox_epoch: u64,
     /// Every core's mailbox.
     pub directory: Directory<Post>,
-    /// Its own.
-    pub mailbox: Receiver<Vec<Post>>,
 }
 
-/// Where shards are.
-#[allow(clippy::large_enum_variant, reason = "there is one a core")]
-pub enum Logic {
-    /// One of them is of this core, the others of the other cores.
-    Here(Host),
-    /// In other processes.
-    Away(Box<Away>),
-}
-
-impl Logic {
-    pub(crate) fn here(&mut self) -> Option<&mut Host> {
-        if let Self::Here(host) = self { Some(host) } else { None }
-    }
-
-    pub(crate) fn away(&mut self) -> Option<&mut Away> {
-        if let Self::Away(away) = self { Some(away) } else { None }
-    }
-}
-
-/// See the module.
+/// One core of a gateway.
 pub struct Core {
-    pub(crate) id: u16,
-    pub(crate) shards: u16,
-    pub(crate) setup: Setup,
-    pub(crate) metrics: Arc<CoreMetrics>,
-    pub(crate) ring: NetRing,
-    pub(crate) conns: Connections,
-    pub(crate) wheel: Wheel,
-    pub(crate) scratch: Scratch,
-    pub(crate) outgoing: Outgoing<Post>,
-    pub(crate) inbox_epoch: u64,
-    /// Where clients connect, as others are told.
-    pub(crate) clients_at: SocketAddr,
-    pub(crate) now: Now,
-    pub(crate) now_us: u64,
-    pub(crate) connection_rate: Rate,
-    pub(crate) user_rate: Rate,
-    pub(crate) user_due_us: HashMap<Uid, u64>,
-    pub(crate) users_online: u64,
-    pub(crate) connections_max: usize,
-    pub(crate) drain: Option<Drain>,
-    pub(crate) logic: Logic,
-    canary: Canary,
+    setup: Setup,
+    metrics: Arc<CoreMetrics>,
+    ring: NetRing,
+    tcp: Tcp<SessionKey>,
+    entry: Entry,
     effects: Effects,
-    mailbox: Receiver<Vec<Post>>,
+    backend: Backend,
+    news: News,
+    canary: Canary,
+    /// The session of the canary's round.
+    canary_session: Option<SessionKey>,
+    drain: Option<Drain>,
+    now: Now,
+    now_us: u64,
     started: Instant,
 }
 
 /// A drain under way.
-pub(crate) struct Drain {
+struct Drain {
     /// When it gives up waiting, in ms of the core's clock.
-    pub deadline_ms: u64,
-    /// Who is still to be told.
-    pub untold: VecDeque<ConnId>,
-    /// Who was told, and when to close it if it is still there.
-    pub leaving: VecDeque<(u64, ConnId)>,
-    /// Told so far, and when the drain began.
-    pub told: u64,
-    pub started_ms: u64,
+    deadline_ms: u64,
     /// This core is counted among the quiet ones.
-    pub is_quiet: bool,
+    is_quiet: bool,
 }
 
 impl Core {
     /// On the core's own thread.
     #[must_use]
     pub fn new(parts: Parts, (ring, bound): (NetRing, SocketAddr)) -> Self {
-        let config = parts.setup.config.clone();
-        let metrics = parts.setup.metrics.core(parts.id.into());
-        let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
+        let Parts { id, setup, mut backend, inbox_epoch, .. } = parts;
+        let config = setup.config.clone();
+        let metrics = setup.metrics.core(id.into());
+        backend.set_clients_at(config.advertise.unwrap_or(bound));
+        let settings = Settings {
+            id,
+            entries: setup.shards(),
+            clients_max: connections_max(&setup),
+            login_timeout_ms: config.login_timeout_ms,
+            heartbeat_ms: config.heartbeat_ms,
+            connection_rate: config.connection_rate,
+            user_rate: config.user_rate,
+            drain_rate: config.drain_rate,
+        };
+        let mut entry = Entry::new(settings, setup.auth.clone(), metrics.clone());
+        entry.set_inbox_epoch(inbox_epoch);
         Self {
-            id: parts.id,
-            shards: parts.setup.shards(),
+            setup,
             metrics,
             ring,
-            conns: Connections::default(),
-            wheel: Wheel::new(0),
-            scratch: Scratch::default(),
-            outgoing: Outgoing::new(parts.directory),
-            inbox_epoch: parts.inbox_epoch,
-            clients_at: config.advertise.unwrap_or(bound),
-            now,
-            now_us: 0,
-            connection_rate: Rate::new(config.connection_rate),
-            user_rate: Rate::new(config.user_rate),
-            user_due_us: HashMap::new(),
-            users_online: 0,
-            connections_max: connections_max(&parts.setup),
-            drain: None,
-            logic: parts.logic,
-            canary: Canary::new(config.canary_ms, rand::random()),
+            tcp: Tcp::default(),
+            entry,
             effects: Effects::default(),
-            mailbox: parts.mailbox,
+            backend,
+            news: News::default(),
+            canary: Canary::new(config.canary_ms, rand::random()),
+            canary_session: None,
+            drain: None,
+            now: Now { unix_ms: unix_ms(), mono_ms: 0 },
+            now_us: 0,
             started: Instant::now(),
-            setup: parts.setup,
         }
     }
 
@@ -152,117 +111,175 @@ impl Core {
     pub async fn run(mut self) -> Result<(), Fatal> {
         self.metrics.shard_ready.set(1);
         loop {
-            let waited = self.ring.wait(Some(self.patience())).await;
+            let patience = Duration::from_millis(self.backend.patience_ms(self.now).max(1));
+            let waited = self.ring.wait(Some(TICK.min(patience))).await;
             waited.map_err(|e| Fatal::Environment(format!("could not wait for sockets: {e}")))?;
             self.turn();
-            let failed = self.logic.here().and_then(|host| host.shard().failed().cloned());
-            if let Some(error) = failed {
+            if let Some(error) = self.backend.failed() {
                 return Err(self.store_failed(error).await);
             }
             if self.setup.shutdown.state() == State::Stopping || self.is_drained() {
-                return self.close_store();
+                let closed = self.backend.close();
+                return closed.map_err(|e| Fatal::Store(format!("could not close the store: {e}")));
             }
         }
     }
 
-    fn patience(&self) -> Duration {
-        let timer = match &self.logic {
-            Logic::Here(host) => host.shard().next_timer_ms(),
-            Logic::Away(away) => Some(self.now.mono_ms + away.patience_ms()),
-        };
-        let timer = timer.map_or(u64::MAX, |at| at.saturating_sub(self.now.mono_ms));
-        let retry = if self.outgoing.is_empty() { u64::MAX } else { MAILBOX_RETRY_MS };
-        TICK.min(Duration::from_millis(timer.min(retry).max(1)))
-    }
-
     fn turn(&mut self) {
-        let elapsed = self.started.elapsed();
-        self.now_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        self.now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.now = Now { unix_ms: unix_ms(), mono_ms: self.now_us / 1_000 };
         while let Some(event) = self.ring.next_event() {
             self.on_event(event);
         }
-        while let Ok(batch) = self.mailbox.try_recv() {
-            batch.into_iter().for_each(|post| self.on_post(post));
-        }
-        self.poll_store();
+        self.backend.poll(&mut self.news);
         self.turn_canary();
-        self.step();
-        self.look_after_connections();
-        self.step_drain();
-        self.step();
-        self.metrics.mailbox_full.add(self.outgoing.flush());
+        self.settle();
+        self.look_at_shutdown();
+        self.with_entry(|entry, turn| entry.tick(turn));
+        self.settle();
+        self.backend.flush(self.now, &mut self.ring);
         self.show();
     }
 
-    fn on_post(&mut self, post: Post) {
-        match post {
-            Post::Command(command, reply) => self.hand_in(Input::Command(command, reply)),
-            Post::Mail(mail) => self.hand_in(Input::Mail(mail)),
-            Post::Delivery(delivery) => self.deliver(delivery),
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Accepted { conn } => self.on_accepted(conn),
+            Event::Data { conn, chunk } if self.backend.has(conn) => {
+                let out = (&mut self.ring, &mut self.news);
+                self.backend.on_data(conn, chunk.bytes(), self.now, out);
+            }
+            Event::Data { conn, chunk } => self.on_data(conn, &chunk),
+            Event::Sent { conn } => {
+                if let Some(key) = self.tcp.key(conn) {
+                    self.with_entry(|entry, turn| entry.on_sent(key, turn));
+                }
+            }
+            Event::Closed { conn, .. } | Event::ConnectFailed { conn, .. }
+                if self.backend.has(conn) =>
+            {
+                self.backend.on_closed(conn, self.now, &self.ring, &mut self.news);
+            }
+            Event::Closed { conn, reason } => self.on_closed(conn, reason),
+            Event::Connected { conn } => self.backend.on_connected(conn, self.now),
+            Event::ListenerError { error } => tracing::warn!(%error, "could not accept"),
+            Event::AcceptPaused => tracing::warn!("every connection is taken; new ones wait"),
+            Event::Written { write, result } => {
+                self.backend.on_written(*write, result, &mut self.news);
+                self.begin_writes();
+            }
+            Event::ConnectFailed { .. } | Event::Woken => {}
         }
     }
 
-    fn hand_in(&mut self, input: Input) {
-        self.logic.here().expect("only cores with shards are told").take(input);
+    fn on_accepted(&mut self, conn: ConnId) {
+        let channel = Channel::of(conn);
+        if let Some(key) = self.with_entry(|entry, turn| entry.on_accepted(channel, turn)) {
+            self.tcp.insert(conn, key);
+        }
     }
 
-    fn poll_store(&mut self) {
-        let metrics = &self.metrics;
-        let Some(host) = self.logic.here() else { return };
-        host.poll(|committed| {
-            metrics.commit_seconds.observe_us(committed.micros);
-            metrics.store_failing.set((!committed.is_durable).into());
-            if committed.is_durable {
-                metrics.commits.inc();
-                metrics.commit_rows.add(committed.rows);
-            }
+    fn on_data(&mut self, conn: ConnId, chunk: &Chunk) {
+        let Self { tcp, entry, ring, effects, now, now_us, .. } = self;
+        let Some(key) = tcp.key(conn) else { return };
+        let frame_bytes_max = entry.on_bytes(key, *now);
+        let mut turn = Turn { now: *now, now_us: *now_us, outboxes: ring, effects };
+        let copied = tcp.read(conn, chunk.bytes(), frame_bytes_max, |frame| {
+            entry.on_frame(key, frame, &mut turn)
         });
-        self.write_log();
+        let copies = &self.metrics.body_copies_bytes;
+        copies.of(crate::metrics::CopyStage::Reassembly).add(copied as u64);
+        self.act();
     }
 
-    /// Steps the shard until what follows from its steps is done too.
-    fn step(&mut self) {
-        self.turn_away();
-        while let Some(host) = self.logic.here() {
-            let mut effects = std::mem::take(&mut self.effects);
-            host.step(self.now, &mut effects);
-            self.write_log();
-            for (partition, mail) in effects.mail.drain(..) {
-                self.outgoing.post(partition.owner(self.shards).0, Post::Mail(mail));
+    fn on_closed(&mut self, conn: ConnId, reason: CloseReason) {
+        let Some(key) = self.tcp.remove(conn) else { return };
+        let lost = match reason {
+            CloseReason::Eof => Lost::Peer,
+            // Of what this side closed, the entry knows why.
+            CloseReason::Local | CloseReason::Reset | CloseReason::Error(_) => Lost::Socket,
+        };
+        self.with_entry(|entry, turn| entry.on_closed(key, lost, turn));
+    }
+
+    /// Calls the entry, and does what it wants done.
+    fn with_entry<T>(&mut self, call: impl FnOnce(&mut Entry, &mut Turn<'_, NetRing>) -> T) -> T {
+        let Self { entry, ring, effects, now, now_us, .. } = self;
+        let mut turn = Turn { now: *now, now_us: *now_us, outboxes: ring, effects };
+        let result = call(entry, &mut turn);
+        self.act();
+        result
+    }
+
+    /// Does what the entry wants done, until nothing follows.
+    fn act(&mut self) {
+        loop {
+            for (channel, what) in self.effects.channels.drain(..) {
+                let conn = channel.conn();
+                match what {
+                    Do::Close => self.ring.close(conn),
+                    Do::CloseNow => self.ring.close_now(conn),
+                    Do::Pause => {
+                        self.ring.pause(conn);
+                        self.ring.notify_sent(conn);
+                    }
+                    Do::Resume => self.ring.resume(conn),
+                }
             }
-            effects.deliveries.drain(..).for_each(|delivery| self.deliver(delivery));
-            self.effects = effects;
-            if !self.logic.here().is_some_and(|host| host.has_inputs()) {
+            for (command, reply) in self.effects.commands.drain(..) {
+                self.backend.submit(command, reply, self.now, &mut self.news);
+            }
+            let answers = std::mem::take(&mut self.effects.own);
+            if answers.is_empty() {
+                return;
+            }
+            for (key, request_id, answer) in answers {
+                if self.canary_session == Some(key) {
+                    let asks = self.canary.on_answer(request_id, &answer, self.now);
+                    self.ask_for_canary(asks);
+                }
+            }
+        }
+    }
+
+    /// Steps the backend, and tells the entry what it has, until nothing follows.
+    fn settle(&mut self) {
+        loop {
+            self.backend.step(self.now, &mut self.news);
+            self.begin_writes();
+            while self.hear_backend() {}
+            if !self.backend.has_work() {
                 return;
             }
         }
     }
 
-    /// Starts the write that the store wants, if it does.
-    fn write_log(&mut self) {
-        if let Some(write) = self.logic.here().and_then(Host::next_write) {
-            self.ring.write_file(write);
-        }
+    fn begin_writes(&mut self) {
+        self.news.writes.drain(..).for_each(|write| self.ring.write_file(write));
     }
 
-    pub(crate) fn on_log_written(&mut self, write: FileWrite, result: io::Result<usize>) {
-        self.logic.here().expect("only a shard here writes").on_written(write, result);
-        self.write_log();
-    }
-
-    /// Sends a command to the shard that it belongs to.
-    pub(crate) fn submit(&mut self, command: Command, reply: ReplyTo) {
-        let now_ms = self.now.mono_ms;
-        if let Some(away) = self.logic.away() {
-            return away.submit(command, reply, now_ms);
+    /// Tells the entry what the backend has; whether that was anything.
+    fn hear_backend(&mut self) -> bool {
+        if let Some(epoch) = self.news.inbox_epoch.take() {
+            self.entry.set_inbox_epoch(epoch);
         }
-        let shard = command.partition().owner(self.shards).0;
-        if shard == self.id {
-            self.hand_in(Input::Command(command, reply));
-        } else {
-            self.outgoing.post(shard, Post::Command(command, reply));
+        let News { deliveries, late, register, .. } = &mut self.news;
+        if deliveries.is_empty() && late.is_empty() && register.is_empty() {
+            return false;
         }
+        let mut deliveries = std::mem::take(deliveries);
+        let (late, register) = (std::mem::take(late), std::mem::take(register));
+        self.with_entry(|entry, turn| {
+            deliveries.drain(..).for_each(|delivery| entry.on_answer(delivery, turn));
+            late.iter().for_each(|delivery| entry.on_late(delivery, turn));
+            if !register.is_empty() {
+                entry.register(&register, turn);
+            }
+        });
+        if self.news.deliveries.is_empty() {
+            // To be filled again without an allocation.
+            self.news.deliveries = deliveries;
+        }
+        true
     }
 
     fn turn_canary(&mut self) {
@@ -270,32 +287,27 @@ impl Core {
         if self.drain.is_none() {
             let (acks, pushes) = (self.metrics.acks.get(), self.metrics.pushes.get());
             let asks = self.canary.tick(self.now, Traffic { acks, pushes });
-            self.submit_for_canary(asks);
+            self.ask_for_canary(asks);
+            self.act();
         }
     }
 
-    /// An answer or a push for the canary.
-    pub(crate) fn on_canary(&mut self, conn: ConnId, request_id: u64, answer: &Answer) {
-        let asks = self.canary.on_answer(conn.to_bits(), request_id, answer, self.now);
-        self.submit_for_canary(asks);
-    }
-
-    fn submit_for_canary(&mut self, asks: Vec<Ask>) {
-        for Ask { command, connection, request_id } in asks {
-            let session = SessionId { entry: self.id, connection };
-            self.submit(command, ReplyTo { session, request_id });
+    fn ask_for_canary(&mut self, asks: Vec<Ask>) {
+        let Self { entry, ring, effects, now, now_us, canary_session, .. } = self;
+        let mut turn = Turn { now: *now, now_us: *now_us, outboxes: ring, effects };
+        for ask in asks {
+            match (ask, *canary_session) {
+                (Ask::Begin, _) => *canary_session = Some(entry.open_own(*now)),
+                (Ask::Request(command, request_id), Some(key)) => {
+                    entry.ask_own(key, (command, request_id), &mut turn);
+                }
+                (Ask::End, Some(key)) => {
+                    entry.close_own(key, &mut turn);
+                    *canary_session = None;
+                }
+                (Ask::Request(..) | Ask::End, None) => unreachable!("a round begins first"),
+            }
         }
-    }
-
-    /// How the shards name a connection of this entry.
-    pub(crate) fn session_id(&self, conn: ConnId) -> SessionId {
-        SessionId { entry: self.id, connection: conn.to_bits() }
-    }
-
-    /// Tells the user's shard that a session is over; nobody waits for the answer.
-    pub(crate) fn log_out(&mut self, login: Login, conn: ConnId) {
-        let reply = ReplyTo { session: self.session_id(conn), request_id: 0 };
-        self.submit(Command::Logout(login), reply);
     }
 
     fn show(&mut self) {
@@ -306,18 +318,9 @@ impl Core {
         metrics.canary_failing.set(self.canary.is_failing().into());
         let canary_age_ms = |ok_ms| age_ms.saturating_sub(self.now.mono_ms - ok_ms);
         metrics.canary_ok_ms.set(self.canary.ok_ms().map_or(0, canary_age_ms));
-        metrics.connections.set(self.conns.len() as u64);
-        metrics.users_online.set(self.users_online);
-        match &self.logic {
-            Logic::Here(host) => {
-                metrics.store_in_flight.set(host.store_in_flight() as u64);
-                metrics.shard_in_flight.set(host.shard().in_flight() as u64);
-            }
-            Logic::Away(away) => {
-                metrics.shard_in_flight.set(away.pending() as u64);
-                metrics.partitions_reachable.set(away.reachable() as u64);
-            }
-        }
+        metrics.connections.set(self.entry.clients() as u64);
+        metrics.users_online.set(self.entry.users_online());
+        self.backend.show(metrics);
         metrics.ring_enters.set(stats.enters);
         metrics.ring_recv_chunks.set(stats.recv_chunks);
         metrics.ring_sends.set(stats.sends);
@@ -327,13 +330,20 @@ impl Core {
         metrics.bytes_out.set(stats.bytes_out);
     }
 
-    /// Nothing of this core, nor of the others, waits for anything any more; or it waited long enough.
+    fn look_at_shutdown(&mut self) {
+        if self.setup.shutdown.state() == State::Running || self.drain.is_some() {
+            return;
+        }
+        let now_ms = self.now.mono_ms;
+        let deadline_ms = now_ms + self.setup.config.drain_timeout_ms;
+        self.drain = Some(Drain { deadline_ms, is_quiet: false });
+        self.entry.drain(now_ms);
+    }
+
+    /// Nothing of this core, nor of the others, waits for anything any more; or it waited long
+    /// enough.
     fn is_drained(&mut self) -> bool {
-        let is_idle = match &self.logic {
-            Logic::Here(host) => host.shard().is_idle(),
-            Logic::Away(away) => away.pending() == 0,
-        };
-        let is_quiet = self.conns.is_empty() && is_idle && self.outgoing.is_empty();
+        let is_quiet = self.entry.clients() == 0 && self.backend.is_idle();
         let Some(drain) = &mut self.drain else { return false };
         if is_quiet != drain.is_quiet {
             drain.is_quiet = is_quiet;
@@ -343,22 +353,15 @@ impl Core {
                 self.setup.quiet.fetch_sub(1, Ordering::AcqRel);
             }
         }
-        let all = self.setup.quiet.load(Ordering::Acquire) == usize::from(self.shards);
+        let all = self.setup.quiet.load(Ordering::Acquire) == usize::from(self.setup.shards());
         all || self.now.mono_ms >= drain.deadline_ms
-    }
-
-    fn close_store(self) -> Result<(), Fatal> {
-        let Logic::Here(mut host) = self.logic else { return Ok(()) };
-        if host.shard().is_idle() {
-            host.flush();
-        }
-        host.close().map_err(|e| Fatal::Store(format!("could not close the store: {e}")))
     }
 
     /// The last word to the clients, then the end: a restart finds what was acknowledged.
     async fn store_failed(mut self, error: StoreError) -> Fatal {
         self.metrics.store_failing.set(1);
-        // One more turn of the ring writes the refusals; a peer that does not read is not waited for.
+        // One more turn of the ring writes the refusals; a peer that does not read is not waited
+        // for.
         let _ = self.ring.wait(Some(Duration::from_millis(1))).await;
         self.setup.shutdown.stop();
         Fatal::Store(format!(

@@ -1,6 +1,7 @@
-//! The bounds of an entry, with the arithmetic that gives them.
+//! The bounds of a gateway's core, with the arithmetic that gives them.
 
-/// Bytes that wait for a client, beyond which pushes to it are left to the inbox: 1,000 small messages.
+/// Bytes that wait for a client, beyond which pushes to it are left to the inbox: 1,000 small
+/// messages.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// Bytes that wait for a client, beyond which nothing is received from it until they are gone.
 pub const OUTBOX_HIGH_BYTES: usize = 64 * 1024;
@@ -12,9 +13,17 @@ pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
 pub const CLOSING_SLOTS: usize = 64;
 /// How long a client that was told of the drain has for the answers under way, in ms: many commits.
 pub const DRAIN_GRACE_MS: u64 = 1_000;
-/// Memory of an idle connection in its entry, in bytes: the login (32), the unfinished frame, its rate, when it was heard
-/// (8 each), the generation and flags (8).
-pub const CONNECTION_BYTES_MAX: usize = 64;
+/// When clients of a draining gateway come back: at once, spread over so many ms.
+pub const RECONNECT_JITTER_MS: u32 = 5_000;
+/// Memory of an idle session in its entry, in bytes: the login (24), its channel and its rate (8
+/// each), when it was heard and its life (4 each), requests in flight and flags (4).
+pub const SESSION_BYTES_MAX: usize = 56;
+/// Memory of an idle connection in its transport, in bytes: its session's key and the unfinished
+/// frame.
+pub const TCP_BYTES_MAX: usize = 16;
+/// Requests of a session that are not answered, beyond which more are refused: three times what the
+/// client library has under way (256 messages and 64 requests).
+pub const REQUESTS_IN_FLIGHT_MAX: u16 = 1_024;
 /// How long to wait before a full mailbox is tried again, in ms.
 pub const MAILBOX_RETRY_MS: u64 = 1;
 /// Slots of the wheel, of one second each.
@@ -53,12 +62,8 @@ pub const CANARY_PAIRS: u64 = 4_096;
 pub const CANARY_PATIENCE_MS: u64 = 5_000;
 /// How long after a failure it tries again, in ms.
 pub const CANARY_RETRY_MS: u64 = 1_000;
-/// A canary's rounds take turns with so many numbers of connections: until a number comes again,
-/// whatever its last round left behind has been given up.
-pub const CANARY_CONNECTIONS: u64 = 8;
 
 const _: () = assert!(2 * CANARY_PAIRS <= RESERVED_UIDS);
-const _: () = assert!(CANARY_CONNECTIONS * CANARY_PATIENCE_MS > 2 * AWAY_GIVE_UP_MS);
 const _: () = assert!(OUTBOX_HIGH_BYTES >= wire::FRAME_BYTES_MAX);
 const _: () = assert!(OUTBOX_CLOSE_BYTES > OUTBOX_BYTES_MAX + wire::FRAME_BYTES_MAX);
 const _: () = assert!(AWAY_HOLD_LAST_MS * 8 < AWAY_GIVE_UP_MS);

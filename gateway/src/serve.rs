@@ -2,13 +2,13 @@
 
 use crate::admin::{self, Seen};
 use crate::auth::Auth;
-use crate::away::{Away, Cluster};
+use crate::backend::remote::Cluster;
+use crate::backend::{Backend, Local, Post, Remote};
 use crate::config::Config;
-use crate::core::{Core, Logic, Parts};
+use crate::core::{Core, Parts};
 use crate::limits::CLOSING_SLOTS;
 use crate::metrics::Metrics;
-use crate::post::Post;
-use flume::Sender;
+use flume::{Receiver, Sender};
 use logic::command::Now;
 use logic::host::Host;
 use logic::partition::{ShardId, Share};
@@ -95,15 +95,18 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     };
     // An earlier process may have left one.
     ready::retract(config.ready_file.as_deref());
-    let logic = |id, directory: &Directory<Post>| match (&data, &cluster) {
+    let backend = |id: u16, directory: &Directory<Post>, mailbox| match (&data, &cluster) {
         (Some(data), _) => {
             let host = host(id, &setup, data, directory)?;
-            Ok((Logic::Here(host), data.inbox_epoch()))
+            let metrics = setup.metrics.core(id.into());
+            let ids = (id, setup.shards());
+            let local = Local::new(ids, host, directory.clone(), mailbox, metrics);
+            Ok((Backend::Local(local), data.inbox_epoch()))
         }
-        (None, Some(cluster)) => Ok((Logic::Away(Box::new(Away::new(cluster, id))), 0)),
-        (None, None) => unreachable!("the shards are here or away"),
+        (None, Some(cluster)) => Ok((Backend::Remote(Box::new(Remote::new(cluster, id))), 0)),
+        (None, None) => unreachable!("the shards are here or in other processes"),
     };
-    let served = run_cores(&setup, logic, announce);
+    let served = run_cores(&setup, backend, announce);
     ready::retract(config.ready_file.as_deref());
     served
 }
@@ -140,7 +143,7 @@ fn executors(config: &Config) -> u16 {
 /// Runs the cores until all have stopped.
 fn run_cores(
     setup: &Setup,
-    logic: impl Fn(u16, &Directory<Post>) -> Result<(Logic, u64), Fatal>,
+    backend: impl Fn(u16, &Directory<Post>, Receiver<Vec<Post>>) -> Result<(Backend, u64), Fatal>,
     announce: impl FnOnce(SocketAddr) -> Result<(), Fatal>,
 ) -> Result<(), Fatal> {
     let plan = Plan {
@@ -152,9 +155,9 @@ fn run_cores(
     let mut mailboxes = mailboxes.into_iter();
     let core = |id| {
         let mailbox = mailboxes.next().expect("one a core");
-        let (logic, inbox_epoch) = logic(id, &directory)?;
+        let (backend, inbox_epoch) = backend(id, &directory, mailbox)?;
         let (setup, directory) = (setup.clone(), directory.clone());
-        let parts = Parts { id, setup, logic, inbox_epoch, directory, mailbox };
+        let parts = Parts { id, setup, backend, inbox_epoch, directory };
         let plan = plan.clone();
         Ok(move |listen, started| run_core(parts, plan, listen, started))
     };

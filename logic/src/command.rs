@@ -10,14 +10,14 @@ use wire::{
     Seq, Uid,
 };
 
-/// One connection of one entry: where answers and pushes go.
+/// One session of one entry: where answers and pushes go.
 #[derive(
     Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
 )]
 pub struct Session {
     /// The entry's number.
     pub entry: u16,
-    /// The entry's name for the connection; never reused.
+    /// The entry's key of the session, never given twice. It says nothing of how the client is connected.
     pub connection: u64,
 }
 
@@ -26,7 +26,7 @@ pub struct Session {
 pub struct ReplyTo {
     /// Who asked.
     pub session: Session,
-    /// The request's id.
+    /// The number that whoever passes the request on gives it, its own for each; no client chose it. 0: no answer is wanted.
     pub request_id: u64,
 }
 

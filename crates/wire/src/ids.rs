@@ -133,6 +133,15 @@ pub enum ConversationKind {
     Broadcast = 4,
 }
 
+impl ConversationKind {
+    /// The kind with this number; one of a later release is `None`.
+    #[must_use]
+    pub fn from_wire(kind: u8) -> Option<Self> {
+        use ConversationKind::{Broadcast, Direct, Group, System};
+        [Direct, Group, System, Broadcast].into_iter().find(|known| *known as u8 == kind)
+    }
+}
+
 /// A conversation: its kind and one or two numbers, whose meaning the kind gives. In the key order of the store.
 #[derive(
     Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
@@ -166,7 +175,7 @@ impl ConversationId {
     /// Whether the parts make a conversation; those that came over a link are to be asked.
     #[must_use]
     pub fn is_possible(self) -> bool {
-        match Self::kind_of(self.kind) {
+        match ConversationKind::from_wire(self.kind) {
             Some(ConversationKind::Direct) => self.a > self.b && self.b > 0,
             Some(
                 ConversationKind::Group | ConversationKind::System | ConversationKind::Broadcast,
@@ -175,18 +184,13 @@ impl ConversationId {
         }
     }
 
-    fn kind_of(kind: u8) -> Option<ConversationKind> {
-        use ConversationKind::{Broadcast, Direct, Group, System};
-        [Direct, Group, System, Broadcast].into_iter().find(|known| *known as u8 == kind)
-    }
-
     /// What it is.
     ///
     /// # Panics
     /// Its parts make no conversation, and nobody checked.
     #[must_use]
     pub fn kind(self) -> ConversationKind {
-        Self::kind_of(self.kind).expect("its parts were checked")
+        ConversationKind::from_wire(self.kind).expect("its parts were checked")
     }
 
     /// Its kind's number, `a` and `b`.
@@ -203,7 +207,7 @@ impl ConversationId {
 
     /// The users whom its id names: two of a direct one, one of a system one, else none.
     pub fn users(self) -> impl Iterator<Item = Uid> + Clone {
-        let count = match Self::kind_of(self.kind) {
+        let count = match ConversationKind::from_wire(self.kind) {
             Some(ConversationKind::Direct) => 2,
             Some(ConversationKind::System) => 1,
             Some(ConversationKind::Group | ConversationKind::Broadcast) | None => 0,

@@ -3,7 +3,7 @@
 use super::*;
 use logic::limits::PARTITIONS;
 use logic::partition::Partition;
-use logic::rows::{InboxRow, MessageRow};
+use logic::rows::{Chain, InboxRow, MessageRow};
 use std::collections::BTreeSet;
 use wire::{Generation, InboxSeq, MessageId, RefusalCode, Seq};
 
@@ -14,45 +14,51 @@ fn at(mono_ms: u64) -> Now {
     Now { unix_ms: 1_000_000 + mono_ms, mono_ms }
 }
 
-/// A canary whose round began at [`EVERY_MS`], with what it asked.
+/// A canary whose round began at [`EVERY_MS`], with the user that is to be logged in.
 struct Scene {
     canary: Canary,
-    login: Ask,
+    receiver: Uid,
+    device: DeviceId,
 }
 
 impl Scene {
     fn begun() -> Self {
         let mut canary = Canary::new(EVERY_MS, 7);
         assert_eq!(canary.tick(at(EVERY_MS - 1), NONE), []);
-        let login = only(canary.tick(at(EVERY_MS), NONE));
-        Self { canary, login }
+        let asks = canary.tick(at(EVERY_MS), NONE);
+        let [
+            Ask::Begin,
+            Ask::Request(Command::Login { uid, device, from: Begin::Head }, Some(LOGIN)),
+        ] = asks[..]
+        else {
+            panic!("no login: {asks:?}")
+        };
+        Self { canary, receiver: uid, device }
     }
 
-    fn sent() -> (Self, Ask, Login) {
+    fn sent() -> (Self, Send, Login) {
         let mut scene = Self::begun();
-        let Command::Login { uid, device } = scene.login.command else { panic!("no login") };
+        let (uid, device) = (scene.receiver, scene.device);
         let login = Login { uid, device, generation: Generation(1) };
-        let asks = scene.hear(scene.login.request_id, &logged_in(login));
-        (scene, only(asks), login)
+        let mut asks = scene.hear(LOGIN, &logged_in(login));
+        let Some(Ask::Request(Command::Send(send), Some(SEND))) = asks.pop() else {
+            panic!("nothing was sent")
+        };
+        assert_eq!(asks, []);
+        (scene, send, login)
     }
 
     fn hear(&mut self, request_id: u64, answer: &Answer) -> Vec<Ask> {
-        self.canary.on_answer(self.login.connection, request_id, answer, at(EVERY_MS + 10))
+        self.canary.on_answer(request_id, answer, at(EVERY_MS + 10))
     }
 }
 
-fn only(mut asks: Vec<Ask>) -> Ask {
-    assert_eq!(asks.len(), 1, "{asks:?}");
-    asks.remove(0)
-}
-
-fn commands(asks: Vec<Ask>) -> Vec<Command> {
-    assert!(asks.iter().all(|ask| ask.request_id == 0 && has_connection(ask.connection)));
-    asks.into_iter().map(|ask| ask.command).collect()
+fn push_ack(login: Login) -> Ask {
+    Ask::Request(Command::PushAck(login, InboxSeq(5)), None)
 }
 
 fn logged_in(login: Login) -> Answer {
-    Answer::LoggedIn { login, inbox_head: InboxSeq(4) }
+    Answer::LoggedIn { login, inbox_head: InboxSeq(4), cursor: InboxSeq(4) }
 }
 
 fn acked() -> Answer {
@@ -65,18 +71,21 @@ fn refused() -> Answer {
 }
 
 /// The push to `uid` of what was sent.
-fn push(uid: Uid, sent: &Ask) -> Answer {
-    let Command::Send(send) = &sent.command else { panic!("not sent: {sent:?}") };
+fn push(uid: Uid, send: &Send) -> Answer {
     let message = MessageRow {
         conversation: send.conversation,
         seq: Seq(1),
         message_id: MessageId(1),
         client_msg_id: send.client_msg_id,
-        from: send.from,
+        sender: send.sender,
+        number: 1,
+        kind: send.kind,
+        flags: send.flags,
+        chain: Chain(0),
         time_ms: 0,
         body: send.body.clone(),
     };
-    let row = InboxRow { uid, inbox_seq: InboxSeq(5), message };
+    let row = InboxRow { uid, inbox_seq: InboxSeq(5), flags: 0, chain: Chain(0), message };
     Answer::Push { previous: InboxSeq(4), row: Box::new(row) }
 }
 
@@ -84,26 +93,24 @@ fn push(uid: Uid, sent: &Ask) -> Answer {
 fn a_round_needs_the_ack_and_the_push_in_any_order() {
     for is_acked_first in [true, false] {
         let (mut scene, sent, login) = Scene::sent();
-        assert!(is_reserved(login.uid) && has_connection(sent.connection));
-        let push_ack = Command::PushAck(login, InboxSeq(5));
-        let logout = Command::Logout(login);
+        assert!(is_reserved(login.uid) && is_reserved(sent.sender));
         if is_acked_first {
-            assert_eq!(scene.hear(sent.request_id, &acked()), []);
+            assert_eq!(scene.hear(SEND, &acked()), []);
             assert_eq!(scene.canary.ok_ms(), None);
-            let asks = scene.hear(0, &push(login.uid, &sent));
-            assert_eq!(commands(asks), [push_ack, logout]);
+            assert_eq!(scene.hear(0, &push(login.uid, &sent)), [push_ack(login), Ask::End]);
         } else {
-            assert_eq!(commands(scene.hear(0, &push(login.uid, &sent))), [push_ack]);
+            assert_eq!(scene.hear(0, &push(login.uid, &sent)), [push_ack(login)]);
             assert_eq!(scene.canary.ok_ms(), None);
-            assert_eq!(commands(scene.hear(sent.request_id, &acked())), [logout]);
+            assert_eq!(scene.hear(SEND, &acked()), [Ask::End]);
         }
         assert_eq!((scene.canary.is_failing(), scene.canary.ok_ms()), (false, Some(15_010)));
         assert_eq!(scene.canary.tick(at(2 * EVERY_MS - 1), NONE), []);
-        assert_eq!(scene.canary.tick(at(2 * EVERY_MS), NONE).len(), 1);
+        assert_eq!(scene.canary.tick(at(2 * EVERY_MS), NONE).len(), 2);
     }
 }
 
-/// A round in which only some of it happened fails once its time is over, not before, and is soon followed by another.
+/// A round in which only some of it happened fails once its time is over, not before, and is soon
+/// followed by another.
 #[test]
 fn what_does_not_come_in_time_is_a_failure() {
     for (is_logged_in, is_acked, is_pushed) in
@@ -114,7 +121,7 @@ fn what_does_not_come_in_time_is_a_failure() {
             scene = Scene::begun();
         }
         if is_acked {
-            scene.hear(sent.request_id, &acked());
+            scene.hear(SEND, &acked());
         }
         if is_pushed {
             scene.hear(0, &push(login.uid, &sent));
@@ -122,23 +129,23 @@ fn what_does_not_come_in_time_is_a_failure() {
         let over = EVERY_MS + CANARY_PATIENCE_MS;
         assert_eq!(scene.canary.tick(at(over - 1), NONE), []);
         assert!(!scene.canary.is_failing());
-        let logout = is_logged_in.then_some(Command::Logout(login));
-        let asks = scene.canary.tick(at(over), NONE);
-        assert_eq!(commands(asks), logout.into_iter().collect::<Vec<_>>());
+        assert_eq!(scene.canary.tick(at(over), NONE), [Ask::End]);
         assert!(scene.canary.is_failing());
-        let again = only(scene.canary.tick(at(over + CANARY_RETRY_MS), NONE));
-        assert!(matches!(again.command, Command::Login { uid, .. } if uid != login.uid));
-        assert_ne!(again.connection, sent.connection);
+        let again = scene.canary.tick(at(over + CANARY_RETRY_MS), NONE);
+        let [Ask::Begin, Ask::Request(Command::Login { uid, .. }, _)] = again[..] else {
+            panic!("no login: {again:?}")
+        };
+        assert_ne!(uid, login.uid);
     }
 }
 
 #[test]
 fn a_refusal_is_a_failure_at_once() {
     let mut scene = Scene::begun();
-    assert_eq!(scene.hear(scene.login.request_id, &refused()), []);
+    assert_eq!(scene.hear(LOGIN, &refused()), [Ask::End]);
     assert!(scene.canary.is_failing());
-    let (mut scene, sent, login) = Scene::sent();
-    assert_eq!(commands(scene.hear(sent.request_id, &refused())), [Command::Logout(login)]);
+    let (mut scene, ..) = Scene::sent();
+    assert_eq!(scene.hear(SEND, &refused()), [Ask::End]);
     assert!(scene.canary.is_failing());
 }
 
@@ -152,14 +159,14 @@ fn nothing_is_tried_while_clients_have_acks_and_pushes() {
     for half in [Traffic { acks: 6, ..both }, Traffic { pushes: 6, ..both }] {
         let mut canary = Canary::new(EVERY_MS, 7);
         canary.tick(at(EVERY_MS), both);
-        assert_eq!(canary.tick(at(2 * EVERY_MS), half).len(), 1);
+        assert_eq!(canary.tick(at(2 * EVERY_MS), half).len(), 2);
     }
 }
 
 #[test]
 fn a_failure_is_over_when_clients_have_acks_and_pushes() {
     let mut scene = Scene::begun();
-    scene.hear(scene.login.request_id, &refused());
+    scene.hear(LOGIN, &refused());
     let later = at(EVERY_MS + 10 + CANARY_RETRY_MS);
     assert_eq!(scene.canary.tick(later, Traffic { acks: 1, pushes: 1 }), []);
     assert!(!scene.canary.is_failing());
@@ -168,22 +175,13 @@ fn a_failure_is_over_when_clients_have_acks_and_pushes() {
 #[test]
 fn late_and_wrong_answers_count_for_nothing() {
     let (mut scene, sent, login) = Scene::sent();
-    let push_ack = Command::PushAck(login, InboxSeq(5));
-    assert_eq!(scene.hear(sent.request_id - 2, &acked()), []);
-    assert_eq!(scene.hear(sent.request_id - 2, &refused()), []);
     assert_eq!(scene.hear(0, &push(Uid(9), &sent)), []);
     assert_eq!(scene.hear(0, &Answer::Closed(RefusalCode::SessionReplaced)), []);
-    // A second login is not this round's; its session is not left behind.
-    let again = Login { generation: Generation(2), ..login };
-    let asks = scene.hear(scene.login.request_id, &logged_in(again));
-    assert_eq!(commands(asks), [Command::Logout(again)]);
-    assert_eq!(commands(scene.hear(0, &push(login.uid, &sent))), [push_ack]);
+    assert_eq!(scene.hear(0, &push(login.uid, &sent)), [push_ack(login)]);
     assert_eq!(scene.canary.ok_ms(), None, "one of the two is still missing");
     scene.canary.tick(at(EVERY_MS + CANARY_PATIENCE_MS), NONE);
-    assert_eq!(scene.hear(sent.request_id, &acked()), []);
+    assert_eq!(scene.hear(SEND, &acked()), []);
     assert!(scene.canary.is_failing(), "too late");
-    let asks = scene.hear(scene.login.request_id, &logged_in(again));
-    assert_eq!(commands(asks), [Command::Logout(again)]);
 }
 
 #[test]
@@ -193,8 +191,8 @@ fn the_message_of_another_canary_is_acked_and_is_not_its_own() {
     if let Answer::Push { row, .. } = &mut other {
         row.message.client_msg_id = ClientMsgId::new(1, 1);
     }
-    assert_eq!(commands(scene.hear(0, &other)), [Command::PushAck(login, InboxSeq(5))]);
-    assert_eq!(scene.hear(sent.request_id, &acked()), []);
+    assert_eq!(scene.hear(0, &other), [push_ack(login)]);
+    assert_eq!(scene.hear(SEND, &acked()), []);
     assert_eq!(scene.canary.ok_ms(), None);
 }
 

@@ -1,4 +1,5 @@
-//! The labels' values: why a connection closed, why a delivery was dropped, where a body was copied.
+//! The labels' values: why a connection closed, why a delivery was dropped, where a body was
+//! copied.
 
 use service::metrics::Label;
 
@@ -40,6 +41,8 @@ labels! {
         Unresponsive = "unresponsive",
         /// A newer login of the device, or too many devices.
         Replaced = "replaced",
+        /// The client logged out.
+        Logout = "logout",
         /// More connections than allowed.
         Full = "full",
         /// The gateway drains.
@@ -54,8 +57,8 @@ labels! {
         /// The core's mailbox is full.
         MailboxFull = "mailbox_full",
     }
-    /// Where bytes of a body were copied in user space between receive and send. What the store's encoding copies is
-    /// not on that path.
+    /// Where bytes of a body were copied in user space between receive and send. What the store's
+    /// encoding copies is not on that path.
     CopyStage("stage") {
         /// Whole frames out of the receive buffer, because they came in pieces or lie unaligned.
         Reassembly = "reassembly",

@@ -1,9 +1,10 @@
-//! A cluster as an entry sees it, small and bad: nodes that take commands only in the order of a link, commit some of them,
-//! answer in any order, twice or not at all, lose links and partitions, and are late to say so.
+//! A cluster as an entry sees it, small and bad: nodes that take commands only in the order of a
+//! link, commit some of them, answer in any order, twice or not at all, lose links and partitions,
+//! and are late to say so.
 
 mod nodes;
 
-use gateway::away::{Desk, Effects};
+use gateway::backend::remote::{Desk, Effects};
 use logic::cluster::{NodeId, OwnerRow};
 use logic::command::{Answer, Command, Delivery, Login, ReplyTo, Send, Session};
 use logic::link::Item;
@@ -11,13 +12,14 @@ use logic::partition::Partition;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use wire::{Bytes, ClientMsgId, Conversation, DeviceId, Generation, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, Generation, Uid};
 
 /// Users whose partitions are the ones there are.
 const UIDS: [u64; 3] = [1_001, 1_002, 1_003];
 const NODES: usize = 3;
 
-/// Bytes on their way to a node, and what it has refused of them. A link that is lost may be read for a while.
+/// Bytes on their way to a node, and what it has refused of them. A link that is lost may be read
+/// for a while.
 #[derive(Default)]
 struct Wire {
     entry: u16,
@@ -224,8 +226,10 @@ impl World {
         let number = self.sends.len() as u64;
         self.sends.push((at, connection as u64, number + 10));
         let command = Command::Send(Send {
-            conversation: Conversation::between(Uid(UIDS[at]), Uid(1)).unwrap(),
-            from: Uid(UIDS[at]),
+            conversation: ConversationId::direct(Uid(UIDS[at]), Uid(1)).unwrap(),
+            sender: Uid(UIDS[at]),
+            kind: RowKind::MESSAGE,
+            flags: 0,
             device: DeviceId(connection as u64),
             client_msg_id: ClientMsgId(u128::from(number).to_le_bytes()),
             body: Bytes::from_static(b"body"),
@@ -238,7 +242,11 @@ impl World {
             let connection = self.conns.len();
             self.conns.push(Conn::LoggingIn(at));
             let device = DeviceId(connection as u64);
-            self.ask(Command::Login { uid: Uid(UIDS[at]), device }, connection, 1);
+            self.ask(
+                Command::Login { uid: Uid(UIDS[at]), device, from: Begin::Head },
+                connection,
+                1,
+            );
         }
     }
 

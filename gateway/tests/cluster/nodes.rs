@@ -51,7 +51,7 @@ impl World {
                 let number = u128::from_le_bytes(send.client_msg_id.0);
                 return shard.uncommitted.push_back((u64::try_from(number).unwrap(), reply));
             }
-            Command::Login { uid, device } => {
+            Command::Login { uid, device, .. } => {
                 shard.logins += 1;
                 let generation = Generation((u64::from(shard.epoch) << 40) | shard.logins);
                 let before = shard.sessions.insert(connection, (link.entry, generation));

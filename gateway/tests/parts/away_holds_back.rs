@@ -1,7 +1,8 @@
-//! An entry without shards sends nothing where it would be refused, waits longer each time, believes only newer owners, and
-//! keeps no more than its bounds say. How: one desk, told by hand what nodes say.
+//! An entry without shards sends nothing where it would be refused, waits longer each time,
+//! believes only newer owners, and keeps no more than its bounds say. How: one desk, told by hand
+//! what nodes say.
 
-use gateway::away::{Desk, Effects};
+use gateway::backend::remote::{Desk, Effects};
 use gateway::limits::{
     AWAY_BYTES_MAX, AWAY_GIVE_UP_MS, AWAY_HOLD_FIRST_MS, AWAY_HOLD_LAST_MS, AWAY_PENDING_MAX,
     AWAY_REGISTER_AGAIN_MS, AWAY_REGISTER_PARTITIONS, AWAY_REGISTRATIONS_MAX,
@@ -13,8 +14,8 @@ use logic::link::Item;
 use logic::partition::Partition;
 use std::collections::HashMap;
 use wire::{
-    BODY_BYTES_MAX, Bytes, ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, RefusalCode,
-    Uid,
+    BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq,
+    RefusalCode, Uid,
 };
 
 const UID: Uid = Uid(7);
@@ -186,7 +187,12 @@ fn a_login_is_answered_by_the_owner_of_its_round_only() {
         let answer = Answer::LoggedIn { login, inbox_head: InboxSeq(0) };
         Item::Delivery(Delivery { to, answer })
     };
-    entry.desk.submit(Command::Login { uid, device }, reply(1), 0, &mut entry.out);
+    entry.desk.submit(
+        Command::Login { uid, device, from: Begin::Head },
+        reply(1),
+        0,
+        &mut entry.out,
+    );
     let before = log_in(&mut entry);
     entry.hear(2, Item::Owners(vec![owner(partition(), 2, 2)]), 0);
     let after = log_in(&mut entry);
@@ -235,8 +241,10 @@ fn more_than_the_bounds_is_refused() {
     let count = (AWAY_BYTES_MAX / BODY_BYTES_MAX) as u64;
     for request in 0..=count {
         let command = Command::Send(Send {
-            conversation: Conversation::between(UID, Uid(1)).unwrap(),
-            from: UID,
+            conversation: ConversationId::direct(UID, Uid(1)).unwrap(),
+            sender: UID,
+            kind: RowKind::MESSAGE,
+            flags: 0,
             device: DeviceId(1),
             client_msg_id: ClientMsgId([1; 16]),
             body: Bytes::from(vec![0; BODY_BYTES_MAX]),

@@ -80,7 +80,7 @@ mod tests {
         ),
         (
             "pure cores stay pure",
-            "gateway/src/session.rs",
+            "gateway/src/entry/session.rs",
             "let now = SystemTime::now();",
             "// SystemTime::now is the driver's",
         ),
@@ -107,6 +107,24 @@ mod tests {
         ),
         ("gateway names no store", "gateway/Cargo.toml", "redis = \"1\"", "rand = \"1\""),
         ("gateway names no store", "gateway/src/a.rs", "// as scylla does", "// redistribute"),
+        (
+            "the entry knows no ring",
+            "gateway/src/entry/a.rs",
+            "use netring::ConnId as Id;",
+            "// a NetRing is the core's",
+        ),
+        (
+            "a transport knows no session",
+            "gateway/src/transport/a.rs",
+            "use crate::entry::SessionKey;",
+            "let kind = 1;",
+        ),
+        (
+            "a backend knows no client",
+            "gateway/src/backend/a.rs",
+            "use wire::frames::Push;",
+            "let entry = delivery.to.session.entry;",
+        ),
         (
             "no leftover markers",
             "xtask/src/a.rs",

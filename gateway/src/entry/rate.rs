@@ -2,6 +2,9 @@
 //!
 //! It knows no clock: the caller gives the time.
 
+use std::collections::HashMap;
+use wire::Uid;
+
 /// A rate: so many a second, with bursts of twice as many.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
@@ -36,6 +39,43 @@ impl Rate {
     }
 }
 
+/// The rates of an entry: of frames a session, whose bucket the session keeps, and of messages a
+/// user.
+pub struct Rates {
+    session: Rate,
+    user: Rate,
+    user_due_us: HashMap<Uid, u64>,
+}
+
+impl Rates {
+    /// Per second; 0: no limit.
+    #[must_use]
+    pub fn new(session: u32, user: u32) -> Self {
+        let (session, user) = (Rate::new(session), Rate::new(user));
+        Self { session, user, user_due_us: HashMap::new() }
+    }
+
+    /// Takes a frame of a session, which is a message of `user` if it is one.
+    ///
+    /// # Errors
+    /// Milliseconds to wait.
+    pub fn take(
+        &mut self,
+        session_due_us: &mut u64,
+        user: Option<Uid>,
+        now_us: u64,
+    ) -> Result<(), u32> {
+        self.session.take(session_due_us, now_us)?;
+        let Some(user) = user else { return Ok(()) };
+        self.user.take(self.user_due_us.entry(user).or_default(), now_us)
+    }
+
+    /// Forgets the buckets that are full again.
+    pub fn forget_full(&mut self, now_us: u64) {
+        self.user_due_us.retain(|_, due_us| *due_us > now_us);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +92,18 @@ mod tests {
     fn zero_is_no_limit() {
         let (rate, mut due) = (Rate::new(0), 0);
         assert!((0..10_000).all(|_| rate.take(&mut due, 5).is_ok()));
+    }
+
+    #[test]
+    fn a_user_is_limited_over_all_its_sessions() {
+        let mut rates = Rates::new(0, 1);
+        let (mut one, mut two) = (0, 0);
+        assert_eq!(rates.take(&mut one, Some(Uid(7)), 0), Ok(()));
+        assert_eq!(rates.take(&mut two, Some(Uid(7)), 0), Ok(()));
+        assert_eq!(rates.take(&mut one, Some(Uid(7)), 0), Err(1_000));
+        assert_eq!(rates.take(&mut one, Some(Uid(8)), 0), Ok(()));
+        assert_eq!(rates.take(&mut one, None, 0), Ok(()), "no message");
+        rates.forget_full(1_000_000);
+        assert_eq!(rates.user_due_us.len(), 1, "one of two is full again");
     }
 }

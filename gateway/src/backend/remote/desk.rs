@@ -1,10 +1,11 @@
-//! What an entry without shards has asked of the nodes and not been answered: where each command goes, and when it goes
-//! again. Pure: it knows no sockets and no clock.
+//! What an entry without shards has asked of the nodes and not been answered: where each command
+//! goes, and when it goes again. Pure: it knows no sockets and no clock.
 //!
-//! Commands of one partition reach its owner in the order they came in, whatever happens to owners and links. A command is
-//! sent in a round of its partition; a node that does not hold the partition says so of the round, and takes nothing more of
-//! it. Then, or when the owner, its epoch or the way to it is another, the round is over: everything unanswered goes again,
-//! in order, in the next. What a node does twice it does once: ids, generations and positions see to that.
+//! Commands of one partition reach its owner in the order they came in, whatever happens to owners
+//! and links. A command is sent in a round of its partition; a node that does not hold the
+//! partition says so of the round, and takes nothing more of it. Then, or when the owner, its epoch
+//! or the way to it is another, the round is over: everything unanswered goes again, in order, in
+//! the next. What a node does twice it does once: ids, generations and positions see to that.
 
 use crate::limits::{
     AWAY_BYTES_MAX, AWAY_GIVE_UP_MS, AWAY_HOLD_FIRST_MS, AWAY_HOLD_LAST_MS, AWAY_PENDING_MAX,
@@ -27,7 +28,8 @@ pub struct Effects {
     pub deliveries: Vec<Delivery>,
     /// Answers that nobody waits for any more.
     pub late: Vec<Delivery>,
-    /// Partitions whose sessions the owner does not know: to be registered, all of them, at once. A few at a time.
+    /// Partitions whose sessions the owner does not know: to be registered, all of them, at once. A
+    /// few at a time.
     pub register: BTreeSet<Partition>,
 }
 
@@ -40,7 +42,8 @@ pub struct Desk {
     rounds: Vec<u32>,
     /// Partitions with commands that are not answered, or that are on hold.
     lanes: BTreeMap<Partition, Lane>,
-    /// Where a command waits: its partition, and its order there. By the number that the node answers to.
+    /// Where a command waits: its partition, and its order there. By the number that the node
+    /// answers to.
     places: HashMap<u64, (Partition, u64)>,
     bytes: usize,
     /// Partitions whose sessions the owner may not know, and when they may be registered.
@@ -94,8 +97,8 @@ impl Default for Desk {
 }
 
 impl Desk {
-    /// Takes a command. It is answered exactly once, unless it asks for no answer. A registration asks for none, and is answered:
-    /// with what is news for the client.
+    /// Takes a command. It is answered exactly once, unless it asks for no answer. A registration
+    /// asks for none, and is answered: with what is news for the client.
     pub fn submit(&mut self, command: Command, reply: ReplyTo, now_ms: u64, out: &mut Effects) {
         let partition = command.partition();
         let session = reply.session.connection;
@@ -106,9 +109,9 @@ impl Desk {
             // A node that is linked knows the session, and goes on pushing to it until it is told.
             is_silent = reply.request_id == 0 && self.is_linked(partition) && !self.is_full(0);
         }
-        let is_unanswered = reply.request_id == 0 || matches!(command, Command::PushAck(..));
-        if is_unanswered && !is_registration && !is_silent {
-            // Its loss is made good: a push is repeated, a node forgets the sessions of a lost link.
+        if reply.request_id == 0 && !is_registration && !is_silent {
+            // Its loss is made good: a push is repeated, a node forgets the sessions of a lost
+            // link.
             return self.send_now(partition, command, reply, out);
         }
         if is_registration && self.registrations.contains_key(&session) {
@@ -252,7 +255,8 @@ impl Desk {
         }
     }
 
-    /// The way to a node is gone, and what was to be said on it: on the next one it would overtake what was lost.
+    /// The way to a node is gone, and what was to be said on it: on the next one it would overtake
+    /// what was lost.
     pub fn on_link_down(&mut self, node: NodeId, out: &mut Effects) {
         self.links.remove(&node);
         self.reachable = self.count_reachable();
@@ -273,8 +277,8 @@ impl Desk {
             self.lanes.remove(&partition);
             return;
         }
-        // What an owner said of a session in an earlier round is not believed, for the next owner does not know that
-        // session: the old number names nothing any more.
+        // What an owner said of a session in an earlier round is not believed, for the next owner
+        // does not know that session: the old number names nothing any more.
         for (order, pending) in &mut lane.waiting {
             if matches!(pending.command, Command::Login { .. } | Command::Register(_)) {
                 self.number += 1;
@@ -304,7 +308,8 @@ impl Desk {
         }
     }
 
-    /// All sessions of some partitions are to be registered, unless many are being registered already.
+    /// All sessions of some partitions are to be registered, unless many are being registered
+    /// already.
     fn ask_for_registrations(&mut self, now_ms: u64, out: &mut Effects) {
         if self.registrations.len() >= AWAY_REGISTRATIONS_MAX {
             return;

@@ -1,0 +1,188 @@
+//! Where shards are, for one core. A backend takes commands, and gives what entries are to be told.
+//!
+//! It knows no frame of a client and no connection but its own links to nodes.
+
+pub mod post;
+pub mod local;
+pub mod remote;
+
+pub use local::Local;
+pub use post::Post;
+pub use remote::Remote;
+
+use crate::metrics::CoreMetrics;
+use logic::command::{Command, Delivery, Now, ReplyTo};
+use logic::partition::Partition;
+use logic::rows::StoreError;
+use netring::{ConnId, FileWrite, NetRing};
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+
+/// What came of it. Whoever acts on it empties it.
+#[derive(Default)]
+pub struct News {
+    /// For sessions of this core, in order.
+    pub deliveries: Vec<Delivery>,
+    /// Answers that nobody waits for any more.
+    pub late: Vec<Delivery>,
+    /// Partitions of which all sessions are to be registered.
+    pub register: BTreeSet<Partition>,
+    /// The epoch of the inboxes, if it was told.
+    pub inbox_epoch: Option<u64>,
+    /// Writes of the store to be begun.
+    pub writes: Vec<FileWrite>,
+}
+
+/// Where shards are.
+#[allow(clippy::large_enum_variant, reason = "there is one a core")]
+pub enum Backend {
+    /// One of them is of this core, the others of the other cores.
+    Local(Local),
+    /// In other processes.
+    Remote(Box<Remote>),
+}
+
+impl Backend {
+    /// Clients connect here, as others are told.
+    pub fn set_clients_at(&mut self, address: SocketAddr) {
+        if let Self::Remote(remote) = self {
+            remote.set_clients_at(address);
+        }
+    }
+
+    /// Takes a command. It is answered exactly once, unless it asks for no answer.
+    pub fn submit(&mut self, command: Command, reply: ReplyTo, now: Now, news: &mut News) {
+        match self {
+            Self::Local(local) => local.submit(command, reply, news),
+            Self::Remote(remote) => remote.submit(command, reply, now.mono_ms),
+        }
+    }
+
+    /// Takes what other cores and the store have, once a turn.
+    pub fn poll(&mut self, news: &mut News) {
+        if let Self::Local(local) = self {
+            local.poll(news);
+        }
+    }
+
+    /// Goes on with all that was taken.
+    pub fn step(&mut self, now: Now, news: &mut News) {
+        match self {
+            Self::Local(local) => local.step(now, news),
+            Self::Remote(remote) => remote.step(now.mono_ms, news),
+        }
+    }
+
+    /// Whether another step would do something now.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        match self {
+            Self::Local(local) => local.has_work(),
+            Self::Remote(remote) => remote.has_work(),
+        }
+    }
+
+    /// Hands over what was gathered for others this turn.
+    pub fn flush(&mut self, now: Now, ring: &mut NetRing) {
+        match self {
+            Self::Local(local) => local.flush(),
+            Self::Remote(remote) => remote.flush(now.mono_ms, ring),
+        }
+    }
+
+    /// In how many ms it wants a turn, though nothing happened.
+    #[must_use]
+    pub fn patience_ms(&self, now: Now) -> u64 {
+        match self {
+            Self::Local(local) => local.patience_ms(now.mono_ms),
+            Self::Remote(remote) => remote.patience_ms(),
+        }
+    }
+
+    /// Nothing is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        match self {
+            Self::Local(local) => local.is_idle(),
+            Self::Remote(remote) => remote.pending() == 0,
+        }
+    }
+
+    /// Why it cannot go on, if it cannot.
+    #[must_use]
+    pub fn failed(&self) -> Option<StoreError> {
+        match self {
+            Self::Local(local) => local.failed(),
+            Self::Remote(_) => None,
+        }
+    }
+
+    /// Ends it: what was acknowledged is stored. Blocks.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub fn close(self) -> Result<(), StoreError> {
+        match self {
+            Self::Local(local) => local.close(),
+            Self::Remote(_) => Ok(()),
+        }
+    }
+
+    /// Shows what it has.
+    pub fn show(&self, metrics: &CoreMetrics) {
+        match self {
+            Self::Local(local) => local.show(metrics),
+            Self::Remote(remote) => {
+                metrics.shard_in_flight.set(remote.pending() as u64);
+                metrics.partitions_reachable.set(remote.reachable() as u64);
+            }
+        }
+    }
+
+    /// Whether a connection is one of its own.
+    #[must_use]
+    pub fn has(&self, conn: ConnId) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Remote(remote) => remote.has(conn),
+        }
+    }
+
+    /// A connection of its own is there.
+    pub fn on_connected(&mut self, conn: ConnId, now: Now) {
+        if let Self::Remote(remote) = self {
+            remote.on_connected(conn, now.mono_ms);
+        }
+    }
+
+    /// Bytes came on a connection of its own.
+    pub fn on_data(
+        &mut self,
+        conn: ConnId,
+        bytes: &[u8],
+        now: Now,
+        (ring, news): (&mut NetRing, &mut News),
+    ) {
+        if let Self::Remote(remote) = self {
+            remote.on_data(conn, bytes, now.mono_ms, (ring, news));
+        }
+    }
+
+    /// A connection of its own is gone, or never came to be.
+    pub fn on_closed(&mut self, conn: ConnId, now: Now, ring: &NetRing, news: &mut News) {
+        if let Self::Remote(remote) = self {
+            remote.on_closed(conn, now.mono_ms, (ring, news));
+        }
+    }
+
+    /// A write of the store came back.
+    pub fn on_written(&mut self, write: FileWrite, result: io::Result<usize>, news: &mut News) {
+        if let Self::Local(local) = self {
+            local.on_written(write, result, news);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

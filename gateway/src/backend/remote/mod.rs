@@ -1,0 +1,179 @@
+//! Shards in other processes: a core dials every node, and carries commands and answers between.
+//!
+//! [`Desk`] decides what is sent when; here it is done. If this process dies, clients send again
+//! what was not answered; if a node does, the desk does.
+
+mod desk;
+
+pub use desk::{Desk, Effects};
+
+use super::News;
+use crate::config::Config;
+use crate::limits::{AWAY_HOLD_FIRST_MS, AWAY_LOOK_EVERY_MS};
+use logic::command::{Command, ReplyTo};
+use logic::dial::{Dialed, Dialer, open_secret};
+use logic::link::{Item, PeerId, Terms};
+use netring::{ConnId, NetRing};
+use service::exit::Fatal;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+/// The links of one core, and what was asked over them.
+pub struct Remote {
+    dialer: Dialer,
+    desk: Desk,
+    effects: Effects,
+    /// Where clients connect to this core's process, as nodes are told.
+    clients_at: Option<SocketAddr>,
+}
+
+/// What links of this process have in common, and where to begin.
+#[derive(Clone)]
+pub struct Cluster {
+    terms: Terms,
+    /// Drawn at random when the process starts: nodes tell its lives apart by it.
+    instance: u64,
+    places: Vec<SocketAddr>,
+}
+
+impl Cluster {
+    /// As configured; `None`: the shards are here.
+    ///
+    /// # Errors
+    /// A name is not known, or a secret is missing where it must not be.
+    pub fn open(config: &Config) -> Result<Option<Self>, Fatal> {
+        if config.logic.0.is_empty() {
+            return Ok(None);
+        }
+        let mut places = Vec::new();
+        for name in &config.logic.0 {
+            let found = name.to_socket_addrs();
+            let text = |e| Fatal::Config(format!("logic: could not look {name} up: {e}"));
+            places.extend(found.map_err(text)?);
+        }
+        let is_loopback = places.iter().all(|place| place.ip().is_loopback());
+        let secret = open_secret(config.link_secret_file.as_deref(), is_loopback)
+            .map_err(|e| Fatal::Config(format!("link_secret_file: {e}")))?;
+        let cluster = config.link_cluster.clone();
+        Ok(Some(Self { terms: Terms { cluster, secret }, instance: rand::random(), places }))
+    }
+}
+
+impl Remote {
+    /// For one core.
+    #[must_use]
+    pub fn new(cluster: &Cluster, core: u16) -> Self {
+        let me = PeerId::Gateway { instance: cluster.instance, core };
+        let mut dialer = Dialer::new(cluster.terms.clone(), me);
+        cluster.places.iter().for_each(|place| dialer.want(*place));
+        Self { dialer, desk: Desk::default(), effects: Effects::default(), clients_at: None }
+    }
+
+    /// Clients connect here, as nodes are told.
+    pub fn set_clients_at(&mut self, address: SocketAddr) {
+        self.clients_at = Some(address);
+    }
+
+    /// Whether a connection is a link of this core.
+    #[must_use]
+    pub fn has(&self, conn: ConnId) -> bool {
+        self.dialer.has(conn)
+    }
+
+    /// A node answered.
+    pub fn on_connected(&mut self, conn: ConnId, now_ms: u64) {
+        self.dialer.on_connected(conn, now_ms);
+    }
+
+    /// Bytes of a node.
+    pub fn on_data(
+        &mut self,
+        conn: ConnId,
+        bytes: &[u8],
+        now_ms: u64,
+        (ring, news): (&mut NetRing, &mut News),
+    ) {
+        for dialed in self.dialer.on_data(conn, bytes, now_ms, ring) {
+            self.on_dialed(dialed, now_ms, (ring, news));
+        }
+    }
+
+    /// The link to a node is gone, or never came to be.
+    pub fn on_closed(&mut self, conn: ConnId, now_ms: u64, out: (&NetRing, &mut News)) {
+        if let Some(dialed) = self.dialer.on_closed(conn, now_ms) {
+            self.on_dialed(dialed, now_ms, out);
+        }
+    }
+
+    fn on_dialed(&mut self, dialed: Dialed, now_ms: u64, (ring, news): (&NetRing, &mut News)) {
+        let Self { dialer, desk, effects, clients_at } = self;
+        match dialed {
+            Dialed::Up(admission) => {
+                let node = admission.holder.node;
+                if let Some(address) = clients_at {
+                    dialer.say(node, Item::ClientsAt(address.to_string()), false, ring);
+                }
+                desk.on_link_up(node, now_ms, effects);
+            }
+            Dialed::Down(node) => desk.on_link_down(node, effects),
+            Dialed::Items(node, items) => {
+                for item in items {
+                    if let Item::InboxEpoch(epoch) = item {
+                        news.inbox_epoch = Some(epoch);
+                    } else if let Item::Nodes(nodes) = item {
+                        let places = nodes.iter().filter_map(|it| it.address.parse().ok());
+                        places.for_each(|place| dialer.want(place));
+                    } else {
+                        desk.on_item(node, item, now_ms, effects);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands a command in.
+    pub fn submit(&mut self, command: Command, reply: ReplyTo, now_ms: u64) {
+        self.desk.submit(command, reply, now_ms, &mut self.effects);
+    }
+
+    /// Does what time asks, and hands over what the desk has for this core.
+    pub fn step(&mut self, now_ms: u64, news: &mut News) {
+        self.desk.tick(now_ms, &mut self.effects);
+        news.deliveries.append(&mut self.effects.deliveries);
+        news.late.append(&mut self.effects.late);
+        news.register.append(&mut self.effects.register);
+    }
+
+    /// Whether the desk has something for this core.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        let Effects { deliveries, late, register, .. } = &self.effects;
+        !deliveries.is_empty() || !late.is_empty() || !register.is_empty()
+    }
+
+    /// Says to each node what is to be said, and looks after the links.
+    pub fn flush(&mut self, now_ms: u64, ring: &mut NetRing) {
+        for (node, item) in self.effects.items.drain(..) {
+            self.dialer.say(node, item, false, ring);
+        }
+        self.dialer.look_after(now_ms, ring);
+        self.dialer.flush(ring);
+    }
+
+    /// A hold ends soon, a link is looked after now and then.
+    #[must_use]
+    pub fn patience_ms(&self) -> u64 {
+        if self.desk.is_holding() { AWAY_HOLD_FIRST_MS / 2 } else { AWAY_LOOK_EVERY_MS }
+    }
+
+    /// Commands that are not answered.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.desk.pending()
+    }
+
+    /// Partitions that can be reached.
+    #[must_use]
+    pub fn reachable(&self) -> usize {
+        self.desk.reachable()
+    }
+}

@@ -1,0 +1,158 @@
+//! From a frame to a command: what may be asked at all, how often, and how much at once.
+
+use super::requests::{self, Action, RateClass, Request};
+use super::session::{SessionKey, Stage};
+use super::{Entry, Turn};
+use crate::limits::{RECONNECT_JITTER_MS, REQUESTS_IN_FLIGHT_MAX};
+use crate::metrics::CopyStage;
+use crate::transport::Outboxes;
+use logic::command::{Answer, Begin, Command};
+use logic::limits::BUSY_RETRY_MS;
+use wire::frames::HelloReply;
+use wire::{BODY_BYTES_MAX, Bytes, DeviceId, FEATURES, FRAME_BYTES_MAX, FrameError};
+use wire::{PAGE_ROWS_MAX, PUSH_WINDOW_MAX, RawFrame, RefusalCode, SEND_WINDOW_MAX};
+
+impl Entry {
+    /// A frame came, or bytes that are none. Returns whether to read on.
+    pub fn on_frame<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        frame: Result<&RawFrame<'_>, FrameError>,
+        turn: &mut Turn<'_, O>,
+    ) -> bool {
+        self.metrics.frames_in.inc();
+        let Some(session) = self.sessions.get_mut(key) else { return false };
+        let (request_id, (action, request)) = match frame {
+            Ok(frame) => {
+                let decided = requests::decide(session.stage(), session.login(), frame);
+                (frame.header.request_id, decided)
+            }
+            Err(error) => (0, (requests::on_error(error), None)),
+        };
+        if let Action::Submit(Command::Send(send)) = &action {
+            self.metrics.body_copies_bytes.of(CopyStage::Submit).add(send.body.len() as u64);
+        }
+        let is_over = matches!(action, Action::Close(_));
+        if let Some(refused) = self.over_rate(key, request, &action, turn.now_us) {
+            self.answer(key, request_id, refused, turn);
+        } else {
+            self.act(key, request_id, (action, request), turn);
+        }
+        !is_over
+    }
+
+    fn act<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        request_id: u64,
+        (action, request): (Action, Option<&Request>),
+        turn: &mut Turn<'_, O>,
+    ) {
+        match action {
+            Action::Ignore => {}
+            Action::Greet => self.greet(key, request_id, turn),
+            Action::Login { device, from, token } => {
+                self.log_in(key, request_id, (device, from, &token), turn);
+            }
+            Action::Submit(command) => {
+                let is_answered = request.is_some_and(|request| request.is_answered);
+                self.submit(key, command, is_answered.then_some(request_id), turn);
+            }
+            Action::Refuse(code) => {
+                let refused = Answer::Refused { code, retry_after_ms: 0 };
+                self.answer(key, request_id, refused, turn);
+            }
+            Action::Close(code) => self.end_with(key, request_id, (code, ""), turn),
+        }
+    }
+
+    /// The refusal, if a frame is over a rate. What a client owes the server is never refused.
+    fn over_rate(
+        &mut self,
+        key: SessionKey,
+        request: Option<&Request>,
+        action: &Action,
+        now_us: u64,
+    ) -> Option<Answer> {
+        let class = request.map_or(RateClass::Frame, |request| request.rates);
+        let is_answered = !matches!(action, Action::Close(_) | Action::Ignore);
+        if class == RateClass::Owed || !is_answered {
+            return None;
+        }
+        let session = self.sessions.get_mut(key)?;
+        let login = session.login()?;
+        let is_message = class == RateClass::Message && matches!(action, Action::Submit(_));
+        let user = is_message.then_some(login.uid);
+        let retry_after_ms = self.rates.take(&mut session.rate_due_us, user, now_us).err()?;
+        Some(Answer::Refused { code: RefusalCode::RateLimited, retry_after_ms })
+    }
+
+    fn greet<O: Outboxes>(&mut self, key: SessionKey, request_id: u64, turn: &mut Turn<'_, O>) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.advance(Stage::Greeted);
+        let reply = HelloReply {
+            version: wire::VERSION,
+            heartbeat_ms: u32::try_from(self.settings.heartbeat_ms).unwrap_or(u32::MAX),
+            frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).expect("small"),
+            body_bytes_max: u32::try_from(BODY_BYTES_MAX).expect("small"),
+            page_rows_max: PAGE_ROWS_MAX,
+            push_window_max: u32::try_from(PUSH_WINDOW_MAX).expect("small"),
+            send_window_max: SEND_WINDOW_MAX,
+            features: FEATURES,
+            server_time_ms: turn.now.unix_ms,
+        };
+        if let Some(out) = session.channel.and_then(|channel| turn.outboxes.outbox(channel)) {
+            wire::encode(out.bytes, request_id, reply);
+            self.metrics.frames_out.inc();
+        }
+    }
+
+    fn log_in<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        request_id: u64,
+        (device, from, token): (DeviceId, Begin, &Bytes),
+        turn: &mut Turn<'_, O>,
+    ) {
+        match self.auth.verify(token, turn.now.unix_ms / 1_000) {
+            Err(error) => {
+                let text = error.to_string();
+                self.end_with(key, request_id, (error.code(), &text), turn);
+            }
+            Ok(claims) => {
+                let Some(session) = self.sessions.get_mut(key) else { return };
+                session.advance(Stage::LoggingIn);
+                let command = Command::Login { uid: claims.uid, device, from };
+                self.submit(key, command, Some(request_id), turn);
+            }
+        }
+    }
+
+    /// Hands a request on, or refuses it where it would only wait. Without an id it is not
+    /// answered.
+    fn submit<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        command: Command,
+        request_id: Option<u64>,
+        turn: &mut Turn<'_, O>,
+    ) {
+        if matches!(command, Command::Send(_)) {
+            self.metrics.sends.inc();
+        }
+        let Some(request_id) = request_id else {
+            return turn.effects.commands.push((command, self.unanswered(key)));
+        };
+        if matches!(command, Command::Send(_)) && self.drain.is_some() {
+            let (code, retry_after_ms) = (RefusalCode::Draining, RECONNECT_JITTER_MS);
+            return self.answer(key, request_id, Answer::Refused { code, retry_after_ms }, turn);
+        }
+        let in_flight = self.sessions.get_mut(key).map_or(0, |session| session.in_flight);
+        if in_flight >= REQUESTS_IN_FLIGHT_MAX {
+            let (code, retry_after_ms) = (RefusalCode::Busy, BUSY_RETRY_MS);
+            return self.answer(key, request_id, Answer::Refused { code, retry_after_ms }, turn);
+        }
+        let reply = self.ticket(key, request_id);
+        turn.effects.commands.push((command, reply));
+    }
+}

@@ -1,0 +1,291 @@
+//! The front of a core: sessions, what their frames ask, and what they are told. It takes what
+//! happened and the time, writes frames into buffers that it is lent, and says what else is to be
+//! done.
+//!
+//! It knows no socket and no ring, not where shards are, and not how bytes become frames.
+
+pub mod slab;
+pub mod session;
+pub mod tickets;
+pub mod wheel;
+pub mod rate;
+pub mod requests;
+pub mod delivery;
+mod ask;
+mod tell;
+mod end;
+mod drain;
+
+pub use session::SessionKey;
+pub use tickets::Ticket;
+
+use crate::auth::Auth;
+use crate::metrics::{CloseReason, CoreMetrics};
+use crate::transport::{Channel, Outboxes};
+use drain::Drain;
+use logic::command::{Answer, Command, Now, ReplyTo, Session as SessionId};
+use logic::partition::Partition;
+use rate::Rates;
+use session::{Due, Session, Stage};
+use slab::Slab;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tickets::Tickets;
+use wheel::Wheel;
+use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, RefusalCode};
+
+/// What an entry is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Its number, as shards know it.
+    pub id: u16,
+    /// Entries of the process, among which a drain's rate is shared.
+    pub entries: u16,
+    /// Clients at most.
+    pub clients_max: usize,
+    /// How long a client may take to log in.
+    pub login_timeout_ms: u64,
+    /// How often clients are to be heard.
+    pub heartbeat_ms: u64,
+    /// Frames a second of a session; 0: no limit.
+    pub connection_rate: u32,
+    /// Messages a second of a user; 0: no limit.
+    pub user_rate: u32,
+    /// Clients of the process that are told of a drain, a second.
+    pub drain_rate: u32,
+}
+
+/// What is to be done. Each list in order; whoever does it empties it.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// To be handed to the backend.
+    pub commands: Vec<(Command, ReplyTo)>,
+    /// To be done to channels, after what was written to them.
+    pub channels: Vec<(Channel, Do)>,
+    /// What sessions of this process itself are told: by session, with the request's number.
+    pub own: Vec<(SessionKey, u64, Answer)>,
+}
+
+/// What to do to a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Do {
+    /// Close it once what was written is sent.
+    Close,
+    /// Close it now.
+    CloseNow,
+    /// Receive nothing until everything is sent; [`Entry::on_sent`] follows.
+    Pause,
+    /// Receive again.
+    Resume,
+}
+
+/// How a channel was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The peer closed it.
+    Peer,
+    /// It failed.
+    Socket,
+}
+
+/// What the entry is lent for a call.
+pub struct Turn<'a, O> {
+    /// The clocks.
+    pub now: Now,
+    /// The monotonic one in us.
+    pub now_us: u64,
+    /// Where frames are written.
+    pub outboxes: &'a mut O,
+    /// What is to be done.
+    pub effects: &'a mut Effects,
+}
+
+/// The sessions of one core.
+pub struct Entry {
+    settings: Settings,
+    auth: Arc<Auth>,
+    metrics: Arc<CoreMetrics>,
+    sessions: Slab<Session>,
+    tickets: Tickets,
+    wheel: Wheel,
+    rates: Rates,
+    drain: Option<Drain>,
+    inbox_epoch: u64,
+    users_online: u64,
+    /// Sessions of the process itself.
+    own: usize,
+}
+
+impl Entry {
+    /// Without sessions, at 0 ms of the core's clock.
+    #[must_use]
+    pub fn new(settings: Settings, auth: Arc<Auth>, metrics: Arc<CoreMetrics>) -> Self {
+        Self {
+            settings,
+            auth,
+            metrics,
+            sessions: Slab::default(),
+            tickets: Tickets::default(),
+            wheel: Wheel::new(0),
+            rates: Rates::new(settings.connection_rate, settings.user_rate),
+            drain: None,
+            inbox_epoch: 0,
+            users_online: 0,
+            own: 0,
+        }
+    }
+
+    /// Clients that are connected.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.sessions.len() - self.own
+    }
+
+    /// Clients that are logged in.
+    #[must_use]
+    pub fn users_online(&self) -> u64 {
+        self.users_online
+    }
+
+    /// Which inboxes clients are told of.
+    pub fn set_inbox_epoch(&mut self, epoch: u64) {
+        self.inbox_epoch = epoch;
+    }
+
+    /// A client came; none: there are too many.
+    pub fn on_accepted<O: Outboxes>(
+        &mut self,
+        channel: Channel,
+        turn: &mut Turn<'_, O>,
+    ) -> Option<SessionKey> {
+        if self.clients() >= self.settings.clients_max {
+            self.metrics.closes.of(CloseReason::Full).inc();
+            turn.effects.channels.push((channel, Do::CloseNow));
+            return None;
+        }
+        let now_ms = turn.now.mono_ms;
+        let key = self.sessions.insert(Session::new(Some(channel), Stage::New, now_ms));
+        self.wheel.place(key, now_ms + self.settings.login_timeout_ms);
+        if self.drain.is_some() {
+            self.end(key, RefusalCode::Draining, turn);
+        }
+        Some(key)
+    }
+
+    /// Bytes came, a frame or a part of one. Returns how long a frame may be.
+    pub fn on_bytes(&mut self, key: SessionKey, now: Now) -> usize {
+        match self.sessions.get_mut(key) {
+            Some(session) if session.stage() == Stage::Active => {
+                session.hear(now.mono_ms);
+                FRAME_BYTES_MAX
+            }
+            Some(_) | None => FRAME_BEFORE_LOGIN_BYTES_MAX,
+        }
+    }
+
+    /// Everything that was written to a paused channel is sent.
+    pub fn on_sent<O>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.stage() != Stage::Closing {
+            turn.effects.channels.extend(session.channel.map(|channel| (channel, Do::Resume)));
+        }
+    }
+
+    /// The channel is gone.
+    pub fn on_closed<O>(&mut self, key: SessionKey, lost: Lost, turn: &mut Turn<'_, O>) {
+        let reason = match lost {
+            Lost::Peer => CloseReason::Peer,
+            Lost::Socket => CloseReason::Socket,
+        };
+        self.forget(key, reason, turn);
+        self.sessions.remove(key);
+    }
+
+    /// Begins a session of this process itself, as which nobody is logged in yet.
+    pub fn open_own(&mut self, now: Now) -> SessionKey {
+        self.own += 1;
+        self.sessions.insert(Session::new(None, Stage::LoggingIn, now.mono_ms))
+    }
+
+    /// Asks something for a session of this process itself.
+    pub fn ask_own<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        (command, request_id): (Command, Option<u64>),
+        turn: &mut Turn<'_, O>,
+    ) {
+        let reply = match request_id {
+            Some(request_id) => self.ticket(key, request_id),
+            None => self.unanswered(key),
+        };
+        turn.effects.commands.push((command, reply));
+    }
+
+    /// Ends a session of this process itself.
+    pub fn close_own<O>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
+        let Some(session) = self.sessions.remove(key) else { return };
+        self.own -= 1;
+        if let Some(login) = session.login() {
+            turn.effects.commands.push((Command::Logout(login), self.unanswered(key)));
+        }
+    }
+
+    /// Time passes: looks at the sessions whose second has come, and goes on with a drain.
+    pub fn tick<O: Outboxes>(&mut self, turn: &mut Turn<'_, O>) {
+        while let Some(keys) = self.wheel.turn(turn.now.mono_ms) {
+            self.rates.forget_full(turn.now_us);
+            keys.into_iter().for_each(|key| self.look_after(key, turn));
+        }
+        self.step_drain(turn);
+    }
+
+    fn look_after<O: Outboxes>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.stage() == Stage::Closing {
+            return;
+        }
+        let now_ms = turn.now.mono_ms;
+        let Settings { login_timeout_ms, heartbeat_ms, .. } = self.settings;
+        match session.due(now_ms, login_timeout_ms, heartbeat_ms) {
+            Due::Later(at_ms) => self.wheel.place(key, at_ms),
+            Due::LoginTimeout => self.end(key, RefusalCode::LoginTimeout, turn),
+            Due::Silent => self.end_silent(key, turn),
+            Due::Probe => {
+                session.is_probed = true;
+                let channel = session.channel;
+                self.probe(channel, turn);
+                self.wheel.place(key, now_ms + 1_000);
+            }
+        }
+    }
+
+    /// Tells the owners of partitions that are new there which sessions are here.
+    pub fn register<O>(&self, partitions: &BTreeSet<Partition>, turn: &mut Turn<'_, O>) {
+        for (key, session) in self.sessions.iter() {
+            let Some(login) = session.login().filter(|_| session.channel.is_some()) else {
+                continue;
+            };
+            if partitions.contains(&Partition::of_user(login.uid)) {
+                turn.effects.commands.push((Command::Register(login), self.unanswered(key)));
+            }
+        }
+    }
+
+    /// A request's way back.
+    fn ticket(&mut self, key: SessionKey, request_id: u64) -> ReplyTo {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.in_flight += 1;
+        }
+        let ticket = self.tickets.give(key, request_id);
+        ReplyTo { request_id: ticket.to_bits(), ..self.unanswered(key) }
+    }
+
+    /// For a command that nobody waits for.
+    fn unanswered(&self, key: SessionKey) -> ReplyTo {
+        let session = SessionId { entry: self.settings.id, connection: key.to_bits() };
+        ReplyTo { session, request_id: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,17 @@
+//! A page of a conversation.
+
+use super::{Action, checks};
+use logic::command::{Command, Login};
+use wire::{FrameError, RawFrame, Seq, frames};
+
+pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
+    let history = frame.access::<frames::History>()?;
+    let before = Some(Seq(history.before_seq.to_native())).filter(|seq| seq.0 != 0);
+    let limit = history.limit.to_native();
+    Ok(match checks::conversation(login.uid, &history.conversation) {
+        Ok(conversation) => {
+            checks::page(limit, |limit| Command::History { conversation, before, limit })
+        }
+        Err(code) => Action::Refuse(code),
+    })
+}

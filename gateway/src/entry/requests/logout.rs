@@ -1,0 +1,10 @@
+//! The session ends.
+
+use super::Action;
+use logic::command::{Command, Login};
+use wire::{FrameError, RawFrame, frames};
+
+pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
+    frame.access::<frames::Logout>()?;
+    Ok(Action::Submit(Command::Logout(login)))
+}

@@ -1,0 +1,172 @@
+//! What an entry keeps of a session, and what time asks of it. Idle: no heap. It knows no frame.
+
+use super::slab::{Key, Slab};
+use crate::limits::{PROBE_PERCENT, SESSION_BYTES_MAX, SILENT_PERCENT};
+use crate::transport::Channel;
+use logic::command::Login;
+use wire::{DeviceId, Generation, Uid};
+
+/// Names a session; it is never given twice, and says nothing of how the client is connected.
+pub type SessionKey = Key<Session>;
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing was said.
+    New,
+    /// It said hello.
+    Greeted,
+    /// Its login is with the shard.
+    LoggingIn,
+    /// It is logged in.
+    Active,
+    /// It is being closed; what it says is not heard.
+    Closing,
+}
+
+/// One session.
+pub struct Session {
+    /// Where its frames go; none: it is this process's own.
+    pub channel: Option<Channel>,
+    /// Zeros before it holds.
+    login: Login,
+    /// The bucket of its rate: see [`super::rate::Rate::take`].
+    pub rate_due_us: u64,
+    /// When it was last heard, in ms of the core's clock. The clock's low bits: nobody is silent
+    /// for 49 days.
+    heard_ms: u32,
+    /// Requests that were not answered yet.
+    pub in_flight: u16,
+    stage: Stage,
+    /// A heartbeat was sent to it because it was silent.
+    pub is_probed: bool,
+}
+
+const _: () = assert!(Slab::<Session>::BYTES <= SESSION_BYTES_MAX);
+
+/// What time asks of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Look again then, in ms.
+    Later(u64),
+    /// Send it a heartbeat: it has been silent.
+    Probe,
+    /// It did not log in in time.
+    LoginTimeout,
+    /// It is silent.
+    Silent,
+}
+
+impl Session {
+    /// Just begun.
+    #[must_use]
+    pub fn new(channel: Option<Channel>, stage: Stage, now_ms: u64) -> Self {
+        let login = Login { uid: Uid(0), device: DeviceId(0), generation: Generation(0) };
+        Self {
+            channel,
+            login,
+            rate_due_us: 0,
+            heard_ms: low_bits(now_ms),
+            in_flight: 0,
+            stage,
+            is_probed: false,
+        }
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Who it is, if it is logged in.
+    #[must_use]
+    pub fn login(&self) -> Option<Login> {
+        (self.stage == Stage::Active).then_some(self.login)
+    }
+
+    /// It says hello, or gives a token: it is not logged in by that.
+    pub fn advance(&mut self, stage: Stage) {
+        assert!(matches!(stage, Stage::Greeted | Stage::LoggingIn));
+        self.stage = stage;
+    }
+
+    /// The login holds.
+    pub fn activate(&mut self, login: Login, now_ms: u64) {
+        (self.stage, self.login) = (Stage::Active, login);
+        self.hear(now_ms);
+    }
+
+    /// Nothing more is heard from it. Returns how far it had come, and who it was.
+    pub fn close(&mut self) -> (Stage, Option<Login>) {
+        let was = (self.stage, self.login());
+        self.stage = Stage::Closing;
+        was
+    }
+
+    /// It said something.
+    pub fn hear(&mut self, now_ms: u64) {
+        (self.heard_ms, self.is_probed) = (low_bits(now_ms), false);
+    }
+
+    /// What to do at `now_ms`. Before login it was heard last when it began.
+    #[must_use]
+    pub fn due(&self, now_ms: u64, login_timeout_ms: u64, heartbeat_ms: u64) -> Due {
+        let silent_ms = u64::from(low_bits(now_ms).wrapping_sub(self.heard_ms));
+        if self.stage != Stage::Active {
+            let left = login_timeout_ms.saturating_sub(silent_ms);
+            return if left == 0 { Due::LoginTimeout } else { Due::Later(now_ms + left) };
+        }
+        let probe_ms = heartbeat_ms * PROBE_PERCENT / 100;
+        let end_ms = heartbeat_ms * SILENT_PERCENT / 100;
+        if silent_ms >= end_ms {
+            Due::Silent
+        } else if silent_ms >= probe_ms && !self.is_probed {
+            Due::Probe
+        } else {
+            let next_ms = if silent_ms >= probe_ms { end_ms } else { probe_ms };
+            Due::Later(now_ms + next_ms - silent_ms)
+        }
+    }
+}
+
+fn low_bits(ms: u64) -> u32 {
+    u32::try_from(ms & u64::from(u32::MAX)).expect("32 bits are left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_probed_then_ended() {
+        // Also where the low bits of the clock begin anew.
+        for from_ms in [1_000, u64::from(u32::MAX) - 500, 3 << 32] {
+            let at = |ms: u64| from_ms + ms;
+            let mut session = Session::new(None, Stage::New, from_ms);
+            let due = |session: &Session, ms| session.due(at(ms), 5_000, 60_000);
+            assert_eq!(due(&session, 0), Due::Later(at(5_000)));
+            assert_eq!(due(&session, 5_000), Due::LoginTimeout);
+            let (uid, device, generation) = (Uid(1), DeviceId(1), Generation(1));
+            session.activate(Login { uid, device, generation }, from_ms);
+            assert_eq!(due(&session, 1_000), Due::Later(at(90_000)));
+            assert_eq!(due(&session, 90_000), Due::Probe);
+            session.is_probed = true;
+            assert_eq!(due(&session, 90_000), Due::Later(at(150_000)));
+            assert_eq!(due(&session, 150_000), Due::Silent);
+        }
+    }
+
+    #[test]
+    fn only_an_active_session_is_somebody() {
+        let login = Login { uid: Uid(1), device: DeviceId(1), generation: Generation(1) };
+        let mut session = Session::new(None, Stage::New, 0);
+        assert_eq!(session.login(), None);
+        session.advance(Stage::LoggingIn);
+        assert_eq!(session.login(), None);
+        session.activate(login, 0);
+        assert_eq!(session.login(), Some(login));
+        assert_eq!(session.close(), (Stage::Active, Some(login)));
+        assert_eq!((session.login(), session.close()), (None, (Stage::Closing, None)));
+    }
+}

@@ -1,0 +1,138 @@
+//! From an answer to an outbox: whom it is for, whether it still fits, and what it means for the
+//! session.
+
+use super::delivery::{self, Context};
+use super::session::{SessionKey, Stage};
+use super::{Do, Entry, Ticket, Turn};
+use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
+use crate::metrics::{CloseReason, CopyStage, DropReason};
+use crate::transport::{Channel, Outboxes};
+use logic::command::{Answer, Command, Delivery};
+use wire::frames::Heartbeat;
+
+impl Entry {
+    /// A shard answered a session, or has news for it.
+    pub fn on_answer<O: Outboxes>(&mut self, delivery: Delivery, turn: &mut Turn<'_, O>) {
+        let Delivery { to, answer } = delivery;
+        let Some(key) = SessionKey::from_bits(to.session.connection) else {
+            return self.metrics.deliveries_dropped.of(DropReason::ConnectionGone).inc();
+        };
+        let mut request_id = 0;
+        if let Some(ticket) = Ticket::from_bits(to.request_id) {
+            let Some(asked) = self.tickets.take(ticket, key) else {
+                return self.on_undeliverable(key, &answer, turn);
+            };
+            request_id = asked;
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.in_flight -= 1;
+            }
+        }
+        self.answer(key, request_id, answer, turn);
+    }
+
+    /// An answer came after its request was given up.
+    pub fn on_late<O>(&mut self, delivery: &Delivery, turn: &mut Turn<'_, O>) {
+        if let Some(key) = SessionKey::from_bits(delivery.to.session.connection) {
+            self.on_undeliverable(key, &delivery.answer, turn);
+        }
+    }
+
+    /// Nobody is there for an answer: a session that it began is nobody's.
+    fn on_undeliverable<O>(&self, key: SessionKey, answer: &Answer, turn: &mut Turn<'_, O>) {
+        self.metrics.deliveries_dropped.of(DropReason::ConnectionGone).inc();
+        if let Answer::LoggedIn { login, .. } = answer {
+            turn.effects.commands.push((Command::Logout(*login), self.unanswered(key)));
+        }
+    }
+
+    /// Does what an answer means for its session, and writes it into the outbox.
+    pub(super) fn answer<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        request_id: u64,
+        answer: Answer,
+        turn: &mut Turn<'_, O>,
+    ) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return self.on_undeliverable(key, &answer, turn);
+        };
+        if session.stage() == Stage::Closing {
+            return self.on_undeliverable(key, &answer, turn);
+        }
+        let Some(channel) = session.channel else {
+            if let Answer::LoggedIn { login, .. } = &answer {
+                session.activate(*login, turn.now.mono_ms);
+            }
+            return turn.effects.own.push((key, request_id, answer));
+        };
+        let login = session.login();
+        match &answer {
+            // A session of an earlier life of this process had the same key, and a node still knew
+            // it.
+            Answer::Push { row, .. } if login.is_some_and(|login| login.uid != row.uid) => {
+                return self.metrics.deliveries_dropped.of(DropReason::ConnectionGone).inc();
+            }
+            Answer::LoggedIn { login, .. } => {
+                session.activate(*login, turn.now.mono_ms);
+                self.users_online += 1;
+                self.metrics.logins.inc();
+            }
+            Answer::Closed(code) => return self.end(key, *code, turn),
+            Answer::Refused { code, .. } if session.stage() == Stage::LoggingIn => {
+                return self.end_with(key, request_id, (*code, ""), turn);
+            }
+            Answer::LoggedOut(_) => {
+                self.write(key, (channel, request_id), answer, turn);
+                return self.end_logged_out(key, turn);
+            }
+            Answer::Push { .. } | Answer::Acked { .. } | Answer::Refused { .. } => {}
+            Answer::Head { .. } | Answer::News(_) | Answer::Inbox { .. } => {}
+            Answer::History { .. } | Answer::Chats { .. } | Answer::Chat(_) => {}
+        }
+        self.write(key, (channel, request_id), answer, turn);
+    }
+
+    fn write<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        (channel, request_id): (Channel, u64),
+        answer: Answer,
+        turn: &mut Turn<'_, O>,
+    ) {
+        let Some(out) = turn.outboxes.outbox(channel) else { return };
+        if matches!(answer, Answer::Push { .. }) && out.waiting > OUTBOX_BYTES_MAX {
+            return self.metrics.deliveries_dropped.of(DropReason::OutboxFull).inc();
+        }
+        self.count(&answer);
+        let (inbox_epoch, server_time_ms) = (self.inbox_epoch, turn.now.unix_ms);
+        let context = Context { inbox_epoch, server_time_ms };
+        let before = out.bytes.len();
+        let copied = delivery::write(out.bytes, request_id, answer, context);
+        self.metrics.frames_out.inc();
+        self.metrics.body_copies_bytes.of(CopyStage::Outbox).add(copied as u64);
+        let waiting = out.waiting + out.bytes.len() - before;
+        if waiting > OUTBOX_CLOSE_BYTES {
+            self.end_now(key, CloseReason::Unresponsive, turn);
+        } else if waiting > OUTBOX_HIGH_BYTES {
+            turn.effects.channels.push((channel, Do::Pause));
+        }
+    }
+
+    fn count(&self, answer: &Answer) {
+        if let Answer::Push { .. } = answer {
+            self.metrics.pushes.inc();
+        } else if let Answer::Acked { .. } = answer {
+            self.metrics.acks.inc();
+        } else if let Answer::Refused { code, .. } = answer {
+            self.metrics.refusals.of(*code).inc();
+        }
+    }
+
+    /// Asks a silent client whether it is there.
+    pub(super) fn probe<O: Outboxes>(&self, channel: Option<Channel>, turn: &mut Turn<'_, O>) {
+        if let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) {
+            wire::encode(out.bytes, 0, Heartbeat { time_ms: turn.now.unix_ms });
+            self.metrics.frames_out.inc();
+        }
+    }
+}

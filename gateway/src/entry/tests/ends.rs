@@ -1,0 +1,91 @@
+//! A session ends once, with a last word where there is one, and its shard is told.
+
+use super::*;
+
+/// The shard hears of the end, without an answer.
+#[track_caller]
+fn logged_out(scene: &mut Scene, client: Client) {
+    let (command, reply) = scene.asked();
+    assert_eq!((command, reply.request_id), (Command::Logout(client.login), 0));
+    assert_eq!(scene.entry.users_online(), 0);
+}
+
+#[test]
+fn who_goes_is_logged_out() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    scene.lose(client);
+    logged_out(&mut scene, client);
+    assert_eq!((scene.closes(CloseReason::Peer), scene.entry.clients()), (1, 0));
+}
+
+#[test]
+fn a_logout_is_answered_then_closed_and_is_not_the_peers_close() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    let mut bytes = Vec::new();
+    // Also without a number, which is one like another.
+    encode(&mut bytes, 0, frames::Logout { generation: 7 });
+    scene.hear(client, &bytes);
+    let (command, reply) = scene.asked();
+    assert_eq!(command, Command::Logout(client.login));
+    scene.answer(reply, Answer::LoggedOut(client.login.generation));
+    assert_eq!(scene.told(client), [(Kind::LogoutReply, 0, None)]);
+    assert_eq!(scene.done(client), [Do::Close]);
+    scene.lose(client);
+    assert_eq!(scene.effects.commands, [], "the shard knows");
+    assert_eq!((scene.closes(CloseReason::Logout), scene.closes(CloseReason::Peer)), (1, 0));
+    assert_eq!((scene.entry.users_online(), scene.entry.clients()), (0, 0));
+}
+
+#[test]
+fn who_says_what_may_not_be_said_hears_why() {
+    let mut scene = Scene::new();
+    for (bytes, code) in
+        [(hello(), RefusalCode::Malformed), (vec![0xff; 24], RefusalCode::UnsupportedVersion)]
+    {
+        let client = scene.log_in(7);
+        scene.hear(client, &[bytes, heartbeat(9, 1)].concat());
+        let told = scene.told(client);
+        assert_eq!(told.iter().map(|told| told.2).collect::<Vec<_>>(), [Some(code)]);
+        assert_eq!(scene.done(client), [Do::Close]);
+        logged_out(&mut scene, client);
+        scene.hear(client, &heartbeat(9, 1));
+        assert_eq!((scene.told(client), scene.effects.commands.len()), (vec![], 0));
+        scene.lose(client);
+    }
+    assert_eq!(scene.closes(CloseReason::Protocol), 2);
+}
+
+#[test]
+fn the_shard_ends_a_session() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    scene.push(client, Answer::Closed(RefusalCode::SessionReplaced));
+    assert_eq!(scene.told(client), [(Kind::GoingAway, 0, Some(RefusalCode::SessionReplaced))]);
+    assert_eq!(scene.done(client), [Do::Close]);
+    logged_out(&mut scene, client);
+    assert_eq!(scene.closes(CloseReason::Replaced), 1);
+}
+
+#[test]
+fn the_silent_are_asked_then_closed() {
+    let mut scene = Scene::new();
+    let (silent, answering) = (scene.log_in(7), scene.log_in(8));
+    scene.pass(89_000);
+    assert_eq!(scene.told(silent), []);
+    scene.pass(2_000);
+    for client in [silent, answering] {
+        assert_eq!(scene.told(client), [(Kind::Heartbeat, 0, None)]);
+    }
+    let mut reply = Vec::new();
+    encode(&mut reply, 0, frames::HeartbeatReply { time_ms: 1, inbox_epoch: 0, inbox_head: 0 });
+    scene.hear(answering, &reply);
+    scene.pass(58_000);
+    assert_eq!(scene.told(silent), [], "not yet");
+    scene.pass(2_000);
+    assert_eq!(scene.told(silent), [(Kind::GoingAway, 0, Some(RefusalCode::Unresponsive))]);
+    assert_eq!((scene.done(silent), scene.done(answering)), (vec![Do::Close], vec![]));
+    assert_eq!((scene.told(answering), scene.closes(CloseReason::Silent)), (vec![], 1));
+    assert_eq!(scene.asked().0, Command::Logout(silent.login));
+}

@@ -1,0 +1,96 @@
+//! A client that does not read costs bounded memory: first it is not heard, then not pushed to,
+//! then closed.
+
+use super::*;
+use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
+use crate::metrics::DropReason;
+use logic::rows::{Chain, InboxRow, MessageRow};
+use wire::{ClientMsgId, ConversationId, MessageId, RowKind, Seq};
+
+fn row(uid: u64) -> Answer {
+    let message = MessageRow {
+        conversation: ConversationId::direct(Uid(uid), Uid(99)).unwrap(),
+        seq: Seq(1),
+        number: 1,
+        kind: RowKind::MESSAGE,
+        flags: 0,
+        chain: Chain(0),
+        message_id: MessageId(1),
+        client_msg_id: ClientMsgId([1; 16]),
+        sender: Uid(99),
+        time_ms: 1,
+        body: Bytes::from_static(b"a body"),
+    };
+    let row =
+        InboxRow { uid: Uid(uid), inbox_seq: InboxSeq(1), flags: 0, chain: Chain(0), message };
+    Answer::Push { previous: InboxSeq(0), row: Box::new(row) }
+}
+
+fn waits(scene: &mut Scene, client: Client, bytes: usize) {
+    scene.outputs.0.entry(Channel::of(client.conn)).or_default().waiting = bytes;
+}
+
+fn dropped(scene: &Scene, reason: DropReason) -> u64 {
+    scene.metrics.deliveries_dropped.of(reason).get()
+}
+
+#[test]
+fn who_does_not_read_is_not_heard_until_it_has() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    scene.push(client, row(7));
+    assert_eq!(scene.done(client), []);
+    waits(&mut scene, client, OUTBOX_HIGH_BYTES);
+    scene.push(client, row(7));
+    assert_eq!(scene.done(client), [Do::Pause]);
+    assert_eq!(scene.told(client), [(Kind::Push, 0, None), (Kind::Push, 0, None)]);
+    scene.call(|entry, turn| entry.on_sent(client.key, turn));
+    assert_eq!(scene.done(client), [Do::Resume]);
+    scene.push(client, Answer::Closed(RefusalCode::SessionReplaced));
+    scene.call(|entry, turn| entry.on_sent(client.key, turn));
+    assert_eq!(scene.done(client), [Do::Close], "nothing more is heard from it");
+}
+
+#[test]
+fn pushes_are_left_to_the_inbox_before_answers_are() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    waits(&mut scene, client, OUTBOX_BYTES_MAX + 1);
+    scene.push(client, row(7));
+    assert_eq!((scene.told(client), dropped(&scene, DropReason::OutboxFull)), (vec![], 1));
+    scene.hear(client, &heartbeat(3, 1));
+    let (_, reply) = scene.asked();
+    scene.answer(reply, head(1));
+    assert_eq!(scene.told(client), [(Kind::HeartbeatReply, 3, None)]);
+    assert_eq!(scene.done(client), [Do::Pause]);
+}
+
+#[test]
+fn who_asks_and_does_not_read_is_closed_at_last() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    scene.hear(client, &heartbeat(3, 1));
+    let (_, reply) = scene.asked();
+    waits(&mut scene, client, OUTBOX_CLOSE_BYTES);
+    scene.answer(reply, head(1));
+    assert_eq!(scene.done(client), [Do::CloseNow]);
+    assert_eq!(scene.asked().0, Command::Logout(client.login));
+    assert_eq!(scene.closes(CloseReason::Unresponsive), 1);
+}
+
+#[test]
+fn a_push_for_another_user_is_not_shown() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    scene.push(client, row(8));
+    assert_eq!((scene.told(client), dropped(&scene, DropReason::ConnectionGone)), (vec![], 1));
+}
+
+#[test]
+fn nothing_is_written_where_nothing_is_open() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    scene.outputs.0.entry(Channel::of(client.conn)).or_default().is_closed = true;
+    scene.push(client, row(7));
+    assert_eq!((scene.told(client), scene.metrics.pushes.get()), (vec![], 0));
+}

@@ -1,0 +1,177 @@
+//! Frames over TCP, as they are: a frame after another. What each connection is called above is
+//! kept here, with its unfinished frame.
+//!
+//! A connection's place is the one that its id names: no hash, no copy as it grows. Idle: no heap.
+
+use super::{Channel, Outbox, Outboxes};
+use crate::limits::TCP_BYTES_MAX;
+use netring::{ConnId, NetRing};
+use wire::{FrameBuffer, FrameError, RawFrame, Scratch};
+
+/// Bytes of a chunk, a size that the allocator has: growing copies nothing and leaves no hole
+/// behind.
+const CHUNK_BYTES: usize = 16 * 1024;
+
+/// One connection, which is called `K` above.
+struct Stream<K> {
+    key: K,
+    frames: FrameBuffer,
+}
+
+type Chunk<K> = Box<[Option<Stream<K>>]>;
+
+/// The connections of one core. `K` has a niche: a place is no larger than what is in it.
+pub struct Tcp<K> {
+    /// By the ring's table, then by slot.
+    tables: Vec<Vec<Chunk<K>>>,
+    scratch: Scratch,
+}
+
+impl<K> Default for Tcp<K> {
+    fn default() -> Self {
+        Self { tables: Vec::new(), scratch: Scratch::default() }
+    }
+}
+
+impl<K: Copy> Tcp<K> {
+    const CHUNK: usize = CHUNK_BYTES / size_of::<Option<Stream<K>>>();
+    const FITS: () = assert!(size_of::<Option<Stream<K>>>() <= TCP_BYTES_MAX);
+
+    /// Adds a connection.
+    ///
+    /// # Panics
+    /// The one before in this place was not removed.
+    pub fn insert(&mut self, conn: ConnId, key: K) {
+        const { Self::FITS };
+        let (table, chunk) = (conn.table(), conn.slot() as usize / Self::CHUNK);
+        if self.tables.len() <= table {
+            self.tables.resize_with(table + 1, Vec::new);
+        }
+        let chunks = &mut self.tables[table];
+        while chunks.len() <= chunk {
+            chunks.push((0..Self::CHUNK).map(|_| None).collect());
+        }
+        let place = self.place(conn).expect("just made");
+        assert!(place.is_none(), "a slot's connection ends before the next begins");
+        *place = Some(Stream { key, frames: FrameBuffer::default() });
+    }
+
+    /// What a connection is called above.
+    pub fn key(&mut self, conn: ConnId) -> Option<K> {
+        Some(self.place(conn)?.as_ref()?.key)
+    }
+
+    /// Forgets a connection, and says what it was called.
+    pub fn remove(&mut self, conn: ConnId) -> Option<K> {
+        Some(self.place(conn)?.take()?.key)
+    }
+
+    /// Hands over the frames that end in `bytes`, until `take` wants no more. Returns the bytes
+    /// that were copied, because their frame is split or lies unaligned.
+    pub fn read(
+        &mut self,
+        conn: ConnId,
+        bytes: &[u8],
+        frame_bytes_max: usize,
+        mut take: impl FnMut(Result<&RawFrame<'_>, FrameError>) -> bool,
+    ) -> usize {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let Some(Some(stream)) = self.place(conn) else {
+            self.scratch = scratch;
+            return 0;
+        };
+        let mut frames = stream.frames.read(bytes, frame_bytes_max);
+        while let Some(frame) = frames.next(&mut scratch) {
+            let is_last = frame.is_err();
+            if !take(frame.as_ref().map_err(|error| *error)) || is_last {
+                break;
+            }
+        }
+        let copied = frames.copied_bytes();
+        self.scratch = scratch;
+        copied
+    }
+
+    fn place(&mut self, conn: ConnId) -> Option<&mut Option<Stream<K>>> {
+        let slot = conn.slot() as usize;
+        let chunk = self.tables.get_mut(conn.table())?.get_mut(slot / Self::CHUNK)?;
+        Some(&mut chunk[slot % Self::CHUNK])
+    }
+}
+
+impl Outboxes for NetRing {
+    fn outbox(&mut self, channel: Channel) -> Option<Outbox<'_>> {
+        let conn = channel.conn();
+        let waiting = self.outbox_len(conn);
+        let bytes = Self::outbox(self, conn)?;
+        Some(Outbox { bytes, waiting })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroU64;
+    use wire::{FRAME_BYTES_MAX, encode, frames::Heartbeat};
+
+    fn key(number: u64) -> NonZeroU64 {
+        NonZeroU64::new(number).unwrap()
+    }
+
+    #[test]
+    fn a_place_is_one_connections_at_a_time() {
+        let (first, second) = (ConnId::new(1, 3_000, 1), ConnId::new(1, 3_000, 2));
+        let mut tcp = Tcp::default();
+        assert_eq!(tcp.key(first), None);
+        tcp.insert(first, key(5));
+        assert_eq!(tcp.key(first), Some(key(5)));
+        assert_eq!(tcp.remove(first), Some(key(5)));
+        assert_eq!(tcp.remove(first), None);
+        tcp.insert(second, key(6));
+        assert_eq!(tcp.key(second), Some(key(6)));
+        assert_eq!(tcp.key(ConnId::new(0, 3_000, 1)), None);
+        assert_eq!(tcp.key(ConnId::new(9, 0, 1)), None);
+    }
+
+    #[test]
+    fn frames_in_pieces_belong_to_their_connection() {
+        let conns = [ConnId::new(0, 0, 1), ConnId::new(0, 1, 1)];
+        let mut tcp = Tcp::default();
+        let mut bytes = [vec![], vec![]];
+        for (at, conn) in conns.into_iter().enumerate() {
+            tcp.insert(conn, key(at as u64 + 1));
+            encode(&mut bytes[at], at as u64, Heartbeat { time_ms: 1 });
+        }
+        let mut heard = vec![];
+        for nth in 0..bytes[0].len() {
+            for (conn, bytes) in conns.into_iter().zip(&bytes) {
+                tcp.read(conn, &bytes[nth..=nth], FRAME_BYTES_MAX, |frame| {
+                    heard.push((conn, frame.unwrap().header.request_id));
+                    true
+                });
+            }
+        }
+        assert_eq!(heard, [(conns[0], 0), (conns[1], 1)]);
+    }
+
+    #[test]
+    fn nothing_is_read_after_the_last_word_or_an_error() {
+        let conn = ConnId::new(0, 0, 1);
+        let mut tcp = Tcp::default();
+        tcp.insert(conn, key(1));
+        let mut bytes = vec![];
+        (0..3).for_each(|nth| encode(&mut bytes, nth, Heartbeat { time_ms: 1 }));
+        let mut heard = 0;
+        tcp.read(conn, &bytes, FRAME_BYTES_MAX, |_| {
+            heard += 1;
+            heard < 2
+        });
+        assert_eq!(heard, 2);
+        tcp.read(conn, &[0xff; 240], FRAME_BYTES_MAX, |frame| {
+            heard += 1;
+            assert!(frame.is_err());
+            true
+        });
+        assert_eq!(heard, 3);
+    }
+}
