@@ -2,10 +2,11 @@
 
 use logic::command::Answer;
 use logic::rows::{ChatRow, InboxRow, MessageRow};
+use std::borrow::Cow;
 use wire::frames::{Chat, ChatReply, ChatsPage, Conversation, GoingAway, HeartbeatReply};
 use wire::frames::{HistoryPage, InboxHead, LoginReply, LogoutReply, Message, Push, Refusal};
 use wire::frames::{SendAck, SyncPage};
-use wire::{Bytes, InboxSeq, RefusalCode, encode};
+use wire::{BODY_BYTES_MAX, Bytes, InboxSeq, RefusalCode, VERSION, encode};
 
 /// What answers need beside themselves.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +97,7 @@ pub fn refusal(
     retry_after_ms: u32,
     text: &str,
 ) {
-    let text = if text.is_empty() { explain(code) } else { text };
+    let text = if text.is_empty() { explain(code) } else { text.into() };
     let text = Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(wire::TEXT_BYTES_MAX)]);
     encode(out, request_id, Refusal { code: code as u16, retry_after_ms, text });
 }
@@ -155,10 +156,12 @@ fn chat(row: ChatRow, recent: Option<MessageRow>) -> Chat {
 }
 
 /// What to tell a person.
-fn explain(code: RefusalCode) -> &'static str {
-    match code {
+fn explain(code: RefusalCode) -> Cow<'static, str> {
+    let text = match code {
         RefusalCode::Malformed => "not a frame that may be sent here",
-        RefusalCode::UnsupportedVersion => "this server speaks protocol version 2 only",
+        RefusalCode::UnsupportedVersion => {
+            return format!("this server speaks protocol version {VERSION} only").into();
+        }
         RefusalCode::NotLoggedIn => "say hello and log in first",
         RefusalCode::BadToken => "the token is not valid here",
         RefusalCode::TokenExpired => "the token is over; get a new one",
@@ -170,7 +173,9 @@ fn explain(code: RefusalCode) -> &'static str {
         RefusalCode::IdTooOld => "this client_msg_id is too old to be checked; make a new one",
         RefusalCode::IdInFuture => "this client_msg_id is from the future; use the server's clock",
         RefusalCode::BadId => "a client_msg_id is a UUIDv7",
-        RefusalCode::BodyTooLarge => "the body is over 32768 bytes",
+        RefusalCode::BodyTooLarge => {
+            return format!("the body is over {BODY_BYTES_MAX} bytes").into();
+        }
         RefusalCode::BadRecipient => {
             "there is no such conversation, or it is not yours to write to"
         }
