@@ -30,8 +30,9 @@ pub const MAILBOX_RETRY_MS: u64 = 1;
 pub const WHEEL_SLOTS: usize = 256;
 /// Part of the heartbeat interval, in percent, after which a silent client is sent a heartbeat.
 pub const PROBE_PERCENT: u64 = 150;
-/// Part of the heartbeat interval, in percent, after which a silent client is closed.
-pub const SILENT_PERCENT: u64 = 250;
+/// Part of the heartbeat interval, in percent, after which a silent client is closed: two
+/// intervals, as the setting and the protocol say.
+pub const SILENT_PERCENT: u64 = 200;
 /// Commands that an entry without shards keeps until nodes answer them: at 10,000/s, 1.6 s.
 pub const AWAY_PENDING_MAX: usize = 16 * 1024;
 /// Bytes of bodies in those commands.

@@ -152,8 +152,8 @@ mod tests {
             assert_eq!(due(&session, 1_000), Due::Later(at(90_000)));
             assert_eq!(due(&session, 90_000), Due::Probe);
             session.is_probed = true;
-            assert_eq!(due(&session, 90_000), Due::Later(at(150_000)));
-            assert_eq!(due(&session, 150_000), Due::Silent);
+            assert_eq!(due(&session, 90_000), Due::Later(at(120_000)));
+            assert_eq!(due(&session, 120_000), Due::Silent);
         }
     }
 

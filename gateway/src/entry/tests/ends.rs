@@ -69,7 +69,7 @@ fn the_shard_ends_a_session() {
 }
 
 #[test]
-fn the_silent_are_asked_then_closed() {
+fn the_silent_are_asked_then_closed_after_two_heartbeats() {
     let mut scene = Scene::new();
     let (silent, answering) = (scene.log_in(7), scene.log_in(8));
     scene.pass(89_000);
@@ -81,11 +81,13 @@ fn the_silent_are_asked_then_closed() {
     let mut reply = Vec::new();
     encode(&mut reply, 0, frames::HeartbeatReply { time_ms: 1, inbox_epoch: 0, inbox_head: 0 });
     scene.hear(answering, &reply);
-    scene.pass(58_000);
+    scene.pass(28_000);
     assert_eq!(scene.told(silent), [], "not yet");
     scene.pass(2_000);
     assert_eq!(scene.told(silent), [(Kind::GoingAway, 0, Some(RefusalCode::Unresponsive))]);
     assert_eq!((scene.done(silent), scene.done(answering)), (vec![Do::Close], vec![]));
     assert_eq!((scene.told(answering), scene.closes(CloseReason::Silent)), (vec![], 1));
     assert_eq!(scene.asked().0, Command::Logout(silent.login));
+    scene.pass(62_000);
+    assert_eq!(scene.told(answering), [(Kind::Heartbeat, 0, None)], "it is asked again");
 }
