@@ -34,26 +34,26 @@ pub const PROBE_PERCENT: u64 = 150;
 /// intervals, as the setting and the protocol say.
 pub const SILENT_PERCENT: u64 = 200;
 /// Commands that an entry without shards keeps until nodes answer them: at 10,000/s, 1.6 s.
-pub const AWAY_PENDING_MAX: usize = 16 * 1024;
+pub const REMOTE_PENDING_MAX: usize = 16 * 1024;
 /// Bytes of bodies in those commands.
-pub const AWAY_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const REMOTE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A node said that it does not hold a partition: how long nothing is sent to that partition, in
 /// ms. Then all of its commands go again. Twice as long each time, ...
-pub const AWAY_HOLD_FIRST_MS: u64 = 10;
+pub const REMOTE_HOLD_FIRST_MS: u64 = 10;
 /// ... up to this.
-pub const AWAY_HOLD_LAST_MS: u64 = 160;
+pub const REMOTE_HOLD_LAST_MS: u64 = 160;
 /// How often an entry looks after its links at least, in ms.
-pub const AWAY_LOOK_EVERY_MS: u64 = 100;
+pub const REMOTE_LOOK_EVERY_MS: u64 = 100;
 /// How long a command waits for an answer, in ms: twice a takeover. Then it is refused, and the
 /// client tries again.
-pub const AWAY_GIVE_UP_MS: u64 = 15_000;
+pub const REMOTE_GIVE_UP_MS: u64 = 15_000;
 /// Registrations under way, beyond which none are begun: some milliseconds of a node's work.
-pub const AWAY_REGISTRATIONS_MAX: usize = 1024;
+pub const REMOTE_REGISTRATIONS_MAX: usize = 1024;
 /// Partitions whose sessions are registered in one pass over the connections: a sixteenth of all,
 /// so that registering everything takes sixteen passes.
-pub const AWAY_REGISTER_PARTITIONS: usize = 64;
+pub const REMOTE_REGISTER_PARTITIONS: usize = 64;
 /// How long before a registration that was refused is tried again, in ms.
-pub const AWAY_REGISTER_AGAIN_MS: u64 = 1_000;
+pub const REMOTE_REGISTER_AGAIN_MS: u64 = 1_000;
 /// User ids kept for canaries, the greatest of all: nobody can log in as one.
 pub const RESERVED_UIDS: u64 = 1 << 20;
 /// Pairs of reserved users that canaries use: eight users a partition on average, so that hardly
@@ -67,4 +67,4 @@ pub const CANARY_RETRY_MS: u64 = 1_000;
 const _: () = assert!(2 * CANARY_PAIRS <= RESERVED_UIDS);
 const _: () = assert!(OUTBOX_HIGH_BYTES >= wire::FRAME_BYTES_MAX);
 const _: () = assert!(OUTBOX_CLOSE_BYTES > OUTBOX_BYTES_MAX + wire::FRAME_BYTES_MAX);
-const _: () = assert!(AWAY_HOLD_LAST_MS * 8 < AWAY_GIVE_UP_MS);
+const _: () = assert!(REMOTE_HOLD_LAST_MS * 8 < REMOTE_GIVE_UP_MS);

@@ -16,7 +16,7 @@ pub struct Health<'a> {
     /// The process's age.
     pub age_ms: u64,
     /// The shards are in other processes.
-    pub is_away: bool,
+    pub is_remote: bool,
 }
 
 impl Health<'_> {
@@ -54,7 +54,7 @@ impl Health<'_> {
                 return Err(format!("the store of shard {core} cannot write; see the log"));
             }
         }
-        if self.is_away {
+        if self.is_remote {
             self.reaches_all()?;
         }
         self.delivers()?;
@@ -98,7 +98,7 @@ mod tests {
             core.last_tick_ms.set(1_000);
         }
         change(&metrics.cores()[1]);
-        let health = Health { cores: metrics.cores(), state, age_ms, is_away: false };
+        let health = Health { cores: metrics.cores(), state, age_ms, is_remote: false };
         assert_eq!(health.alive().is_ok(), alive, "{:?}", health.alive());
         match health.ready() {
             Ok(()) => assert_eq!(ready, "yes"),
@@ -129,7 +129,7 @@ mod tests {
         cells.shard_ready.set(1);
         let ready = || {
             let cores = metrics.cores();
-            Health { cores, state: State::Running, age_ms: 0, is_away: true }.ready()
+            Health { cores, state: State::Running, age_ms: 0, is_remote: true }.ready()
         };
         assert!(ready().unwrap_err().contains("1024 of 1024"));
         cells.partitions_reachable.set(1_023);
@@ -145,7 +145,7 @@ mod tests {
             cores: metrics.cores(),
             state: State::Running,
             age_ms: 60_000,
-            is_away: false,
+            is_remote: false,
         };
         assert!(health.alive().is_ok());
         assert!(health.ready().is_err());

@@ -26,8 +26,8 @@ pub fn router(seen: Seen) -> Router {
 impl Seen {
     fn health(&self) -> Health<'_> {
         let state = self.shutdown.state();
-        let is_away = !self.config.logic.0.is_empty();
-        Health { cores: self.metrics.cores(), state, age_ms: self.metrics.age_ms(), is_away }
+        let is_remote = !self.config.logic.0.is_empty();
+        Health { cores: self.metrics.cores(), state, age_ms: self.metrics.age_ms(), is_remote }
     }
 }
 
@@ -61,7 +61,7 @@ async fn status(Given(seen): Given<Seen>) -> Response {
         "users_online": sum(|core| &core.users_online),
         "in_flight": sum(|core| &core.shard_in_flight),
         "logic": seen.config.logic.0,
-        "partitions_reachable": least(|core| &core.partitions_reachable).filter(|_| health.is_away),
+        "partitions_reachable": least(|core| &core.partitions_reachable).filter(|_| health.is_remote),
     });
     ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
 }

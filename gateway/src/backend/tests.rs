@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::config::{Config, Flags};
-use crate::limits::AWAY_GIVE_UP_MS;
+use crate::limits::REMOTE_GIVE_UP_MS;
 use crate::metrics::Metrics;
 use logic::command::{Answer, Begin, Login, Session};
 use logic::host::Host;
@@ -138,9 +138,9 @@ fn what_no_node_takes_is_refused_in_time() {
     let mut backend = Backend::Remote(Box::new(Remote::new(&cluster, 0)));
     let mut news = News::default();
     backend.submit(Command::Heartbeat { uid: Uid(7), time_ms: 1 }, reply(0, 9), at(0), &mut news);
-    backend.step(at(AWAY_GIVE_UP_MS - 1), &mut news);
+    backend.step(at(REMOTE_GIVE_UP_MS - 1), &mut news);
     assert!(news.deliveries.is_empty() && !backend.is_idle());
-    backend.step(at(2 * AWAY_GIVE_UP_MS), &mut news);
+    backend.step(at(2 * REMOTE_GIVE_UP_MS), &mut news);
     let [Delivery { to, answer: Answer::Refused { code, .. } }] = &news.deliveries[..] else {
         panic!("{:?}", news.deliveries)
     };

@@ -9,4 +9,4 @@ mod token;
 mod admin;
 mod metrics;
 mod signals;
-mod away_holds_back;
+mod remote_holds_back;

@@ -8,8 +8,9 @@
 //! the next. What a node does twice it does once: ids, generations and positions see to that.
 
 use crate::limits::{
-    AWAY_BYTES_MAX, AWAY_GIVE_UP_MS, AWAY_HOLD_FIRST_MS, AWAY_HOLD_LAST_MS, AWAY_PENDING_MAX,
-    AWAY_REGISTER_AGAIN_MS, AWAY_REGISTER_PARTITIONS, AWAY_REGISTRATIONS_MAX,
+    REMOTE_BYTES_MAX, REMOTE_GIVE_UP_MS, REMOTE_HOLD_FIRST_MS, REMOTE_HOLD_LAST_MS,
+    REMOTE_PENDING_MAX, REMOTE_REGISTER_AGAIN_MS, REMOTE_REGISTER_PARTITIONS,
+    REMOTE_REGISTRATIONS_MAX,
 };
 use logic::cluster::{NodeId, OwnerRow};
 use logic::command::{Answer, Command, Delivery, Login, ReplyTo};
@@ -139,8 +140,8 @@ impl Desk {
 
     /// Whether so many bytes more are too many, or one command more is.
     fn is_full(&self, bytes: usize) -> bool {
-        self.places.len() - self.registrations.len() >= AWAY_PENDING_MAX
-            || self.bytes + bytes > AWAY_BYTES_MAX
+        self.places.len() - self.registrations.len() >= REMOTE_PENDING_MAX
+            || self.bytes + bytes > REMOTE_BYTES_MAX
     }
 
     fn is_linked(&self, partition: Partition) -> bool {
@@ -206,7 +207,7 @@ impl Desk {
         delivery.to = reply;
         let is_refused = matches!(delivery.answer, Answer::Refused { .. });
         if matches!(command, Command::Register(_)) && is_refused {
-            self.unregistered.insert(partition, now_ms + AWAY_REGISTER_AGAIN_MS);
+            self.unregistered.insert(partition, now_ms + REMOTE_REGISTER_AGAIN_MS);
         } else if !is_silent {
             out.deliveries.push(delivery);
         }
@@ -230,7 +231,7 @@ impl Desk {
     fn hold(&mut self, partition: Partition, now_ms: u64) {
         let lane = self.lanes.entry(partition).or_default();
         if lane.held_until_ms.is_none() {
-            let hold_ms = lane.hold_ms.clamp(AWAY_HOLD_FIRST_MS, AWAY_HOLD_LAST_MS);
+            let hold_ms = lane.hold_ms.clamp(REMOTE_HOLD_FIRST_MS, REMOTE_HOLD_LAST_MS);
             lane.held_until_ms = Some(now_ms + hold_ms);
             lane.hold_ms = 2 * hold_ms;
         }
@@ -303,7 +304,7 @@ impl Desk {
         over.into_iter().for_each(|partition| self.begin_round(partition, out));
         self.ask_for_registrations(now_ms, out);
         if now_ms >= self.give_up_ms {
-            self.give_up_ms = now_ms + AWAY_GIVE_UP_MS / 20;
+            self.give_up_ms = now_ms + REMOTE_GIVE_UP_MS / 20;
             self.give_up(now_ms, out);
         }
     }
@@ -311,14 +312,14 @@ impl Desk {
     /// All sessions of some partitions are to be registered, unless many are being registered
     /// already.
     fn ask_for_registrations(&mut self, now_ms: u64, out: &mut Effects) {
-        if self.registrations.len() >= AWAY_REGISTRATIONS_MAX {
+        if self.registrations.len() >= REMOTE_REGISTRATIONS_MAX {
             return;
         }
         let due = self
             .unregistered
             .iter()
             .filter(|(at, from_ms)| **from_ms <= now_ms && self.is_linked(**at));
-        let due: Vec<Partition> = due.map(|(at, _)| *at).take(AWAY_REGISTER_PARTITIONS).collect();
+        let due: Vec<Partition> = due.map(|(at, _)| *at).take(REMOTE_REGISTER_PARTITIONS).collect();
         for partition in due {
             self.unregistered.remove(&partition);
             out.register.insert(partition);
@@ -326,7 +327,7 @@ impl Desk {
     }
 
     fn give_up(&mut self, now_ms: u64, out: &mut Effects) {
-        let is_late = |pending: &Pending| now_ms >= pending.since_ms + AWAY_GIVE_UP_MS;
+        let is_late = |pending: &Pending| now_ms >= pending.since_ms + REMOTE_GIVE_UP_MS;
         let waiting = self.lanes.iter().flat_map(|(partition, lane)| {
             lane.waiting.iter().map(move |(order, pending)| (*partition, *order, pending))
         });
@@ -337,7 +338,7 @@ impl Desk {
         for (partition, order) in late {
             let pending = self.take_out(partition, order);
             if let Command::Register(_) = pending.command {
-                self.unregistered.insert(partition, now_ms + AWAY_REGISTER_AGAIN_MS);
+                self.unregistered.insert(partition, now_ms + REMOTE_REGISTER_AGAIN_MS);
             } else if !pending.is_silent {
                 let code = RefusalCode::StoreUnavailable;
                 out.deliveries.push(refused(pending.reply, code, STORE_RETRY_MS));
@@ -377,8 +378,8 @@ impl Desk {
         assert!(waiting().all(|it| self.places.contains_key(&it.number)));
         let is_registration = |it: &&Pending| matches!(it.command, Command::Register(_));
         assert_eq!(waiting().filter(is_registration).count(), self.registrations.len());
-        assert!(self.places.len() - self.registrations.len() <= AWAY_PENDING_MAX);
-        assert!(self.bytes <= AWAY_BYTES_MAX);
+        assert!(self.places.len() - self.registrations.len() <= REMOTE_PENDING_MAX);
+        assert!(self.bytes <= REMOTE_BYTES_MAX);
         assert_eq!(self.reachable, self.count_reachable());
     }
 }

@@ -9,7 +9,7 @@ pub use desk::{Desk, Effects};
 
 use super::News;
 use crate::config::Config;
-use crate::limits::{AWAY_HOLD_FIRST_MS, AWAY_LOOK_EVERY_MS};
+use crate::limits::{REMOTE_HOLD_FIRST_MS, REMOTE_LOOK_EVERY_MS};
 use logic::command::{Command, ReplyTo};
 use logic::dial::{Dialed, Dialer, open_secret};
 use logic::link::{Item, PeerId, Terms};
@@ -162,7 +162,7 @@ impl Remote {
     /// A hold ends soon, a link is looked after now and then.
     #[must_use]
     pub fn patience_ms(&self) -> u64 {
-        if self.desk.is_holding() { AWAY_HOLD_FIRST_MS / 2 } else { AWAY_LOOK_EVERY_MS }
+        if self.desk.is_holding() { REMOTE_HOLD_FIRST_MS / 2 } else { REMOTE_LOOK_EVERY_MS }
     }
 
     /// Commands that are not answered.

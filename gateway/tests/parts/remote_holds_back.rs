@@ -4,8 +4,9 @@
 
 use gateway::backend::remote::{Desk, Effects};
 use gateway::limits::{
-    AWAY_BYTES_MAX, AWAY_GIVE_UP_MS, AWAY_HOLD_FIRST_MS, AWAY_HOLD_LAST_MS, AWAY_PENDING_MAX,
-    AWAY_REGISTER_AGAIN_MS, AWAY_REGISTER_PARTITIONS, AWAY_REGISTRATIONS_MAX,
+    REMOTE_BYTES_MAX, REMOTE_GIVE_UP_MS, REMOTE_HOLD_FIRST_MS, REMOTE_HOLD_LAST_MS,
+    REMOTE_PENDING_MAX, REMOTE_REGISTER_AGAIN_MS, REMOTE_REGISTER_PARTITIONS,
+    REMOTE_REGISTRATIONS_MAX,
 };
 use logic::cluster::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use logic::command::{Answer, Command, Delivery, Login, ReplyTo, Send, Session};
@@ -112,12 +113,12 @@ fn nothing_is_sent_while_a_partition_is_on_hold() {
     let refused = Item::NotHere { round, partition: partition() };
     entry.hear(1, refused.clone(), 0);
     entry.ask(11, 1);
-    entry.tick(AWAY_HOLD_FIRST_MS - 1);
+    entry.tick(REMOTE_HOLD_FIRST_MS - 1);
     assert_eq!(entry.sent(), [], "on hold");
-    entry.tick(AWAY_HOLD_FIRST_MS);
+    entry.tick(REMOTE_HOLD_FIRST_MS);
     assert_eq!(entry.sent(), [(1, 10, round + 1), (1, 11, round + 1)]);
-    entry.hear(1, refused, AWAY_HOLD_FIRST_MS);
-    entry.ask(12, AWAY_HOLD_FIRST_MS);
+    entry.hear(1, refused, REMOTE_HOLD_FIRST_MS);
+    entry.ask(12, REMOTE_HOLD_FIRST_MS);
     assert_eq!(entry.sent(), [(1, 12, round + 1)], "an older round was refused");
 }
 
@@ -126,7 +127,7 @@ fn holds_grow_to_their_bound_and_shrink_with_an_answer() {
     let mut entry = Entry::new();
     entry.ask(10, 0);
     entry.ask(11, 0);
-    let (mut now_ms, mut hold_ms) = (0, AWAY_HOLD_FIRST_MS);
+    let (mut now_ms, mut hold_ms) = (0, REMOTE_HOLD_FIRST_MS);
     let mut round = entry.sent()[0].2;
     for _ in 0..8 {
         entry.hear(1, Item::NotHere { round, partition: partition() }, now_ms);
@@ -135,11 +136,11 @@ fn holds_grow_to_their_bound_and_shrink_with_an_answer() {
         now_ms += hold_ms;
         entry.tick(now_ms);
         round = entry.sent()[0].2;
-        hold_ms = (2 * hold_ms).min(AWAY_HOLD_LAST_MS);
+        hold_ms = (2 * hold_ms).min(REMOTE_HOLD_LAST_MS);
     }
     entry.answer(1, 10, now_ms);
     entry.hear(1, Item::NotHere { round, partition: partition() }, now_ms);
-    entry.tick(now_ms + AWAY_HOLD_FIRST_MS);
+    entry.tick(now_ms + REMOTE_HOLD_FIRST_MS);
     assert_eq!(entry.sent(), [(1, 11, round + 1)]);
 }
 
@@ -223,9 +224,9 @@ fn a_request_that_nobody_answers_is_refused_in_time() {
     let mut entry = Entry::new();
     entry.desk.on_link_down(NodeId(1), &mut entry.out);
     entry.ask(10, 0);
-    entry.tick(AWAY_GIVE_UP_MS - 1);
+    entry.tick(REMOTE_GIVE_UP_MS - 1);
     assert_eq!(entry.refusals(), []);
-    entry.tick(2 * AWAY_GIVE_UP_MS);
+    entry.tick(2 * REMOTE_GIVE_UP_MS);
     assert_eq!(entry.refusals(), [(10, RefusalCode::StoreUnavailable)]);
     assert_eq!(entry.desk.pending(), 0);
 }
@@ -233,12 +234,12 @@ fn a_request_that_nobody_answers_is_refused_in_time() {
 #[test]
 fn more_than_the_bounds_is_refused() {
     let mut entry = Entry::new();
-    let many = AWAY_PENDING_MAX as u64;
+    let many = REMOTE_PENDING_MAX as u64;
     (0..many + 1).for_each(|request| entry.ask(request + 1, 0));
     assert_eq!(entry.refusals(), [(many + 1, RefusalCode::Busy)]);
 
     let mut entry = Entry::new();
-    let count = (AWAY_BYTES_MAX / BODY_BYTES_MAX) as u64;
+    let count = (REMOTE_BYTES_MAX / BODY_BYTES_MAX) as u64;
     for request in 0..=count {
         let command = Command::Send(Send {
             conversation: ConversationId::direct(UID, Uid(1)).unwrap(),
@@ -261,9 +262,9 @@ fn sessions_are_registered_some_at_a_time() {
     let rows = Partition::all(PARTITIONS).map(|partition| owner(partition, 2, 1)).collect();
     entry.hear(1, Item::Owners(rows), 0);
     entry.tick(0);
-    assert_eq!(entry.out.register.len(), AWAY_REGISTER_PARTITIONS);
+    assert_eq!(entry.out.register.len(), REMOTE_REGISTER_PARTITIONS);
     entry.out.register.clear();
-    for connection in 0..AWAY_REGISTRATIONS_MAX as u64 {
+    for connection in 0..REMOTE_REGISTRATIONS_MAX as u64 {
         let login = Login { uid: UID, device: DeviceId(connection), generation: Generation(1) };
         let session = Session { entry: 0, connection };
         let reply = ReplyTo { session, request_id: 0 };
@@ -279,11 +280,11 @@ fn sessions_are_registered_some_at_a_time() {
     entry.hear(1, Item::Delivery(Delivery { to, answer }), 1);
     assert_eq!(entry.refusals(), [], "the client has not asked");
     entry.tick(2);
-    assert_eq!(entry.out.register.len(), AWAY_REGISTER_PARTITIONS);
+    assert_eq!(entry.out.register.len(), REMOTE_REGISTER_PARTITIONS);
     assert!(!entry.out.register.contains(&partition()), "not at once");
     for _ in 0..=PARTITIONS / 64 {
         entry.out.register.clear();
-        entry.tick(1 + AWAY_REGISTER_AGAIN_MS);
+        entry.tick(1 + REMOTE_REGISTER_AGAIN_MS);
         if entry.out.register.contains(&partition()) {
             return;
         }

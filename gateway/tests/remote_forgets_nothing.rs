@@ -24,7 +24,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[test]
-fn away_forgets_nothing() {
+fn remote_forgets_nothing() {
     if let Some(seed) = number("SEED") {
         return run(seed);
     }
@@ -33,6 +33,6 @@ fn away_forgets_nothing() {
         (0..seeds).filter(|seed| catch_unwind(|| run(*seed)).is_err()).collect();
     println!("failed: {} of {seeds}", failing.len());
     if let Some(seed) = failing.first() {
-        panic!("SEED={seed} cargo test -p gateway --test away_forgets_nothing");
+        panic!("SEED={seed} cargo test -p gateway --test remote_forgets_nothing");
     }
 }
