@@ -43,6 +43,8 @@ pub struct Desk {
     rounds: Vec<u32>,
     /// Partitions with commands that are not answered, or that are on hold.
     lanes: BTreeMap<Partition, Lane>,
+    /// Partitions on hold: every turn looks at them, and there may be a thousand lanes.
+    held: BTreeSet<Partition>,
     /// Where a command waits: its partition, and its order there. By the number that the node
     /// answers to.
     places: HashMap<u64, (Partition, u64)>,
@@ -86,6 +88,7 @@ impl Default for Desk {
             reachable: 0,
             rounds: vec![0; count],
             lanes: BTreeMap::new(),
+            held: BTreeSet::new(),
             places: HashMap::new(),
             bytes: 0,
             unregistered: BTreeMap::new(),
@@ -233,6 +236,7 @@ impl Desk {
         if lane.held_until_ms.is_none() {
             let hold_ms = lane.hold_ms.clamp(REMOTE_HOLD_FIRST_MS, REMOTE_HOLD_LAST_MS);
             lane.held_until_ms = Some(now_ms + hold_ms);
+            self.held.insert(partition);
             lane.hold_ms = 2 * hold_ms;
         }
     }
@@ -274,6 +278,7 @@ impl Desk {
         self.rounds[index(partition)] += 1;
         let Some(lane) = self.lanes.get_mut(&partition) else { return };
         lane.held_until_ms = None;
+        self.held.remove(&partition);
         if lane.waiting.is_empty() {
             self.lanes.remove(&partition);
             return;
@@ -298,9 +303,9 @@ impl Desk {
 
     /// Ends holds that are over, and gives up what has waited too long.
     pub fn tick(&mut self, now_ms: u64, out: &mut Effects) {
-        let is_over = |lane: &Lane| lane.held_until_ms.is_some_and(|until| until <= now_ms);
-        let over: Vec<Partition> =
-            self.lanes.iter().filter(|(_, lane)| is_over(lane)).map(|(at, _)| *at).collect();
+        let is_over =
+            |at: &&Partition| self.lanes[at].held_until_ms.expect("it is on hold") <= now_ms;
+        let over: Vec<Partition> = self.held.iter().filter(is_over).copied().collect();
         over.into_iter().for_each(|partition| self.begin_round(partition, out));
         self.ask_for_registrations(now_ms, out);
         if now_ms >= self.give_up_ms {
@@ -349,7 +354,7 @@ impl Desk {
     /// Whether something waits for a hold to end.
     #[must_use]
     pub fn is_holding(&self) -> bool {
-        self.lanes.values().any(|lane| lane.held_until_ms.is_some())
+        !self.held.is_empty()
     }
 
     /// Commands that are not answered.
@@ -381,6 +386,8 @@ impl Desk {
         assert!(self.places.len() - self.registrations.len() <= REMOTE_PENDING_MAX);
         assert!(self.bytes <= REMOTE_BYTES_MAX);
         assert_eq!(self.reachable, self.count_reachable());
+        let is_held = |at: &&Partition| self.lanes[at].held_until_ms.is_some();
+        assert!(self.lanes.keys().filter(is_held).eq(&self.held));
     }
 }
 
