@@ -186,5 +186,6 @@ fn explain(code: RefusalCode) -> Cow<'static, str> {
         RefusalCode::LoginTimeout => "no login in time",
         RefusalCode::Unresponsive => "pushes, heartbeats or replies stayed unread",
         RefusalCode::Unsupported => "this server does not know the request, or a value in it",
-    }
+    };
+    text.into()
 }

@@ -6,13 +6,13 @@ mod nodes;
 
 use gateway::backend::remote::{Desk, Effects};
 use logic::cluster::{NodeId, OwnerRow};
-use logic::command::{Answer, Command, Delivery, Login, ReplyTo, Send, Session};
+use logic::command::{Answer, Begin, Command, Delivery, Login, ReplyTo, Send, Session};
 use logic::link::Item;
 use logic::partition::Partition;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, Generation, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, Generation, RowKind, Uid};
 
 /// Users whose partitions are the ones there are.
 const UIDS: [u64; 3] = [1_001, 1_002, 1_003];

@@ -9,14 +9,14 @@ use gateway::limits::{
     REMOTE_REGISTRATIONS_MAX,
 };
 use logic::cluster::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
-use logic::command::{Answer, Command, Delivery, Login, ReplyTo, Send, Session};
+use logic::command::{Answer, Begin, Command, Delivery, Login, ReplyTo, Send, Session};
 use logic::limits::PARTITIONS;
 use logic::link::Item;
 use logic::partition::Partition;
 use std::collections::HashMap;
 use wire::{
     BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq,
-    RefusalCode, Uid,
+    RefusalCode, RowKind, Uid,
 };
 
 const UID: Uid = Uid(7);
@@ -185,7 +185,7 @@ fn a_login_is_answered_by_the_owner_of_its_round_only() {
     };
     let logged_in = |to, generation| {
         let login = Login { uid, device, generation: Generation(generation) };
-        let answer = Answer::LoggedIn { login, inbox_head: InboxSeq(0) };
+        let answer = Answer::LoggedIn { login, inbox_head: InboxSeq(0), cursor: InboxSeq(0) };
         Item::Delivery(Delivery { to, answer })
     };
     entry.desk.submit(
