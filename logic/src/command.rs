@@ -144,21 +144,60 @@ pub enum Command {
     },
 }
 
+/// What a command needs to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// The partition whose owner it is for.
+    pub partition: Partition,
+    /// It reads or writes the store, so it is refused while the store does not answer.
+    pub store: bool,
+    /// It is answered.
+    pub answer: bool,
+    /// Bytes that it takes beside its fixed size.
+    pub bytes: usize,
+}
+
 impl Command {
+    /// What it needs: the one place that says so of each command.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let user = |uid| (Partition::of_user(uid), 0);
+        let conversation = |conversation, bytes| (Partition::of_conversation(conversation), bytes);
+        let ((partition, bytes), store, answer) = match self {
+            Self::Login { uid, .. } => (user(*uid), false, true),
+            Self::Logout(login) | Self::Register(login) => (user(login.uid), false, true),
+            Self::Send(send) => (conversation(send.conversation, send.body.len()), true, true),
+            Self::PushAck(login, _) => (user(login.uid), false, false),
+            Self::Heartbeat { uid, .. } => (user(*uid), false, true),
+            Self::Sync { uid, .. } | Self::Chats { uid, .. } => (user(*uid), true, true),
+            Self::History { conversation: id, .. } => (conversation(*id, 0), true, true),
+            Self::ChangeChat { uid, .. } => (user(*uid), true, true),
+        };
+        Needs { partition, store, answer, bytes }
+    }
+
     /// The partition whose owner it is for.
     #[must_use]
     pub fn partition(&self) -> Partition {
-        match self {
-            Self::Send(send) => Partition::of_conversation(send.conversation),
-            Self::History { conversation, .. } => Partition::of_conversation(*conversation),
-            Self::PushAck(login, _) | Self::Logout(login) | Self::Register(login) => {
-                Partition::of_user(login.uid)
-            }
-            Self::Login { uid, .. }
-            | Self::Heartbeat { uid, .. }
-            | Self::Sync { uid, .. }
-            | Self::Chats { uid, .. }
-            | Self::ChangeChat { uid, .. } => Partition::of_user(*uid),
+        self.needs().partition
+    }
+
+    /// Whether this is what answers it; a refusal answers everything. What comes over a link is to be asked.
+    #[must_use]
+    pub fn is_answered_by(&self, answer: &Answer) -> bool {
+        match answer {
+            Answer::Refused { .. } => self.needs().answer,
+            Answer::LoggedIn { .. } => matches!(self, Self::Login { .. }),
+            Answer::LoggedOut(_) => matches!(self, Self::Logout(_)),
+            Answer::Acked { .. } => matches!(self, Self::Send(_)),
+            Answer::Head { .. } => matches!(self, Self::Heartbeat { .. }),
+            Answer::News(_) => matches!(self, Self::Register(_)),
+            Answer::Closed(_) => matches!(self, Self::Register(_)),
+            Answer::Inbox { .. } => matches!(self, Self::Sync { .. }),
+            Answer::History { .. } => matches!(self, Self::History { .. }),
+            Answer::Chats { .. } => matches!(self, Self::Chats { .. }),
+            Answer::Chat(_) => matches!(self, Self::ChangeChat { .. }),
+            Answer::Push { .. } => false,
         }
     }
 }
@@ -303,6 +342,14 @@ pub enum Answer {
     Closed(RefusalCode),
 }
 
+impl Answer {
+    /// Whether it may come though nothing was asked: under request id 0.
+    #[must_use]
+    pub fn is_unasked(&self) -> bool {
+        matches!(self, Self::Push { .. } | Self::News(_) | Self::Closed(_))
+    }
+}
+
 /// An answer and whom it is for.
 #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -332,4 +379,77 @@ pub struct Inputs {
     pub inputs: Vec<Input>,
     /// From the store.
     pub completions: Vec<Completion>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each command with what answers it.
+    fn pairs() -> Vec<(Command, Option<Answer>)> {
+        let login = Login { uid: Uid(1), device: DeviceId(2), generation: Generation(3) };
+        let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
+        let (uid, device, limit, head) = (Uid(1), DeviceId(2), 1, InboxSeq(4));
+        let send = Send {
+            conversation,
+            sender: uid,
+            device,
+            client_msg_id: ClientMsgId([5; 16]),
+            kind: RowKind::MESSAGE,
+            flags: 0,
+            body: Bytes::from_static(b"hello"),
+        };
+        let acked = Answer::Acked {
+            message_id: MessageId(1),
+            seq: Seq(1),
+            time_ms: 1,
+            inbox_seq: InboxSeq(1),
+        };
+        let change = ChatChange::Hide;
+        let chat = Answer::Chat(ChatRow::empty(uid, conversation));
+        vec![
+            (
+                Command::Login { uid, device, from: Begin::Head },
+                Some(Answer::LoggedIn { login, inbox_head: head, cursor: head }),
+            ),
+            (Command::Logout(login), Some(Answer::LoggedOut(Generation(3)))),
+            (Command::Register(login), Some(Answer::News(head))),
+            (Command::Send(send), Some(acked)),
+            (Command::PushAck(login, head), None),
+            (Command::Heartbeat { uid, time_ms: 1 }, Some(Answer::Head { head, time_ms: 1 })),
+            (Command::Sync { uid, after: head, limit }, Some(Answer::Inbox { head, rows: vec![] })),
+            (
+                Command::History { conversation, before: None, limit },
+                Some(Answer::History { conversation, rows: vec![] }),
+            ),
+            (
+                Command::Chats { uid, after: None, limit },
+                Some(Answer::Chats { version: 1, chats: vec![], more: false }),
+            ),
+            (Command::ChangeChat { uid, conversation, change }, Some(chat)),
+        ]
+    }
+
+    #[test]
+    fn a_command_is_answered_by_its_own_answer_or_a_refusal() {
+        let pairs = pairs();
+        for (at, (command, own)) in pairs.iter().enumerate() {
+            assert_eq!(command.needs().answer, own.is_some());
+            for (other, (_, answer)) in pairs.iter().enumerate() {
+                let Some(answer) = answer else { continue };
+                assert_eq!(command.is_answered_by(answer), at == other, "{command:?} {answer:?}");
+            }
+            let refused = Answer::Refused { code: RefusalCode::Busy, retry_after_ms: 1 };
+            assert_eq!(command.is_answered_by(&refused), own.is_some());
+        }
+    }
+
+    #[test]
+    fn only_a_registration_is_answered_by_the_end_of_its_session() {
+        let closed = Answer::Closed(RefusalCode::SessionReplaced);
+        for (command, _) in pairs() {
+            let is_registration = matches!(command, Command::Register(_));
+            assert_eq!(command.is_answered_by(&closed), is_registration, "{command:?}");
+        }
+    }
 }
