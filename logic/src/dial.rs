@@ -2,7 +2,10 @@
 //! is one link a node, dialed again whenever it is lost. It knows no partition.
 
 use crate::cluster::NodeId;
-use crate::link::{Admission, Event, Item, Line, Link, Peer, PeerId, Secret, SecretError, Terms};
+use crate::link::{
+    Admission, Event, Item, LINK_CLOSE_BYTES, Line, Link, LinkDrop, Peer, PeerId, Secret,
+    SecretError, Terms,
+};
 use netring::{ConnId, NetRing};
 use rand::random;
 use std::collections::{BTreeMap, HashMap};
@@ -12,11 +15,6 @@ use std::path::Path;
 
 /// How long before a lost link is dialed again, in ms.
 pub const REDIAL_MS: u64 = 200;
-/// Bytes that wait for a peer, beyond which what may be lost is dropped.
-pub const LINK_HIGH_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes that wait for a peer, beyond which its link is closed: it does not read.
-pub const LINK_CLOSE_BYTES: usize = 4 * LINK_HIGH_BYTES;
-
 /// Reads the secret from a file. Without a file it is a secret that everybody knows, which is
 /// allowed on loopback only.
 ///
@@ -151,25 +149,35 @@ impl Dialer {
         Some(Dialed::Down(node))
     }
 
-    /// Says something to a node at the end of the turn. `false`: there is no link to it, or it is too full for what may
-    /// be lost.
-    pub fn say(&mut self, node: NodeId, item: Item, may_be_lost: bool, ring: &NetRing) -> bool {
-        let Some(conn) = self.nodes.get(&node) else { return false };
-        if may_be_lost && ring.outbox_len(*conn) > LINK_HIGH_BYTES {
-            return false;
-        }
-        let place = self.conns.get(conn).and_then(|at| self.places.get_mut(at));
-        let line = place.and_then(|place| place.line.as_mut()).filter(|line| line.is_open());
-        line.map(|line| line.say(item)).is_some()
+    /// Says something to a node at the end of the turn.
+    ///
+    /// # Errors
+    /// There is no link to it, or more waits for it than the item's lane takes.
+    pub fn say(&mut self, node: NodeId, item: &Item, ring: &NetRing) -> Result<(), LinkDrop> {
+        let conn = *self.nodes.get(&node).ok_or(LinkDrop::NoLink)?;
+        let place = self.conns.get(&conn).and_then(|at| self.places.get_mut(at));
+        let line = place.and_then(|place| place.line.as_mut()).ok_or(LinkDrop::NoLink)?;
+        line.say(item, ring.outbox_len(conn))
+    }
+
+    /// Ends the link to a node that says what it may not say.
+    pub fn expel(&mut self, node: NodeId, ring: &mut NetRing) {
+        let Some(conn) = self.nodes.get(&node) else { return };
+        tracing::warn!(node = node.0, "a node answered what was not asked; its link ends");
+        ring.close_now(*conn);
+    }
+
+    /// How many items came since the last call that were of a later release, and came to nothing.
+    pub fn take_skipped(&mut self) -> u64 {
+        let lines = self.places.values_mut().filter_map(|place| place.line.as_mut());
+        lines.map(|line| line.link().take_skipped()).sum()
     }
 
     /// Writes what was said this turn.
     pub fn flush(&mut self, ring: &mut NetRing) {
         for place in self.places.values_mut() {
             let (Some(conn), Some(line)) = (place.conn, &mut place.line) else { continue };
-            if line.has_items() {
-                write(conn, line, ring);
-            }
+            write(conn, line, ring);
         }
     }
 
@@ -195,7 +203,10 @@ impl Dialer {
 
 /// Writes what a line has to say; ends one whose peer does not read.
 pub fn write(conn: ConnId, line: &mut Line, ring: &mut NetRing) {
-    if ring.outbox_len(conn) > LINK_CLOSE_BYTES {
+    if line.unwritten_bytes() == 0 {
+        return;
+    }
+    if ring.outbox_len(conn) + line.unwritten_bytes() > LINK_CLOSE_BYTES {
         tracing::warn!("a peer does not read; its link ends");
         ring.close_now(conn);
     } else if let Some(out) = ring.outbox(conn) {

@@ -44,6 +44,12 @@ impl Partition {
     /// The one with the lowest number.
     pub const FIRST: Self = Self(0);
 
+    /// The partition of this number, if there is one.
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<Self> {
+        (number < PARTITIONS).then_some(Self(number))
+    }
+
     /// The partition of a user's inbox, contacts and devices.
     #[must_use]
     pub fn of_user(uid: Uid) -> Self {

@@ -1,36 +1,22 @@
-//! Frames of a link to bytes and back: a header of 16 bytes, then an rkyv archive. It does not know their order.
+//! Frames of a link to bytes and back: a header of 12 bytes, then a payload. It does not know what a payload says, nor
+//! the order of frames.
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
-//! | 0 | 4 | length of the frame, header included; a multiple of 8 |
+//! | 0 | 4 | length of the frame, header included |
 //! | 4 | 1 | kind |
-//! | 5 | 1 | version of the link |
+//! | 5 | 1 | version: [`HANDSHAKE_VERSION`] until the handshake is over, then the one in force |
 //! | 6 | 2 | zero |
 //! | 8 | 4 | CRC-32 (IEEE) of bytes 0 to 8, then of the payload |
-//! | 12 | 4 | zero |
 //!
-//! Integers are little-endian. The archive's root is the struct, then its kind.
+//! Integers are little-endian. The header, and the frames of the handshake, are for ever.
 
-use super::item::Item;
-use super::limits::{LINK_ARCHIVE_DEPTH_MAX, LINK_FRAME_BYTES_MAX, LINK_HANDSHAKE_BYTES_MAX};
-use crate::cluster::Holder;
-use crate::link::handshake::Peer;
-use rkyv::api::access_with_context;
-use rkyv::api::high::{HighDeserializer, HighSerializer, HighValidator};
-use rkyv::bytecheck::CheckBytes;
-use rkyv::rancor::Failure;
-use rkyv::ser::allocator::ArenaHandle;
-use rkyv::validation::Validator;
-use rkyv::validation::archive::ArchiveValidator;
-use rkyv::validation::shared::SharedValidator;
-use rkyv::{Archive, Archived, Deserialize, Portable, Serialize};
-use std::num::NonZeroUsize;
-use wire::Output;
+use super::limits::{LINK_FRAME_BYTES_MAX, LINK_HANDSHAKE_BYTES_MAX};
 
 /// Bytes of a frame's header.
-pub const HEADER_BYTES: usize = 16;
-/// The version of links that this process speaks. Both ends of a link speak the same one.
-pub const LINK_VERSION: u8 = 1;
+pub const HEADER_BYTES: usize = 12;
+/// The version in the header of every frame of a handshake, in every release.
+pub const HANDSHAKE_VERSION: u8 = 0;
 
 /// What a frame is. The number is on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +44,11 @@ impl Kind {
 /// Bytes that are no frame of a link, or none that may come here. They end the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// The other side speaks another version.
-    #[error(
-        "link version {0} is not spoken here; this side speaks version {LINK_VERSION}: run the same release on both"
-    )]
-    Version(u8),
+    /// It is of another version than the one in force.
+    #[error("frame of version {0} where version {1} is in force")]
+    Version(u8, u8),
     /// The length is impossible, or too large before or after the handshake.
-    #[error("frame length {0} is not a multiple of 8 between the header's and {1}")]
+    #[error("frame length {0} is not between the header's and {1}")]
     Length(u32, usize),
     /// The kind is unknown.
     #[error("frame kind {0} is unknown")]
@@ -77,97 +61,53 @@ pub enum FrameError {
     Checksum,
     /// The payload is not what the header says.
     #[error("payload is not a {0:?}")]
-    Archive(Kind),
-    /// An item names what cannot be: a partition that does not exist, a stranger in a conversation, a page too large.
+    Payload(Kind),
+    /// An item names what cannot be: a stranger in a conversation, a page too large.
     #[error("item cannot be meant")]
     Senseless,
 }
 
-/// Says what to prove.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Challenge {
-    pub nonce: [u8; 32],
+/// Which frames may come now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    pub(super) version: u8,
+    pub(super) bytes_max: usize,
 }
 
-/// Proves that the dialer knows the secret, and says who it is.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-pub struct Hello {
-    pub cluster: String,
-    pub peer: Peer,
-    pub nonce: [u8; 32],
-    pub mac: [u8; 32],
-}
+impl Expected {
+    pub(super) const HANDSHAKE: Self =
+        Self { version: HANDSHAKE_VERSION, bytes_max: LINK_HANDSHAKE_BYTES_MAX };
 
-/// Proves that the acceptor knows the secret too.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Welcome {
-    pub holder: Holder,
-    pub entry: u16,
-    pub mac: [u8; 32],
-}
-
-/// Says why not.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    pub text: String,
-}
-
-/// Everything that one side had to say in a turn, or the part of it that fits.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
-    pub items: Vec<Item>,
-}
-
-/// A struct that is the payload of one kind of frame.
-pub trait Payload: Archive + 'static {
-    const KIND: Kind;
-}
-
-impl Payload for Challenge {
-    const KIND: Kind = Kind::Challenge;
-}
-impl Payload for Hello {
-    const KIND: Kind = Kind::Hello;
-}
-impl Payload for Welcome {
-    const KIND: Kind = Kind::Welcome;
-}
-impl Payload for Refused {
-    const KIND: Kind = Kind::Refused;
-}
-impl Payload for Batch {
-    const KIND: Kind = Kind::Batch;
-}
-
-/// The root of every archive.
-#[derive(Archive, Serialize)]
-struct Tagged<P> {
-    payload: P,
-    kind: u64,
+    pub(super) fn batches(version: u8) -> Self {
+        Self { version, bytes_max: LINK_FRAME_BYTES_MAX }
+    }
 }
 
 /// A header that was read and found possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(super) struct Header {
     /// Bytes of the frame, header included.
-    pub length: usize,
-    pub kind: Kind,
+    pub(super) length: usize,
+    kind: Kind,
     checksum: u32,
 }
 
 impl Header {
     /// Judges a frame by its first bytes, before the rest has come.
-    pub fn parse(bytes: &[u8; HEADER_BYTES], bytes_max: usize) -> Result<Self, FrameError> {
-        let [l0, l1, l2, l3, kind, version, r0, r1, c0, c1, c2, c3, r2, r3, r4, r5] = *bytes;
-        if version != LINK_VERSION {
-            return Err(FrameError::Version(version));
+    pub(super) fn parse(
+        bytes: &[u8; HEADER_BYTES],
+        expected: Expected,
+    ) -> Result<Self, FrameError> {
+        let [l0, l1, l2, l3, kind, version, r0, r1, c0, c1, c2, c3] = *bytes;
+        if version != expected.version {
+            return Err(FrameError::Version(version, expected.version));
         }
         let length = u32::from_le_bytes([l0, l1, l2, l3]);
         let size = length as usize;
-        if size <= HEADER_BYTES || size > bytes_max || !size.is_multiple_of(8) {
-            return Err(FrameError::Length(length, bytes_max));
+        if size <= HEADER_BYTES || size > expected.bytes_max {
+            return Err(FrameError::Length(length, expected.bytes_max));
         }
-        if [r0, r1, r2, r3, r4, r5] != [0; 6] {
+        if [r0, r1] != [0; 2] {
             return Err(FrameError::Reserved);
         }
         let kind = Kind::from_wire(kind).ok_or(FrameError::Kind(kind))?;
@@ -175,93 +115,35 @@ impl Header {
     }
 }
 
-/// A whole frame whose checksum was right; what it holds is not judged yet. It lies aligned to 8.
+/// A whole frame whose checksum was right; what it holds is not judged yet.
 #[derive(Clone, Copy, Debug)]
-pub struct RawFrame<'a> {
-    pub kind: Kind,
-    payload: &'a [u8],
+pub(super) struct RawFrame<'a> {
+    pub(super) kind: Kind,
+    pub(super) payload: &'a [u8],
 }
 
 impl<'a> RawFrame<'a> {
-    pub fn new(header: Header, frame: &'a [u8]) -> Result<Self, FrameError> {
+    pub(super) fn new(header: Header, frame: &'a [u8]) -> Result<Self, FrameError> {
         assert_eq!(frame.len(), header.length, "a frame is read whole");
         let is_whole = checksum(frame) == header.checksum;
         let raw = Self { kind: header.kind, payload: &frame[HEADER_BYTES..] };
         if is_whole { Ok(raw) } else { Err(FrameError::Checksum) }
     }
-
-    /// Reads a frame of the handshake. Its bytes are the only ones that encode it.
-    pub fn read<P>(&self) -> Result<P, FrameError>
-    where
-        P: Payload
-            + Clone
-            + for<'b, 'c> Serialize<HighSerializer<Output<'b>, ArenaHandle<'c>, Failure>>,
-        P::Archived: Portable
-            + for<'b> CheckBytes<HighValidator<'b, Failure>>
-            + Deserialize<P, HighDeserializer<Failure>>,
-    {
-        let payload = self.open::<P>()?;
-        let mut again = Vec::with_capacity(LINK_HANDSHAKE_BYTES_MAX);
-        encode(&mut again, payload.clone());
-        if again[HEADER_BYTES..] == *self.payload {
-            Ok(payload)
-        } else {
-            Err(FrameError::Archive(P::KIND))
-        }
-    }
-
-    /// Reads a batch of a peer that proved who it is.
-    pub fn read_batch(&self) -> Result<Vec<Item>, FrameError> {
-        let Batch { items } = self.open()?;
-        if items.iter().all(Item::is_possible) { Ok(items) } else { Err(FrameError::Senseless) }
-    }
-
-    fn open<P>(&self) -> Result<P, FrameError>
-    where
-        P: Payload,
-        P::Archived: Portable
-            + for<'b> CheckBytes<HighValidator<'b, Failure>>
-            + Deserialize<P, HighDeserializer<Failure>>,
-    {
-        let refused = FrameError::Archive(P::KIND);
-        if self.kind != P::KIND {
-            return Err(refused);
-        }
-        let depth_max = NonZeroUsize::new(LINK_ARCHIVE_DEPTH_MAX);
-        let archive = ArchiveValidator::with_max_depth(self.payload, depth_max);
-        let mut context = Validator::new(archive, SharedValidator::new());
-        let root: &Archived<Tagged<P>> =
-            access_with_context::<_, _, Failure>(self.payload, &mut context)
-                .map_err(|_| refused)?;
-        if root.kind != P::KIND as u64 {
-            return Err(refused);
-        }
-        rkyv::deserialize::<P, Failure>(&root.payload).map_err(|_| refused)
-    }
 }
 
-/// Appends a frame.
+/// Writes the header of a frame, for which room was left at its beginning.
 ///
 /// # Panics
-/// It is over its bound: the caller bounds names, texts and batches.
-pub fn encode<P>(out: &mut Vec<u8>, payload: P)
-where
-    P: Payload + for<'a, 'b> Serialize<HighSerializer<Output<'a>, ArenaHandle<'b>, Failure>>,
-{
-    let start = out.len();
-    out.resize(start + HEADER_BYTES, 0);
-    let tagged = Tagged { payload, kind: P::KIND as u64 };
-    rkyv::api::high::to_bytes_in::<_, Failure>(&tagged, Output::after(out))
-        .expect("writing to memory does not fail");
-    let frame = &mut out[start..];
+/// It is over its bound: the caller bounds names, texts and items.
+pub(super) fn seal(frame: &mut [u8], kind: Kind, version: u8) {
     let bytes_max =
-        if P::KIND == Kind::Batch { LINK_FRAME_BYTES_MAX } else { LINK_HANDSHAKE_BYTES_MAX };
-    assert!(frame.len() <= bytes_max && frame.len().is_multiple_of(8), "the caller bounds it");
+        if kind == Kind::Batch { LINK_FRAME_BYTES_MAX } else { LINK_HANDSHAKE_BYTES_MAX };
+    assert!(frame.len() > HEADER_BYTES && frame.len() <= bytes_max, "the caller bounds it");
     let length = u32::try_from(frame.len()).expect("below its bound");
     frame[..4].copy_from_slice(&length.to_le_bytes());
-    frame[4..6].copy_from_slice(&[P::KIND as u8, LINK_VERSION]);
+    frame[4..8].copy_from_slice(&[kind as u8, version, 0, 0]);
     let checksum = checksum(frame);
-    frame[8..12].copy_from_slice(&checksum.to_le_bytes());
+    frame[8..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
 }
 
 fn checksum(frame: &[u8]) -> u32 {

@@ -1,23 +1,61 @@
-//! Who is at the other end, and the proof of it: HMAC-SHA256 under the secret, over everything that
-//! both sides said and the role of the one that proves.
+//! Who is at the other end, which versions both speak, and the proof of it: HMAC-SHA256 under the secret, over every byte
+//! that both sides said and the role of the one that proves.
 //!
-//! Both nonces are in both proofs, so neither can be used again; the role is in them, so neither can be sent back. It does
+//! Both nonces are in both proofs, so neither can be used again; the role is in them, so neither can be sent back; so are
+//! the versions and features, and whatever a later release says behind them, so nobody in between can lower them. It does
 //! not know frames, nor where nonces come from: the caller draws them at random, for each handshake anew.
 
-use super::frame::LINK_VERSION;
 use super::secret::Secret;
 use crate::cluster::{Holder, Incarnation, NodeId};
-use hmac::{Hmac, Mac};
-use rkyv::{Archive, Deserialize, Serialize};
+use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
+use std::fmt;
 
 /// Drawn at random for one handshake.
 pub type Nonce = [u8; 32];
 
+/// Proves that its sender knows the secret.
+pub(super) type Mac = [u8; 32];
+
+/// The versions of links that a release speaks, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// From here, at least 1 ...
+    pub min: u8,
+    /// ... up to here.
+    pub max: u8,
+}
+
+impl Versions {
+    /// The highest that both speak.
+    #[must_use]
+    pub fn common(self, other: Self) -> Option<u8> {
+        let version = self.max.min(other.max);
+        (version >= self.min.max(other.min)).then_some(version)
+    }
+
+    pub(super) fn is_possible(self) -> bool {
+        0 < self.min && self.min <= self.max
+    }
+}
+
+impl fmt::Display for Versions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.min, self.max)
+    }
+}
+
+/// What is in force on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// The highest version that both speak.
+    pub version: u8,
+    /// The features that both know, as bits.
+    pub features: u64,
+}
+
 /// One core of one life of a process: what can have one link at a time to a core or a node.
-#[derive(
-    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeerId {
     /// A gateway's core.
     Gateway {
@@ -38,7 +76,7 @@ pub enum PeerId {
 }
 
 /// Who dials.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// Who it is.
     pub id: PeerId,
@@ -56,69 +94,124 @@ pub struct Admission {
     pub holder: Holder,
 }
 
-/// What both proofs are about.
-#[derive(Clone, Copy)]
-pub struct Transcript<'a> {
-    pub cluster: &'a str,
-    pub acceptor_nonce: &'a Nonce,
-    pub dialer_nonce: &'a Nonce,
-    pub peer: &'a Peer,
+/// Says what to prove, and what the acceptor speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Challenge {
+    pub(super) nonce: Nonce,
+    pub(super) versions: Versions,
+    pub(super) features: u64,
 }
 
-impl Transcript<'_> {
-    /// The dialer's proof.
-    pub fn hello_mac(&self, secret: &Secret) -> [u8; 32] {
-        self.mac(secret, b"dialer").finalize().into_bytes().into()
+/// Proves that the dialer knows the secret, and says who it is and what it speaks. The proof is first: it is about the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hello {
+    pub(super) mac: Mac,
+    pub(super) nonce: Nonce,
+    pub(super) versions: Versions,
+    pub(super) features: u64,
+    pub(super) peer: Peer,
+    pub(super) cluster: String,
+}
+
+/// Proves that the acceptor knows the secret too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Welcome {
+    pub(super) mac: Mac,
+    pub(super) entry: u16,
+    pub(super) holder: Holder,
+}
+
+/// Says why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) text: String,
+}
+
+/// Who proves.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role {
+    Dialer,
+    Acceptor,
+}
+
+/// The payloads of a handshake so far, without their proofs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Transcript(Vec<u8>);
+
+impl Transcript {
+    /// What the acceptor asked.
+    pub(super) fn of_challenge(payload: &[u8]) -> Self {
+        let mut transcript = Self::default();
+        transcript.add(payload);
+        transcript
     }
 
-    /// The acceptor's proof.
-    pub fn welcome_mac(&self, secret: &Secret, admission: &Admission) -> [u8; 32] {
-        self.welcome(secret, admission).finalize().into_bytes().into()
+    /// And then a payload that begins with its proof, whose bytes may be anything.
+    pub(super) fn and(&self, proven: &[u8]) -> Self {
+        let mut transcript = self.clone();
+        transcript.add(&proven[size_of::<Mac>()..]);
+        transcript
     }
 
-    /// Whether the dialer knows the secret.
-    pub fn is_hello(&self, secret: &Secret, mac: &[u8; 32]) -> bool {
-        self.mac(secret, b"dialer").verify_slice(mac).is_ok()
+    /// Each has its length before it, so no two transcripts have the same bytes.
+    fn add(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(bytes);
     }
 
-    /// Whether the acceptor knows the secret.
-    pub fn is_welcome(&self, secret: &Secret, admission: &Admission, mac: &[u8; 32]) -> bool {
-        self.welcome(secret, admission).verify_slice(mac).is_ok()
+    pub(super) fn prove(&self, secret: &Secret, role: Role) -> Mac {
+        self.hmac(secret, role).finalize().into_bytes().into()
     }
 
-    fn welcome(&self, secret: &Secret, admission: &Admission) -> Hmac<Sha256> {
-        let Admission { entry, holder } = admission;
-        let mut mac = self.mac(secret, b"accept");
-        mac.update(&entry.to_le_bytes());
-        mac.update(&holder.node.0.to_le_bytes());
-        mac.update(&holder.incarnation.0.to_le_bytes());
-        mac
+    pub(super) fn is_proof(&self, secret: &Secret, role: Role, mac: &Mac) -> bool {
+        self.hmac(secret, role).verify_slice(mac).is_ok()
     }
 
-    /// Every field has a fixed width or its length before it, so no two transcripts have the same bytes.
-    fn mac(&self, secret: &Secret, role: &[u8; 6]) -> Hmac<Sha256> {
+    fn hmac(&self, secret: &Secret, role: Role) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.bytes()).expect("any length will do");
         mac.update(b"longline link ");
-        mac.update(role);
-        mac.update(&[LINK_VERSION]);
-        mac.update(self.acceptor_nonce);
-        mac.update(self.dialer_nonce);
-        mac.update(&(self.cluster.len() as u64).to_le_bytes());
-        mac.update(self.cluster.as_bytes());
-        match self.peer.id {
-            PeerId::Gateway { instance, core } => {
-                mac.update(&[1]);
-                mac.update(&instance.to_le_bytes());
-                mac.update(&core.to_le_bytes());
-            }
-            PeerId::Logic { node, incarnation, core } => {
-                mac.update(&[2]);
-                mac.update(&node.0.to_le_bytes());
-                mac.update(&incarnation.0.to_le_bytes());
-                mac.update(&core.to_le_bytes());
-            }
-        }
-        mac.update(&self.peer.generation.to_le_bytes());
+        mac.update(match role {
+            Role::Dialer => b"dialer",
+            Role::Acceptor => b"accept",
+        });
+        mac.update(&self.0);
         mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_common_version_is_in_force() {
+        let ours = Versions { min: 2, max: 4 };
+        for (min, max, common) in [
+            (1, 1, None),
+            (1, 2, Some(2)),
+            (2, 3, Some(3)),
+            (3, 9, Some(4)),
+            (4, 4, Some(4)),
+            (5, 6, None),
+        ] {
+            let theirs = Versions { min, max };
+            assert_eq!((ours.common(theirs), theirs.common(ours)), (common, common), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn a_proof_is_about_every_byte_and_the_role() {
+        let secret = Secret::for_loopback();
+        let said = |challenge: &[u8], hello: &[u8]| {
+            Transcript::of_challenge(challenge).and(&[&[0; 32], hello].concat())
+        };
+        let mac = said(b"abc", b"def").prove(&secret, Role::Dialer);
+        assert!(said(b"abc", b"def").is_proof(&secret, Role::Dialer, &mac));
+        assert!(!said(b"abc", b"def").is_proof(&secret, Role::Acceptor, &mac));
+        for (challenge, hello) in [("abd", "def"), ("abc", "defg"), ("abcd", "ef"), ("ab", "cdef")]
+        {
+            let other = said(challenge.as_bytes(), hello.as_bytes());
+            assert!(!other.is_proof(&secret, Role::Dialer, &mac), "{challenge} {hello}");
+        }
     }
 }

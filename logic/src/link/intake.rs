@@ -1,24 +1,23 @@
-//! Finds frames in the pieces that TCP delivers: those that lie whole and aligned are read in place, others are gathered.
+//! Finds frames in the pieces that TCP delivers: those that lie whole are read in place, others are gathered.
 //!
 //! It does not know what a frame means, only how long it may be.
 
-use super::frame::{FrameError, HEADER_BYTES, Header, RawFrame};
-use rkyv::util::AlignedVec;
+use super::frame::{Expected, FrameError, HEADER_BYTES, Header, RawFrame};
 
 /// The unfinished frame of one link.
 #[derive(Debug, Default)]
-pub struct Intake {
-    bytes: AlignedVec<8>,
+pub(super) struct Intake {
+    bytes: Vec<u8>,
     /// The frame in it was handed out by the last call.
     is_done: bool,
 }
 
 impl Intake {
     /// The next frame in `piece`, which loses its bytes; `None` when more must come. After an error nothing more can be read.
-    pub fn next<'a, 'p: 'a>(
+    pub(super) fn next<'a, 'p: 'a>(
         &'a mut self,
         piece: &mut &'p [u8],
-        bytes_max: usize,
+        expected: Expected,
     ) -> Result<Option<RawFrame<'a>>, FrameError> {
         if self.is_done {
             self.bytes.clear();
@@ -27,8 +26,8 @@ impl Intake {
         if self.bytes.is_empty()
             && let Some(first) = piece.first_chunk()
         {
-            let header = Header::parse(first, bytes_max)?;
-            if piece.len() >= header.length && piece.as_ptr().align_offset(8) == 0 {
+            let header = Header::parse(first, expected)?;
+            if piece.len() >= header.length {
                 let (frame, rest) = piece.split_at(header.length);
                 *piece = rest;
                 return RawFrame::new(header, frame).map(Some);
@@ -36,7 +35,7 @@ impl Intake {
         }
         self.take(piece, HEADER_BYTES);
         let Some(first) = self.bytes.first_chunk() else { return Ok(None) };
-        let header = Header::parse(first, bytes_max)?;
+        let header = Header::parse(first, expected)?;
         self.take(piece, header.length);
         if self.bytes.len() < header.length {
             return Ok(None);
@@ -46,7 +45,7 @@ impl Intake {
     }
 
     /// Bytes that it has allocated: at most twice what came of a frame, and never more than the largest frame so far.
-    pub fn memory_bytes(&self) -> usize {
+    pub(super) fn memory_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 

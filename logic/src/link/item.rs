@@ -1,22 +1,17 @@
-//! What is said over a link, how large it is, and whether it can be meant. It does not know frames.
+//! What is said over a link, and whether it can be meant. It does not know bytes.
 //!
 //! An item may be lost with its link; whoever needs it says it again.
 
-use super::limits::{
-    BATCH_BYTES, LINK_ADDRESS_BYTES_MAX, LINK_FRAME_BYTES_MAX, LINK_NODES_MAX, LINK_OWNERS_MAX,
-    LINK_ROW_BYTES_MAX,
-};
+use super::limits::{LINK_ADDRESS_BYTES_MAX, LINK_NODES_MAX, LINK_OWNERS_MAX};
 use crate::cluster::{Epoch, NodeId, OwnerRow};
 use crate::command::{Answer, Command, Delivery, Mail, ReplyTo};
-use crate::limits::PARTITIONS;
 use crate::partition::Partition;
 use crate::rows::{ChatRow, InboxRow, MessageRow};
-use rkyv::{Archive, Archived, Deserialize, Serialize};
 use wire::{BODY_BYTES_MAX, CHAT_BYTES, ConversationId, MESSAGE_BYTES};
 use wire::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, Uid};
 
 /// Where a node listens for links.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeAddress {
     /// Which node.
     pub node: NodeId,
@@ -25,7 +20,7 @@ pub struct NodeAddress {
 }
 
 /// One thing said over a link.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "most items are the large ones")]
 pub enum Item {
     /// From a gateway to the owner of the command's partition.
@@ -68,81 +63,23 @@ pub enum Item {
     Pong(u64),
 }
 
-/// Room for one more block behind an item: padding before it.
-const PADDING: usize = 7;
-const _: () = {
-    let chat = size_of::<Archived<(ChatRow, Option<MessageRow>)>>();
-    assert!(chat + PADDING <= LINK_ROW_BYTES_MAX, "the largest row fits");
-    assert!(size_of::<Archived<Item>>() + 2 * PADDING <= LINK_ROW_BYTES_MAX, "so does an item");
-    assert!(size_of::<Archived<OwnerRow>>() <= 16 && size_of::<Archived<NodeAddress>>() <= 16);
-};
-
 impl Item {
-    /// Bytes that it takes in a frame, at most.
-    ///
-    /// # Panics
-    /// No frame can hold it: the sender bounds its pages and lists.
-    #[must_use]
-    pub fn bytes_max(&self) -> usize {
-        let behind = match self {
-            Self::Command { command: Command::Send(send), .. } => send.body.len(),
-            Self::Mail(_, Mail::Append { message, .. }) => message.body.len(),
-            Self::Delivery(delivery) => answer_bytes(&delivery.answer),
-            Self::Owners(rows) => size_of::<Archived<OwnerRow>>() * rows.len(),
-            Self::Nodes(nodes) => nodes
-                .iter()
-                .map(|node| size_of::<Archived<NodeAddress>>() + node.address.len() + PADDING)
-                .sum(),
-            Self::Command { .. } | Self::Mail(..) => 0,
-            Self::NotHere { .. } | Self::Told(_) | Self::InboxEpoch(_) => 0,
-            Self::ClientsAt(address) => address.len(),
-            Self::Ping(_) | Self::Pong(_) => 0,
-        };
-        let bytes = size_of::<Archived<Self>>() + 2 * PADDING + behind;
-        assert!(bytes + BATCH_BYTES <= LINK_FRAME_BYTES_MAX, "an item fits a frame");
-        bytes
-    }
-
     /// Whether a correct sender can have said it; what is done with the item may rely on that.
     pub(super) fn is_possible(&self) -> bool {
         match self {
             Self::Command { command, .. } => is_command(command),
-            Self::NotHere { partition, .. } => is_partition(*partition),
             Self::Delivery(delivery) => is_answer(&delivery.answer),
-            Self::Mail(partition, mail) => is_partition(*partition) && is_mail(mail),
-            Self::Owners(rows) => rows.len() <= LINK_OWNERS_MAX && rows.iter().all(is_owner),
+            Self::Mail(_, mail) => is_mail(mail),
+            Self::Owners(rows) => rows.len() <= LINK_OWNERS_MAX,
             Self::Nodes(nodes) => {
                 nodes.len() <= LINK_NODES_MAX
                     && nodes.iter().all(|node| node.address.len() <= LINK_ADDRESS_BYTES_MAX)
             }
-            Self::Told(row) => is_owner(row),
             Self::ClientsAt(address) => address.len() <= LINK_ADDRESS_BYTES_MAX,
+            Self::NotHere { .. } | Self::Told(_) => true,
             Self::InboxEpoch(_) | Self::Ping(_) | Self::Pong(_) => true,
         }
     }
-}
-
-fn answer_bytes(answer: &Answer) -> usize {
-    let row = |row: &MessageRow| LINK_ROW_BYTES_MAX + row.body.len();
-    match answer {
-        Answer::Push { row: pushed, .. } => row(&pushed.message),
-        Answer::Inbox { rows, .. } => rows.iter().map(|inbox| row(&inbox.message)).sum(),
-        Answer::History { rows, .. } => rows.iter().map(row).sum(),
-        Answer::Chats { chats, .. } => {
-            chats.iter().map(|(_, recent)| recent.as_ref().map_or(LINK_ROW_BYTES_MAX, row)).sum()
-        }
-        Answer::LoggedIn { .. } | Answer::LoggedOut(_) | Answer::Acked { .. } => 0,
-        Answer::Head { .. } | Answer::News(_) | Answer::Chat(_) => 0,
-        Answer::Refused { .. } | Answer::Closed(_) => 0,
-    }
-}
-
-fn is_partition(partition: Partition) -> bool {
-    partition.number() < PARTITIONS
-}
-
-fn is_owner(row: &OwnerRow) -> bool {
-    is_partition(row.partition)
 }
 
 /// Whether a conversation is possible, and this user's if its id names users.

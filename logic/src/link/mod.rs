@@ -7,24 +7,29 @@
 //!
 //! ```text
 //! dialer                                    acceptor
-//!    │ ◄──────────── Challenge{nonce} ───────── │
-//!    │ ── Hello{cluster, peer, nonce, mac} ───► │  the peer knows the secret; the caller admits it, or not
-//!    │ ◄──── Welcome{entry, holder, mac} ────── │  so does the acceptor; or Refused{text}, and the end
-//!    │ ◄═════════════ Batch{items} ═══════════► │
+//!    │ ◄─ Challenge{nonce, versions, features}─ │
+//!    │ ─ Hello{mac, versions, peer, cluster} ─► │  the peer knows the secret; the caller admits it, or not
+//!    │ ◄──── Welcome{mac, entry, holder} ────── │  so does the acceptor; or Refused{text}, and the end
+//!    │ ◄═════════════ Batch{items} ═══════════► │  in the highest version that both speak
 //! ```
 
 mod limits;
 mod item;
-mod frame;
-mod intake;
+mod lane;
 mod secret;
 mod handshake;
+mod fields;
+mod codec;
+mod frame;
+mod batch;
+mod intake;
 mod session;
 mod line;
 
-pub use frame::{FrameError, HEADER_BYTES, Kind, LINK_VERSION};
-pub use handshake::{Admission, Nonce, Peer, PeerId};
+pub use frame::{FrameError, HANDSHAKE_VERSION, HEADER_BYTES, Kind};
+pub use handshake::{Admission, Agreed, Nonce, Peer, PeerId, Versions};
 pub use item::{Item, NodeAddress};
+pub use lane::{Lane, LinkDrop};
 pub use limits::*;
 pub use line::{HANDSHAKE_MS_MAX, Line, PING_MS, SILENT_MS_MAX};
 pub use secret::{Secret, SecretError};

@@ -1,15 +1,17 @@
 //! One end of a link as a state machine: bytes in, events and bytes out. It knows no time: the
 //! caller ends a link whose handshake takes too long, or that is silent.
 
-use super::frame::{self, Batch, Challenge, FrameError, Hello, Kind, RawFrame, Refused, Welcome};
-use super::handshake::{Admission, Nonce, Peer, Transcript};
+use super::batch::{self, Batch, Said};
+use super::fields::{Field, Reader};
+use super::frame::{Expected, FrameError, HANDSHAKE_VERSION, HEADER_BYTES, Kind, RawFrame, seal};
+use super::handshake::{Admission, Agreed, Challenge, Hello, Mac, Nonce, Peer, Refused, Role};
+use super::handshake::{Transcript, Versions, Welcome};
 use super::intake::Intake;
 use super::item::Item;
-use super::limits::{
-    BATCH_BYTES, LINK_CLUSTER_BYTES_MAX, LINK_FRAME_BYTES_MAX, LINK_HANDSHAKE_BYTES_MAX,
-    LINK_TEXT_BYTES_MAX,
-};
+use super::limits::{LINK_CLUSTER_BYTES_MAX, LINK_FEATURES, LINK_TEXT_BYTES_MAX, LINK_VERSIONS};
 use super::secret::Secret;
+use crate::command::{Answer, Delivery};
+use wire::RefusalCode;
 
 /// What all links of a process have in common.
 #[derive(Clone, Debug)]
@@ -18,6 +20,18 @@ pub struct Terms {
     pub cluster: String,
     /// The cluster's secret.
     pub secret: Secret,
+    /// What this process speaks.
+    pub versions: Versions,
+    /// What this process knows, as bits.
+    pub features: u64,
+}
+
+impl Terms {
+    /// Of this release.
+    #[must_use]
+    pub fn new(cluster: String, secret: Secret) -> Self {
+        Self { cluster, secret, versions: LINK_VERSIONS, features: LINK_FEATURES }
+    }
 }
 
 /// What happened on a link.
@@ -42,12 +56,22 @@ pub enum LinkError {
     /// The frame may not come now.
     #[error("peer sent a {0:?} out of turn")]
     OutOfTurn(Kind),
-    /// The peer does not know the secret of this cluster.
+    /// The peer does not know the secret of this cluster, or somebody changed the handshake on its way.
     #[error("peer does not know this cluster's secret: give both sides the same secret file")]
     WrongSecret,
     /// The peer belongs elsewhere.
     #[error("peer belongs to another cluster")]
     OtherCluster,
+    /// The two sides have no version in common.
+    #[error(
+        "dialer speaks link versions {dialer}, acceptor {acceptor}: none is common; bring the older one to the release before the newer one's"
+    )]
+    NoCommonVersion {
+        /// The dialer's.
+        dialer: Versions,
+        /// The acceptor's.
+        acceptor: Versions,
+    },
     /// The peer has a newer link.
     #[error("peer's generation {generation} is not above {last}, its newest link's")]
     Fenced {
@@ -67,15 +91,15 @@ pub enum LinkError {
 #[derive(Debug)]
 enum State {
     /// Acceptor: waits for a hello.
-    Challenged,
+    Challenged { transcript: Transcript },
     /// Acceptor: waits for the caller to admit or refuse the peer.
-    Asked { peer: Peer, dialer_nonce: Nonce },
+    Asked { peer: Peer, agreed: Agreed, transcript: Transcript },
     /// Dialer: waits for a challenge.
     Dialed { peer: Peer },
     /// Dialer: waits for a welcome.
-    Greeted { peer: Peer, acceptor_nonce: Nonce },
+    Greeted { theirs: Challenge, transcript: Transcript },
     /// Both have proven themselves.
-    Open,
+    Open(Agreed),
     /// Nothing is read or written any more.
     Over,
 }
@@ -88,14 +112,20 @@ pub struct Link {
     nonce: Nonce,
     state: State,
     intake: Intake,
+    batch: Batch,
+    /// Items that came, were of a later release, and were not counted by the caller yet.
+    skipped: u64,
 }
 
 impl Link {
     /// For a connection that was accepted: writes the challenge.
     #[must_use]
     pub fn accept(terms: Terms, nonce: Nonce, out: &mut Vec<u8>) -> Self {
-        frame::encode(out, Challenge { nonce });
-        Self::new(terms, nonce, State::Challenged)
+        let Terms { versions, features, .. } = terms;
+        let payload = payload(&Challenge { nonce, versions, features });
+        write(Kind::Challenge, &payload, out);
+        let transcript = Transcript::of_challenge(&payload);
+        Self::new(terms, nonce, State::Challenged { transcript })
     }
 
     /// For a connection that was dialed: waits for the challenge.
@@ -106,13 +136,32 @@ impl Link {
 
     fn new(terms: Terms, nonce: Nonce, state: State) -> Self {
         assert!(terms.cluster.len() <= LINK_CLUSTER_BYTES_MAX, "the configuration bounds names");
-        Self { terms, nonce, state, intake: Intake::default() }
+        assert!(terms.versions.is_possible(), "a release speaks a version");
+        let (intake, batch) = (Intake::default(), Batch::default());
+        Self { terms, nonce, state, intake, batch, skipped: 0 }
+    }
+
+    /// What is in force, once items may be sent.
+    #[must_use]
+    pub fn agreed(&self) -> Option<Agreed> {
+        if let State::Open(agreed) = self.state { Some(agreed) } else { None }
     }
 
     /// Items may be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        matches!(self.state, State::Open)
+        self.agreed().is_some()
+    }
+
+    /// Bytes that were said and not written.
+    #[must_use]
+    pub fn unwritten_bytes(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// How many items came since the last call that were of a later release, and came to nothing.
+    pub fn take_skipped(&mut self) -> u64 {
+        std::mem::take(&mut self.skipped)
     }
 
     /// Bytes held of an unfinished frame.
@@ -125,9 +174,10 @@ impl Link {
     pub fn read(&mut self, mut piece: &[u8], out: &mut Vec<u8>, events: &mut Vec<Event>) {
         let mut intake = std::mem::take(&mut self.intake);
         while !matches!(self.state, State::Over) {
-            let bytes_max =
-                if self.is_open() { LINK_FRAME_BYTES_MAX } else { LINK_HANDSHAKE_BYTES_MAX };
-            let step = match intake.next(&mut piece, bytes_max) {
+            let expected = self
+                .agreed()
+                .map_or(Expected::HANDSHAKE, |agreed| Expected::batches(agreed.version));
+            let step = match intake.next(&mut piece, expected) {
                 Ok(None) => break,
                 Ok(Some(frame)) => self.on_frame(&frame, out, events),
                 Err(error) => Err(error.into()),
@@ -153,7 +203,7 @@ impl Link {
         admission: Admission,
         out: &mut Vec<u8>,
     ) -> Result<(), LinkError> {
-        let State::Asked { peer, dialer_nonce } = &self.state else {
+        let State::Asked { peer, agreed, transcript } = &self.state else {
             panic!("nobody asked to be let in");
         };
         if peer.generation <= last {
@@ -161,16 +211,12 @@ impl Link {
             self.say_no(&fenced, out);
             return Err(fenced);
         }
-        let transcript = Transcript {
-            cluster: &self.terms.cluster,
-            acceptor_nonce: &self.nonce,
-            dialer_nonce,
-            peer,
-        };
-        let mac = transcript.welcome_mac(&self.terms.secret, &admission);
         let Admission { entry, holder } = admission;
-        frame::encode(out, Welcome { holder, entry, mac });
-        self.state = State::Open;
+        let mut payload = payload(&Welcome { mac: Mac::default(), entry, holder });
+        let mac = transcript.and(&payload).prove(&self.terms.secret, Role::Acceptor);
+        payload[..mac.len()].copy_from_slice(&mac);
+        write(Kind::Welcome, &payload, out);
+        self.state = State::Open(*agreed);
         Ok(())
     }
 
@@ -179,23 +225,19 @@ impl Link {
         self.say_no(&LinkError::Declined(text.to_owned()), out);
     }
 
-    /// Appends frames with these items, in their order.
+    /// Says an item with the next [`Link::flush`], behind those that were said before.
     ///
     /// # Panics
-    /// The link is not open, or an item fits no frame.
-    pub fn send(&mut self, items: &mut Vec<Item>, out: &mut Vec<u8>) {
-        assert!(self.is_open(), "nothing is said before the handshake is over");
-        while !items.is_empty() {
-            let mut bytes = BATCH_BYTES;
-            let is_over = |item: &Item| {
-                bytes += item.bytes_max();
-                bytes > LINK_FRAME_BYTES_MAX
-            };
-            let batch = match items.iter().position(is_over) {
-                None => std::mem::take(items),
-                Some(fitting) => items.drain(..fitting).collect(),
-            };
-            frame::encode(out, Batch { items: batch });
+    /// The link is not open, or the item fits no frame.
+    pub fn say(&mut self, item: &Item) {
+        let agreed = self.agreed().expect("nothing is said before the handshake is over");
+        self.batch.say(item, agreed.version);
+    }
+
+    /// Appends frames with what was said.
+    pub fn flush(&mut self, out: &mut Vec<u8>) {
+        if let State::Open(agreed) = self.state {
+            self.batch.flush(agreed.version, out);
         }
     }
 
@@ -206,74 +248,101 @@ impl Link {
         events: &mut Vec<Event>,
     ) -> Result<(), LinkError> {
         match (&self.state, frame.kind) {
-            (State::Open, Kind::Batch) => events.push(Event::Items(frame.read_batch()?)),
+            (State::Open(_), Kind::Batch) => {
+                let said = batch::read(frame)?;
+                events.push(Event::Items(self.on_said(said)));
+            }
             (State::Dialed { peer }, Kind::Challenge) => {
                 let peer = *peer;
-                self.greet(peer, frame.read::<Challenge>()?.nonce, out);
+                self.greet(peer, frame, out)?;
             }
-            (State::Challenged, Kind::Hello) => {
-                events.push(Event::Asked(self.on_hello(frame.read()?)?));
+            (State::Challenged { transcript }, Kind::Hello) => {
+                let transcript = transcript.clone();
+                events.push(Event::Asked(self.on_hello(&transcript, frame)?));
             }
-            (State::Greeted { peer, acceptor_nonce }, Kind::Welcome) => {
-                let admission = self.on_welcome(peer, acceptor_nonce, frame.read()?)?;
-                self.state = State::Open;
+            (State::Greeted { theirs, transcript }, Kind::Welcome) => {
+                let (admission, agreed) = self.on_welcome(theirs, transcript, frame)?;
+                self.state = State::Open(agreed);
                 events.push(Event::Welcomed(admission));
             }
             (State::Dialed { .. } | State::Greeted { .. }, Kind::Refused) => {
-                return Err(LinkError::Refused(frame.read::<Refused>()?.text));
+                return Err(LinkError::Refused(read::<Refused>(frame)?.text));
             }
             (_, kind) => return Err(LinkError::OutOfTurn(kind)),
         }
         Ok(())
     }
 
-    fn greet(&mut self, peer: Peer, acceptor_nonce: Nonce, out: &mut Vec<u8>) {
-        let (cluster, nonce) = (self.terms.cluster.clone(), self.nonce);
-        let transcript = Transcript {
-            cluster: &cluster,
-            acceptor_nonce: &acceptor_nonce,
-            dialer_nonce: &nonce,
-            peer: &peer,
-        };
-        let mac = transcript.hello_mac(&self.terms.secret);
-        frame::encode(out, Hello { cluster, peer, nonce, mac });
-        self.state = State::Greeted { peer, acceptor_nonce };
+    /// What this release does not know is counted; whoever asked for it is told.
+    fn on_said(&mut self, said: Said) -> Vec<Item> {
+        let Said { items, unsupported, skipped } = said;
+        self.skipped += skipped;
+        for to in unsupported {
+            let (code, retry_after_ms) = (RefusalCode::Unsupported, 0);
+            let answer = Answer::Refused { code, retry_after_ms };
+            self.say(&Item::Delivery(Delivery { to, answer }));
+        }
+        items
     }
 
-    fn on_hello(&mut self, hello: Hello) -> Result<Peer, LinkError> {
-        let Hello { cluster, peer, nonce: dialer_nonce, mac } = hello;
-        let transcript = Transcript {
-            cluster: &cluster,
-            acceptor_nonce: &self.nonce,
-            dialer_nonce: &dialer_nonce,
-            peer: &peer,
-        };
-        if !transcript.is_hello(&self.terms.secret, &mac) {
+    /// A dialer that speaks no version of the acceptor's says so too: the acceptor refuses it, so that both know why.
+    fn greet(
+        &mut self,
+        peer: Peer,
+        frame: &RawFrame<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LinkError> {
+        let theirs: Challenge = read(frame)?;
+        if !theirs.versions.is_possible() {
+            return Err(FrameError::Payload(Kind::Challenge).into());
+        }
+        let Terms { cluster, versions, features, secret } = &self.terms;
+        let (cluster, versions, features) = (cluster.clone(), *versions, *features);
+        let (mac, nonce) = (Mac::default(), self.nonce);
+        let mut payload = payload(&Hello { mac, nonce, versions, features, peer, cluster });
+        let transcript = Transcript::of_challenge(frame.payload).and(&payload);
+        let mac = transcript.prove(secret, Role::Dialer);
+        payload[..mac.len()].copy_from_slice(&mac);
+        write(Kind::Hello, &payload, out);
+        self.state = State::Greeted { theirs, transcript };
+        Ok(())
+    }
+
+    fn on_hello(
+        &mut self,
+        challenge: &Transcript,
+        frame: &RawFrame<'_>,
+    ) -> Result<Peer, LinkError> {
+        let Hello { mac, versions, features, peer, cluster, .. } = read(frame)?;
+        let transcript = challenge.and(frame.payload);
+        if !transcript.is_proof(&self.terms.secret, Role::Dialer, &mac) {
             return Err(LinkError::WrongSecret);
         }
         if cluster != self.terms.cluster {
             return Err(LinkError::OtherCluster);
         }
-        self.state = State::Asked { peer, dialer_nonce };
+        let agreed = agree(&self.terms, versions, features).ok_or(LinkError::NoCommonVersion {
+            dialer: versions,
+            acceptor: self.terms.versions,
+        })?;
+        self.state = State::Asked { peer, agreed, transcript };
         Ok(peer)
     }
 
     fn on_welcome(
         &self,
-        peer: &Peer,
-        acceptor_nonce: &Nonce,
-        welcome: Welcome,
-    ) -> Result<Admission, LinkError> {
-        let Welcome { holder, entry, mac } = welcome;
-        let admission = Admission { entry, holder };
-        let transcript = Transcript {
-            cluster: &self.terms.cluster,
-            acceptor_nonce,
-            dialer_nonce: &self.nonce,
-            peer,
-        };
-        let knows = transcript.is_welcome(&self.terms.secret, &admission, &mac);
-        if knows { Ok(admission) } else { Err(LinkError::WrongSecret) }
+        theirs: &Challenge,
+        transcript: &Transcript,
+        frame: &RawFrame<'_>,
+    ) -> Result<(Admission, Agreed), LinkError> {
+        let Welcome { mac, entry, holder } = read(frame)?;
+        if !transcript.and(frame.payload).is_proof(&self.terms.secret, Role::Acceptor, &mac) {
+            return Err(LinkError::WrongSecret);
+        }
+        let agreed = agree(&self.terms, theirs.versions, theirs.features).ok_or(
+            LinkError::NoCommonVersion { dialer: self.terms.versions, acceptor: theirs.versions },
+        )?;
+        Ok((Admission { entry, holder }, agreed))
     }
 
     fn end(&mut self, error: LinkError, out: &mut Vec<u8>, events: &mut Vec<Event>) {
@@ -283,20 +352,46 @@ impl Link {
 
     /// Ends the link; an acceptor says why while the dialer is still waiting for its word.
     fn say_no(&mut self, error: &LinkError, out: &mut Vec<u8>) {
-        if matches!(self.state, State::Challenged | State::Asked { .. }) {
+        if matches!(self.state, State::Challenged { .. } | State::Asked { .. }) {
             let text = match error {
                 LinkError::Declined(text) => text.clone(),
                 LinkError::WrongSecret => "you do not know this cluster's secret".to_owned(),
                 LinkError::OtherCluster => format!("this is cluster {}", self.terms.cluster),
                 LinkError::Frame(_) | LinkError::OutOfTurn(_) => error.to_string(),
-                LinkError::Fenced { .. } | LinkError::Refused(_) => error.to_string(),
+                LinkError::NoCommonVersion { .. } | LinkError::Fenced { .. } => error.to_string(),
+                LinkError::Refused(_) => error.to_string(),
             };
             let mut end = text.len().min(LINK_TEXT_BYTES_MAX);
             while !text.is_char_boundary(end) {
                 end -= 1;
             }
-            frame::encode(out, Refused { text: text[..end].to_owned() });
+            write(Kind::Refused, &payload(&Refused { text: text[..end].to_owned() }), out);
         }
         self.state = State::Over;
     }
+}
+
+/// What is in force between this side and one that speaks and knows these.
+fn agree(terms: &Terms, versions: Versions, features: u64) -> Option<Agreed> {
+    let version = terms.versions.common(versions).filter(|_| versions.is_possible())?;
+    Some(Agreed { version, features: terms.features & features })
+}
+
+fn payload(frame: &impl Field) -> Vec<u8> {
+    let mut payload = Vec::new();
+    frame.write(&mut payload);
+    payload
+}
+
+/// Appends a frame of the handshake.
+fn write(kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER_BYTES]);
+    out.extend_from_slice(payload);
+    seal(&mut out[start..], kind, HANDSHAKE_VERSION);
+}
+
+/// Reads a frame of the handshake. What a later release says behind the fields that are known is not looked at.
+fn read<P: Field>(frame: &RawFrame<'_>) -> Result<P, FrameError> {
+    P::read(&mut Reader::new(frame.payload)).map_err(|_| FrameError::Payload(frame.kind))
 }

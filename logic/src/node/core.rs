@@ -16,7 +16,7 @@ use crate::command::{Answer, Command, Delivery, Input, Mail, Now, ReplyTo};
 use crate::dial::Dialer;
 use crate::fence::Fence;
 use crate::limits::{BUSY_RETRY_MS, STORE_RETRY_MS};
-use crate::link::Item;
+use crate::link::{Item, LinkDrop};
 use crate::partition::Partition;
 use crate::store::cql::{CqlClient, CqlStore};
 use flume::{Receiver, Sender, TrySendError};
@@ -159,6 +159,8 @@ impl Core {
             self.store_in_flight = self.parts.slots.store_in_flight();
             self.parts.links.look_after(self.now.mono_ms, &mut self.ring);
             self.parts.dialer.look_after(self.now.mono_ms, &mut self.ring);
+            let skipped = self.parts.links.take_skipped() + self.parts.dialer.take_skipped();
+            self.metrics.dropped.of(LinkDrop::Unknown).add(skipped);
             self.look_after_routes();
         }
         self.step();
@@ -221,7 +223,8 @@ impl Core {
                         Item::Owners(owners.rows()),
                     ];
                     for item in items {
-                        self.parts.links.say(entry, item, false, ring);
+                        // An entry whose link is gone again is told by its next.
+                        let _ = self.parts.links.say(entry, &item, ring);
                     }
                 }
                 Heard::EntryGone(entry) => {
@@ -287,18 +290,16 @@ impl Core {
             }
             Post::NotHere { entry, round, partition } => {
                 let item = Item::NotHere { round, partition };
-                self.parts.links.say(entry, item, false, &self.ring);
+                let said = self.parts.links.say(entry, &item, &self.ring);
+                self.count_drop(said);
             }
             Post::Delivery(delivery) => {
-                let is_push = matches!(delivery.answer, Answer::Push { .. });
                 let entry = delivery.to.session.entry;
                 if let Answer::LoggedIn { login, .. } = delivery.answer {
                     self.set_route(login, entry);
                 }
-                let item = Item::Delivery(delivery);
-                if !self.parts.links.say(entry, item, is_push, &self.ring) {
-                    self.metrics.dropped.inc();
-                }
+                let said = self.parts.links.say(entry, &Item::Delivery(delivery), &self.ring);
+                self.count_drop(said);
             }
         }
     }
@@ -330,12 +331,7 @@ impl Core {
     }
 
     fn refusal(&self, command: &Command) -> Option<(RefusalCode, u32)> {
-        let needs_store = match command {
-            Command::Send(_) | Command::ChangeContact { .. } => true,
-            Command::Sync { .. } | Command::History { .. } | Command::Contacts { .. } => true,
-            Command::Login { .. } | Command::Logout(_) | Command::Register(_) => false,
-            Command::PushAck(..) | Command::Heartbeat { .. } => false,
-        };
+        let needs_store = command.needs().store;
         let cluster = self.parts.cluster.as_ref();
         let is_broken = cluster.is_some_and(|cluster| cluster.client.breaker().is_open());
         if needs_store && is_broken {
@@ -374,7 +370,7 @@ impl Core {
             Control::Drop(partition, epoch) => self.parts.slots.drop_now(partition, epoch),
             Control::Owners(rows) => {
                 self.parts.owners.learn(&rows);
-                self.parts.links.say_to_entries(&Item::Owners(rows.to_vec()));
+                self.parts.links.say_to_entries(&Item::Owners(rows.to_vec()), &self.ring);
             }
             Control::Nodes(nodes) => {
                 self.parts.owners.set_nodes(&nodes);
@@ -383,10 +379,11 @@ impl Core {
                 for address in others.filter_map(|it| it.address.parse().ok()) {
                     self.parts.dialer.want(address);
                 }
-                self.parts.links.say_to_entries(&Item::Nodes(nodes.to_vec()));
+                self.parts.links.say_to_entries(&Item::Nodes(nodes.to_vec()), &self.ring);
             }
             Control::Tell(row) => {
-                self.parts.dialer.say(row.holder.node, Item::Told(row), true, &self.ring);
+                let said = self.parts.dialer.say(row.holder.node, &Item::Told(row), &self.ring);
+                self.count_drop(said);
             }
         }
     }
@@ -430,10 +427,14 @@ impl Core {
         if owner == Some(self.parts.node) {
             self.post(self.core_of(partition), Post::Mail(partition, mail));
         } else if let Some(owner) = owner {
-            let item = Item::Mail(partition, mail);
-            if !self.parts.dialer.say(owner, item, true, &self.ring) {
-                self.metrics.dropped.inc();
-            }
+            let said = self.parts.dialer.say(owner, &Item::Mail(partition, mail), &self.ring);
+            self.count_drop(said);
+        }
+    }
+
+    fn count_drop(&self, said: Result<(), LinkDrop>) {
+        if let Err(reason) = said {
+            self.metrics.dropped.of(reason).inc();
         }
     }
 

@@ -6,8 +6,8 @@
 
 use super::limits::{ENTRIES_PER_CORE_MAX, GENERATIONS_MAX};
 use crate::cluster::Holder;
-use crate::dial::{LINK_HIGH_BYTES, write};
-use crate::link::{Admission, Event, Item, Line, Link, LinkError, Peer, PeerId, Terms};
+use crate::dial::write;
+use crate::link::{Admission, Event, Item, Line, Link, LinkDrop, LinkError, Peer, PeerId, Terms};
 use netring::{ConnId, NetRing};
 use rand::random;
 use std::collections::HashMap;
@@ -164,30 +164,32 @@ impl Links {
         self.on_closed(conn).into_iter().chain([Heard::Refused]).collect()
     }
 
-    /// Says something to an entry of this core at the end of the turn; not if its link is gone, or too full for what may
-    /// be lost.
-    pub fn say(&mut self, entry: u16, item: Item, may_be_lost: bool, ring: &NetRing) -> bool {
-        let Some(conn) = self.entries[place(entry)] else { return false };
-        let Some((line, _)) = self.links.get_mut(&conn) else { return false };
-        if may_be_lost && ring.outbox_len(conn) > LINK_HIGH_BYTES {
-            return false;
-        }
-        line.say(item);
-        true
+    /// Says something to an entry of this core at the end of the turn.
+    ///
+    /// # Errors
+    /// Its link is gone, or more waits for it than the item's lane takes.
+    pub fn say(&mut self, entry: u16, item: &Item, ring: &NetRing) -> Result<(), LinkDrop> {
+        let conn = self.entries[place(entry)].ok_or(LinkDrop::NoLink)?;
+        let (line, _) = self.links.get_mut(&conn).ok_or(LinkDrop::NoLink)?;
+        line.say(item, ring.outbox_len(conn))
     }
 
-    /// Says something to every entry of this core.
-    pub fn say_to_entries(&mut self, item: &Item) {
-        for (line, from) in self.links.values_mut() {
-            if matches!(from, Some(From::Entry(_))) {
-                line.say(item.clone());
-            }
+    /// Says something to every entry of this core, however much waits for it.
+    pub fn say_to_entries(&mut self, item: &Item, ring: &NetRing) {
+        for entry in (0..ENTRIES_PER_CORE_MAX).filter(|at| self.entries[place(*at)].is_some()) {
+            // An entry whose link is going is told when it has the next.
+            let _ = self.say(entry, item, ring);
         }
+    }
+
+    /// How many items came since the last call that were of a later release, and came to nothing.
+    pub fn take_skipped(&mut self) -> u64 {
+        self.links.values_mut().map(|(line, _)| line.link().take_skipped()).sum()
     }
 
     /// Writes what was said this turn.
     pub fn flush(&mut self, ring: &mut NetRing) {
-        for (conn, (line, _)) in self.links.iter_mut().filter(|(_, (line, _))| line.has_items()) {
+        for (conn, (line, _)) in &mut self.links {
             write(*conn, line, ring);
         }
     }

@@ -1,6 +1,7 @@
 //! What a node counts. A new metric is a line of the table.
 
-use service::metrics::{Counter, Counters, Gauge, Histogram};
+use crate::link::LinkDrop;
+use service::metrics::{Counter, Counters, Gauge, Histogram, Label};
 use wire::RefusalCode;
 
 /// The cells of all cores.
@@ -23,8 +24,8 @@ service::table! {
         acks: Counter = "longline_logic_acks_total", CORE;
         /// Commands refused, by code.
         refusals: Counters<RefusalCode> = "longline_logic_refusals_total", SUM;
-        /// Pushes and mail dropped because a link was full or gone; both are made good later.
-        dropped: Counter = "longline_logic_dropped_total", CORE;
+        /// Items that a link did not take, or that were of a later release, by reason; what matters is said again.
+        dropped: Counters<LinkDrop> = "longline_logic_dropped_total", SUM;
         /// Batches that the store made durable.
         commits: Counter = "longline_logic_commits_total", CORE;
         /// Rows in them.
@@ -55,5 +56,25 @@ service::table! {
         cql_statements: Counter = "longline_logic_cql_statements_total", SUM;
         /// CPU time of the process.
         cpu_milliseconds: Counter = "longline_logic_cpu_milliseconds_total", SUM;
+    }
+}
+
+impl Label for LinkDrop {
+    const NAME: &'static str = "reason";
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn text(self) -> String {
+        let text = match self {
+            Self::NoLink => "no_link",
+            Self::PushesFull => "pushes_full",
+            Self::MailFull => "mail_full",
+            Self::Unknown => "unknown",
+        };
+        text.to_owned()
+    }
+
+    fn index(self) -> usize {
+        let index = Self::ALL.iter().position(|reason| *reason == self);
+        index.expect("ALL has every reason")
     }
 }

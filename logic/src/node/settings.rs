@@ -126,7 +126,7 @@ impl ServeArgs {
         let is_loopback = self.listen.ip().is_loopback();
         let secret = open_secret(self.secret_file.as_deref(), is_loopback)
             .map_err(|e| Fatal::Config(format!("--secret-file: {e}")))?;
-        Ok(Terms { cluster: self.cluster.clone(), secret })
+        Ok(Terms::new(self.cluster.clone(), secret))
     }
 
     /// Where others reach a node that listens on `bound`.

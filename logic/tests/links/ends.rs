@@ -2,7 +2,7 @@
 
 use logic::cluster::{Holder, Incarnation, NodeId};
 use logic::link::{
-    Admission, Event, HEADER_BYTES, Item, Link, LinkError, Peer, PeerId, Secret, Terms,
+    Admission, Event, HEADER_BYTES, Item, Link, LinkError, Peer, PeerId, Secret, Terms, Versions,
 };
 
 /// What acceptors tell in these tests.
@@ -10,7 +10,12 @@ pub const ADMISSION: Admission =
     Admission { entry: 9, holder: Holder { node: NodeId(3), incarnation: Incarnation(7) } };
 
 pub fn terms(cluster: &str, secret: &str) -> Terms {
-    Terms { cluster: cluster.to_owned(), secret: Secret::parse(secret.as_bytes()).unwrap() }
+    Terms::new(cluster.to_owned(), Secret::parse(secret.as_bytes()).unwrap())
+}
+
+/// The usual terms of a release that speaks these versions.
+pub fn terms_of(min: u8, max: u8) -> Terms {
+    Terms { versions: Versions { min, max }, ..usual_terms() }
 }
 
 pub fn usual_terms() -> Terms {
@@ -57,16 +62,21 @@ impl End {
     }
 
     /// These items as this end would say them.
-    pub fn say(&mut self, mut items: Vec<Item>) -> Vec<u8> {
-        self.link.send(&mut items, &mut self.out);
+    pub fn say(&mut self, items: &[Item]) -> Vec<u8> {
+        items.iter().for_each(|item| self.link.say(item));
+        self.link.flush(&mut self.out);
         self.said()
     }
 }
 
 /// A dialer and an acceptor that have let each other in.
 pub fn open() -> (End, End) {
-    let mut acceptor = End::acceptor(usual_terms());
-    let mut dialer = End::dialer(usual_terms(), gateway(1));
+    open_with(usual_terms(), usual_terms())
+}
+
+/// The same with terms of the dialer and the acceptor.
+pub fn open_with(dialer: Terms, acceptor: Terms) -> (End, End) {
+    let (mut dialer, mut acceptor) = (End::dialer(dialer, gateway(1)), End::acceptor(acceptor));
     assert_eq!(dialer.read(&acceptor.said()), []);
     assert_eq!(acceptor.read(&dialer.said()), [Event::Asked(gateway(1))]);
     acceptor.link.admit(0, ADMISSION, &mut acceptor.out).unwrap();
@@ -84,7 +94,6 @@ pub fn seal(kind: u8, version: u8, payload: &[u8]) -> Vec<u8> {
     hasher.update(&frame);
     hasher.update(payload);
     frame.extend(hasher.finalize().to_le_bytes());
-    frame.extend([0; 4]);
     frame.extend(payload);
     frame
 }

@@ -3,34 +3,41 @@
 use bytes::Bytes;
 use logic::cluster::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use logic::command::{
-    Answer, Command, ContactChange, Delivery, Login, Mail, ReplyTo, Send, Session,
+    Answer, Begin, ChatChange, Command, Delivery, Login, Mail, ReplyTo, Send, Session,
 };
 use logic::limits::PARTITIONS;
 use logic::link::{Item, NodeAddress};
 use logic::partition::Partition;
-use logic::rows::{ContactRow, InboxRow, MessageRow};
+use logic::rows::{Chain, ChatRow, InboxRow, MessageRow};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use wire::{
-    ClientMsgId, Conversation, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid,
+    ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, RowKind,
+    Seq, Uid,
 };
 
 pub fn partition() -> impl Strategy<Value = Partition> {
     (0..PARTITIONS).prop_map(|number| Partition::all(number + 1).last().unwrap())
 }
 
-fn conversation() -> impl Strategy<Value = Conversation> {
-    (1..u64::MAX, 1..u64::MAX).prop_map(|(a, b)| {
-        let other = if a == b { b - 1 } else { b };
-        Conversation::between(Uid(a), Uid(other.max(1))).unwrap_or(small_talk())
+/// A conversation and a user that it names, or anybody where it names none.
+fn conversation() -> impl Strategy<Value = (ConversationId, Uid)> {
+    let parts = (1..=4_u8, 1..u64::MAX, 1..u64::MAX, any::<bool>());
+    parts.prop_map(|(kind, a, b, is_first)| {
+        let (a, b) =
+            if kind == 1 { (a.max(b).max(2), a.min(b).min(a.max(b).max(2) - 1)) } else { (a, 0) };
+        let conversation = ConversationId::from_parts(kind, a, b).unwrap();
+        let mut users = conversation.users();
+        let user = if is_first { users.next() } else { users.last() };
+        (conversation, user.unwrap_or(Uid(7)))
     })
 }
 
-pub fn small_talk() -> Conversation {
-    Conversation::between(Uid(1), Uid(2)).unwrap()
+pub fn small_talk() -> ConversationId {
+    ConversationId::direct(Uid(1), Uid(2)).unwrap()
 }
 
 fn body() -> impl Strategy<Value = Bytes> {
@@ -67,55 +74,80 @@ fn owner() -> impl Strategy<Value = OwnerRow> {
     })
 }
 
-fn message() -> impl Strategy<Value = MessageRow> {
-    let numbers = any::<(bool, u64, u64, u64)>();
+fn message() -> impl Strategy<Value = (MessageRow, Uid)> {
+    let numbers = any::<([u64; 5], u8, u16)>();
     (conversation(), numbers, client_msg_id(), body()).prop_map(
-        |(conversation, (by_big, seq, message_id, time_ms), client_msg_id, body)| MessageRow {
-            conversation,
-            seq: Seq(seq),
-            message_id: MessageId(message_id),
-            from: if by_big { conversation.big() } else { conversation.small() },
-            time_ms,
-            client_msg_id,
-            body,
+        |((conversation, uid), (numbers, kind, flags), client_msg_id, body)| {
+            let [seq, number, message_id, time_ms, chain] = numbers;
+            let message = MessageRow {
+                conversation,
+                seq: Seq(seq),
+                number,
+                message_id: MessageId(message_id),
+                sender: uid,
+                time_ms,
+                kind: RowKind(kind),
+                flags,
+                chain: Chain(chain),
+                client_msg_id,
+                body,
+            };
+            (message, uid)
         },
     )
 }
 
 fn inbox_row() -> impl Strategy<Value = InboxRow> {
-    (any::<(u64, u64)>(), message()).prop_map(|((uid, inbox_seq), message)| InboxRow {
-        uid: Uid(uid),
-        inbox_seq: InboxSeq(inbox_seq),
-        message,
+    (any::<(u64, u64, u8)>(), message()).prop_map(|((inbox_seq, chain, flags), (message, uid))| {
+        InboxRow { uid, inbox_seq: InboxSeq(inbox_seq), flags, chain: Chain(chain), message }
     })
 }
 
-fn contact() -> impl Strategy<Value = ContactRow> {
-    any::<([u64; 6], bool)>().prop_map(|([uid, peer, a, b, inbox, read_time_ms], is_deleted)| {
-        ContactRow {
-            uid: Uid(uid),
-            peer: Uid(peer),
+fn chat() -> impl Strategy<Value = ChatRow> {
+    let numbers = any::<([u64; 7], bool)>();
+    (conversation(), numbers).prop_map(|((conversation, uid), (numbers, is_hidden))| {
+        let [a, b, inbox, c, d, read_time_ms, version] = numbers;
+        ChatRow {
+            uid,
+            conversation,
             recent_seq: Seq(a.max(b)),
             recent_inbox_seq: InboxSeq(inbox),
+            recent_number: c.max(d),
             read_seq: Seq(a.min(b)),
+            read_number: c.min(d),
             read_time_ms,
-            is_deleted,
+            version,
+            is_hidden,
         }
     })
 }
 
+fn begin() -> impl Strategy<Value = Begin> {
+    any::<Option<(u64, u64)>>().prop_map(|after| {
+        after.map_or(Begin::Head, |(row, epoch)| Begin::After(InboxSeq(row), epoch))
+    })
+}
+
+fn send() -> impl Strategy<Value = Send> {
+    let numbers = any::<(u64, u8, u16)>();
+    (conversation(), numbers, client_msg_id(), body()).prop_map(
+        |((conversation, sender), (device, kind, flags), client_msg_id, body)| {
+            let (device, kind) = (DeviceId(device), RowKind(kind));
+            Send { conversation, sender, device, client_msg_id, kind, flags, body }
+        },
+    )
+}
+
 fn command() -> impl Strategy<Value = Command> {
-    let send = (conversation(), any::<(bool, u64)>(), client_msg_id(), body());
     prop_oneof![
-        any::<(u64, u64)>()
-            .prop_map(|(uid, device)| Command::Login { uid: Uid(uid), device: DeviceId(device) }),
+        (any::<(u64, u64)>(), begin()).prop_map(|((uid, device), from)| Command::Login {
+            uid: Uid(uid),
+            device: DeviceId(device),
+            from,
+        }),
         login().prop_map(Command::Logout),
         login().prop_map(Command::Register),
-        send.prop_map(|(conversation, (by_big, device), client_msg_id, body)| {
-            let from = if by_big { conversation.big() } else { conversation.small() };
-            let device = DeviceId(device);
-            Command::Send(Send { conversation, from, device, client_msg_id, body })
-        }),
+        send().prop_map(Command::Send),
         (login(), any::<u64>()).prop_map(|(login, row)| Command::PushAck(login, InboxSeq(row))),
         any::<(u64, u64)>()
             .prop_map(|(uid, time_ms)| Command::Heartbeat { uid: Uid(uid), time_ms }),
@@ -125,30 +157,35 @@ fn command() -> impl Strategy<Value = Command> {
             limit,
         }),
         (conversation(), any::<Option<u64>>(), 1..=256_usize).prop_map(
-            |(conversation, before, limit)| Command::History {
+            |((conversation, _), before, limit)| Command::History {
                 conversation,
                 before: before.map(Seq),
                 limit,
             }
         ),
-        (any::<(u64, u64)>(), 1..=256_usize).prop_map(|((uid, after), limit)| Command::Contacts {
-            uid: Uid(uid),
-            after: Uid(after),
-            limit,
-        }),
-        (conversation(), any::<Option<u64>>()).prop_map(|(conversation, read)| {
-            let change = read.map_or(ContactChange::Delete, |seq| ContactChange::Read(Seq(seq)));
-            let (uid, peer) = (conversation.small(), conversation.big());
-            Command::ChangeContact { uid, peer, change }
+        (any::<u64>(), option::of(conversation()), 1..=256_usize).prop_map(
+            |(uid, after, limit)| Command::Chats {
+                uid: Uid(uid),
+                after: after.map(|(conversation, _)| conversation),
+                limit,
+            }
+        ),
+        (conversation(), any::<Option<u64>>()).prop_map(|((conversation, uid), read)| {
+            let change = read.map_or(ChatChange::Hide, |seq| ChatChange::Read(Seq(seq)));
+            Command::ChangeChat { uid, conversation, change }
         }),
     ]
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
-    let contacts = vec((contact(), option::of(message())), 0..5);
+    let rows = || vec(message().prop_map(|(message, _)| message), 0..5);
+    let chats = vec((chat(), option::of(message().prop_map(|(message, _)| message))), 0..5);
     prop_oneof![
-        (login(), any::<u64>())
-            .prop_map(|(login, head)| Answer::LoggedIn { login, inbox_head: InboxSeq(head) }),
+        (login(), any::<(u64, u64)>()).prop_map(|(login, (head, cursor))| Answer::LoggedIn {
+            login,
+            inbox_head: InboxSeq(head),
+            cursor: InboxSeq(cursor),
+        }),
         any::<u64>().prop_map(|generation| Answer::LoggedOut(Generation(generation))),
         any::<[u64; 4]>().prop_map(|[id, seq, time_ms, row]| Answer::Acked {
             message_id: MessageId(id),
@@ -162,11 +199,17 @@ fn answer() -> impl Strategy<Value = Answer> {
         }),
         any::<(u64, u64)>()
             .prop_map(|(head, time_ms)| Answer::Head { head: InboxSeq(head), time_ms }),
+        any::<u64>().prop_map(|head| Answer::News(InboxSeq(head))),
         (any::<u64>(), vec(inbox_row(), 0..5))
             .prop_map(|(head, rows)| Answer::Inbox { head: InboxSeq(head), rows }),
-        vec(message(), 0..5).prop_map(Answer::History),
-        (contacts, any::<bool>()).prop_map(|(contacts, more)| Answer::Contacts { contacts, more }),
-        contact().prop_map(Answer::Contact),
+        (conversation(), rows())
+            .prop_map(|((conversation, _), rows)| Answer::History { conversation, rows }),
+        (any::<u64>(), chats, any::<bool>()).prop_map(|(version, chats, more)| Answer::Chats {
+            version,
+            chats,
+            more
+        }),
+        chat().prop_map(Answer::Chat),
         (code(), any::<u32>())
             .prop_map(|(code, retry_after_ms)| Answer::Refused { code, retry_after_ms }),
         code().prop_map(Answer::Closed),
@@ -176,22 +219,22 @@ fn answer() -> impl Strategy<Value = Answer> {
 fn mail() -> impl Strategy<Value = Mail> {
     let places = any::<(u64, u64)>();
     prop_oneof![
-        (message(), any::<(bool, Option<u64>)>()).prop_map(|(message, (to_big, device))| {
-            let conversation = message.conversation;
-            let uid = if to_big { conversation.big() } else { conversation.small() };
-            Mail::Append { uid, message, device: device.map(DeviceId) }
+        (message(), any::<Option<u64>>()).prop_map(|((message, uid), device)| Mail::Append {
+            uid,
+            message,
+            device: device.map(DeviceId),
         }),
-        (conversation(), places).prop_map(|(conversation, (seq, row))| Mail::Confirm {
-            uid: conversation.small(),
+        (conversation(), places).prop_map(|((conversation, uid), (seq, row))| Mail::Confirm {
+            uid,
             conversation,
             seq: Seq(seq),
             inbox_seq: InboxSeq(row),
         }),
-        (conversation(), any::<u64>(), code()).prop_map(|(conversation, seq, code)| {
+        (conversation(), any::<u64>(), code()).prop_map(|((conversation, _), seq, code)| {
             Mail::Decline { conversation, seq: Seq(seq), code }
         }),
-        (conversation(), any::<(u64, u64)>()).prop_map(|(conversation, (from, to))| Mail::Pull {
-            uid: conversation.big(),
+        (conversation(), places).prop_map(|((conversation, uid), (from, to))| Mail::Pull {
+            uid,
             conversation,
             from: Seq(from),
             to: Seq(to),

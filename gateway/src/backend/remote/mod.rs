@@ -54,7 +54,8 @@ impl Cluster {
         let secret = open_secret(config.link_secret_file.as_deref(), is_loopback)
             .map_err(|e| Fatal::Config(format!("link_secret_file: {e}")))?;
         let cluster = config.link_cluster.clone();
-        Ok(Some(Self { terms: Terms { cluster, secret }, instance: rand::random(), places }))
+        let terms = Terms::new(cluster, secret);
+        Ok(Some(Self { terms, instance: rand::random(), places }))
     }
 }
 
@@ -110,7 +111,8 @@ impl Remote {
             Dialed::Up(admission) => {
                 let node = admission.holder.node;
                 if let Some(address) = clients_at {
-                    dialer.say(node, Item::ClientsAt(address.to_string()), false, ring);
+                    // A link that is gone again says so next.
+                    let _ = dialer.say(node, &Item::ClientsAt(address.to_string()), ring);
                 }
                 desk.on_link_up(node, now_ms, effects);
             }
@@ -153,7 +155,8 @@ impl Remote {
     /// Says to each node what is to be said, and looks after the links.
     pub fn flush(&mut self, now_ms: u64, ring: &mut NetRing) {
         for (node, item) in self.effects.items.drain(..) {
-            self.dialer.say(node, item, false, ring);
+            // What is not said is said again in the next round.
+            let _ = self.dialer.say(node, &item, ring);
         }
         self.dialer.look_after(now_ms, ring);
         self.dialer.flush(ring);
