@@ -1,19 +1,15 @@
 //! What goes into a shard and what comes out, as values.
-#![allow(missing_docs, reason = "what rkyv derives beside an enum has fields without them")]
 
 use crate::partition::Partition;
 use crate::rows::{ChatRow, Completion, InboxRow, MessageRow, Read, Row, Ticket};
 use bytes::Bytes;
-use rkyv::{Archive, Deserialize, Serialize};
 use wire::{
     ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, RowKind,
     Seq, Uid,
 };
 
 /// One session of one entry: where answers and pushes go.
-#[derive(
-    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Session {
     /// The entry's number.
     pub entry: u16,
@@ -22,7 +18,7 @@ pub struct Session {
 }
 
 /// A request that wants an answer.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyTo {
     /// Who asked.
     pub session: Session,
@@ -31,7 +27,7 @@ pub struct ReplyTo {
 }
 
 /// A user's device as logged in; a command with an old generation does nothing.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Login {
     /// The user.
     pub uid: Uid,
@@ -51,7 +47,7 @@ pub struct Now {
 }
 
 /// A message on its way into a conversation.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Send {
     /// Where to.
     pub conversation: ConversationId,
@@ -70,7 +66,7 @@ pub struct Send {
 }
 
 /// After which row of the inbox the pushes to a session begin.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
     /// After this one of the inbox of this epoch. After none, if it is another inbox, or does not reach so far.
     After(InboxSeq, u64),
@@ -79,7 +75,7 @@ pub enum Begin {
 }
 
 /// What an entry asks of a shard.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// To the user's shard. Answered by [`Answer::LoggedIn`].
     Login {
@@ -203,7 +199,7 @@ impl Command {
 }
 
 /// What a user does to a chat.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChatChange {
     /// Read up to here.
     Read(Seq),
@@ -212,7 +208,7 @@ pub enum ChatChange {
 }
 
 /// What shards say to each other. The same between processes.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mail {
     /// To a user's shard: this message is durable in its conversation; put it in the user's inbox.
     Append {
@@ -266,7 +262,7 @@ pub enum Input {
 }
 
 /// What an entry is told.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The login holds.
     LoggedIn {
@@ -351,7 +347,7 @@ impl Answer {
 }
 
 /// An answer and whom it is for.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// Whom. The request id is 0 for pushes and closes.
     pub to: ReplyTo,

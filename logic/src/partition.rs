@@ -2,13 +2,10 @@
 
 use crate::limits::PARTITIONS;
 use crate::rows::mix;
-use rkyv::{Archive, Deserialize, Serialize};
 use wire::{ConversationId, Uid};
 
 /// A unit of ownership: everything of the users that hash to it.
-#[derive(
-    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition(u16);
 
 /// A shard, by number.

@@ -1,25 +1,11 @@
 //! What the store holds, as values. It does not know how a store lays them out.
 
 use bytes::Bytes;
-use rkyv::{Archive, Deserialize, Serialize};
 use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 /// What identifies everything in a log before a row: a hash of the ids of all rows before it. A row that a former owner
 /// wrote late, behind others than those it was taken after, does not fit.
-#[derive(
-    Archive,
-    Serialize,
-    Deserialize,
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Chain(pub u64);
 
 impl Chain {
@@ -40,7 +26,7 @@ pub(crate) fn mix(number: u64) -> u64 {
 }
 
 /// One row of a conversation's log: a message, or another kind of row in its order.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageRow {
     /// Where it belongs.
     pub conversation: ConversationId,
@@ -93,7 +79,7 @@ pub(crate) fn sample(seq: u64, body_bytes: usize) -> MessageRow {
 }
 
 /// A row of a user's inbox, in its order: a copy of a conversation's row, or one that points to it.
-#[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxRow {
     /// Whose inbox.
     pub uid: Uid,
@@ -122,7 +108,7 @@ impl InboxRow {
 /// A conversation in a user's list. Derived from the inbox but for what was read and hidden.
 ///
 /// The newest message's content is not repeated here: it is the inbox row `recent_inbox_seq`.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChatRow {
     /// Whose list.
     pub uid: Uid,

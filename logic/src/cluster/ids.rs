@@ -1,19 +1,14 @@
 //! The names and counts of a cluster. They know no table and no clock.
 
 use super::limits::{EPOCH_BITS, REVISION_BITS};
-use rkyv::{Archive, Deserialize, Serialize};
 use wire::{InboxSeq, Seq};
 
 /// A logic node, by the number its operator gave it; kept across restarts.
-#[derive(
-    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u16);
 
 /// Counts the lives of a node: each join that its lease row has seen.
-#[derive(
-    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u32);
 
 impl Incarnation {
@@ -25,9 +20,7 @@ impl Incarnation {
 }
 
 /// One life of one node: who may hold a partition.
-#[derive(
-    Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Holder {
     /// The node.
     pub node: NodeId,
@@ -36,20 +29,7 @@ pub struct Holder {
 }
 
 /// Counts the owners of a partition. 0 is before the first.
-#[derive(
-    Archive,
-    Serialize,
-    Deserialize,
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u32);
 
 impl Epoch {

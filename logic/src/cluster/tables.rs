@@ -3,7 +3,6 @@
 
 use super::ids::{Epoch, Holder, Incarnation, Moment, NodeId};
 use crate::partition::Partition;
-use rkyv::{Archive, Deserialize, Serialize};
 
 /// Whether a node takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +46,7 @@ impl LeaseRow {
 }
 
 /// A partition's owner.
-#[derive(Archive, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnerRow {
     /// Of what.
     pub partition: Partition,
