@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let out = process::scratch_dir("bench-idle")?;
     let mut loadgen = Command::new(process::release_binary("loadgen"));
     loadgen.args(["idle", "--serve", "--connections", &args.connections.to_string()]);
-    let status = process::run(loadgen.args(["--duration", HOLD, "--out"]).arg(&out))?;
+    let status = process::run(loadgen.args(["--duration", HOLD, "--force", "--out"]).arg(&out))?;
     let summary = summary::read(&out).with_context(|| format!("loadgen ended with {status}"))?;
     println!("\n{} connections; {}\n", args.connections, load::machine());
     for line in lines(&summary)? {

@@ -97,7 +97,7 @@ impl Server {
         if self.target == Target::Floor {
             loadgen.arg("--no-drain");
         }
-        loadgen.arg("--out").arg(out).arg("--data-dir").arg(data_dir);
+        loadgen.arg("--force").arg("--out").arg(out).arg("--data-dir").arg(data_dir);
         loadgen.stdin(Stdio::null()).stdout(Stdio::null());
         loadgen
     }

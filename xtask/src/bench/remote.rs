@@ -80,7 +80,7 @@ fn measure(shape: Shape, load: Load, seconds: u32, cassandra: &Cassandra) -> Res
     let mut loadgen = Command::new(process::release_binary("loadgen"));
     loadgen.args(["run", "--target", &rig.listen, "--users", "200"]).args(load.args());
     loadgen.args(["--duration", &format!("{seconds}s"), "--warmup", "3s"]);
-    loadgen.arg("--out").arg(&out).arg("--data-dir").arg(&data);
+    loadgen.arg("--force").arg("--out").arg(&out).arg("--data-dir").arg(&data);
     let status = process::run(loadgen.stdout(std::process::Stdio::null()))?;
     let after = cpu(&rig)?;
     let summary = summary::read(&out).with_context(|| format!("loadgen ended with {status}"))?;

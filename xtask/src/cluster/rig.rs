@@ -64,7 +64,7 @@ pub struct Built {
     pub can_part: bool,
 }
 
-/// A cluster's place, with the fault that is planted in its nodes.
+/// The servers, ports and numbers of a cluster, and the fault that is planted in its nodes.
 pub struct Rig {
     pub cassandra: Cassandra,
     pub redis: Redis,
@@ -253,7 +253,7 @@ impl Rig {
         let mut loadgen = mortal(&programs::path("loadgen"));
         loadgen.args(LOAD);
         loadgen.args(["--target", &targets]).arg("--key-file").arg(self.dir.join("jwt"));
-        loadgen.arg("--out").arg(self.out());
+        loadgen.arg("--force").arg("--out").arg(self.out());
         loadgen
     }
 

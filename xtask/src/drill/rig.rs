@@ -27,7 +27,7 @@ pub const START_MAX: Duration = Duration::from_secs(30);
 /// loadgen may take this long to its end: the rest of the sending, and reading everything back.
 const VERDICT_MAX: Duration = Duration::from_secs(120);
 
-/// A gateway's place, with the fault that is planted in it.
+/// The data directory and port of one gateway, and the fault that is planted in it.
 pub struct Rig {
     dir: PathBuf,
     port: u16,
@@ -67,7 +67,7 @@ impl Rig {
     pub fn loadgen(&self, target: &str) -> Command {
         let mut loadgen = Command::new(programs::path("loadgen"));
         loadgen.args(["run", "--target", target, "--outage-max", "20s"]);
-        loadgen.arg("--data-dir").arg(self.data_dir()).arg("--out").arg(self.out());
+        loadgen.arg("--data-dir").arg(self.data_dir()).arg("--force").arg("--out").arg(self.out());
         loadgen.stdin(Stdio::null());
         loadgen
     }

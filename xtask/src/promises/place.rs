@@ -28,7 +28,7 @@ const PATIENCE: Patience = Patience { settle_max: Duration::from_secs(30), look:
 /// Devices of a user, so that one user alone can hold all connections of a drill.
 const DEVICES_MAX: &str = "64";
 
-/// A small cluster's place.
+/// The servers and ports of a small cluster.
 pub struct Place {
     pub cassandra: Cassandra,
     redis: Redis,
