@@ -15,7 +15,7 @@ use client::machine::{Credentials, Event, Machine, Turn};
 use common::{Random, START_MS};
 use model::{Faults, Server};
 use std::collections::HashSet;
-use wire::{Bytes, ClientMsgId, DeviceId, InboxSeq, Scratch, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, Scratch, Uid};
 
 const UIDS: [u64; 4] = [1, 2, 3, 3];
 const SEEDS: u64 = 400;
@@ -83,14 +83,16 @@ impl World {
     }
 
     fn send(&mut self, index: usize) {
-        let to = UIDS[(index + 1 + self.random.below(2)) % 3];
+        let to = Uid(UIDS[(index + 1 + self.random.below(2)) % 3]);
         let device = &mut self.devices[index];
-        if to == UIDS[index] || device.machine.sends_pending() > 20 {
+        let Some(conversation) = ConversationId::direct(Uid(UIDS[index]), to) else { return };
+        if device.machine.sends_pending() > 20 {
             return;
         }
         let body = Bytes::from(vec![0; self.random.below(100)]);
         let now_ms = self.now_ms;
-        device.sent.insert(device.machine.send(Uid(to), body, now_ms, &mut device.out).unwrap());
+        let sent = device.machine.send(conversation, body, now_ms, &mut device.out);
+        device.sent.insert(sent.unwrap());
     }
 
     /// Some of the bytes under way arrive, cut anywhere.
@@ -130,8 +132,8 @@ impl World {
             Event::LoggedIn { .. }
             | Event::Synced { .. }
             | Event::HistoryPage { .. }
-            | Event::ContactsPage { .. }
-            | Event::ContactReply { .. }
+            | Event::ChatsPage { .. }
+            | Event::ChatReply { .. }
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

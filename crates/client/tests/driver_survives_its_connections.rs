@@ -12,12 +12,12 @@ mod common;
 mod fake;
 
 use client::{Client, ClientError, Inbox, Received};
-use common::{message, push};
+use common::{message, push, with};
 use fake::{EPOCH, Fake};
 use wire::frames::{
-    ContactReply, HistoryPage, LogoutReply, MarkRead, Refusal, Send, SendAck, Sync, SyncPage,
+    ChatReply, HistoryPage, LogoutReply, MarkRead, Refusal, Send, SendAck, Sync, SyncPage,
 };
-use wire::{Bytes, Kind, RefusalCode, Seq, Uid};
+use wire::{Bytes, Kind, RefusalCode, Seq};
 
 fn ack(inbox_seq: u64) -> SendAck {
     SendAck { message_id: 1, seq: 1, time_ms: 2, inbox_seq }
@@ -29,7 +29,7 @@ fn refusal(code: RefusalCode) -> Refusal {
 
 fn send(client: &Client) -> tokio::task::JoinHandle<Result<client::Ack, ClientError>> {
     let client = client.clone();
-    tokio::spawn(async move { client.send(Uid(8), "hello").await })
+    tokio::spawn(async move { client.send(with(8), "hello").await })
 }
 
 /// The next message's row; changes of state are passed over.
@@ -149,31 +149,34 @@ async fn requests_are_answered_refused_or_end_with_the_connection() {
     let fake = Fake::listen().await;
     let (client, _inbox, mut server) = fake.start().await;
     let asking = client.clone();
-    let asked = tokio::spawn(async move { asking.history(Uid(8), Seq(0), 10).await });
+    let asked = tokio::spawn(async move { asking.history(with(8), Seq(0), 10).await });
     let heard = server.hear(Kind::History).await;
-    server.say(heard.request_id(), HistoryPage { peer: 8, messages: vec![message(1)] }).await;
+    let page = HistoryPage { conversation: with(8).into(), messages: vec![message(1)] };
+    server.say(heard.request_id(), page).await;
     assert_eq!(asked.await.unwrap().unwrap().len(), 1);
 
     let asking = client.clone();
-    let asked = tokio::spawn(async move { asking.mark_read(Uid(8), Seq(4)).await });
+    let asked = tokio::spawn(async move { asking.mark_read(with(8), Seq(4)).await });
     let heard = server.hear(Kind::MarkRead).await;
-    assert_eq!(heard.with(|f| f.read::<MarkRead>()).unwrap(), MarkRead { peer: 8, seq: 4 });
-    let reply = ContactReply { peer: 8, read_seq: 4, unread: 1, is_deleted: 0 };
+    let conversation = with(8).into();
+    assert_eq!(heard.with(|f| f.read()), Ok(MarkRead { conversation, seq: 4 }));
+    let conversation = with(8).into();
+    let reply = ChatReply { conversation, read_seq: 4, unread: 1, version: 9, is_hidden: 0 };
     server.say(heard.request_id(), reply).await;
     assert_eq!(asked.await.unwrap().unwrap().unread, 1);
 
     let asking = client.clone();
-    let asked = tokio::spawn(async move { asking.delete_contact(Uid(8)).await });
-    let heard = server.hear(Kind::DeleteContact).await;
+    let asked = tokio::spawn(async move { asking.hide_chat(with(8)).await });
+    let heard = server.hear(Kind::HideChat).await;
     server.say(heard.request_id(), refusal(RefusalCode::OutOfRange)).await;
     assert!(matches!(asked.await.unwrap(), Err(ClientError::Refused { .. })));
 
     let asking = client.clone();
-    let asked = tokio::spawn(async move { asking.contacts(Uid(0), 10).await });
-    server.hear(Kind::Contacts).await;
+    let asked = tokio::spawn(async move { asking.chats(None, 10).await });
+    server.hear(Kind::Chats).await;
     drop(server);
     assert!(matches!(asked.await.unwrap(), Err(ClientError::Disconnected)));
-    assert!(matches!(client.contacts(Uid(0), 0).await, Err(ClientError::Limit(0, _))));
+    assert!(matches!(client.chats(None, 0).await, Err(ClientError::Limit(0))));
 }
 
 #[tokio::test]

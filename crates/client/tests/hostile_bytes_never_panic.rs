@@ -9,7 +9,7 @@
 mod common;
 
 use client::machine::Turn;
-use common::{START_MS, Session, frame, hello_reply, message};
+use common::{START_MS, Session, changed, frame, hello_reply, message};
 use proptest::prelude::*;
 use wire::frames::*;
 use wire::{Bytes, Scratch};
@@ -34,7 +34,7 @@ fn edge() -> impl Strategy<Value = u64> {
 }
 
 prop_compose! {
-    fn any_frame()(kind in 0..23, a in edge(), b in edge(), c in edge(), rows in prop::collection::vec(edge(), 0..5),
+    fn any_frame()(kind in 0..27, a in edge(), b in edge(), c in edge(), rows in prop::collection::vec(edge(), 0..5),
         request_id in 0_u64..6, text in prop::collection::vec(any::<u8>(), 0..9)) -> Vec<u8> {
         let text = Bytes::from(text);
         let small = u32::try_from(b & 0xffff_ffff).unwrap();
@@ -43,30 +43,37 @@ prop_compose! {
         let mut row = message(a);
         row.body = text.clone();
         let messages: Vec<_> = rows.iter().map(|&row| message(row)).collect();
-        let contact = Contact { peer: b, recent: row.clone(), read_time_ms: c, read_seq: a, unread: b, is_deleted: byte };
+        let conversation = Conversation { kind: byte, a, b };
+        let chat = Chat {
+            conversation: conversation.clone(), recent: row.clone(), read_time_ms: c, read_seq: a, unread: b, version: c, is_hidden: byte,
+        };
         match kind {
-            0 => frame(request_id, Hello { version_min: byte, version_max: byte }),
-            1 => frame(request_id, HelloReply { version: byte, heartbeat_ms: small, frame_bytes_max: small, server_time_ms: c }),
-            2 => frame(request_id, Login { device: a, cursor: b, inbox_epoch: c, token: text }),
-            3 => frame(request_id, LoginReply { uid: a, generation: b, inbox_epoch: a, inbox_head: b, server_time_ms: c }),
+            0 => frame(request_id, Hello { version_min: byte, version_max: byte, frame_bytes_max: small, features: a }),
+            1 => frame(request_id, HelloReply { version: byte, heartbeat_ms: small, server_time_ms: c, ..hello_reply() }),
+            2 => frame(request_id, Login { device: a, cursor: b, inbox_epoch: c, from_head: byte, token: text }),
+            3 => frame(request_id, LoginReply { uid: a, generation: b, inbox_epoch: a, inbox_head: b, cursor: c, server_time_ms: c }),
             4 => frame(request_id, Logout { generation: a }),
             5 => frame(request_id, LogoutReply { generation: a }),
             6 => frame(request_id, Heartbeat { time_ms: a }),
             7 => frame(request_id, HeartbeatReply { time_ms: a, inbox_epoch: b, inbox_head: c }),
-            8 => frame(request_id, Send { to: a, client_msg_id: [3; 16], body: text }),
+            8 => frame(request_id, Send { conversation, client_msg_id: [3; 16], kind: byte, flags: code, body: text }),
             9 => frame(request_id, SendAck { message_id: a, seq: b, time_ms: c, inbox_seq: b }),
             10 => frame(request_id, Push { previous: b, message: row }),
             11 => frame(request_id, PushAck { inbox_seq: a }),
             12 => frame(request_id, Sync { cursor: a, limit: small }),
             13 => frame(request_id, SyncPage { inbox_epoch: 9, inbox_head: b, messages }),
             14 => frame(request_id, SyncPage { inbox_epoch: a, inbox_head: b, messages }),
-            15 => frame(request_id, HistoryPage { peer: a, messages }),
-            16 => frame(request_id, ContactsPage { next_after_peer: a, contacts: vec![contact] }),
-            17 => frame(request_id, ContactReply { peer: a, read_seq: b, unread: c, is_deleted: byte }),
+            15 => frame(request_id, HistoryPage { conversation, messages }),
+            16 => frame(request_id, ChatsPage { next_after: conversation, version: c, chats: vec![chat] }),
+            17 => frame(request_id, ChatReply { conversation, read_seq: b, unread: c, version: a, is_hidden: byte }),
             18 => frame(request_id, Refusal { code, retry_after_ms: small, text }),
             19 => frame(request_id, GoingAway { code, reconnect_after_ms: small, jitter_ms: small }),
-            20 => frame(request_id, MarkRead { peer: a, seq: b }),
+            20 => frame(request_id, MarkRead { conversation, seq: b }),
             21 => frame(request_id, hello_reply()),
+            22 => frame(request_id, InboxHead { inbox_epoch: 9, inbox_head: b }),
+            23 => frame(request_id, InboxHead { inbox_epoch: a, inbox_head: b }),
+            24 => changed(frame(request_id, PushAck { inbox_seq: a }), 0x7f, &[a]),
+            25 => changed(frame(request_id, PushAck { inbox_seq: a }), 0xff, &[]),
             _ => frame(request_id, Push { previous: a, message: message(a.wrapping_add(1)) }),
         }
     }

@@ -10,12 +10,14 @@ mod common;
 
 use client::ClientError;
 use client::limits::{
-    ACK_TIMEOUT_MS, LOGIN_TIMEOUT_MS, RECONNECT_MS, SENDS_PENDING_MAX, SYNC_TIMEOUT_MS,
+    ACK_TIMEOUT_MS, LOGIN_TIMEOUT_MS, PUSHES_TIMEOUT_MS, RECONNECT_MS, SENDS_PENDING_MAX,
+    SYNC_TIMEOUT_MS,
 };
-use common::{HEARTBEAT_MS, OFFSET_MS, START_MS, Session, frame, hello_reply, message, push};
+use common::{HEARTBEAT_MS, OFFSET_MS, START_MS, Session, changed, frame};
+use common::{hello_reply, login_reply, message, push, with};
 use wire::frames::{
-    GoingAway, Heartbeat, HeartbeatReply, HelloReply, Login, LogoutReply, PushAck, Refusal, Send,
-    SendAck, Sync, SyncPage,
+    GoingAway, Heartbeat, HeartbeatReply, HelloReply, InboxHead, Login, LogoutReply, PushAck,
+    Refusal, Send, SendAck, Sync, SyncPage,
 };
 use wire::{Bytes, Kind, RefusalCode};
 
@@ -40,7 +42,7 @@ fn hello_and_login_go_out_together_with_the_cursor() {
     said.out = session.out.clone();
     assert_eq!(said.said(), [(Kind::Hello, 1), (Kind::Login, 2)]);
     let login = session.said_last(|frame| frame.read::<Login>().unwrap());
-    assert_eq!((login.cursor, login.inbox_epoch, login.device), (5, 9, 1));
+    assert_eq!((login.cursor, login.inbox_epoch, login.device, login.from_head), (5, 9, 1, 0));
 }
 
 #[test]
@@ -55,8 +57,8 @@ fn a_login_that_is_not_answered_ends_the_connection() {
 fn another_version_is_a_clear_error() {
     let mut session = Session::new(0, 0);
     session.machine.on_connected(START_MS, &mut session.out);
-    let error = session.hear(1, HelloReply { version: 2, ..hello_reply() }).unwrap_err();
-    assert!(error.is_fatal() && error.to_string().contains("version 2"), "{error}");
+    let error = session.hear(1, HelloReply { version: 3, ..hello_reply() }).unwrap_err();
+    assert!(error.is_fatal() && error.to_string().contains("version 3"), "{error}");
     let mut session = Session::new(0, 0);
     session.machine.on_connected(START_MS, &mut session.out);
     let error = session.hear(1, refusal(RefusalCode::UnsupportedVersion, 0)).unwrap_err();
@@ -68,10 +70,43 @@ fn another_version_is_a_clear_error() {
 }
 
 #[test]
-fn a_login_behind_the_head_syncs_page_by_page() {
+fn missed_rows_come_by_pushes_after_a_login() {
+    let mut session = Session::new(2, 9);
+    session.log_in(9, 4);
+    session.said();
+    let bytes: Vec<u8> = (3..=5).flat_map(|row| frame(0, push(row - 1, row))).collect();
+    session.hear_bytes(&bytes).unwrap();
+    let told = ["logged in 7 head 4", "synced 3", "synced 4", "in sync 4", "pushed 5"];
+    assert_eq!(session.told(), told, "the last one is new");
+    assert_eq!(session.said(), [(Kind::PushAck, 0)], "nothing was asked for");
+    session.ring().unwrap();
+    assert_eq!(session.said(), [(Kind::Heartbeat, 3)], "nor is it later");
+}
+
+#[test]
+fn missed_rows_are_asked_for_if_their_pushes_stop() {
+    let mut session = Session::new(2, 9);
+    session.log_in(9, 6);
+    session.now_ms += 100;
+    session.hear(0, push(2, 3)).unwrap();
+    session.hear(0, push(4, 5)).unwrap();
+    assert_eq!(session.told(), ["logged in 7 head 6", "synced 3"], "4 may still come");
+    session.said();
+    session.ring().unwrap();
+    assert_eq!(session.now_ms, START_MS + 100 + PUSHES_TIMEOUT_MS);
+    let sync = session.said_last(|frame| frame.read::<Sync>().unwrap());
+    assert_eq!(sync.cursor, 3);
+    session.hear(3, page(&[4, 5, 6], 9, 6)).unwrap();
+    assert_eq!(session.told(), ["synced 4", "synced 5", "synced 6", "in sync 6"]);
+}
+
+#[test]
+fn a_login_without_pushes_syncs_page_by_page() {
     let mut session = Session::new(2, 9);
     session.log_in(9, 6);
     assert_eq!(session.told(), ["logged in 7 head 6"]);
+    session.said();
+    session.ring().unwrap();
     let sync = session.said_last(|frame| frame.read::<Sync>().unwrap());
     assert_eq!((sync.cursor, sync.limit), (2, 256));
     session.hear(3, page(&[3, 4], 9, 6)).unwrap();
@@ -132,19 +167,24 @@ fn a_sync_that_is_not_answered_or_refused_is_asked_again() {
 }
 
 #[test]
-fn a_sync_that_was_lost_with_its_connection_is_asked_again_at_once() {
+fn pushes_replace_a_sync_that_was_lost_with_its_connection() {
     let mut session = Session::logged_in(4, 9, 4);
     session.hear(0, push(5, 6)).unwrap();
+    assert_eq!(session.said(), [(Kind::Sync, 3)]);
     session.machine.on_disconnected();
     session.log_in(9, 6);
-    let sync = session.said_last(|frame| frame.read::<Sync>().unwrap());
-    assert_eq!(sync.cursor, 4);
+    session.told();
+    for row in [5, 6] {
+        session.hear(0, push(row - 1, row)).unwrap();
+    }
+    assert_eq!(session.told(), ["synced 5", "synced 6", "in sync 6"]);
 }
 
 #[test]
 fn rows_over_their_time_to_live_are_reported_not_waited_for() {
     let mut session = Session::new(2, 9);
     session.log_in(9, 8);
+    session.ring().unwrap();
     session.told();
     session.hear(3, page(&[5, 6], 9, 8)).unwrap();
     assert_eq!(session.told(), ["missing 2 to 5", "synced 5", "synced 6"]);
@@ -157,11 +197,76 @@ fn another_epoch_starts_the_inbox_anew() {
     let mut session = Session::new(4, 9);
     session.log_in(10, 2);
     assert_eq!(session.told(), ["reset 10", "logged in 7 head 2"]);
-    session.hear(3, page(&[1, 2], 10, 2)).unwrap();
+    for row in [1, 2] {
+        session.hear(0, push(row - 1, row)).unwrap();
+    }
     assert_eq!(session.told(), ["synced 1", "synced 2", "in sync 2"]);
     session.hear(0, HeartbeatReply { time_ms: START_MS, inbox_epoch: 11, inbox_head: 1 }).unwrap();
     assert_eq!(session.told(), ["reset 11", "heartbeat 0"]);
     assert_eq!(session.machine.inbox_epoch(), 11);
+}
+
+#[test]
+fn a_cursor_above_the_head_starts_the_inbox_anew() {
+    let mut session = Session::new(4, 9);
+    session.log_in(9, 1);
+    assert_eq!(session.told(), ["reset 9", "logged in 7 head 1"]);
+    session.hear(0, push(0, 1)).unwrap();
+    assert_eq!(session.told(), ["synced 1", "in sync 1"]);
+    assert_eq!((session.machine.cursor().0, session.machine.inbox_epoch()), (1, 9));
+}
+
+#[test]
+fn a_first_login_may_begin_at_the_head() {
+    let mut session = Session::new(0, 0);
+    session.machine.on_connected(START_MS, &mut session.out);
+    session.hear(1, hello_reply()).unwrap();
+    session.hear(2, login_reply(9, 6, 6)).unwrap();
+    session.hear(0, push(6, 7)).unwrap();
+    assert_eq!(session.told(), ["logged in 7 head 6", "in sync 6", "pushed 7"]);
+}
+
+#[test]
+fn news_of_the_head_is_followed_by_a_sync() {
+    let mut session = Session::logged_in(4, 9, 4);
+    session.hear(0, InboxHead { inbox_epoch: 9, inbox_head: 4 }).unwrap();
+    assert_eq!(session.said(), [], "nothing is missing");
+    session.hear(0, InboxHead { inbox_epoch: 9, inbox_head: 5 }).unwrap();
+    assert_eq!(session.said(), [(Kind::Sync, 3)]);
+    session.hear(0, InboxHead { inbox_epoch: 10, inbox_head: 2 }).unwrap();
+    assert_eq!(session.told(), ["reset 10"]);
+    let sync = session.said_last(|frame| frame.read::<Sync>().unwrap());
+    assert_eq!(sync.cursor, 0);
+}
+
+#[test]
+fn what_a_later_server_says_is_skipped() {
+    const KIND: u8 = 0x7f;
+    const NOTE: u8 = 0xff;
+    for kind in [KIND, NOTE] {
+        let unknown = changed(frame(0, push(4, 5)), kind, &[]);
+        let mut session = Session::new(4, 9);
+        session.machine.on_connected(START_MS, &mut session.out);
+        session.hear_bytes(&unknown).unwrap();
+        session.hear(1, hello_reply()).unwrap();
+        session.hear_bytes(&unknown).unwrap();
+        session.hear(2, login_reply(9, 4, 4)).unwrap();
+        session.out.clear();
+        session.hear_bytes(&unknown).unwrap();
+        assert_eq!(session.told(), ["logged in 7 head 4", "in sync 4"]);
+        assert_eq!(session.said(), []);
+        session.hear(0, push(4, 5)).unwrap();
+        assert_eq!(session.told(), ["pushed 5"], "the session goes on");
+    }
+}
+
+#[test]
+fn a_frame_with_an_extension_is_read_as_without() {
+    let mut session = Session::logged_in(4, 9, 4);
+    let extended = changed(frame(0, push(4, 5)), Kind::Push as u8, &[1, u64::MAX]);
+    let next = frame(0, push(5, 6));
+    session.hear_bytes(&[extended, next].concat()).unwrap();
+    assert_eq!(session.told(), ["pushed 5", "pushed 6"]);
 }
 
 #[test]
@@ -231,7 +336,7 @@ fn sends_are_bounded() {
     for _ in 0..SENDS_PENDING_MAX {
         session.send(b"x");
     }
-    let (to, body) = (wire::Uid(8), Bytes::from_static(b"x"));
+    let (to, body) = (with(8), Bytes::from_static(b"x"));
     let error = session.machine.send(to, body, START_MS, &mut session.out).unwrap_err();
     assert!(matches!(error, ClientError::SendsPending));
     let body = Bytes::from(vec![0; wire::BODY_BYTES_MAX + 1]);

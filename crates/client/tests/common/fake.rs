@@ -1,6 +1,6 @@
 //! A fake server on a real TCP socket: it reads the client's frames and answers what the test tells it to.
 
-use crate::common::{Encode, hello_reply};
+use crate::common::{Encode, hello_reply, login_reply};
 use client::{Client, ClientError, Config, Inbox};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,9 +49,7 @@ impl Fake {
     pub async fn log_in(&self, inbox_head: u64) -> Accepted {
         let mut accepted = self.accept().await;
         accepted.say(1, hello_reply()).await;
-        let (uid, generation, inbox_epoch, server_time_ms) = (7, 1, EPOCH, 1_700_000_000_000);
-        let reply = LoginReply { uid, generation, inbox_epoch, inbox_head, server_time_ms };
-        accepted.say(2, reply).await;
+        accepted.say(2, LoginReply { generation: 1, ..login_reply(EPOCH, inbox_head, 0) }).await;
         accepted
     }
 
@@ -75,7 +73,7 @@ impl Accepted {
         loop {
             let bytes = self.next().await.expect("the client says something more");
             let heard = Heard(bytes);
-            if heard.with(|frame| frame.header.kind) == kind {
+            if heard.with(|frame| frame.header.kind) == Some(kind) {
                 return heard;
             }
         }

@@ -4,7 +4,9 @@
 use client::ClientError;
 use client::machine::{Credentials, Event, Machine, Turn};
 use wire::frames::{HelloReply, LoginReply, Message, Push};
-use wire::{Bytes, DeviceId, Frame, FrameBuffer, InboxSeq, Kind, Scratch, encode};
+use wire::{
+    Bytes, ConversationId, DeviceId, Frame, FrameBuffer, InboxSeq, Kind, Scratch, Uid, encode,
+};
 
 pub const HEARTBEAT_MS: u64 = 60_000;
 pub const START_MS: u64 = 1_700_000_000_000;
@@ -16,11 +18,26 @@ pub fn machine(cursor: u64, epoch: u64, seed: u64) -> Machine {
     Machine::new(credentials, InboxSeq(cursor), epoch, seed)
 }
 
+/// The user's conversation with another.
+pub fn with(peer: u64) -> ConversationId {
+    ConversationId::direct(Uid(7), Uid(peer)).unwrap()
+}
+
 pub fn message(inbox_seq: u64) -> Message {
-    let body = Bytes::from_static(b"hi");
-    let client_msg_id = [7; 16];
-    let (from, to, seq, message_id, time_ms) = (8, 7, inbox_seq, inbox_seq, START_MS);
-    Message { inbox_seq, from, to, seq, message_id, time_ms, client_msg_id, body }
+    Message {
+        inbox_seq,
+        conversation: with(8).into(),
+        seq: inbox_seq,
+        number: inbox_seq,
+        sender: 8,
+        message_id: inbox_seq,
+        time_ms: START_MS,
+        client_msg_id: [7; 16],
+        kind: 1,
+        row_flags: 0,
+        flags: 0,
+        body: Bytes::from_static(b"hi"),
+    }
 }
 
 pub fn push(previous: u64, inbox_seq: u64) -> Push {
@@ -47,7 +64,7 @@ macro_rules! encodes {
     })* };
 }
 encodes!(Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck
-    Sync SyncPage History HistoryPage Contacts ContactsPage MarkRead DeleteContact ContactReply Refusal GoingAway);
+    Sync SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead);
 
 /// A machine with its clock, and what it said and told.
 pub struct Session {
@@ -72,12 +89,15 @@ impl Session {
         session
     }
 
+    /// As a server answers: pushes begin at the machine's cursor, or at the first row if the inbox has no such one.
     pub fn log_in(&mut self, inbox_epoch: u64, inbox_head: u64) {
         self.machine.on_connected(self.now_ms, &mut self.out);
         self.hear(1, hello_reply()).unwrap();
+        let cursor = self.machine.cursor().0;
+        let is_of = self.machine.inbox_epoch() == inbox_epoch && cursor <= inbox_head;
+        let reply = login_reply(inbox_epoch, inbox_head, if is_of { cursor } else { 0 });
         let server_time_ms = self.now_ms + OFFSET_MS;
-        let reply = LoginReply { uid: 7, generation: 3, inbox_epoch, inbox_head, server_time_ms };
-        self.hear(2, reply).unwrap();
+        self.hear(2, LoginReply { server_time_ms, ..reply }).unwrap();
     }
 
     pub fn hear<F: Encode>(&mut self, request_id: u64, reply: F) -> Result<(), ClientError> {
@@ -93,7 +113,7 @@ impl Session {
 
     pub fn send(&mut self, body: &'static [u8]) -> wire::ClientMsgId {
         let body = Bytes::from_static(body);
-        self.machine.send(wire::Uid(8), body, self.now_ms, &mut self.out).unwrap()
+        self.machine.send(with(8), body, self.now_ms, &mut self.out).unwrap()
     }
 
     /// Lets time pass up to the next timer, and lets it ring.
@@ -128,7 +148,7 @@ impl Session {
         let mut frames = buffer.read(&out, wire::FRAME_BYTES_MAX);
         while let Some(frame) = frames.next(&mut scratch) {
             let header = frame.unwrap().header;
-            said.push((header.kind, header.request_id));
+            said.push((header.kind.unwrap(), header.request_id));
             last = out[at..at + header.length].to_vec();
             at += header.length;
         }
@@ -137,9 +157,35 @@ impl Session {
 }
 
 pub fn hello_reply() -> HelloReply {
-    let heartbeat_ms = u32::try_from(HEARTBEAT_MS).unwrap();
+    HelloReply {
+        version: wire::VERSION,
+        heartbeat_ms: u32::try_from(HEARTBEAT_MS).unwrap(),
+        frame_bytes_max: 65_536,
+        body_bytes_max: 32_768,
+        page_rows_max: 256,
+        push_window_max: 256,
+        send_window_max: 64,
+        features: 0,
+        server_time_ms: START_MS + OFFSET_MS,
+    }
+}
+
+/// Pushes of what is above `cursor` are to follow.
+pub fn login_reply(inbox_epoch: u64, inbox_head: u64, cursor: u64) -> LoginReply {
     let server_time_ms = START_MS + OFFSET_MS;
-    HelloReply { version: wire::VERSION, heartbeat_ms, frame_bytes_max: 65_536, server_time_ms }
+    LoginReply { uid: 7, generation: 3, inbox_epoch, inbox_head, cursor, server_time_ms }
+}
+
+/// The same frame as a later release may send it: with another kind, or with so many words behind its payload.
+pub fn changed(mut frame: Vec<u8>, kind: u8, extension: &[u64]) -> Vec<u8> {
+    frame.extend(extension.iter().flat_map(|word| word.to_le_bytes()));
+    let length = u32::try_from(frame.len()).unwrap();
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    frame[4] = kind;
+    frame[20..24].copy_from_slice(&(8 * extension.len() as u32).to_le_bytes());
+    let checksum = crc32fast::hash(&[&frame[..16], &frame[20..]].concat());
+    frame[16..20].copy_from_slice(&checksum.to_le_bytes());
+    frame
 }
 
 /// An event in a few words.
@@ -159,8 +205,8 @@ pub fn name(event: &Event<'_>) -> String {
             format!("refused {code:?}{}", if *will_retry { ", again" } else { "" })
         }
         Event::HistoryPage { request_id, .. } => format!("history {request_id}"),
-        Event::ContactsPage { request_id, .. } => format!("contacts {request_id}"),
-        Event::ContactReply { request_id, .. } => format!("contact {request_id}"),
+        Event::ChatsPage { request_id, .. } => format!("chats {request_id}"),
+        Event::ChatReply { request_id, .. } => format!("chat {request_id}"),
         Event::HeartbeatReply { round_trip_ms } => format!("heartbeat {round_trip_ms}"),
         Event::GoingAway { reconnect_after_ms, .. } => format!("going away {reconnect_after_ms}"),
         Event::LoggedOut => "logged out".to_owned(),

@@ -3,13 +3,13 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "what only a server says ends the test")]
 
-use crate::common::{Encode, HEARTBEAT_MS, Random, frame};
+use crate::common::{Encode, Random, frame, hello_reply, login_reply};
 use std::collections::HashMap;
 use wire::frames::{
     Heartbeat, HeartbeatReply, HelloReply, Login, LoginReply, Message, Push, PushAck, Refusal,
     Send, SendAck, Sync, SyncPage,
 };
-use wire::{Bytes, Conversation, FrameBuffer, Kind, RawFrame, RefusalCode, Scratch, Uid};
+use wire::{Bytes, ConversationId, FrameBuffer, Kind, RawFrame, RefusalCode, Scratch};
 
 pub const EPOCH: u64 = 9;
 const PAGE_ROWS_MAX: usize = 3;
@@ -55,7 +55,7 @@ pub struct Server {
     pub faults: Faults,
     pub links: Vec<Link>,
     pub inboxes: HashMap<u64, Vec<Row>>,
-    seqs: HashMap<Conversation, u64>,
+    seqs: HashMap<ConversationId, u64>,
     /// Everything stored, by its id.
     pub stored: HashMap<[u8; 16], (Send, SendAck)>,
 }
@@ -95,13 +95,10 @@ impl Server {
 
     fn on_frame(&mut self, device: usize, frame: RawFrame<'_>) {
         let request_id = frame.header.request_id;
-        match frame.header.kind {
+        match frame.header.kind.unwrap() {
             Kind::Hello => {
-                let heartbeat_ms = u32::try_from(HEARTBEAT_MS).unwrap();
                 let server_time_ms = self.now_ms;
-                let (version, frame_bytes_max) = (wire::VERSION, 65_536);
-                let reply = HelloReply { version, heartbeat_ms, frame_bytes_max, server_time_ms };
-                self.say(device, request_id, reply);
+                self.say(device, request_id, HelloReply { server_time_ms, ..hello_reply() });
             }
             Kind::Login => self.on_login(device, request_id, &frame.read().unwrap()),
             Kind::Heartbeat => {
@@ -126,15 +123,19 @@ impl Server {
         }
     }
 
+    /// Answers, then pushes every row above the cursor; those that the device sent, too.
     fn on_login(&mut self, device: usize, request_id: u64, login: &Login) {
-        let (uid, inbox_head, server_time_ms) =
-            (self.links[device].uid, self.head(device), self.now_ms);
-        let reply =
-            LoginReply { uid, generation: 1, inbox_epoch: EPOCH, inbox_head, server_time_ms };
-        self.say(device, request_id, reply);
+        let (uid, head, server_time_ms) = (self.links[device].uid, self.head(device), self.now_ms);
         assert!(login.inbox_epoch == EPOCH || login.cursor == 0, "a cursor has its epoch");
+        assert!(login.cursor <= head, "the inbox never gets shorter");
+        let reply = login_reply(EPOCH, head, login.cursor);
+        self.say(device, request_id, LoginReply { uid, server_time_ms, ..reply });
         let link = &mut self.links[device];
-        (link.is_logged_in, link.pushed) = (true, inbox_head);
+        (link.is_logged_in, link.pushed) = (true, login.cursor);
+        for row in usize::try_from(login.cursor).unwrap()..self.inboxes[&uid].len() {
+            let message = self.inboxes[&uid][row].message.clone();
+            self.push(device, message);
+        }
     }
 
     fn on_send(&mut self, device: usize, request_id: u64, send: Send) {
@@ -152,18 +153,31 @@ impl Server {
     }
 
     fn store(&mut self, device: usize, send: Send) -> SendAck {
-        let from = self.links[device].uid;
-        let conversation = Conversation::between(Uid(from), Uid(send.to)).unwrap();
+        let sender = self.links[device].uid;
+        let conversation = send.conversation.id().unwrap();
         let seq = self.seqs.entry(conversation).or_default();
         *seq += 1;
         let seq = *seq;
-        let (to, client_msg_id) = (send.to, send.client_msg_id);
-        let message_id = self.stored.len() as u64 + 1;
-        let (body, time_ms) = (send.body.clone(), self.now_ms);
-        let message =
-            Message { inbox_seq: 0, from, to, seq, message_id, time_ms, client_msg_id, body };
-        let inbox_seq = self.append(from, device, &message);
-        self.append(to, device, &message);
+        let (client_msg_id, message_id) = (send.client_msg_id, self.stored.len() as u64 + 1);
+        let time_ms = self.now_ms;
+        let message = Message {
+            inbox_seq: 0,
+            conversation: conversation.into(),
+            seq,
+            number: seq,
+            sender,
+            message_id,
+            time_ms,
+            client_msg_id,
+            kind: send.kind,
+            row_flags: 0,
+            flags: send.flags,
+            body: send.body.clone(),
+        };
+        let inbox_seq = self.append(sender, device, &message);
+        for uid in conversation.users().filter(|uid| uid.0 != sender) {
+            self.append(uid.0, device, &message);
+        }
         let ack = SendAck { message_id, seq, time_ms, inbox_seq };
         self.stored.insert(client_msg_id, (send, ack.clone()));
         ack
