@@ -84,6 +84,19 @@ fn missed_rows_come_by_pushes_after_a_login() {
 }
 
 #[test]
+fn the_ack_of_a_missed_own_row_ends_the_catching_up() {
+    let mut session = Session::logged_in(4, 9, 4);
+    let id = session.send(b"x");
+    session.machine.on_disconnected();
+    session.log_in(9, 5);
+    session.told();
+    session.hear(3, ack(1, 5)).unwrap();
+    assert_eq!(session.told(), [format!("acked {id:?} 1"), "in sync 5".to_owned()]);
+    session.hear(0, push(5, 6)).unwrap();
+    assert_eq!(session.told(), ["pushed 6"], "this one was not missed");
+}
+
+#[test]
 fn missed_rows_are_asked_for_if_their_pushes_stop() {
     let mut session = Session::new(2, 9);
     session.log_in(9, 6);

@@ -102,12 +102,14 @@ impl Inbox {
     }
 
     /// Takes the row of a message that this device sent: if it is the next one, the cursor moves to
-    /// it.
-    pub(super) fn on_own_row(&mut self, row: InboxSeq) {
-        if row.0.checked_sub(1) == Some(self.cursor.0) {
+    /// it. Says so.
+    pub(super) fn on_own_row(&mut self, row: InboxSeq) -> bool {
+        let is_next = row.0.checked_sub(1) == Some(self.cursor.0);
+        if is_next {
             self.cursor = row;
             self.saw_head(row);
         }
+        is_next
     }
 
     /// Takes a row of a page. `None`: it was known. If it is new, returns the cursor as it was
@@ -197,10 +199,9 @@ mod tests {
     #[test]
     fn own_rows_move_the_cursor_only_in_order() {
         let mut inbox = Inbox::new(row(4), 1);
-        inbox.on_own_row(row(6));
-        inbox.on_own_row(row(0));
+        assert!(!inbox.on_own_row(row(6)) && !inbox.on_own_row(row(0)));
         assert_eq!(inbox.cursor, row(4));
-        inbox.on_own_row(row(5));
+        assert!(inbox.on_own_row(row(5)));
         assert_eq!(inbox.cursor, row(5));
     }
 

@@ -77,7 +77,7 @@ impl Machine {
                 encode(out, request_id, HeartbeatReply { time_ms, inbox_epoch: 0, inbox_head: 0 });
             }
             Kind::HeartbeatReply => self.on_heartbeat_reply(&frame, now_ms, out, events)?,
-            Kind::SendAck => self.on_send_ack(&frame, events)?,
+            Kind::SendAck => self.on_send_ack(&frame, now_ms, events)?,
             Kind::Push => self.on_push(frame.access::<Push>()?, now_ms, out, events),
             Kind::SyncPage if self.inbox.is_sync(request_id) => {
                 self.on_sync_page(frame.access::<SyncPage>()?, now_ms, out, events);
@@ -99,7 +99,7 @@ impl Machine {
             Kind::InboxHead => {
                 let news = frame.access::<InboxHead>()?;
                 let (epoch, head) = (news.inbox_epoch.to_native(), news.inbox_head.to_native());
-                self.on_head(epoch, InboxSeq(head), now_ms, out, events);
+                self.on_head((epoch, InboxSeq(head)), now_ms, out, events);
             }
             Kind::Refusal => {
                 return self.on_refusal(request_id, frame.access::<Refusal>()?, now_ms, events);
@@ -198,7 +198,7 @@ impl Machine {
     ) -> Result<(), ClientError> {
         let reply = frame.access::<HeartbeatReply>()?;
         let (epoch, head) = (reply.inbox_epoch.to_native(), reply.inbox_head.to_native());
-        self.on_head(epoch, InboxSeq(head), now_ms, out, events);
+        self.on_head((epoch, InboxSeq(head)), now_ms, out, events);
         // A server may say more than it was asked.
         let Heartbeats { sent, answered } = self.heartbeats;
         self.heartbeats.answered = sent.min(answered.saturating_add(1));
@@ -210,8 +210,7 @@ impl Machine {
     /// The server says how far the inbox reaches.
     fn on_head(
         &mut self,
-        inbox_epoch: u64,
-        head: InboxSeq,
+        (inbox_epoch, head): (u64, InboxSeq),
         now_ms: u64,
         out: &mut Vec<u8>,
         events: &mut impl FnMut(Event<'_>),
@@ -227,10 +226,11 @@ impl Machine {
     fn on_send_ack(
         &mut self,
         frame: &RawFrame<'_>,
+        now_ms: u64,
         events: &mut impl FnMut(Event<'_>),
     ) -> Result<(), ClientError> {
         let ack = frame.access::<SendAck>()?;
-        self.inbox.on_own_row(InboxSeq(ack.inbox_seq.to_native()));
+        let is_next = self.inbox.on_own_row(InboxSeq(ack.inbox_seq.to_native()));
         // A send that was repeated is acked twice.
         if let Some(send) = self.outbox.take(frame.header.request_id) {
             events(Event::Acked {
@@ -240,6 +240,9 @@ impl Machine {
                 seq: Seq(ack.seq.to_native()),
                 time_ms: ack.time_ms.to_native(),
             });
+        }
+        if is_next && self.inbox.expects_pushes() {
+            self.on_missed_row(now_ms, events);
         }
         Ok(())
     }
@@ -259,7 +262,7 @@ impl Machine {
                 let via_sync = self.inbox.expects_pushes();
                 events(Event::Message { message, via_sync });
                 if via_sync {
-                    self.on_missed_push(now_ms, events);
+                    self.on_missed_row(now_ms, events);
                 }
             }
             Pushed::Duplicate => {
@@ -274,8 +277,8 @@ impl Machine {
         }
     }
 
-    /// One of the rows that were missed while this device was away.
-    fn on_missed_push(&mut self, now_ms: u64, events: &mut impl FnMut(Event<'_>)) {
+    /// One of the rows that were missed while this device was away is here.
+    fn on_missed_row(&mut self, now_ms: u64, events: &mut impl FnMut(Event<'_>)) {
         self.inbox.forget_sync();
         self.inbox.expect_pushes(now_ms + PUSHES_TIMEOUT_MS);
         if self.inbox.is_synced() {
