@@ -55,9 +55,9 @@ fn read(criterion: &mut Criterion) {
 }
 
 fn access(frame: &RawFrame<'_>) {
-    if frame.header.kind == Kind::Send {
+    if frame.header.kind == Some(Kind::Send) {
         black_box(frame.access::<Send>().expect("a valid send"));
-    } else if frame.header.kind == Kind::Push {
+    } else if frame.header.kind == Some(Kind::Push) {
         black_box(frame.access::<Push>().expect("a valid push"));
     } else {
         black_box(frame.access::<PushAck>().expect("a valid ack"));

@@ -72,7 +72,7 @@ fn read_push(calls: u64) {
 /// Both kinds that a server gets from a busy client.
 fn read_piece(calls: u64) {
     read(calls, &samples::piece(), |frame| {
-        if frame.header.kind == Kind::Send {
+        if frame.header.kind == Some(Kind::Send) {
             black_box(frame.access::<Send>().expect("a valid send").body.len());
         } else {
             black_box(frame.access::<wire::frames::PushAck>().expect("a valid ack").inbox_seq);

@@ -1,7 +1,7 @@
 //! The frames that every bench measures: 1:1 traffic with bodies of 128 bytes.
 
-use wire::Bytes;
-use wire::frames::{Message, Push, PushAck, Send, SendAck};
+use wire::frames::{Conversation, Message, Push, PushAck, Send, SendAck};
+use wire::{Bytes, ConversationKind, RowKind};
 
 /// Bytes of a body, as loadgen's `--payload 128`.
 pub const BODY_BYTES: usize = 128;
@@ -11,24 +11,34 @@ pub const PIECE_BYTES: usize = 4096;
 /// A message from a client.
 #[must_use]
 pub fn send() -> Send {
-    Send { to: 7, client_msg_id: [7; 16], body: Bytes::from_static(&[0x5a; BODY_BYTES]) }
+    Send {
+        conversation: Conversation { kind: ConversationKind::Direct as u8, a: 7, b: 3 },
+        client_msg_id: [7; 16],
+        kind: RowKind::MESSAGE.0,
+        flags: 0,
+        body: Bytes::from_static(&[0x5a; BODY_BYTES]),
+    }
 }
 
 /// The same message on its way to a device.
 #[must_use]
 pub fn push() -> Push {
-    let Send { to, client_msg_id, body } = send();
-    let ids = Message {
+    let Send { conversation, client_msg_id, kind, flags, body } = send();
+    let message = Message {
         inbox_seq: 9,
-        from: 3,
-        to,
+        conversation,
         seq: 5,
+        number: 5,
+        sender: 3,
         message_id: 1,
         time_ms: 1,
         client_msg_id,
+        kind,
+        row_flags: 0,
+        flags,
         body,
     };
-    Push { previous: 8, message: ids }
+    Push { previous: 8, message }
 }
 
 /// The answer to the sender.

@@ -2,12 +2,14 @@
 //! a message, a login, a page, and nothing else. No row is kept: what is read is made up.
 
 use hashbrown::HashMap;
-use logic::command::{Answer, Command, Effects, Input, Inputs, Login, Now, ReplyTo, Send, Session};
+use logic::command::{
+    Answer, Begin, Command, Effects, Input, Inputs, Login, Now, ReplyTo, Send, Session,
+};
 use logic::partition::{Partition, ShardId, Share};
-use logic::rows::{Completion, Found, InboxRow, MessageRow, Read, UserRow};
+use logic::rows::{Chain, Completion, Found, InboxRow, MessageRow, Read, UserRow};
 use logic::shard::{Shard, ShardConfig};
 use std::hint::black_box;
-use wire::{Bytes, ClientMsgId, Conversation, DeviceId, InboxSeq, MessageId, Seq, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 use crate::samples::BODY_BYTES;
 
@@ -19,6 +21,8 @@ const STEP_MS: u64 = 250;
 const WARM_STEPS: usize = 150;
 const BODY: Bytes = Bytes::from_static(&[0x5a; BODY_BYTES]);
 const DEVICE: DeviceId = DeviceId(1);
+/// Of all inboxes here.
+const INBOX_EPOCH: u64 = 1;
 /// From here on users log out as soon as they are logged in.
 const PASSING: Uid = Uid(1 << 32);
 
@@ -27,7 +31,8 @@ pub struct Shards {
     shards: Vec<(Shard, Inputs)>,
     effects: Effects,
     now: Now,
-    pairs: Vec<Conversation>,
+    /// The sender, and the conversation with the other, in whose shard it lives.
+    pairs: Vec<(Uid, ConversationId)>,
     logins: HashMap<Uid, Login>,
     sent: u64,
     asked: u64,
@@ -49,7 +54,8 @@ impl Shards {
         let now = Now { unix_ms: 1_700_000_000_000, mono_ms: 0 };
         let shard = |id| {
             let share = Share::Of { id: ShardId(id), shards: count };
-            let config = ShardConfig { cached_max: 1_000, ..ShardConfig::new(share, 1) };
+            let config =
+                ShardConfig { cached_max: 1_000, ..ShardConfig::new(share, 1, INBOX_EPOCH) };
             (Shard::new(config, now), Inputs::default())
         };
         Self {
@@ -71,12 +77,13 @@ impl Shards {
         let mut uid = 0;
         while shards.pairs.len() < PAIRS {
             uid += 2;
-            let pair = Conversation::between(Uid(uid), Uid(uid + 1)).expect("two users");
-            let is_apart = shards.owner(pair.big()) != shards.owner(pair.small());
+            let (small, big) = (Uid(uid), Uid(uid + 1));
+            let is_apart = shards.owner(big) != shards.owner(small);
             if is_apart == (count > 1) {
-                shards.log_in(pair.small());
-                shards.log_in(pair.big());
-                shards.pairs.push(pair);
+                shards.log_in(small);
+                shards.log_in(big);
+                let conversation = ConversationId::direct(small, big).expect("two users");
+                shards.pairs.push((small, conversation));
             }
         }
         (0..WARM_STEPS).for_each(|_| shards.messages(messages_per_step));
@@ -95,7 +102,7 @@ impl Shards {
     }
 
     fn log_in(&mut self, uid: Uid) {
-        self.command(uid, Command::Login { uid, device: DEVICE }, 1);
+        self.command(uid, Command::Login { uid, device: DEVICE, from: Begin::Head }, 1);
         self.settle();
     }
 
@@ -107,11 +114,12 @@ impl Shards {
         self.now = Now { unix_ms: self.now.unix_ms + STEP_MS, mono_ms: self.now.mono_ms + STEP_MS };
         for _ in 0..count {
             self.sent += 1;
-            let conversation = self.pairs[usize::try_from(self.sent).expect("few") % PAIRS];
+            let (sender, conversation) =
+                self.pairs[usize::try_from(self.sent).expect("few") % PAIRS];
             let client_msg_id = ClientMsgId::new(self.now.unix_ms, self.sent.into());
-            let (from, device, body) = (conversation.small(), DEVICE, BODY);
-            let send = Send { conversation, from, device, client_msg_id, body };
-            self.command(conversation.big(), Command::Send(send), self.sent);
+            let (device, kind, flags, body) = (DEVICE, RowKind::MESSAGE, 0, BODY);
+            let send = Send { conversation, sender, device, client_msg_id, kind, flags, body };
+            self.command(Uid(conversation.home()), Command::Send(send), self.sent);
         }
         assert_eq!(self.settle(), count, "every message is acknowledged");
     }
@@ -182,9 +190,10 @@ impl Shards {
                 Answer::Inbox { rows, .. } => self.page = rows,
                 Answer::LoggedOut(_)
                 | Answer::Head { .. }
-                | Answer::History(_)
-                | Answer::Contacts { .. }
-                | Answer::Contact(_)
+                | Answer::News(_)
+                | Answer::History { .. }
+                | Answer::Chats { .. }
+                | Answer::Chat(_)
                 | Answer::Refused { .. }
                 | Answer::Closed(_) => {}
             }
@@ -198,30 +207,34 @@ fn found(read: &Read, page: &mut Vec<InboxRow>) -> Found {
     match read {
         Read::User { uid } => {
             let head = InboxSeq(page.len() as u64);
-            let row = Some(UserRow { uid: *uid, contacts_through: head });
-            Found::User { row, head, tail: Vec::new() }
+            let row = Some(UserRow { uid: *uid, chats_through: head, chats_version: 0 });
+            Found::User { row, head, chain: Chain::default(), tail: Vec::new() }
         }
         Read::Conversation { .. } | Read::Messages { .. } | Read::ByClientMsgId { .. } => {
             Found::Messages(Vec::new())
         }
         Read::Inbox { .. } => Found::Inbox(std::mem::take(page)),
-        Read::Contact { .. } => Found::Contact(None),
-        Read::Contacts { .. } => Found::Contacts(Vec::new()),
+        Read::Chat { .. } => Found::Chat(None),
+        Read::Chats { .. } => Found::Chats(Vec::new()),
     }
 }
 
 fn made_up(uid: Uid, at: u64) -> InboxRow {
-    let conversation = Conversation::between(uid, Uid(1)).expect("two users");
+    let conversation = ConversationId::direct(uid, Uid(1)).expect("two users");
     let message = MessageRow {
         conversation,
         seq: Seq(at),
+        number: at,
         message_id: MessageId(at),
-        from: Uid(1),
+        sender: Uid(1),
         time_ms: at,
+        kind: RowKind::MESSAGE,
+        flags: 0,
+        chain: Chain::default(),
         client_msg_id: ClientMsgId::new(at, at.into()),
         body: BODY,
     };
-    InboxRow { uid, inbox_seq: InboxSeq(at), message }
+    InboxRow { uid, inbox_seq: InboxSeq(at), flags: 0, chain: Chain::default(), message }
 }
 
 fn has_work(inputs: &Inputs) -> bool {

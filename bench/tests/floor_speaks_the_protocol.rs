@@ -12,16 +12,20 @@ use wire::frames::{
     Heartbeat, HeartbeatReply, Hello, HelloReply, Login, LoginReply, Push, PushAck, Send, SendAck,
     Sync, SyncPage,
 };
-use wire::{Bytes, FRAME_BYTES_MAX, FrameBuffer, HEADER_BYTES, Kind, RawFrame, Scratch, VERSION};
+use wire::{
+    Bytes, ConversationId, FEATURES, FRAME_BYTES_MAX, FrameBuffer, HEADER_BYTES, Kind, RawFrame,
+    RowKind, Scratch, Uid, VERSION,
+};
 
 struct Client {
+    uid: u64,
     stream: TcpStream,
     out: Vec<u8>,
 }
 
 impl Client {
-    fn connect(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).unwrap(), out: Vec::new() }
+    fn connect(address: SocketAddr, uid: u64) -> Self {
+        Self { uid, stream: TcpStream::connect(address).unwrap(), out: Vec::new() }
     }
 
     /// Writes what `encode` appended.
@@ -40,16 +44,23 @@ impl Client {
         let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
         let mut frames = buffer.read(&frame, FRAME_BYTES_MAX);
         let frame = frames.next(&mut scratch).unwrap().unwrap();
-        assert_eq!(frame.header.kind, kind);
+        assert_eq!(frame.header.kind, Some(kind));
         check(frame)
     }
 
     fn login(address: SocketAddr, uid: u64, cursor: u64) -> Self {
-        let mut client = Self::connect(address);
-        wire::encode(&mut client.out, 1, Hello { version_min: VERSION, version_max: VERSION });
+        let mut client = Self::connect(address, uid);
+        let hello = Hello {
+            version_min: VERSION,
+            version_max: VERSION,
+            frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).unwrap(),
+            features: FEATURES,
+        };
+        wire::encode(&mut client.out, 1, hello);
         let claims = BASE64_URL_SAFE_NO_PAD.encode(format!("{{\"sub\":\"{uid}\"}}"));
         let token = Bytes::from(format!("h.{claims}.s"));
-        let login = Login { device: 1, cursor, inbox_epoch: u64::from(cursor > 0), token };
+        let inbox_epoch = u64::from(cursor > 0);
+        let login = Login { device: 1, cursor, inbox_epoch, from_head: 0, token };
         wire::encode(&mut client.out, 2, login);
         client.flush();
         client.read(Kind::HelloReply, |frame| {
@@ -58,13 +69,19 @@ impl Client {
         client.read(Kind::LoginReply, |frame| {
             let reply = frame.access::<LoginReply>().unwrap();
             assert_eq!((reply.uid.to_native(), frame.header.request_id), (uid, 2));
-            assert_eq!(reply.inbox_head, cursor);
+            assert_eq!((reply.inbox_head.to_native(), reply.cursor.to_native()), (cursor, cursor));
         });
         client
     }
 
     fn send(&mut self, to: u64, body: &[u8]) {
-        let send = Send { to, client_msg_id: [9; 16], body: Bytes::copy_from_slice(body) };
+        let send = Send {
+            conversation: ConversationId::direct(Uid(self.uid), Uid(to)).unwrap().into(),
+            client_msg_id: [9; 16],
+            kind: RowKind::MESSAGE.0,
+            flags: 0,
+            body: Bytes::copy_from_slice(body),
+        };
         wire::encode(&mut self.out, 5, send);
         self.flush();
     }
@@ -157,7 +174,7 @@ fn a_bad_peer_ends_its_own_connection_only() {
     let address = start();
     let mut good = Client::login(address, 3, 0);
     for _ in 0..50 {
-        let mut bad = Client::connect(address);
+        let mut bad = Client::connect(address, 0);
         bad.out = vec![0xff; 64];
         bad.flush();
         let mut rest = Vec::new();

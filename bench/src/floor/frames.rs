@@ -4,7 +4,10 @@ use wire::frames::{
     ArchivedLogin, Heartbeat, HeartbeatReply, Hello, HelloReply, Login, LoginReply, Logout,
     LogoutReply, Message, Push, PushAck, Send, SendAck, Sync, SyncPage,
 };
-use wire::{Bytes, FRAME_BYTES_MAX, FrameError, Kind, RawFrame, VERSION, encode};
+use wire::{
+    BODY_BYTES_MAX, Bytes, FEATURES, FRAME_BYTES_MAX, FrameError, Kind, PAGE_ROWS_MAX,
+    PUSH_WINDOW_MAX, RawFrame, SEND_WINDOW_MAX, Uid, VERSION, encode,
+};
 
 use super::relay::Relay;
 use super::token;
@@ -42,7 +45,8 @@ pub fn on_frame(
     let Relay { outboxes, users } = relay;
     let Arrival { slot, now_ms } = arrival;
     let request_id = frame.header.request_id;
-    let kind = frame.header.kind;
+    // It serves the clients of this release: what else comes ends the connection.
+    let kind = frame.header.kind.ok_or(FrameError::Reserved)?;
     match (kind, session.uid) {
         (Kind::Send, Some(from)) => return on_send(from, frame, relay, arrival),
         (Kind::PushAck, Some(_)) => {
@@ -76,7 +80,7 @@ pub fn on_frame(
             users.logout(uid, slot);
             outboxes.append(slot, |out| encode(out, request_id, LogoutReply { generation }));
         }
-        _ => return Err(FrameError::Kind(kind as u8)),
+        _ => return Err(FrameError::Archive(kind)),
     }
     Ok(())
 }
@@ -88,20 +92,24 @@ fn on_send(
     Arrival { slot, now_ms: time_ms }: Arrival,
 ) -> Result<(), FrameError> {
     let send = frame.access::<Send>()?;
-    let to = send.to.to_native();
-    let placed = users.place(from, to);
+    let conversation = send.conversation.id().ok_or(FrameError::Archive(Kind::Send))?;
+    let placed = users.place(Uid(from), conversation);
     let (message_id, seq) = (placed.message_id, placed.seq);
     let ack = SendAck { message_id, seq, time_ms, inbox_seq: placed.sender_inbox_seq };
     outboxes.append(slot, |out| encode(out, frame.header.request_id, ack));
     if let Some(delivery) = placed.delivery {
         let message = Message {
             inbox_seq: delivery.inbox_seq,
-            from,
-            to,
+            conversation: conversation.into(),
             seq,
+            number: seq,
+            sender: from,
             message_id,
             time_ms,
             client_msg_id: send.client_msg_id,
+            kind: send.kind,
+            row_flags: 0,
+            flags: send.flags.to_native(),
             body: Bytes::copy_from_slice(&send.body),
         };
         let push = Push { previous: delivery.previous, message };
@@ -115,6 +123,11 @@ fn hello_reply(server_time_ms: u64) -> HelloReply {
         version: VERSION,
         heartbeat_ms: HEARTBEAT_MS,
         frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).expect("64 KiB"),
+        body_bytes_max: u32::try_from(BODY_BYTES_MAX).expect("32 KiB"),
+        page_rows_max: PAGE_ROWS_MAX,
+        push_window_max: u32::try_from(PUSH_WINDOW_MAX).expect("small"),
+        send_window_max: SEND_WINDOW_MAX,
+        features: FEATURES,
         server_time_ms,
     }
 }
@@ -130,6 +143,8 @@ fn login(
     let is_known = login.inbox_epoch == INBOX_EPOCH;
     users.login(uid, if is_known { login.cursor.to_native() } else { 0 }, slot);
     session.uid = Some(uid);
-    let inbox_head = users.inbox_head(uid);
-    Some(LoginReply { uid, generation: 1, inbox_epoch: INBOX_EPOCH, inbox_head, server_time_ms })
+    // Nothing is above the cursor, so nothing is pushed that was missed.
+    let (generation, inbox_epoch, inbox_head) = (1, INBOX_EPOCH, users.inbox_head(uid));
+    let cursor = inbox_head;
+    Some(LoginReply { uid, generation, inbox_epoch, inbox_head, cursor, server_time_ms })
 }

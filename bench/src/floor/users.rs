@@ -1,6 +1,7 @@
 //! Who is there, and the numbers that a message gets. It does not know sockets or frames.
 
 use hashbrown::HashMap;
+use wire::{ConversationId, Uid};
 
 /// A connection's place in the ring's file table.
 pub type Slot = u32;
@@ -33,7 +34,7 @@ pub struct Delivery {
 #[derive(Default)]
 pub struct Users {
     users: HashMap<u64, User>,
-    seqs: HashMap<(u64, u64), u64>,
+    seqs: HashMap<ConversationId, u64>,
     last_message_id: u64,
 }
 
@@ -57,16 +58,17 @@ impl Users {
     }
 
     /// Numbers a message, in its conversation and in both inboxes.
-    pub fn place(&mut self, from: u64, to: u64) -> Placed {
+    pub fn place(&mut self, from: Uid, conversation: ConversationId) -> Placed {
         self.last_message_id += 1;
-        let seq = self.seqs.entry((from.max(to), from.min(to))).or_default();
+        let seq = self.seqs.entry(conversation).or_default();
         *seq += 1;
         let seq = *seq;
-        let sender_inbox_seq = self.users.get_mut(&from).map_or(0, |user| {
+        let sender_inbox_seq = self.users.get_mut(&from.0).map_or(0, |user| {
             user.inbox_head += 1;
             user.inbox_head
         });
-        let delivery = self.users.get_mut(&to).filter(|_| to != from).and_then(|user| {
+        let to = conversation.peer_of(from).and_then(|to| self.users.get_mut(&to.0));
+        let delivery = to.and_then(|user| {
             let slot = user.slot?;
             user.inbox_head += 1;
             let previous = std::mem::replace(&mut user.pushed, user.inbox_head);
