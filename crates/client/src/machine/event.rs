@@ -26,7 +26,7 @@ pub enum Event<'a> {
     Message {
         /// The message.
         message: &'a ArchivedMessage,
-        /// It was asked for, not pushed.
+        /// It had been missed: it came by a push after a login, or in a sync.
         via_sync: bool,
     },
     /// A pushed row that was here already. It was dropped, and acknowledged again.
