@@ -2,12 +2,12 @@
 //! a message, a login, a page, and nothing else. No row is kept: what is read is made up.
 
 use hashbrown::HashMap;
-use logic::command::{
+use shard::command::{
     Answer, Begin, Command, Effects, Input, Inputs, Login, Now, ReplyTo, Send, Session,
 };
-use logic::partition::{Partition, ShardId, Share};
-use logic::rows::{Chain, Completion, Found, InboxRow, MessageRow, Read, UserRow};
-use logic::shard::{Shard, ShardConfig};
+use shard::partition::{Partition, ShardId, Share};
+use shard::rows::{Chain, Completion, Found, InboxRow, MessageRow, Read, UserRow};
+use shard::{Shard, ShardConfig};
 use std::hint::black_box;
 use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, RowKind, Seq, Uid};
 

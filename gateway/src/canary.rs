@@ -8,7 +8,7 @@
 //! that delivery works.
 
 use crate::limits::{CANARY_PAIRS, CANARY_PATIENCE_MS, CANARY_RETRY_MS, RESERVED_UIDS};
-use logic::command::{Answer, Begin, Command, Login, Now, Send};
+use shard::command::{Answer, Begin, Command, Login, Now, Send};
 use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, RowKind, Uid};
 
 /// What clients have been given so far.

@@ -1,6 +1,6 @@
 //! One core: its net ring, and the loop that carries between transport, entry, backend and store.
 //!
-//! It does and does not decide: [`crate::entry`] says what a frame means, [`logic::shard`] what
+//! It does and does not decide: [`crate::entry`] says what a frame means, [`shard`] what
 //! follows.
 
 use crate::backend::{Backend, News, Post};
@@ -10,13 +10,13 @@ use crate::metrics::CoreMetrics;
 use crate::serve::{Setup, connections_max};
 use crate::transport::Channel;
 use crate::transport::tcp::Tcp;
-use logic::command::Now;
-use logic::rows::StoreError;
 use netring::{Chunk, CloseReason, ConnId, Event, NetRing};
 use service::clock::unix_ms;
 use service::exit::Fatal;
 use service::lifecycle::State;
 use service::mailbox::Directory;
+use shard::command::Now;
+use shard::rows::StoreError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,19 +1,9 @@
-//! Logic shards: they order messages, store them, and deliver them.
+//! The logic node of a cluster: which partitions it owns, and how it serves them.
 //!
-//! It knows neither sockets nor the bytes of clients' frames; the gateway does.
+//! Shards are in the crate `shard`; here is what hosts them: ownership, the store over CQL, the routes, the process.
 
-pub mod limits;
-pub mod partition;
-pub mod command;
-pub mod shard;
-pub mod rows;
-pub mod store;
-pub mod host;
 pub mod cluster;
 pub mod fence;
-pub mod link;
-pub mod dial;
-#[cfg(feature = "cluster")]
+pub mod cql;
 pub mod routes;
-#[cfg(feature = "cluster")]
 pub mod node;

@@ -1,9 +1,9 @@
 //! Whether the process lives and whether it should get traffic: from numbers and a state, pure.
 
 use crate::metrics::CoreMetrics;
-use logic::limits::PARTITIONS;
 use service::admin::TICK_AGE_MS_MAX;
 use service::lifecycle::State;
+use shard::limits::PARTITIONS;
 use std::sync::Arc;
 
 /// What is known at a time.

@@ -11,10 +11,10 @@ pub use post::Post;
 pub use remote::Remote;
 
 use crate::metrics::CoreMetrics;
-use logic::command::{Command, Delivery, Now, ReplyTo};
-use logic::partition::Partition;
-use logic::rows::StoreError;
 use netring::{ConnId, FileWrite, NetRing};
+use shard::command::{Command, Delivery, Now, ReplyTo};
+use shard::partition::Partition;
+use shard::rows::StoreError;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
 //! What one core tells another.
 
-use logic::command::{Command, Delivery, Mail, ReplyTo};
+use shard::command::{Command, Delivery, Mail, ReplyTo};
 
 /// One thing for another core.
 #[derive(Debug)]

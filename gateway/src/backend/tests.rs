@@ -5,13 +5,13 @@ use super::*;
 use crate::config::{Config, Flags};
 use crate::limits::REMOTE_GIVE_UP_MS;
 use crate::metrics::Metrics;
-use logic::command::{Answer, Begin, Login, Session};
-use logic::host::Host;
-use logic::partition::{ShardId, Share};
-use logic::shard::{Shard, ShardConfig};
-use logic::store::{MemoryStore, Store};
 use remote::Cluster;
 use service::mailbox::{Directory, OUTGOING_MAX};
+use shard::command::{Answer, Begin, Login, Session};
+use shard::host::Host;
+use shard::partition::{ShardId, Share};
+use shard::store::{MemoryStore, Store};
+use shard::{Shard, ShardConfig};
 use wire::{DeviceId, Generation, InboxSeq, RefusalCode, Uid};
 
 const CORES: u16 = 2;

@@ -1,9 +1,9 @@
 //! One canary, told by hand what the shards say.
 
 use super::*;
-use logic::limits::PARTITIONS;
-use logic::partition::Partition;
-use logic::rows::{Chain, InboxRow, MessageRow};
+use shard::limits::PARTITIONS;
+use shard::partition::Partition;
+use shard::rows::{Chain, InboxRow, MessageRow};
 use std::collections::BTreeSet;
 use wire::{Generation, InboxSeq, MessageId, RefusalCode, Seq};
 

@@ -1,7 +1,7 @@
 //! A shard's answers as frames. It knows no connection.
 
-use logic::command::Answer;
-use logic::rows::{ChatRow, InboxRow, MessageRow};
+use shard::command::Answer;
+use shard::rows::{ChatRow, InboxRow, MessageRow};
 use std::borrow::Cow;
 use wire::frames::{Chat, ChatReply, ChatsPage, Conversation, GoingAway, HeartbeatReply};
 use wire::frames::{HistoryPage, InboxHead, LoginReply, LogoutReply, Message, Push, Refusal};

@@ -6,7 +6,7 @@ use super::{Do, Entry, Turn};
 use crate::limits::RECONNECT_JITTER_MS;
 use crate::metrics::CloseReason;
 use crate::transport::{Channel, Outboxes};
-use logic::command::Command;
+use shard::command::Command;
 use wire::RefusalCode;
 
 impl Entry {

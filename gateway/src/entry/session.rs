@@ -3,7 +3,7 @@
 use super::slab::{Key, Slab};
 use crate::limits::{PROBE_PERCENT, SESSION_BYTES_MAX, SILENT_PERCENT};
 use crate::transport::Channel;
-use logic::command::Login;
+use shard::command::Login;
 use wire::{DeviceId, Generation, Uid};
 
 /// Names a session; it is never given twice, and says nothing of how the client is connected.

@@ -7,7 +7,7 @@ use super::{Do, Entry, Ticket, Turn};
 use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
 use crate::metrics::{CloseReason, CopyStage, DropReason};
 use crate::transport::{Channel, Outboxes};
-use logic::command::{Answer, Command, Delivery};
+use shard::command::{Answer, Command, Delivery};
 use wire::frames::Heartbeat;
 
 impl Entry {

@@ -5,12 +5,12 @@
 mod nodes;
 
 use gateway::backend::remote::{Desk, Effects};
-use logic::cluster::{NodeId, OwnerRow};
-use logic::command::{Answer, Begin, Command, Delivery, Login, ReplyTo, Send, Session};
-use logic::link::Item;
-use logic::partition::Partition;
+use link::Item;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use shard::command::{Answer, Begin, Command, Delivery, Login, ReplyTo, Send, Session};
+use shard::owner::{NodeId, OwnerRow};
+use shard::partition::Partition;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, Generation, RowKind, Uid};
 

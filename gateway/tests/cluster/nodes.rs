@@ -1,10 +1,10 @@
 //! The nodes' side: what they take, commit, answer and tell; how links and partitions pass on.
 
 use super::{Shard, UIDS, Wire, World, partition, place_of};
-use logic::cluster::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
-use logic::command::{Answer, Command, Delivery, Login};
-use logic::link::Item;
+use link::Item;
 use rand::RngExt;
+use shard::command::{Answer, Command, Delivery, Login};
+use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use std::collections::{BTreeMap, VecDeque};
 use wire::{Generation, InboxSeq, MessageId, RefusalCode, Seq};
 

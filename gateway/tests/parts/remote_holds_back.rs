@@ -8,11 +8,11 @@ use gateway::limits::{
     REMOTE_PENDING_MAX, REMOTE_REGISTER_AGAIN_MS, REMOTE_REGISTER_PARTITIONS,
     REMOTE_REGISTRATIONS_MAX,
 };
-use logic::cluster::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
-use logic::command::{Answer, Begin, Command, Delivery, Login, ReplyTo, Send, Session};
-use logic::limits::PARTITIONS;
-use logic::link::Item;
-use logic::partition::Partition;
+use link::Item;
+use shard::command::{Answer, Begin, Command, Delivery, Login, ReplyTo, Send, Session};
+use shard::limits::PARTITIONS;
+use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
+use shard::partition::Partition;
 use std::collections::HashMap;
 use wire::{
     BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq,

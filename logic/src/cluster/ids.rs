@@ -1,55 +1,6 @@
-//! The names and counts of a cluster. They know no table and no clock.
+//! The moments and places of a cluster. They know no table.
 
-use super::limits::{EPOCH_BITS, REVISION_BITS};
 use wire::{InboxSeq, Seq};
-
-/// A logic node, by the number its operator gave it; kept across restarts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u16);
-
-/// Counts the lives of a node: each join that its lease row has seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Incarnation(pub u32);
-
-impl Incarnation {
-    /// The life after this one.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
-
-/// One life of one node: who may hold a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Holder {
-    /// The node.
-    pub node: NodeId,
-    /// Which of its lives.
-    pub incarnation: Incarnation,
-}
-
-/// Counts the owners of a partition. 0 is before the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Epoch(pub u32);
-
-impl Epoch {
-    /// The epoch of the next owner.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-
-    /// What a write of this epoch carries as `USING TIMESTAMP`, in the store's unit of a microsecond. `revision` counts
-    /// what this epoch wrote to the row before: 0 for a log's row, which an epoch writes once.
-    ///
-    /// Every one of them lies before the year 2006, so a store that refuses timestamps of the future takes them.
-    #[must_use]
-    pub fn timestamp_us(self, revision: u32) -> i64 {
-        assert!(self.0 < 1 << EPOCH_BITS, "an epoch fits its bits");
-        assert!(revision < 1 << REVISION_BITS, "a revision fits its bits");
-        i64::from(self.0) << REVISION_BITS | i64::from(revision)
-    }
-}
 
 /// A moment on a node's own monotonic clock, in ms from any start, rounded down. The clock must go on while the
 /// machine is suspended (`CLOCK_BOOTTIME`).
@@ -106,19 +57,5 @@ impl From<Position> for Seq {
 impl From<Position> for InboxSeq {
     fn from(position: Position) -> Self {
         Self(position.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_later_epoch_covers_every_revision_of_an_earlier_one() {
-        let last = (1 << REVISION_BITS) - 1;
-        assert!(Epoch(7).timestamp_us(last) < Epoch(8).timestamp_us(0));
-        assert!(Epoch(7).timestamp_us(0) < Epoch(7).timestamp_us(1));
-        let year_2006_us = 1_136_073_600_000_000;
-        assert!(Epoch((1 << EPOCH_BITS) - 1).timestamp_us(last) < year_2006_us);
     }
 }

@@ -7,10 +7,3 @@ pub const HANDOVERS_MAX: usize = 1;
 /// more: each is work for the store while it serves everybody else. At 20 ms a compare-and-set, all
 /// 1,024 partitions take 0.2 s.
 pub const CLAIMS_MAX: usize = 128;
-/// Bits of an epoch, in a timestamp as in a message's id: a million changes of a partition's owner.
-pub const EPOCH_BITS: u32 = 20;
-/// Bits of a row's revision in a timestamp: 1,000 million commits of one owner, 24 days of 500 a second without a change.
-pub const REVISION_BITS: u32 = 30;
-
-const _: () = assert!(EPOCH_BITS + REVISION_BITS <= 50);
-const _: () = assert!(EPOCH_BITS < 32 && REVISION_BITS < 32);

@@ -12,7 +12,7 @@ use super::partitions::{Partitions, View};
 use super::settings::Settings;
 use super::tables::{LeaseChange, LeaseRow, Outcome, OwnerChange, OwnerRow};
 use super::watch::Watch;
-use crate::partition::Partition;
+use shard::partition::Partition;
 
 /// One of the two tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

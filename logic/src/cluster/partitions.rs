@@ -8,7 +8,7 @@ use super::rendezvous::winner;
 use super::settings::Settings;
 use super::tables::{Outcome, OwnerChange, OwnerRow};
 use super::watch::Watch;
-use crate::partition::Partition;
+use shard::partition::Partition;
 
 /// All partitions, seen from one node.
 #[derive(Debug)]

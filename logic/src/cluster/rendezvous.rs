@@ -2,7 +2,7 @@
 //! own share. It does not know which nodes are alive.
 
 use super::ids::NodeId;
-use crate::partition::Partition;
+use shard::partition::Partition;
 
 /// The node that should have `partition`; `None` if there are none.
 pub fn winner(partition: Partition, nodes: impl IntoIterator<Item = NodeId>) -> Option<NodeId> {
@@ -21,7 +21,7 @@ fn weight(partition: Partition, node: NodeId) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::PARTITIONS;
+    use shard::limits::PARTITIONS;
 
     fn share(node: u16, nodes: u16) -> usize {
         let wins = |partition| winner(partition, (0..nodes).map(NodeId)) == Some(NodeId(node));

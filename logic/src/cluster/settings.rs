@@ -1,6 +1,6 @@
 //! How long leases are and how often tables are read. It does not know where the values come from.
 
-use crate::limits::PARTITIONS;
+use shard::limits::PARTITIONS;
 
 /// The same on every node of a cluster. [`Settings::check`] says whether they are safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

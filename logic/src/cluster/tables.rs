@@ -1,8 +1,9 @@
 //! The rows of the two tables, and how they change: only by compare-and-set of a whole row. It does
 //! not know what keeps them; on CQL a change is one lightweight transaction.
 
-use super::ids::{Epoch, Holder, Incarnation, Moment, NodeId};
-use crate::partition::Partition;
+use super::ids::Moment;
+use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
+use shard::partition::Partition;
 
 /// Whether a node takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,17 +44,6 @@ impl LeaseRow {
     pub fn age(&self) -> (Incarnation, u64, bool) {
         (self.incarnation, self.beat, self.standing == Standing::Over)
     }
-}
-
-/// A partition's owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnerRow {
-    /// Of what.
-    pub partition: Partition,
-    /// Grows by one with each owner.
-    pub epoch: Epoch,
-    /// Who.
-    pub holder: Holder,
 }
 
 /// "If the row is still `expected`, make it `next`." `None`: if there is no such row.

@@ -2,8 +2,8 @@
 
 use super::serve::{runtime, serve};
 use super::settings::ServeArgs;
-use crate::store::cql::CqlConfig;
-use crate::store::cql::schema::{self, SchemaConfig, Server};
+use crate::cql::CqlConfig;
+use crate::cql::schema::{self, SchemaConfig, Server};
 use clap::{Args, Parser, Subcommand};
 use service::admin::show;
 use service::exit::{self, Fatal};

@@ -1,7 +1,7 @@
 //! The bounds of a node, with the arithmetic that gives them.
 
-use crate::limits::PARTITIONS;
 use service::CORES_MAX;
+use shard::limits::PARTITIONS;
 use std::time::Duration;
 
 /// Entries that a core has links to at a time: 64 gateways of 16 cores.

@@ -5,11 +5,11 @@
 //! a late push finds nobody instead of the wrong entry.
 
 use super::limits::{ENTRIES_PER_CORE_MAX, GENERATIONS_MAX};
-use crate::cluster::Holder;
-use crate::dial::write;
-use crate::link::{Admission, Event, Item, Line, Link, LinkDrop, LinkError, Peer, PeerId, Terms};
+use link::dial::write;
+use link::{Admission, Event, Item, Line, Link, LinkDrop, LinkError, Peer, PeerId, Terms};
 use netring::{ConnId, NetRing};
 use rand::random;
+use shard::owner::Holder;
 use std::collections::HashMap;
 
 /// Who is at the other end.

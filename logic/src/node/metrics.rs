@@ -1,6 +1,6 @@
 //! What a node counts. A new metric is a line of the table.
 
-use crate::link::LinkDrop;
+use link::LinkDrop;
 use service::metrics::{Counter, Counters, Gauge, Histogram, Label};
 use wire::RefusalCode;
 

@@ -1,9 +1,9 @@
 //! What a core knows of who owns which partition, and where the nodes are. It knows no lease.
 
-use crate::cluster::{NodeId, OwnerRow};
-use crate::limits::PARTITIONS;
-use crate::link::NodeAddress;
-use crate::partition::Partition;
+use link::NodeAddress;
+use shard::limits::PARTITIONS;
+use shard::owner::{NodeId, OwnerRow};
+use shard::partition::Partition;
 
 /// The newest owner row of each partition, and the nodes, as one core was told.
 #[derive(Debug)]

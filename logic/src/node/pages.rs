@@ -2,9 +2,8 @@
 
 use super::metrics::{Metrics, ProcessCells};
 use super::ownership::Seen;
-use crate::partition::Partition;
+use crate::cql::CqlClient;
 use crate::routes::Routes;
-use crate::store::cql::CqlClient;
 use axum::Router;
 use axum::extract::{Path, State as Given};
 use axum::http::{StatusCode, header};
@@ -14,6 +13,7 @@ use serde_json::json;
 use service::admin::{TICK_AGE_MS_MAX, prometheus, said};
 use service::lifecycle::{Shutdown, State};
 use service::metrics::Cells;
+use shard::partition::Partition;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;

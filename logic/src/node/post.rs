@@ -1,9 +1,9 @@
 //! What the threads of a node tell each other.
 
-use crate::cluster::{Epoch, OwnerRow};
-use crate::command::{Command, Delivery, Login, Mail, ReplyTo};
-use crate::link::NodeAddress;
-use crate::partition::Partition;
+use link::NodeAddress;
+use shard::command::{Command, Delivery, Login, Mail, ReplyTo};
+use shard::owner::{Epoch, OwnerRow};
+use shard::partition::Partition;
 use std::sync::Arc;
 
 /// From core to core.

@@ -7,11 +7,11 @@
 use super::core::Core;
 use super::links::Links;
 use super::post::Post;
-use crate::cluster::NodeId;
-use crate::command::{Command, Login};
-use crate::partition::Partition;
 use crate::routes::limits::{ROUTE_JOBS_MAX, ROUTE_REFRESH_S};
 use crate::routes::{Route, Routes};
+use shard::command::{Command, Login};
+use shard::owner::NodeId;
+use shard::partition::Partition;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use wire::Uid;

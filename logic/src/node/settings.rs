@@ -2,12 +2,13 @@
 
 use super::limits::NODE_CORES_MAX;
 use super::plant::{self, Fault};
-use crate::cluster::{NodeId, Settings};
-use crate::dial::open_secret;
-use crate::limits::{CACHED_MAX, DEVICES_MAX};
-use crate::link::{LINK_CLUSTER_BYTES_MAX, Terms};
+use crate::cluster::Settings;
+use link::dial::open_secret;
+use link::{LINK_CLUSTER_BYTES_MAX, Terms};
 use service::cores;
 use service::exit::Fatal;
+use shard::limits::{CACHED_MAX, DEVICES_MAX};
+use shard::owner::NodeId;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 

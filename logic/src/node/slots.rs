@@ -5,14 +5,14 @@
 //! store one slot has every partition of the core.
 
 use super::limits::{PARTITION_IDS_MAX, PARTITION_IN_FLIGHT_MAX};
-use crate::cluster::Epoch;
-use crate::command::{Effects, Input, Login, Mail, Now};
-use crate::host::{Committed, Host};
-use crate::limits::PARTITIONS;
-use crate::partition::{Partition, Share};
-use crate::rows::StoreError;
-use crate::shard::{Shard, ShardConfig};
-use crate::store::Store;
+use shard::command::{Effects, Input, Login, Mail, Now};
+use shard::host::{Committed, Host};
+use shard::limits::PARTITIONS;
+use shard::owner::Epoch;
+use shard::partition::{Partition, Share};
+use shard::rows::StoreError;
+use shard::store::Store;
+use shard::{Shard, ShardConfig};
 use std::collections::{BTreeSet, HashMap};
 
 /// The partitions of one core, and which of them have something to do.

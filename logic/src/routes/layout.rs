@@ -1,6 +1,6 @@
 //! How a user's routes lie in a Redis hash: names of keys and fields, to and from [`Route`]. It knows no connection.
 
-use crate::cluster::NodeId;
+use shard::owner::NodeId;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use wire::{DeviceId, Generation, Uid};

@@ -1,8 +1,8 @@
 //! Redis for the tests of the routes: the server that the environment names, and servers of a test's own.
 
-use logic::cluster::NodeId;
 use logic::routes::{Config, Route, Routes};
 use rustix::process::{Pid, Signal, kill_process};
+use shard::owner::NodeId;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

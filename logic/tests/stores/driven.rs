@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use logic::rows::{Completion, Found, MessageRow, Read, Row, Ticket};
-use logic::store::{EmbeddedConfig, EmbeddedStore, OpenError, Store, Wake};
+use shard::rows::{Completion, Found, MessageRow, Read, Row, Ticket};
+use shard::store::{EmbeddedConfig, EmbeddedStore, OpenError, Store, Wake};
 use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
 
 /// A store, and the wakes of its thread.

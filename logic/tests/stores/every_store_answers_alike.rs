@@ -8,10 +8,10 @@ use crate::cql::keyspace::Keyspace;
 use crate::driven::{Driven, config};
 use bytes::Bytes;
 use logic::cluster::Fence;
-use logic::rows::{
+use shard::rows::{
     Completion, ContactRow, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
 };
-use logic::store::{MemoryStore, Store};
+use shard::store::{MemoryStore, Store};
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 /// A store, and where it lives.

@@ -5,7 +5,8 @@ use super::judge::Judge;
 use super::log_owner::Packet;
 use super::store::{Log, Row};
 use crate::random::Random;
-use logic::cluster::{NodeId, Position};
+use logic::cluster::Position;
+use shard::owner::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::{MessageId, Seq};
 

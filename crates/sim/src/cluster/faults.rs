@@ -4,8 +4,8 @@ use super::process::Arrival;
 use super::store::PARTITIONS;
 use super::weather::Weather;
 use super::world::{Event, World};
-use logic::cluster::NodeId;
-use logic::partition::Partition;
+use shard::owner::NodeId;
+use shard::partition::Partition;
 
 /// Node numbers in use.
 const NODES_MAX: u16 = 4;

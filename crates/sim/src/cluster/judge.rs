@@ -2,8 +2,9 @@
 //! influences nothing.
 
 use super::store::{Log, Row, Store};
-use logic::cluster::{Epoch, Position};
-use logic::partition::Partition;
+use logic::cluster::Position;
+use shard::owner::Epoch;
+use shard::partition::Partition;
 use std::collections::BTreeMap;
 use wire::{MessageId, Seq};
 

@@ -6,9 +6,10 @@ use super::inbox::Inbox;
 use super::plant::Plant;
 use super::store::{Log, Reply, Request, Row};
 use crate::random::Random;
+use logic::cluster::Position;
 use logic::cluster::takeover::{End, Run, longest_run, tail_rows};
 use logic::cluster::window::LogWindow;
-use logic::cluster::{Epoch, Position};
+use shard::owner::Epoch;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::{MessageId, Seq};
 

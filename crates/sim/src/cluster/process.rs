@@ -7,10 +7,10 @@ use super::plant::Plant;
 use super::store::{Log, Reply, Request, Row};
 use crate::random::Random;
 use logic::cluster::{
-    Effect, Epoch, Input, LeaseChange, Moment, NodeId, Outcome, OwnerRow, Ownership, Position,
-    Settings, Table,
+    Effect, Input, LeaseChange, Moment, Outcome, Ownership, Position, Settings, Table,
 };
-use logic::partition::Partition;
+use shard::owner::{Epoch, NodeId, OwnerRow};
+use shard::partition::Partition;
 use std::collections::BTreeMap;
 use wire::{MessageId, Seq};
 

@@ -2,10 +2,9 @@
 //! batches. It does what lands, in the order in which it lands; that is all it knows of time.
 
 use super::plant::Plant;
-use logic::cluster::{
-    LeaseChange, LeaseRow, NodeId, Outcome, OwnerChange, OwnerRow, Position, Standing,
-};
-use logic::partition::Partition;
+use logic::cluster::{LeaseChange, LeaseRow, Outcome, OwnerChange, Position, Standing};
+use shard::owner::{NodeId, OwnerRow};
+use shard::partition::Partition;
 use std::collections::BTreeMap;
 use wire::{MessageId, Seq};
 

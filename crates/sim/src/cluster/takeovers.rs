@@ -9,7 +9,7 @@ use super::log_owner::{Context, LogOwner, Out, Packet};
 use super::plant::Plant;
 use super::store::{Log, Request, Store};
 use crate::random::Random;
-use logic::cluster::Epoch;
+use shard::owner::Epoch;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::MessageId;
 

@@ -10,8 +10,9 @@ use super::process::{Action, Arrival, Asker, Process, Shared};
 use super::store::{Log, PARTITIONS, Reply, Request, Store};
 use super::weather::{Fate, REQUEST_TIMEOUT_US, Weather};
 use crate::random::Random;
-use logic::cluster::{NodeId, OwnerRow, Settings};
-use logic::partition::Partition;
+use logic::cluster::Settings;
+use shard::owner::{NodeId, OwnerRow};
+use shard::partition::Partition;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 

@@ -12,11 +12,11 @@ use crate::limits::{
     REMOTE_PENDING_MAX, REMOTE_REGISTER_AGAIN_MS, REMOTE_REGISTER_PARTITIONS,
     REMOTE_REGISTRATIONS_MAX,
 };
-use logic::cluster::{NodeId, OwnerRow};
-use logic::command::{Answer, Command, Delivery, Login, ReplyTo};
-use logic::limits::{BUSY_RETRY_MS, PARTITIONS, STORE_RETRY_MS};
-use logic::link::Item;
-use logic::partition::Partition;
+use link::Item;
+use shard::command::{Answer, Command, Delivery, Login, ReplyTo};
+use shard::limits::{BUSY_RETRY_MS, PARTITIONS, STORE_RETRY_MS};
+use shard::owner::{NodeId, OwnerRow};
+use shard::partition::Partition;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wire::RefusalCode;
 

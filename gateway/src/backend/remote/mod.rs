@@ -10,11 +10,11 @@ pub use desk::{Desk, Effects};
 use super::News;
 use crate::config::Config;
 use crate::limits::{REMOTE_HOLD_FIRST_MS, REMOTE_LOOK_EVERY_MS};
-use logic::command::{Command, ReplyTo};
-use logic::dial::{Dialed, Dialer, open_secret};
-use logic::link::{Item, PeerId, Terms};
+use link::dial::{Dialed, Dialer, open_secret};
+use link::{Item, PeerId, Terms};
 use netring::{ConnId, NetRing};
 use service::exit::Fatal;
+use shard::command::{Command, ReplyTo};
 use std::net::{SocketAddr, ToSocketAddrs};
 
 /// The links of one core, and what was asked over them.

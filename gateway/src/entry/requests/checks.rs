@@ -2,7 +2,7 @@
 
 use super::Action;
 use crate::canary::is_reserved;
-use logic::command::{ChatChange, Command};
+use shard::command::{ChatChange, Command};
 use wire::frames::ArchivedConversation;
 use wire::{ConversationId, ConversationKind, PAGE_ROWS_MAX, RefusalCode, Uid};
 

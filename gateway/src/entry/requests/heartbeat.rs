@@ -1,7 +1,7 @@
 //! Is the server there, and where does the inbox end?
 
 use super::Action;
-use logic::command::{Command, Login};
+use shard::command::{Command, Login};
 use wire::{FrameError, RawFrame, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {

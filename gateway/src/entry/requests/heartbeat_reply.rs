@@ -1,7 +1,7 @@
 //! The answer to the entry's own question; that anything was said is enough.
 
 use super::Action;
-use logic::command::Login;
+use shard::command::Login;
 use wire::{FrameError, RawFrame, frames};
 
 pub(super) fn act(_: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {

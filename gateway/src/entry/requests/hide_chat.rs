@@ -1,7 +1,7 @@
 //! A chat is hidden until its next message.
 
 use super::{Action, checks};
-use logic::command::{ChatChange, Login};
+use shard::command::{ChatChange, Login};
 use wire::{FrameError, RawFrame, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {

@@ -1,7 +1,7 @@
 //! A page of a conversation.
 
 use super::{Action, checks};
-use logic::command::{Command, Login};
+use shard::command::{Command, Login};
 use wire::{FrameError, RawFrame, Seq, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {

@@ -1,7 +1,7 @@
 //! Who a client says it is, and what it has. The token is judged by the entry.
 
 use super::Action;
-use logic::command::Begin;
+use shard::command::Begin;
 use wire::{DeviceId, FrameError, InboxSeq, RawFrame, RefusalCode, frames};
 
 pub(super) fn act(frame: &RawFrame<'_>) -> Result<Action, FrameError> {

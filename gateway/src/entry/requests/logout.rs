@@ -1,7 +1,7 @@
 //! The session ends.
 
 use super::Action;
-use logic::command::{Command, Login};
+use shard::command::{Command, Login};
 use wire::{FrameError, RawFrame, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {

@@ -1,7 +1,7 @@
 //! A conversation is read up to here.
 
 use super::{Action, checks};
-use logic::command::{ChatChange, Login};
+use shard::command::{ChatChange, Login};
 use wire::{FrameError, RawFrame, Seq, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {

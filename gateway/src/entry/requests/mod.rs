@@ -18,7 +18,7 @@ mod logout;
 mod checks;
 
 use super::session::Stage;
-use logic::command::{Begin, Command, Login};
+use shard::command::{Begin, Command, Login};
 use wire::{Bytes, DeviceId, FrameError, Kind, RawFrame, RefusalCode};
 
 /// What to do about a frame.

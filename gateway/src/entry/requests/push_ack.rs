@@ -1,7 +1,7 @@
 //! Everything in the inbox up to here has arrived.
 
 use super::Action;
-use logic::command::{Command, Login};
+use shard::command::{Command, Login};
 use wire::{FrameError, InboxSeq, RawFrame, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {

@@ -1,7 +1,7 @@
 //! A page of the inbox after a cursor.
 
 use super::{Action, checks};
-use logic::command::{Command, Login};
+use shard::command::{Command, Login};
 use wire::{FrameError, InboxSeq, RawFrame, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {

@@ -4,7 +4,7 @@
 use super::*;
 use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
 use crate::metrics::DropReason;
-use logic::rows::{Chain, InboxRow, MessageRow};
+use shard::rows::{Chain, InboxRow, MessageRow};
 use wire::{ClientMsgId, ConversationId, MessageId, RowKind, Seq};
 
 fn row(uid: u64) -> Answer {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::keyspace::Keyspace;
 use bytes::Bytes;
-use logic::cluster::{Epoch, Fence};
-use logic::command::{Answer, Command, Effects, Input, Now, ReplyTo, Send, Session};
-use logic::host::Host;
-use logic::partition::{Partition, ShardId, Share};
-use logic::shard::{Shard, ShardConfig};
-use logic::store::cql::{CqlStore, Kind};
+use logic::cluster::Fence;
+use logic::cql::{CqlStore, Kind};
+use shard::command::{Answer, Command, Effects, Input, Now, ReplyTo, Send, Session};
+use shard::host::Host;
+use shard::owner::Epoch;
+use shard::partition::{Partition, ShardId, Share};
+use shard::{Shard, ShardConfig};
 use wire::{ClientMsgId, Conversation, DeviceId, Uid};
 
 const MESSAGES: u64 = 200;

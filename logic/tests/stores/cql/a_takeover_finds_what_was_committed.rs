@@ -5,7 +5,7 @@ use super::keyspace::Keyspace;
 use crate::driven::Driven;
 use bytes::Bytes;
 use logic::cluster::Fence;
-use logic::rows::{ContactRow, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow};
+use shard::rows::{ContactRow, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow};
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 /// The last place of the first bucket.

@@ -12,8 +12,8 @@ use super::keyspace::{Keyspace, RUNTIME, open, server};
 use crate::alone;
 use crate::driven::{Driven, message};
 use logic::cluster::Fence;
-use logic::rows::{Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
-use logic::store::cql::{CqlClient, CqlConfig};
+use logic::cql::{CqlClient, CqlConfig};
+use shard::rows::{Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
 use std::sync::Arc;
 use wire::{Conversation, InboxSeq, Seq, Uid};
 

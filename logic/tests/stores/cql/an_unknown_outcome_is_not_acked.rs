@@ -10,7 +10,7 @@ use super::keyspace::{Keyspace, RUNTIME, open};
 use crate::driven::message;
 use logic::cluster::{Fence, Moment};
 use logic::fence::moment;
-use logic::rows::{Completion, Found, Read, Row, StoreError, Ticket};
+use shard::rows::{Completion, Found, Read, Row, StoreError, Ticket};
 use wire::{Conversation, Uid};
 
 /// Long beyond what anything here takes.

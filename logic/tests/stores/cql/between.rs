@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 
 use super::keyspace::{Keyspace, RUNTIME, server};
-use logic::store::cql::{CqlClient, CqlConfig};
+use logic::cql::{CqlClient, CqlConfig};
 use scylla::errors::DbError;
 use scylla_proxy::{
     Condition, Node, Proxy, Reaction, RequestOpcode, RequestReaction, RequestRule, ResponseFrame,

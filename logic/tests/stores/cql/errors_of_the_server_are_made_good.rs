@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::between::Between;
 use super::keyspace::{Keyspace, RUNTIME, open};
 use crate::driven::message;
-use logic::cluster::{Epoch, Fence, Holder, Incarnation, NodeId, Outcome, OwnerChange, OwnerRow};
-use logic::partition::Partition;
-use logic::rows::{Completion, Ticket};
+use logic::cluster::{Fence, Outcome, OwnerChange};
 use scylla::errors::{DbError, WriteType};
 use scylla::statement::Consistency;
+use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
+use shard::partition::Partition;
+use shard::rows::{Completion, Ticket};
 
 fn write_timeout(write_type: WriteType) -> DbError {
     DbError::WriteTimeout {

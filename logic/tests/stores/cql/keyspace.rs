@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, LazyLock};
 
-use logic::cluster::{Epoch, Fence};
-use logic::partition::Partition;
-use logic::store::cql::schema::{self, SchemaConfig};
-use logic::store::cql::{CqlClient, CqlConfig, CqlStore};
+use logic::cluster::Fence;
+use logic::cql::schema::{self, SchemaConfig};
+use logic::cql::{CqlClient, CqlConfig, CqlStore};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use shard::owner::Epoch;
+use shard::partition::Partition;
 use tokio::runtime::Runtime;
 use wire::Uid;
 

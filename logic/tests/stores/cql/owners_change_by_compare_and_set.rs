@@ -1,12 +1,10 @@
 //! Leases and owners change by compare-and-set only, and tables that are not this program's are refused with what to run.
 
 use super::keyspace::{Keyspace, RUNTIME, config, settings};
-use logic::cluster::{
-    Epoch, Holder, Incarnation, LeaseChange, LeaseRow, Moment, NodeId, Outcome, OwnerChange,
-    OwnerRow, Standing,
-};
-use logic::partition::Partition;
-use logic::store::cql::{CqlClient, schema};
+use logic::cluster::{LeaseChange, LeaseRow, Moment, Outcome, OwnerChange, Standing};
+use logic::cql::{CqlClient, schema};
+use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
+use shard::partition::Partition;
 use wire::Uid;
 
 fn lease(beat: u64, standing: Standing) -> LeaseRow {

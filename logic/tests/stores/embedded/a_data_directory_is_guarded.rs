@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use logic::store::DataDir;
+use shard::store::DataDir;
 
 /// The error of opening `path` holds every one of `words`.
 fn check(path: &Path, shards: u16, words: &[&str]) {

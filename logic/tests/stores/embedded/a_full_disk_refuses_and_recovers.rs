@@ -7,8 +7,8 @@ use std::process::Command;
 
 use crate::alone;
 use crate::driven::{Driven, config, message};
-use logic::rows::{Completion, Found, Read, StoreError, Ticket};
-use logic::store::EmbeddedConfig;
+use shard::rows::{Completion, Found, Read, StoreError, Ticket};
+use shard::store::EmbeddedConfig;
 use wire::{Conversation, Seq, Uid};
 
 const CHILD: &str = "LONGLINE_TEST_TMPFS";

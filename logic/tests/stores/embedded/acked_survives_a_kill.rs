@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use crate::alone;
 use crate::driven::{Driven, config};
 use bytes::Bytes;
-use logic::rows::{Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
-use logic::store::EmbeddedConfig;
+use shard::rows::{Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
+use shard::store::EmbeddedConfig;
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 const CHILD: &str = "LONGLINE_TEST_STORE_DIR";

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::driven::Driven;
 use bytes::Bytes;
-use logic::rows::{Completion, InboxRow, MessageRow, Read, Row, Ticket};
-use logic::store::EmbeddedConfig;
 use rustix::time::{ClockId, clock_gettime};
+use shard::rows::{Completion, InboxRow, MessageRow, Read, Row, Ticket};
+use shard::store::EmbeddedConfig;
 use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
 
 const USERS: u64 = 100_000;

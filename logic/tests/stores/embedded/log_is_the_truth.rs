@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use crate::driven::{Driven, config, message};
-use logic::rows::{Completion, Found, Read, Row, Ticket};
+use shard::rows::{Completion, Found, Read, Row, Ticket};
 use wire::{Conversation, Seq, Uid};
 
 const BLOCK: u64 = 4096;

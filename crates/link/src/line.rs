@@ -1,0 +1,174 @@
+//! A link with what each of its users needs: what is to be said at the end of a turn, and whether
+//! the peer lives.
+
+use super::{Event, Item, Lane, Link, LinkDrop};
+
+/// How often a peer is asked whether it lives, in ms.
+pub const PING_MS: u64 = 1_000;
+/// How long a peer may be silent, in ms: three pings unanswered, and a pause.
+pub const SILENT_MS_MAX: u64 = 3 * PING_MS + 500;
+/// How long the handshake may take, in ms.
+pub const HANDSHAKE_MS_MAX: u64 = 5_000;
+
+/// A link, and when its peer was last heard. All times are in ms of one
+/// clock of the caller's.
+#[derive(Debug)]
+pub struct Line {
+    link: Link,
+    since_ms: u64,
+    heard_ms: u64,
+    pinged_ms: u64,
+}
+
+impl Line {
+    /// For a connection that began now.
+    #[must_use]
+    pub fn new(link: Link, now_ms: u64) -> Self {
+        Self { link, since_ms: now_ms, heard_ms: now_ms, pinged_ms: now_ms }
+    }
+
+    /// The link, for its handshake.
+    pub fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// Something may be said.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.link.is_open()
+    }
+
+    /// Takes bytes of the peer, and answers its questions whether this side lives.
+    pub fn read(&mut self, bytes: &[u8], now_ms: u64, out: &mut Vec<u8>, events: &mut Vec<Event>) {
+        self.heard_ms = now_ms;
+        let known = events.len();
+        self.link.read(bytes, out, events);
+        for event in &mut events[known..] {
+            let Event::Items(items) = event else { continue };
+            items.retain(|item| {
+                if let Item::Ping(number) = item {
+                    self.link.say(&Item::Pong(*number));
+                }
+                !matches!(item, Item::Ping(_) | Item::Pong(_))
+            });
+        }
+    }
+
+    /// Says something at the end of the turn. So many bytes of earlier turns wait for the peer.
+    ///
+    /// # Errors
+    /// There is no link yet, or any more; or more waits than the item's lane takes.
+    pub fn say(&mut self, item: &Item, outbox_bytes: usize) -> Result<(), LinkDrop> {
+        if !self.is_open() {
+            return Err(LinkDrop::NoLink);
+        }
+        Lane::of(item).take(outbox_bytes + self.unwritten_bytes())?;
+        self.link.say(item);
+        Ok(())
+    }
+
+    /// Bytes of this turn.
+    #[must_use]
+    pub fn unwritten_bytes(&self) -> usize {
+        self.link.unwritten_bytes()
+    }
+
+    /// Writes what was said.
+    pub fn flush(&mut self, out: &mut Vec<u8>) {
+        self.link.flush(out);
+    }
+
+    /// Sends the peer a ping when one is due. Returns whether it still counts as alive.
+    pub fn look_after(&mut self, now_ms: u64) -> bool {
+        if !self.is_open() {
+            return now_ms < self.since_ms + HANDSHAKE_MS_MAX;
+        }
+        if now_ms >= self.pinged_ms + PING_MS {
+            self.pinged_ms = now_ms;
+            self.link.say(&Item::Ping(now_ms));
+        }
+        now_ms < self.heard_ms + SILENT_MS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Admission, LINK_PUSHES_BYTES_MAX, Peer, PeerId, Secret, Terms};
+    use super::*;
+    use shard::command::{Answer, Delivery, ReplyTo, Session};
+    use shard::owner::{Holder, Incarnation, NodeId};
+    use shard::rows::{Chain, InboxRow, sample};
+    use wire::{InboxSeq, Uid};
+
+    const WORD: Item = Item::InboxEpoch(1);
+
+    fn push() -> Item {
+        let row = InboxRow {
+            uid: Uid(2),
+            inbox_seq: InboxSeq(1),
+            flags: 0,
+            chain: Chain(1),
+            message: sample(1, 32 * 1024),
+        };
+        let session = Session { entry: 1, connection: 2 };
+        let answer = Answer::Push { previous: InboxSeq(0), row: Box::new(row) };
+        Item::Delivery(Delivery { to: ReplyTo { session, request_id: 0 }, answer })
+    }
+
+    /// A dialer and an acceptor, at 0 ms.
+    fn open() -> (Line, Line) {
+        let terms = || Terms::new("blue".into(), Secret::for_loopback());
+        let peer = Peer { id: PeerId::Gateway { instance: 1, core: 0 }, generation: 1 };
+        let holder = Holder { node: NodeId(1), incarnation: Incarnation(1) };
+        let (mut challenge, mut hello, mut welcome) = (vec![], vec![], vec![]);
+        let mut acceptor = Line::new(Link::accept(terms(), [1; 32], &mut challenge), 0);
+        let mut dialer = Line::new(Link::dial(terms(), [2; 32], peer), 0);
+        assert_eq!(dialer.say(&WORD, 0), Err(LinkDrop::NoLink));
+        dialer.read(&challenge, 0, &mut hello, &mut vec![]);
+        acceptor.read(&hello, 0, &mut vec![], &mut vec![]);
+        acceptor.link().admit(0, Admission { entry: 1, holder }, &mut welcome).unwrap();
+        dialer.read(&welcome, 0, &mut vec![], &mut vec![]);
+        (dialer, acceptor)
+    }
+
+    #[test]
+    fn a_push_is_dropped_while_too_much_waits_and_what_is_kept_is_not() {
+        let (mut line, _) = open();
+        assert_eq!(line.say(&push(), LINK_PUSHES_BYTES_MAX), Ok(()));
+        assert_eq!(line.say(&push(), LINK_PUSHES_BYTES_MAX), Err(LinkDrop::PushesFull));
+        assert_eq!(line.say(&WORD, LINK_PUSHES_BYTES_MAX), Ok(()));
+        line.flush(&mut vec![]);
+        assert_eq!(line.say(&push(), LINK_PUSHES_BYTES_MAX), Ok(()));
+    }
+
+    #[test]
+    fn what_is_said_within_a_turn_counts_as_waiting() {
+        let (mut line, _) = open();
+        let said = (0..1_000).take_while(|_| line.say(&push(), 0).is_ok()).count();
+        assert!((250..260).contains(&said), "8 MiB of 32 KiB each: {said}");
+    }
+
+    #[test]
+    fn a_peer_that_answers_pings_is_alive() {
+        let (mut dialer, mut acceptor) = open();
+        for now_ms in (0..10_000).step_by(100) {
+            let (mut ping, mut pong) = (vec![], vec![]);
+            assert!(dialer.look_after(now_ms));
+            dialer.flush(&mut ping);
+            acceptor.read(&ping, now_ms, &mut vec![], &mut vec![]);
+            acceptor.flush(&mut pong);
+            dialer.read(&pong, now_ms, &mut vec![], &mut vec![]);
+        }
+    }
+
+    #[test]
+    fn a_silent_peer_is_given_up_and_so_is_a_handshake() {
+        let (mut line, _) = open();
+        assert!(line.look_after(SILENT_MS_MAX - 1));
+        assert!(!line.look_after(SILENT_MS_MAX));
+        let terms = Terms::new("blue".into(), Secret::for_loopback());
+        let mut line = Line::new(Link::accept(terms, [1; 32], &mut vec![]), 0);
+        assert!(line.look_after(HANDSHAKE_MS_MAX - 1));
+        assert!(!line.look_after(HANDSHAKE_MS_MAX));
+    }
+}

@@ -1,0 +1,274 @@
+//! Items as a sound sender may say them: one of each kind, and random ones.
+
+use bytes::Bytes;
+use link::{Item, NodeAddress};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use shard::command::{
+    Answer, Begin, ChatChange, Command, Delivery, Login, Mail, ReplyTo, Send, Session,
+};
+use shard::limits::PARTITIONS;
+use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
+use shard::partition::Partition;
+use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
+use wire::{
+    ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, RowKind,
+    Seq, Uid,
+};
+
+pub fn partition() -> impl Strategy<Value = Partition> {
+    (0..PARTITIONS).prop_map(|number| Partition::all(number + 1).last().unwrap())
+}
+
+/// A conversation and a user that it names, or anybody where it names none.
+fn conversation() -> impl Strategy<Value = (ConversationId, Uid)> {
+    let parts = (1..=4_u8, 1..u64::MAX, 1..u64::MAX, any::<bool>());
+    parts.prop_map(|(kind, a, b, is_first)| {
+        let (a, b) =
+            if kind == 1 { (a.max(b).max(2), a.min(b).min(a.max(b).max(2) - 1)) } else { (a, 0) };
+        let conversation = ConversationId::from_parts(kind, a, b).unwrap();
+        let mut users = conversation.users();
+        let user = if is_first { users.next() } else { users.last() };
+        (conversation, user.unwrap_or(Uid(7)))
+    })
+}
+
+pub fn small_talk() -> ConversationId {
+    ConversationId::direct(Uid(1), Uid(2)).unwrap()
+}
+
+fn body() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..90).prop_map(Bytes::from)
+}
+
+fn client_msg_id() -> impl Strategy<Value = ClientMsgId> {
+    any::<[u8; 16]>().prop_map(ClientMsgId)
+}
+
+fn login() -> impl Strategy<Value = Login> {
+    any::<(u64, u64, u64)>().prop_map(|(uid, device, generation)| Login {
+        uid: Uid(uid),
+        device: DeviceId(device),
+        generation: Generation(generation),
+    })
+}
+
+fn reply() -> impl Strategy<Value = ReplyTo> {
+    any::<(u16, u64, u64)>().prop_map(|(entry, connection, request_id)| ReplyTo {
+        session: Session { entry, connection },
+        request_id,
+    })
+}
+
+fn code() -> impl Strategy<Value = RefusalCode> {
+    proptest::sample::select(RefusalCode::ALL)
+}
+
+fn owner() -> impl Strategy<Value = OwnerRow> {
+    (partition(), any::<(u32, u16, u32)>()).prop_map(|(partition, (epoch, node, incarnation))| {
+        let holder = Holder { node: NodeId(node), incarnation: Incarnation(incarnation) };
+        OwnerRow { partition, epoch: Epoch(epoch), holder }
+    })
+}
+
+fn message() -> impl Strategy<Value = (MessageRow, Uid)> {
+    let numbers = any::<([u64; 5], u8, u16)>();
+    (conversation(), numbers, client_msg_id(), body()).prop_map(
+        |((conversation, uid), (numbers, kind, flags), client_msg_id, body)| {
+            let [seq, number, message_id, time_ms, chain] = numbers;
+            let message = MessageRow {
+                conversation,
+                seq: Seq(seq),
+                number,
+                message_id: MessageId(message_id),
+                sender: uid,
+                time_ms,
+                kind: RowKind(kind),
+                flags,
+                chain: Chain(chain),
+                client_msg_id,
+                body,
+            };
+            (message, uid)
+        },
+    )
+}
+
+fn inbox_row() -> impl Strategy<Value = InboxRow> {
+    (any::<(u64, u64, u8)>(), message()).prop_map(|((inbox_seq, chain, flags), (message, uid))| {
+        InboxRow { uid, inbox_seq: InboxSeq(inbox_seq), flags, chain: Chain(chain), message }
+    })
+}
+
+fn chat() -> impl Strategy<Value = ChatRow> {
+    let numbers = any::<([u64; 7], bool)>();
+    (conversation(), numbers).prop_map(|((conversation, uid), (numbers, is_hidden))| {
+        let [a, b, inbox, c, d, read_time_ms, version] = numbers;
+        ChatRow {
+            uid,
+            conversation,
+            recent_seq: Seq(a.max(b)),
+            recent_inbox_seq: InboxSeq(inbox),
+            recent_number: c.max(d),
+            read_seq: Seq(a.min(b)),
+            read_number: c.min(d),
+            read_time_ms,
+            version,
+            is_hidden,
+        }
+    })
+}
+
+fn begin() -> impl Strategy<Value = Begin> {
+    any::<Option<(u64, u64)>>().prop_map(|after| {
+        after.map_or(Begin::Head, |(row, epoch)| Begin::After(InboxSeq(row), epoch))
+    })
+}
+
+fn send() -> impl Strategy<Value = Send> {
+    let numbers = any::<(u64, u8, u16)>();
+    (conversation(), numbers, client_msg_id(), body()).prop_map(
+        |((conversation, sender), (device, kind, flags), client_msg_id, body)| {
+            let (device, kind) = (DeviceId(device), RowKind(kind));
+            Send { conversation, sender, device, client_msg_id, kind, flags, body }
+        },
+    )
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (any::<(u64, u64)>(), begin()).prop_map(|((uid, device), from)| Command::Login {
+            uid: Uid(uid),
+            device: DeviceId(device),
+            from,
+        }),
+        login().prop_map(Command::Logout),
+        login().prop_map(Command::Register),
+        send().prop_map(Command::Send),
+        (login(), any::<u64>()).prop_map(|(login, row)| Command::PushAck(login, InboxSeq(row))),
+        any::<(u64, u64)>()
+            .prop_map(|(uid, time_ms)| Command::Heartbeat { uid: Uid(uid), time_ms }),
+        (any::<(u64, u64)>(), 1..=256_usize).prop_map(|((uid, after), limit)| Command::Sync {
+            uid: Uid(uid),
+            after: InboxSeq(after),
+            limit,
+        }),
+        (conversation(), any::<Option<u64>>(), 1..=256_usize).prop_map(
+            |((conversation, _), before, limit)| Command::History {
+                conversation,
+                before: before.map(Seq),
+                limit,
+            }
+        ),
+        (any::<u64>(), option::of(conversation()), 1..=256_usize).prop_map(
+            |(uid, after, limit)| Command::Chats {
+                uid: Uid(uid),
+                after: after.map(|(conversation, _)| conversation),
+                limit,
+            }
+        ),
+        (conversation(), any::<Option<u64>>()).prop_map(|((conversation, uid), read)| {
+            let change = read.map_or(ChatChange::Hide, |seq| ChatChange::Read(Seq(seq)));
+            Command::ChangeChat { uid, conversation, change }
+        }),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let rows = || vec(message().prop_map(|(message, _)| message), 0..5);
+    let chats = vec((chat(), option::of(message().prop_map(|(message, _)| message))), 0..5);
+    prop_oneof![
+        (login(), any::<(u64, u64)>()).prop_map(|(login, (head, cursor))| Answer::LoggedIn {
+            login,
+            inbox_head: InboxSeq(head),
+            cursor: InboxSeq(cursor),
+        }),
+        any::<u64>().prop_map(|generation| Answer::LoggedOut(Generation(generation))),
+        any::<[u64; 4]>().prop_map(|[id, seq, time_ms, row]| Answer::Acked {
+            message_id: MessageId(id),
+            seq: Seq(seq),
+            time_ms,
+            inbox_seq: InboxSeq(row),
+        }),
+        (any::<u64>(), inbox_row()).prop_map(|(previous, row)| Answer::Push {
+            previous: InboxSeq(previous),
+            row: Box::new(row),
+        }),
+        any::<(u64, u64)>()
+            .prop_map(|(head, time_ms)| Answer::Head { head: InboxSeq(head), time_ms }),
+        any::<u64>().prop_map(|head| Answer::News(InboxSeq(head))),
+        (any::<u64>(), vec(inbox_row(), 0..5))
+            .prop_map(|(head, rows)| Answer::Inbox { head: InboxSeq(head), rows }),
+        (conversation(), rows())
+            .prop_map(|((conversation, _), rows)| Answer::History { conversation, rows }),
+        (any::<u64>(), chats, any::<bool>()).prop_map(|(version, chats, more)| Answer::Chats {
+            version,
+            chats,
+            more
+        }),
+        chat().prop_map(Answer::Chat),
+        (code(), any::<u32>())
+            .prop_map(|(code, retry_after_ms)| Answer::Refused { code, retry_after_ms }),
+        code().prop_map(Answer::Closed),
+    ]
+}
+
+fn mail() -> impl Strategy<Value = Mail> {
+    let places = any::<(u64, u64)>();
+    prop_oneof![
+        (message(), any::<Option<u64>>()).prop_map(|((message, uid), device)| Mail::Append {
+            uid,
+            message,
+            device: device.map(DeviceId),
+        }),
+        (conversation(), places).prop_map(|((conversation, uid), (seq, row))| Mail::Confirm {
+            uid,
+            conversation,
+            seq: Seq(seq),
+            inbox_seq: InboxSeq(row),
+        }),
+        (conversation(), any::<u64>(), code()).prop_map(|((conversation, _), seq, code)| {
+            Mail::Decline { conversation, seq: Seq(seq), code }
+        }),
+        (conversation(), places).prop_map(|((conversation, uid), (from, to))| Mail::Pull {
+            uid,
+            conversation,
+            from: Seq(from),
+            to: Seq(to),
+        }),
+    ]
+}
+
+fn node() -> impl Strategy<Value = NodeAddress> {
+    (any::<u16>(), "[a-z0-9.-]{1,40}:[0-9]{1,5}")
+        .prop_map(|(node, address)| NodeAddress { node: NodeId(node), address })
+}
+
+/// Any item.
+pub fn item() -> impl Strategy<Value = Item> {
+    prop_oneof![
+        4 => (any::<(u32, u32)>(), command(), reply()).prop_map(|((round, epoch), command, reply)| {
+            Item::Command { round, epoch: Epoch(epoch), command, reply }
+        }),
+        1 => (any::<u32>(), partition())
+            .prop_map(|(round, partition)| Item::NotHere { round, partition }),
+        4 => (reply(), answer()).prop_map(|(to, answer)| Item::Delivery(Delivery { to, answer })),
+        2 => (partition(), mail()).prop_map(|(partition, mail)| Item::Mail(partition, mail)),
+        1 => vec(owner(), 0..20).prop_map(Item::Owners),
+        1 => vec(node(), 0..5).prop_map(Item::Nodes),
+        1 => owner().prop_map(Item::Told),
+        1 => any::<u64>().prop_map(Item::InboxEpoch),
+        1 => "[a-z0-9.-]{1,40}:[0-9]{1,5}".prop_map(Item::ClientsAt),
+        1 => any::<u64>().prop_map(Item::Ping),
+        1 => any::<u64>().prop_map(Item::Pong),
+    ]
+}
+
+/// The same items in every run: some of each kind.
+pub fn samples() -> Vec<Item> {
+    let mut runner = TestRunner::deterministic();
+    (0..120).map(|_| item().new_tree(&mut runner).unwrap().current()).collect()
+}

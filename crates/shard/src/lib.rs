@@ -1,0 +1,14 @@
+//! Logic shards: they order messages, store them, and deliver them.
+//!
+//! It knows neither sockets nor the bytes of clients' frames, and no store but those of one process: a node brings another.
+
+pub mod limits;
+pub mod partition;
+pub mod owner;
+pub mod command;
+mod shard;
+pub mod rows;
+pub mod store;
+pub mod host;
+
+pub use shard::{Shard, ShardConfig};

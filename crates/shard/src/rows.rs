@@ -1,0 +1,304 @@
+//! What the store holds, as values. It does not know how a store lays them out.
+
+use bytes::Bytes;
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
+
+/// What identifies everything in a log before a row: a hash of the ids of all rows before it. A row that a former owner
+/// wrote late, behind others than those it was taken after, does not fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Chain(pub u64);
+
+impl Chain {
+    /// The chain of what follows a row: of all that the row's own tells of, and the row, named by numbers that no other
+    /// row of the log has together.
+    #[must_use]
+    pub fn after(self, numbers: &[u64]) -> Self {
+        Self(numbers.iter().fold(self.0, |chain, number| mix(chain ^ mix(*number))))
+    }
+}
+
+/// The finalizer of splitmix64: each bit changes half of them. It is stored, so it must not change with a library.
+pub(crate) fn mix(number: u64) -> u64 {
+    let mut hash = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+/// One row of a conversation's log: a message, or another kind of row in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    /// Where it belongs.
+    pub conversation: ConversationId,
+    /// Its place there.
+    pub seq: Seq,
+    /// Messages up to and with this row.
+    pub number: u64,
+    /// The server's id of it.
+    pub message_id: MessageId,
+    /// Who sent it.
+    pub sender: Uid,
+    /// When the server took it, Unix ms; never falls within a conversation.
+    pub time_ms: u64,
+    /// What it is.
+    pub kind: RowKind,
+    /// Bits that its sender set. None has a meaning yet.
+    pub flags: u16,
+    /// Of the rows before it, by their message ids.
+    pub chain: Chain,
+    /// The sender's id of it.
+    pub client_msg_id: ClientMsgId,
+    /// As it was sent.
+    pub body: Bytes,
+}
+
+impl MessageRow {
+    /// The chain of the row after it.
+    #[must_use]
+    pub fn next_chain(&self) -> Chain {
+        self.chain.after(&[self.message_id.0])
+    }
+}
+
+/// A message of user 1 to user 2, for tests of whatever carries or keeps rows.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn sample(seq: u64, body_bytes: usize) -> MessageRow {
+    MessageRow {
+        conversation: ConversationId::direct(Uid(1), Uid(2)).expect("two users"),
+        seq: Seq(seq),
+        number: seq,
+        message_id: MessageId(seq),
+        sender: Uid(1),
+        time_ms: 7,
+        kind: RowKind::MESSAGE,
+        flags: 0,
+        chain: Chain(seq),
+        client_msg_id: ClientMsgId::new(1_000 + seq, 0),
+        body: Bytes::from(vec![7; body_bytes]),
+    }
+}
+
+/// A row of a user's inbox, in its order: a copy of a conversation's row, or one that points to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxRow {
+    /// Whose inbox.
+    pub uid: Uid,
+    /// Its place there.
+    pub inbox_seq: InboxSeq,
+    /// Bits: [`InboxRow::POINTS`].
+    pub flags: u8,
+    /// Of the rows before it, by their conversations and seqs.
+    pub chain: Chain,
+    /// The conversation's row.
+    pub message: MessageRow,
+}
+
+impl InboxRow {
+    /// The flag of a row whose message's body is only the beginning: the whole is in the conversation.
+    pub const POINTS: u8 = 1;
+
+    /// The chain of the row after it.
+    #[must_use]
+    pub fn next_chain(&self) -> Chain {
+        let (kind, a, b) = self.message.conversation.parts();
+        self.chain.after(&[kind.into(), a, b, self.message.seq.0])
+    }
+}
+
+/// A conversation in a user's list. Derived from the inbox but for what was read and hidden.
+///
+/// The newest message's content is not repeated here: it is the inbox row `recent_inbox_seq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatRow {
+    /// Whose list.
+    pub uid: Uid,
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Seq of the newest message.
+    pub recent_seq: Seq,
+    /// Its place in the user's inbox.
+    pub recent_inbox_seq: InboxSeq,
+    /// Its number.
+    pub recent_number: u64,
+    /// Read up to here.
+    pub read_seq: Seq,
+    /// The number there. Unread = `recent_number - read_number`.
+    pub read_number: u64,
+    /// When the user last read, Unix ms.
+    pub read_time_ms: u64,
+    /// The version of the list in which it last changed.
+    pub version: u64,
+    /// Hidden after the newest message.
+    pub is_hidden: bool,
+}
+
+impl ChatRow {
+    /// A chat that has no message yet.
+    #[must_use]
+    pub fn empty(uid: Uid, conversation: ConversationId) -> Self {
+        Self {
+            uid,
+            conversation,
+            recent_seq: Seq(0),
+            recent_inbox_seq: InboxSeq(0),
+            recent_number: 0,
+            read_seq: Seq(0),
+            read_number: 0,
+            read_time_ms: 0,
+            version: 0,
+            is_hidden: false,
+        }
+    }
+
+    /// Messages that the user has not read.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        self.recent_number - self.read_number
+    }
+}
+
+/// What is kept of a user beside its inbox and chats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserRow {
+    /// Who.
+    pub uid: Uid,
+    /// The chat rows tell of every inbox row up to this one.
+    pub chats_through: InboxSeq,
+    /// The version of the list of chats: it grows with each change, and may skip.
+    pub chats_version: u64,
+}
+
+/// One write. Rows of a batch with the same key overwrite in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "most rows are the large ones")]
+pub enum Row {
+    /// Also written under its sender, conversation and `client_msg_id`, for [`Read::ByClientMsgId`].
+    Message(MessageRow),
+    /// A row of an inbox.
+    Inbox(InboxRow),
+    /// A chat.
+    Chat(ChatRow),
+    /// A user.
+    User(UserRow),
+}
+
+/// One question to the store. Pages hold at most `limit` rows and, but for the first row, `bytes_max` of bodies and of what
+/// the rows take beside them ([`wire::MESSAGE_BYTES`], [`wire::CHAT_BYTES`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// Everything to load a user: its row, and the inbox rows above `chats_through`. Answer: [`Found::User`].
+    User {
+        /// Who.
+        uid: Uid,
+    },
+    /// Everything to load a conversation: its newest row. Nothing of it is being written. Answer:
+    /// [`Found::Messages`], none or one.
+    Conversation {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// The messages before `before`, ascending. Answer: [`Found::Messages`].
+    Messages {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// Exclusive upper end.
+        before: Seq,
+        /// Rows at most.
+        limit: usize,
+        /// Bytes at most.
+        bytes_max: usize,
+    },
+    /// The message that a sender once sent to a conversation under an id. Answer: [`Found::Messages`], none or one.
+    ByClientMsgId {
+        /// The sender.
+        sender: Uid,
+        /// Where to.
+        conversation: ConversationId,
+        /// Its id.
+        client_msg_id: ClientMsgId,
+    },
+    /// Inbox rows after `after`, ascending. Answer: [`Found::Inbox`].
+    Inbox {
+        /// Whose.
+        uid: Uid,
+        /// Exclusive lower end.
+        after: InboxSeq,
+        /// Rows at most.
+        limit: usize,
+        /// Bytes at most.
+        bytes_max: usize,
+    },
+    /// One chat. Answer: [`Found::Chat`].
+    Chat {
+        /// Whose.
+        uid: Uid,
+        /// Which conversation.
+        conversation: ConversationId,
+    },
+    /// Chats by conversation, ascending, after `after`. Answer: [`Found::Chats`].
+    Chats {
+        /// Whose.
+        uid: Uid,
+        /// Exclusive lower end; `None`: from the first.
+        after: Option<ConversationId>,
+        /// Rows at most.
+        limit: usize,
+        /// Bytes at most.
+        bytes_max: usize,
+    },
+}
+
+/// What a [`Read`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A user's row, the end of its inbox, and the rows there above `chats_through`, ascending.
+    User {
+        /// The row, if there is one.
+        row: Option<UserRow>,
+        /// The last inbox row's place; 0: the inbox is empty.
+        head: InboxSeq,
+        /// The chain of the row after it.
+        chain: Chain,
+        /// Rows that the chats may not tell of yet.
+        tail: Vec<InboxRow>,
+    },
+    /// Messages, ascending.
+    Messages(Vec<MessageRow>),
+    /// Inbox rows, ascending.
+    Inbox(Vec<InboxRow>),
+    /// The chat, if there is one.
+    Chat(Option<ChatRow>),
+    /// Chats with their newest message, ascending.
+    Chats(Vec<(ChatRow, Option<MessageRow>)>),
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was written: free space is below the reserve.
+    #[error("store has less free space than its reserve")]
+    Full,
+    /// The store could not be read in time. It may be, later.
+    #[error("store does not answer")]
+    Unavailable,
+    /// The store failed; whether the batch was written is unknown. The store takes nothing more.
+    #[error("store failed: {0}")]
+    Failed(String),
+}
+
+/// Names a commit or a read until its completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What became of a request. Commits complete in the order of their tickets; so do reads; a read
+/// sees every commit that was asked for before it and did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// The batch is durable, or was refused whole.
+    Committed(Ticket, Result<(), StoreError>),
+    /// The answer.
+    Read(Ticket, Result<Found, StoreError>),
+}

@@ -1,0 +1,37 @@
+//! The bounds of a store, with the arithmetic that gives them.
+
+use std::time::Duration;
+
+use crate::limits::SHARD_IN_FLIGHT_MAX;
+
+/// Reads asked for and not polled. A shard has at most [`SHARD_IN_FLIGHT_MAX`] inputs in hand, each with one read at
+/// a time; twice that, for pushes and repairs. More is a bug.
+pub const READS_MAX: usize = 2 * SHARD_IN_FLIGHT_MAX;
+/// Messages to the index's thread: each read may bring the records before it, and each segment comes once.
+pub const REQUESTS_MAX: usize = 2 * READS_MAX + 2 * SEGMENTS_MAX;
+/// Bytes that direct IO takes and leaves whole, on every disk and file system in use.
+pub const BLOCK_BYTES: usize = 4096;
+/// Bytes of a segment of the log. At 10,000 messages/s of 128 bytes a shard, two seconds.
+pub const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+/// Segments of a log, 128 MiB: how far the index may be behind. Then commits wait, and the shard refuses.
+pub const SEGMENTS_MAX: usize = 16;
+/// Bytes of items in a record, beyond which the next row begins another: what a disk of 500 MB/s writes in 2 ms.
+pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of records written, for which the index is given them: one hand-over for some thousand messages.
+pub const INDEX_BATCH_BYTES: usize = 512 * 1024;
+/// How long records wait for it otherwise.
+pub const INDEX_DELAY: Duration = Duration::from_millis(100);
+/// How long a look at the free space holds.
+pub const SPACE_CHECK_INTERVAL: Duration = Duration::from_millis(200);
+/// Bytes written for which a look at the free space holds.
+pub const SPACE_CHECK_BYTES: usize = 2 * SEGMENT_BYTES;
+/// Memtables that wait for the worker, beyond which records wait: one less than where fjall itself
+/// sleeps in steps of 100 ms, without noticing a worker that has died.
+pub const SEALED_MEMTABLES_MAX: usize = 3;
+/// How long to wait before looking at them again.
+pub const SEALED_WAIT: Duration = Duration::from_millis(1);
+/// The least that fjall takes as the size of its journals.
+pub const JOURNAL_BYTES_MIN: u64 = 64 * 1024 * 1024;
+
+const _: () = assert!(RECORD_BYTES_MAX + wire::BODY_BYTES_MAX + 2 * BLOCK_BYTES <= SEGMENT_BYTES);
+const _: () = assert!(SEGMENTS_MAX >= 3, "one in use, one ready, one being synced");

@@ -1,0 +1,76 @@
+//! What a shard says is held against what the stores have at that moment: nobody is told or shown what is
+//! not written.
+
+use super::World;
+use super::client::{Request, Said};
+use shard::command::{Answer, Delivery, Send};
+use shard::rows::ChatRow;
+use wire::{InboxSeq, MessageId, RefusalCode, Seq, Uid};
+
+impl World {
+    /// Judges an answer or a push the moment it is said.
+    pub fn judge(&mut self, delivery: &Delivery) {
+        let asked = self.clients.asked(delivery);
+        match (&delivery.answer, asked) {
+            (Answer::Acked { message_id, seq, inbox_seq, .. }, Some(Said { request, .. })) => {
+                self.judge_ack(request, *message_id, *seq, *inbox_seq);
+            }
+            (Answer::Push { row, .. }, _) => {
+                let stored = self.durable.row(row.uid, row.inbox_seq);
+                assert_eq!(stored, Some(&**row), "pushed, but not stored");
+            }
+            (Answer::LoggedIn { login, inbox_head, .. }, _) => {
+                self.judge_head(login.uid, *inbox_head);
+            }
+            (Answer::Head { head, .. }, Some(Said { uid, .. })) => self.judge_head(uid, *head),
+            (Answer::Inbox { head, rows }, Some(Said { uid, .. })) => {
+                self.judge_head(uid, *head);
+                for row in rows {
+                    assert_eq!(self.durable.row(uid, row.inbox_seq), Some(row), "a page's row");
+                }
+            }
+            (Answer::Chat(row), _) => self.judge_chat(row),
+            (Answer::Chats { chats, .. }, _) => {
+                chats.iter().for_each(|(row, _)| self.judge_chat(row));
+            }
+            (Answer::Refused { code, .. }, Some(Said { request, .. })) => {
+                let is_conflict = *code == RefusalCode::IdConflict;
+                assert!(!is_conflict || matches!(request, Request::Forged), "a false conflict");
+            }
+            _ => {}
+        }
+    }
+
+    fn judge_head(&self, uid: Uid, head: InboxSeq) {
+        assert!(head.0 <= self.durable.inbox(uid).len() as u64, "a head above the inbox");
+    }
+
+    fn judge_chat(&self, row: &ChatRow) {
+        let through = self.durable.through(row.uid, row.conversation);
+        assert!(row.recent_seq <= through, "a chat above its inbox: {row:?}");
+    }
+
+    fn judge_ack(&mut self, request: Request, id: MessageId, seq: Seq, inbox_seq: InboxSeq) {
+        let Request::Send(index) = request else { panic!("acknowledged: {request:?}") };
+        let sending = &mut self.clients.sends[index];
+        let Send { conversation, sender, client_msg_id, ref body, .. } = sending.send;
+        let row = self.durable.message(conversation, seq).expect("acknowledged, but not stored");
+        let stored = (row.message_id, row.sender, row.client_msg_id, &row.body);
+        assert_eq!(stored, (id, sender, client_msg_id, body), "another message's ack");
+        for uid in conversation.users() {
+            let through = self.durable.through(uid, conversation);
+            assert!(through >= seq, "acknowledged, but not in the inbox of {uid:?}");
+        }
+        if inbox_seq.0 > 0 {
+            let own = self.durable.row(sender, inbox_seq).map(|row| &row.message);
+            assert_eq!(own, Some(row), "an ack names another row of the inbox");
+        }
+        let first = (id, seq);
+        let before = sending.told.replace(first);
+        assert_eq!(before.unwrap_or(first), first, "two acks of one id differ");
+        if before.is_none() && self.is_calm() {
+            let last = self.clients.acked.insert(conversation, seq).unwrap_or(Seq(0));
+            assert_eq!(last.next(), seq, "acks out of order");
+        }
+    }
+}

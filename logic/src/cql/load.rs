@@ -1,0 +1,171 @@
+//! Loading a log, which is taking it over: what a former owner left half done is made good before the answer. It knows
+//! neither tickets nor the fence, and repeats nothing: the statements do.
+//!
+//! What is committed is found from what is known to be: what contacts tell of, and what every row says of the rows below
+//! it. So usually one row is read, or none. Only if there are rows above that, the ids of two windows are read
+//! as well, and [`longest_run`] says where the log ends. What it keeps above the known part is written again under the
+//! own epoch, before anything is answered.
+//!
+//! A rewriting that was begun must be finished as it was begun: another reading may find another end, and then a late
+//! statement of the first would meet a new row at the same place under the same timestamp. So what was decided is a
+//! value, kept until it is done.
+
+use super::statements::{Entry, LogId, Statements, bucket, bucket_start};
+use super::write::{Log, Write};
+use crate::cluster::Position;
+use crate::cluster::takeover::{longest_run, tail_rows};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use shard::limits::{CONVERSATION_WINDOW_MAX, INBOX_WINDOW_MAX};
+use shard::rows::{Found, InboxRow, Row};
+use shard::store::limits::CQL_PAGE_ROWS;
+use wire::{Conversation, InboxSeq, Seq, Uid};
+
+/// What is kept of a log, and what must be written before it is served.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Takeover {
+    /// To be written under the own epoch.
+    pub rewrite: Vec<Write>,
+    /// Of a conversation its newest message, of a user all there is to load.
+    pub found: Found,
+}
+
+/// What was read of a log: from the known part upward.
+struct Scan {
+    /// Everything up to here is committed.
+    base: Position,
+    /// Ascending.
+    entries: Vec<Entry>,
+}
+
+/// How many rows an owner may have had in flight.
+fn window(log: Log) -> u64 {
+    match log {
+        Log::Conversation(_) => CONVERSATION_WINDOW_MAX as u64,
+        Log::Inbox(_) => INBOX_WINDOW_MAX,
+    }
+}
+
+/// Decides what to keep of a conversation of which a place is known to be committed.
+pub async fn conversation(
+    store: &impl Statements,
+    conversation: Conversation,
+    known: Seq,
+) -> Takeover {
+    let log = Log::Conversation(conversation);
+    let scan = scan(store, log, known.into()).await;
+    let (head, rewrite) = decide(store, log, &scan).await;
+    let newest = scan.entries.into_iter().find(|entry| entry.position == head);
+    let rows = newest.into_iter().filter_map(|entry| match entry.row {
+        Row::Message(row) => Some(row),
+        Row::Inbox(_) | Row::Contact(_) | Row::User(_) => None,
+    });
+    Takeover { rewrite, found: Found::Messages(rows.collect()) }
+}
+
+/// Decides what to keep of a user's inbox.
+pub async fn user(store: &impl Statements, uid: Uid) -> Takeover {
+    let log = Log::Inbox(uid);
+    let row = store.user(uid).await;
+    let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
+    let scan = scan(store, log, through.into()).await;
+    let (head, rewrite) = decide(store, log, &scan).await;
+    let is_tail = |row: &InboxRow| through < row.inbox_seq && row.inbox_seq <= head.into();
+    let rows = scan.entries.into_iter().filter_map(|entry| match entry.row {
+        Row::Inbox(row) => Some(row),
+        Row::Message(_) | Row::Contact(_) | Row::User(_) => None,
+    });
+    let tail = rows.filter(is_tail).collect();
+    Takeover { rewrite, found: Found::User { row, head: head.into(), tail } }
+}
+
+/// The highest place of a conversation that has a row, whoever wrote it.
+pub async fn highest(store: &impl Statements, conversation: Conversation) -> Position {
+    let contact = store.contact(conversation.big(), conversation.small()).await;
+    let known = contact.map_or(Position(0), |row| row.recent_seq.into());
+    let scan = scan(store, Log::Conversation(conversation), known).await;
+    scan.entries.last().map_or(known, |entry| entry.position)
+}
+
+/// Reads a log from a place that is known to be committed. Above a bucket whose last place is free nothing is committed;
+/// but in an inbox that row may be gone by age, so a bucket that may have been begun since is looked into.
+async fn scan(store: &impl Statements, log: Log, known: Position) -> Scan {
+    let (mut base, mut entries) = (known, Vec::<Entry>::new());
+    let mut from = known.max(Position(1));
+    loop {
+        let rows = store.rows(log, from, CQL_PAGE_ROWS).await;
+        let is_full = rows.len() == CQL_PAGE_ROWS;
+        base = rows.iter().map(|entry| entry.committed).fold(base, Position::max);
+        entries.extend(rows);
+        if let Log::Conversation(_) = log {
+            // Of what is known to be committed only the newest may be asked for.
+            entries.retain(|entry| entry.position >= base);
+        }
+        let end = bucket_start(bucket(from) + 1);
+        let next = entries.last().map_or(from, |entry| entry.position.next()).max(from);
+        let is_near = base.0 + tail_rows(window(log)) >= end.0;
+        from = match () {
+            () if is_full && next < end => next,
+            () if next >= end || is_near => end,
+            () => return Scan { base, entries },
+        };
+    }
+}
+
+/// Where the log ends, and what must be written again for that.
+async fn decide(store: &impl Statements, log: Log, scan: &Scan) -> (Position, Vec<Write>) {
+    let Scan { base, entries } = scan;
+    let Some(highest) = entries.last().map(|entry| entry.position).filter(|it| it > base) else {
+        return (*base, Vec::new());
+    };
+    let lowest = entries.first().expect("it has a last one").position;
+    let from = Position(highest.0.saturating_sub(tail_rows(window(log))) + 1);
+    let mut ids = ids(store, log, from, lowest).await;
+    ids.extend(entries.iter().map(|entry| (entry.position, id(&entry.row))));
+    let run = longest_run(window(log), *base, &ids);
+    let first = run.kept.first().map_or(run.head.next(), |kept| kept.0);
+    let committed = Position(first.0 - 1);
+    let is_kept = |entry: &&Entry| first <= entry.position && entry.position <= run.head;
+    let rewrite = entries.iter().filter(is_kept).filter_map(|entry| match &entry.row {
+        Row::Message(row) => Some(Write::Message { row: row.clone(), committed }),
+        Row::Inbox(row) => Some(Write::Inbox { row: row.clone(), committed }),
+        Row::Contact(_) | Row::User(_) => None,
+    });
+    let rewrite: Vec<_> = rewrite.collect();
+    tracing::debug!(?log, head = run.head.0, end = ?run.end, rows = rewrite.len(), "took over");
+    (run.head, rewrite)
+}
+
+/// Ids from a place to before another: of one bucket, or of two neighbours.
+async fn ids(
+    store: &impl Statements,
+    log: Log,
+    from: Position,
+    before: Position,
+) -> Vec<(Position, LogId)> {
+    let (mut found, mut from) = (Vec::new(), from);
+    while from < before {
+        let end = bucket_start(bucket(from) + 1).min(before);
+        found.extend(store.ids(log, from, end).await);
+        from = end;
+    }
+    found
+}
+
+fn id(row: &Row) -> LogId {
+    match row {
+        Row::Message(row) => LogId::Sent(row.from, row.client_msg_id),
+        Row::Inbox(row) => LogId::Message(row.message.message_id),
+        Row::Contact(_) | Row::User(_) => unreachable!("no log has such rows"),
+    }
+}
+
+/// Writes all of them, until they are durable.
+pub async fn write_all(store: &impl Statements, writes: &[Write], timestamp_us: i64) {
+    if let [write] = writes {
+        return store.write(write, timestamp_us).await;
+    }
+    let writes = writes.iter().map(|write| store.write(write, timestamp_us));
+    let mut under_way: FuturesUnordered<_> = writes.collect();
+    while under_way.next().await.is_some() {}
+}

@@ -1,0 +1,199 @@
+//! The other end of a store: one task on the runtime, which serves what the front asks for, all of it at once. It ends
+//! when the front is dropped, and with it every statement that is being repeated.
+//!
+//! What waits here is bounded by what the front asks for. It decides nothing but the deadline of reads.
+
+use super::front::{Reply, Request};
+use super::load::{self, Takeover};
+use super::places::Places;
+use super::read;
+use super::statements::Statements;
+use super::write::{Log, Phase};
+use flume::r#async::RecvStream;
+use flume::{Receiver, Sender};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use shard::owner::Epoch;
+use shard::partition::Partition;
+use shard::rows::{Found, Read, StoreError};
+use shard::store::Wake;
+use shard::store::limits::CQL_UNFINISHED_MAX;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// See the module.
+pub struct Task<S> {
+    pub statements: Arc<S>,
+    pub partition: Partition,
+    pub epoch: Epoch,
+    /// Places of takeovers, of all stores of the process: those of a dead node's partitions do not crowd out the messages
+    /// of others.
+    pub takeovers: Arc<Places>,
+    /// How long a read may take.
+    pub read_deadline: Duration,
+    pub replies: Sender<Reply>,
+    pub wake: Wake,
+}
+
+/// What became of a request.
+enum Served {
+    Done(Reply),
+    /// The read was not answered in time; what it has decided must be finished by the next load of that log.
+    Unfinished(u64, Log, Takeover),
+}
+
+enum Event {
+    Asked(Option<Request>),
+    Served(Served),
+}
+
+impl<S: Statements> Task<S> {
+    /// Serves until the front is dropped.
+    pub async fn run(self, requests: Receiver<Request>) {
+        let opening = self.statements.bound(self.partition);
+        let mut requests = requests.into_stream();
+        tokio::pin!(opening);
+        // The front asks for nothing before: so what comes first is that it was dropped.
+        let bound_ms = poll_fn(|cx| {
+            if let Poll::Ready(bound_ms) = opening.as_mut().poll(cx) {
+                return Poll::Ready(Some(bound_ms));
+            }
+            requests.poll_next_unpin(cx).map(|_| None)
+        });
+        let Some(bound_ms) = bound_ms.await else { return };
+        self.tell(Reply::Opened(bound_ms));
+        self.serve_all(requests).await;
+    }
+
+    async fn serve_all(&self, mut requests: RecvStream<'_, Request>) {
+        let mut unfinished = HashMap::new();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let event = poll_fn(|cx| {
+                if let Poll::Ready(Some(served)) = Pin::new(&mut under_way).poll_next_unpin(cx) {
+                    return Poll::Ready(Event::Served(served));
+                }
+                requests.poll_next_unpin(cx).map(Event::Asked)
+            });
+            match event.await {
+                Event::Asked(None) => return,
+                Event::Asked(Some(Request::Read(number, read))) => {
+                    let log = log_of(read);
+                    let begun = log.and_then(|log| unfinished.remove(&log));
+                    let is_full = log.is_some() && unfinished.len() >= CQL_UNFINISHED_MAX;
+                    if begun.is_none() && is_full {
+                        self.tell(Reply::Read(number, Err(StoreError::Unavailable)));
+                    } else {
+                        under_way.push(self.serve(Request::Read(number, read), begun));
+                    }
+                }
+                Event::Asked(Some(request)) => under_way.push(self.serve(request, None)),
+                Event::Served(Served::Done(reply)) => self.tell(reply),
+                Event::Served(Served::Unfinished(number, log, takeover)) => {
+                    unfinished.insert(log, takeover);
+                    self.tell(Reply::Read(number, Err(StoreError::Unavailable)));
+                }
+            }
+        }
+    }
+
+    fn tell(&self, reply: Reply) {
+        let result = self.replies.try_send(reply);
+        assert!(!matches!(result, Err(flume::TrySendError::Full(_))), "as many places as requests");
+        (self.wake)();
+    }
+
+    async fn serve(&self, request: Request, begun: Option<Takeover>) -> Served {
+        match request {
+            Request::Write(Phase { timestamp_us, writes }) => {
+                load::write_all(&*self.statements, &writes, timestamp_us).await;
+                Served::Done(Reply::Written)
+            }
+            Request::Read(number, read) => {
+                let deadline = Instant::now() + self.read_deadline;
+                if let Some(log) = log_of(read) {
+                    return self.load(number, (log, read), begun, deadline).await;
+                }
+                let found = timeout_at(deadline, self.read(read)).await;
+                let found = found.map_err(|_| StoreError::Unavailable);
+                Served::Done(Reply::Read(number, found))
+            }
+        }
+    }
+
+    async fn load(
+        &self,
+        number: u64,
+        (log, read): (Log, Read),
+        begun: Option<Takeover>,
+        deadline: Instant,
+    ) -> Served {
+        let store = &*self.statements;
+        let unanswered = || Served::Done(Reply::Read(number, Err(StoreError::Unavailable)));
+        let Ok(_place) = timeout_at(deadline, self.takeovers.take()).await else {
+            return match begun {
+                Some(begun) => Served::Unfinished(number, log, begun),
+                None => unanswered(),
+            };
+        };
+        let deciding = async {
+            match (begun, read) {
+                (Some(begun), _) => begun,
+                (None, Read::Conversation { conversation, known }) => {
+                    load::conversation(store, conversation, known).await
+                }
+                (None, Read::User { uid }) => load::user(store, uid).await,
+                (None, read) => unreachable!("{read:?} takes no log over"),
+            }
+        };
+        let Ok(takeover) = timeout_at(deadline, deciding).await else { return unanswered() };
+        let rewriting = load::write_all(store, &takeover.rewrite, self.epoch.timestamp_us(0));
+        if timeout_at(deadline, rewriting).await.is_err() {
+            return Served::Unfinished(number, log, takeover);
+        }
+        Served::Done(Reply::Read(number, Ok(takeover.found)))
+    }
+
+    async fn read(&self, read: Read) -> Found {
+        let store = &*self.statements;
+        match read {
+            Read::Messages { conversation, before, limit, bytes_max } => {
+                let page = (limit, bytes_max);
+                Found::Messages(read::messages(store, conversation, before, page).await)
+            }
+            Read::ByClientMsgId { from, client_msg_id } => {
+                let row = read::by_client_msg_id(store, from, client_msg_id).await;
+                Found::Messages(row.into_iter().collect())
+            }
+            Read::Inbox { uid, after, limit, bytes_max } => {
+                Found::Inbox(read::inbox(store, uid, after, (limit, bytes_max)).await)
+            }
+            Read::Contact { uid, peer } => {
+                let _place = self.takeovers.take().await;
+                Found::Contact(store.contact(uid, peer).await)
+            }
+            Read::Contacts { uid, after, limit, bytes_max } => {
+                Found::Contacts(read::contacts(store, uid, after, (limit, bytes_max)).await)
+            }
+            Read::User { .. } | Read::Conversation { .. } => unreachable!("they are loads"),
+        }
+    }
+}
+
+/// The log that a read takes over.
+fn log_of(read: Read) -> Option<Log> {
+    match read {
+        Read::User { uid } => Some(Log::Inbox(uid)),
+        Read::Conversation { conversation, .. } => Some(Log::Conversation(conversation)),
+        Read::Messages { .. }
+        | Read::ByClientMsgId { .. }
+        | Read::Inbox { .. }
+        | Read::Contact { .. }
+        | Read::Contacts { .. } => None,
+    }
+}
