@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use wire::{DeviceId, InboxSeq, Uid};
+use wire::{ConversationId, DeviceId, InboxSeq, Uid};
 
 use crate::drill::peers::{self, Manner, SLOW_BODY_BYTES};
 use crate::drill::rig::{Rig, Running, START_MAX};
@@ -245,7 +245,9 @@ impl Scene {
         })
         .await?;
         for nth in 0..SLOW_READERS {
-            client.send(Uid(SLOW_UID + nth), vec![0; SLOW_BODY_BYTES]).await?;
+            let conversation = ConversationId::direct(client.uid(), Uid(SLOW_UID + nth));
+            let conversation = conversation.expect("two users");
+            client.send(conversation, vec![0; SLOW_BODY_BYTES]).await?;
         }
         client.close().await;
         Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use client::{Client, Config};
-use wire::{ClientMsgId, DeviceId, InboxSeq, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, PAGE_ROWS_MAX, Seq};
 
 use crate::drill::network::Network;
 use crate::drill::rig::{Planted, Rig};
@@ -92,23 +92,31 @@ async fn read_all(rig: &Rig) -> Result<Stored> {
             inbox_epoch: 0,
         })
         .await?;
-        let mut next = Some(Uid(0));
-        while let Some(after) = next {
-            let page = client.contacts(after, PAGE_CONTACTS_MAX).await?;
-            for contact in page.contacts.iter().filter(|contact| contact.state.peer.0 < uid) {
-                read_history(&client, contact.state.peer, &mut stored).await?;
+        let mut after = None;
+        loop {
+            let page = client.chats(after, PAGE_ROWS_MAX).await?;
+            let all = page.chats.iter().filter_map(|chat| chat.state.conversation);
+            for conversation in all.filter(|conversation| conversation.home() == uid) {
+                read_history(&client, conversation, &mut stored).await?;
             }
-            next = page.next_after_peer;
+            after = page.next_after;
+            if after.is_none() {
+                break;
+            }
         }
         client.close().await;
     }
     Ok(stored)
 }
 
-async fn read_history(client: &Client, peer: Uid, stored: &mut Stored) -> Result<()> {
+async fn read_history(
+    client: &Client,
+    conversation: ConversationId,
+    stored: &mut Stored,
+) -> Result<()> {
     let mut before = Seq(0);
     loop {
-        let messages = client.history(peer, before, PAGE_MESSAGES_MAX).await?;
+        let messages = client.history(conversation, before, PAGE_ROWS_MAX).await?;
         let Some(first) = messages.first() else { return Ok(()) };
         before = first.seq;
         stored.rows += messages.len();

@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::interval;
-use wire::{DeviceId, InboxSeq, Uid};
+use wire::{ConversationId, DeviceId, InboxSeq, Uid};
 
 use super::felt::unix_ms;
 
@@ -100,6 +100,7 @@ async fn write_as(
         cursor: InboxSeq(0),
         inbox_epoch: 0,
     };
+    let conversation = ConversationId::direct(Uid(uid), Uid(to)).expect("two users");
     let (client, mut inbox) = Client::connect(config).await.context("could not log in")?;
     let reader = tokio::task::spawn_local(async move { while inbox.recv().await.is_ok() {} });
     let mut sends = JoinSet::new();
@@ -112,7 +113,7 @@ async fn write_as(
         let due_ms = unix_ms().saturating_sub(at.elapsed().as_millis().try_into()?);
         let client = client.clone();
         sends.spawn_local(async move {
-            let acked = client.send(Uid(to), &b"a bystander's"[..]).await;
+            let acked = client.send(conversation, &b"a bystander's"[..]).await;
             acked.map(|_| (due_ms, at.elapsed())).with_context(|| format!("a send of user {uid}"))
         });
     }

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
-use wire::{Bytes, HEADER_BYTES, VERSION, encode, frames};
+use wire::{Bytes, FEATURES, FRAME_BYTES_MAX, HEADER_BYTES, VERSION, encode, frames};
 
 /// What a peer does wrong before it has logged in.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: StdRng) -
     stream.set_nodelay(true)?;
     let says = match manner {
         Manner::Silence => Vec::new(),
-        Manner::Dribble => hello(),
+        Manner::Dribble => encoded_hello(),
         Manner::Noise => {
             (0..random.random_range(1..=NOISE_BYTES_MAX)).map(|_| random.random()).collect()
         }
@@ -78,11 +78,13 @@ pub async fn read_nothing(server: SocketAddr, token: &str) -> io::Result<TcpStre
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(SLOW_BUFFER_BYTES)?;
     let mut stream = socket.connect(server).await?;
-    stream.write_all(&hello()).await?;
+    stream.write_all(&encoded_hello()).await?;
     skip_frame(&mut stream).await?;
     let mut says = Vec::new();
     let token = Bytes::copy_from_slice(token.as_bytes());
-    encode(&mut says, 2, frames::Login { device: 1, cursor: 0, inbox_epoch: 0, token });
+    let (cursor, inbox_epoch, from_head) = (0, 0, 1);
+    let login = frames::Login { device: 1, cursor, inbox_epoch, from_head, token };
+    encode(&mut says, 2, login);
     stream.write_all(&says).await?;
     skip_frame(&mut stream).await?;
     says.clear();
@@ -99,8 +101,18 @@ async fn skip_frame(stream: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn hello() -> Vec<u8> {
+fn encoded_hello() -> Vec<u8> {
     let mut says = Vec::new();
-    encode(&mut says, 1, frames::Hello { version_min: VERSION, version_max: VERSION });
+    encode(&mut says, 1, hello());
     says
+}
+
+/// A hello in order.
+pub fn hello() -> frames::Hello {
+    frames::Hello {
+        version_min: VERSION,
+        version_max: VERSION,
+        frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).expect("64 KiB"),
+        features: FEATURES,
+    }
 }

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use wire::{ClientMsgId, MessageId, Uid};
+use wire::{ClientMsgId, MessageId};
 
 use super::place::{LEASE_MS, Place};
 use super::reader;
@@ -107,7 +107,9 @@ async fn write(
     stopped: watch::Receiver<bool>,
 ) {
     while !*stopped.borrow() {
-        let Ok(ack) = client.send(Uid(PEER_OF + uid), vec![7; 100]).await else { return };
+        let Ok(ack) = client.send(reader::with(&client, PEER_OF + uid), vec![7; 100]).await else {
+            return;
+        };
         if acks.send((uid, ack)).await.is_err() {
             return;
         }

@@ -12,7 +12,7 @@ use client::{Client, Inbox, Received};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
 use tokio::time::{sleep, timeout};
-use wire::{ClientMsgId, RefusalCode, Uid, encode, frames};
+use wire::{ClientMsgId, RefusalCode, encode, frames};
 
 use super::peer::{Heard, Peer};
 use super::place::{LEASE_MS, LOOK, Place};
@@ -115,7 +115,9 @@ impl Scene<'_> {
     async fn write(&self, sender: &Client, count: usize) -> Result<Vec<ClientMsgId>> {
         let mut ids = Vec::new();
         for _ in 0..count {
-            ids.push(sender.send(Uid(self.reader), vec![1; 16]).await?.client_msg_id);
+            ids.push(
+                sender.send(reader::with(sender, self.reader), vec![1; 16]).await?.client_msg_id,
+            );
         }
         Ok(ids)
     }

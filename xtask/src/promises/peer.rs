@@ -8,9 +8,11 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wire::{
-    Bytes, ClientMsgId, FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, RefusalCode, Scratch,
-    VERSION, encode, frames,
+    Bytes, ClientMsgId, ConversationId, FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, RefusalCode,
+    RowKind, Scratch, Uid, encode, frames,
 };
+
+use crate::drill::peers::hello;
 
 /// Bytes read at once.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -60,17 +62,17 @@ pub enum Heard {
 }
 
 impl Peer {
-    /// Connects and logs in.
+    /// Connects and logs in; begins at the inbox's head.
     pub async fn login(server: SocketAddr, token: &str, device: u64) -> Result<Self> {
         let stream = TcpStream::connect(server).await.context("could not connect")?;
         stream.set_nodelay(true)?;
         let (buffer, scratch) = (FrameBuffer::default(), Scratch::default());
         let heard = VecDeque::new();
         let mut peer = Self { stream, buffer, scratch, heard, request_id: 0, generation: 0 };
-        let hello = frames::Hello { version_min: VERSION, version_max: VERSION };
-        peer.say(|out, id| encode(out, id, hello)).await?;
+        peer.say(|out, id| encode(out, id, hello())).await?;
         let token = Bytes::copy_from_slice(token.as_bytes());
-        let login = frames::Login { device, cursor: 0, inbox_epoch: 0, token };
+        let (cursor, inbox_epoch, from_head) = (0, 0, 1);
+        let login = frames::Login { device, cursor, inbox_epoch, from_head, token };
         peer.say(|out, id| encode(out, id, login)).await?;
         loop {
             match peer.next().await? {
@@ -108,9 +110,17 @@ impl Peer {
     }
 }
 
+/// A message from one user to another.
+pub fn message(from: u64, to: u64, client_msg_id: ClientMsgId, body: Bytes) -> frames::Send {
+    let conversation = ConversationId::direct(Uid(from), Uid(to)).expect("two users").into();
+    let (client_msg_id, kind) = (client_msg_id.0, RowKind::MESSAGE.0);
+    frames::Send { conversation, client_msg_id, kind, flags: 0, body }
+}
+
 fn read(frame: &RawFrame<'_>) -> Result<Heard> {
     let request_id = frame.header.request_id;
-    Ok(match frame.header.kind {
+    let Some(kind) = frame.header.kind else { return Ok(Heard::Other) };
+    Ok(match kind {
         Kind::LoginReply => {
             let generation = frame.access::<frames::LoginReply>()?.generation.to_native();
             Heard::LoggedIn { generation }
@@ -132,18 +142,18 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
         Kind::HelloReply | Kind::LogoutReply | Kind::Heartbeat | Kind::HeartbeatReply => {
             Heard::Other
         }
-        Kind::SyncPage | Kind::HistoryPage | Kind::ContactsPage => Heard::Other,
+        Kind::SyncPage | Kind::HistoryPage | Kind::ChatsPage | Kind::InboxHead => Heard::Other,
         Kind::GoingAway => {
             let code = frame.access::<frames::GoingAway>()?.code.to_native();
             Heard::Ended { code: RefusalCode::from_wire(code) }
         }
-        Kind::ContactReply => Heard::Other,
-        Kind::Hello | Kind::Login | Kind::Logout | Kind::Send | Kind::PushAck => said(frame)?,
-        Kind::Sync | Kind::History | Kind::Contacts => said(frame)?,
-        Kind::MarkRead | Kind::DeleteContact => said(frame)?,
+        Kind::ChatReply => Heard::Other,
+        Kind::Hello | Kind::Login | Kind::Logout | Kind::Send | Kind::PushAck => said(kind)?,
+        Kind::Sync | Kind::History | Kind::Chats => said(kind)?,
+        Kind::MarkRead | Kind::HideChat => said(kind)?,
     })
 }
 
-fn said(frame: &RawFrame<'_>) -> Result<Heard> {
-    bail!("a server does not say {:?}", frame.header.kind)
+fn said(kind: Kind) -> Result<Heard> {
+    bail!("a server does not say {kind:?}")
 }

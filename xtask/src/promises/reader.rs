@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use client::{Client, ClientError, Config, Inbox, Message, Received};
 use tokio::time::{Instant, sleep, timeout};
-use wire::{DeviceId, InboxSeq, PAGE_MESSAGES_MAX, Seq, Uid};
+use wire::{ConversationId, DeviceId, InboxSeq, PAGE_ROWS_MAX, Seq, Uid};
 
 use super::place::LOOK;
 
@@ -47,12 +47,18 @@ pub async fn inbox(server: SocketAddr, token: &str, device: u64) -> Result<Vec<M
     Ok(messages)
 }
 
+/// A user's conversation with another.
+pub fn with(client: &Client, peer: u64) -> ConversationId {
+    ConversationId::direct(client.uid(), Uid(peer)).expect("two users")
+}
+
 /// A whole conversation, ascending. What is refused for the moment is asked for again.
 pub async fn history(client: &Client, peer: u64) -> Result<Vec<Message>> {
     let (mut messages, mut before) = (Vec::new(), Seq(0));
     let deadline = Instant::now() + READ_MAX;
+    let conversation = with(client, peer);
     loop {
-        match client.history(Uid(peer), before, PAGE_MESSAGES_MAX).await {
+        match client.history(conversation, before, PAGE_ROWS_MAX).await {
             Ok(mut page) => {
                 let Some(first) = page.first() else { return Ok(messages) };
                 before = first.seq;
@@ -63,7 +69,7 @@ pub async fn history(client: &Client, peer: u64) -> Result<Vec<Message>> {
                 }
             }
             Err(error) if error.is_fatal() || Instant::now() > deadline => return Err(error.into()),
-            Err(ClientError::Limit(..)) => unreachable!("the limit is the greatest"),
+            Err(ClientError::Limit(_)) => unreachable!("the limit is the greatest"),
             Err(_) => sleep(LOOK).await,
         }
     }

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wire::{Bytes, ClientMsgId, encode, frames};
 
-use super::peer::{Heard, Peer, Place as Stored};
+use super::peer::{self, Heard, Peer, Place as Stored};
 use super::place::{LEASE_MS, Place};
 use super::reader;
 use crate::servers::node::Commitlog;
@@ -212,7 +212,7 @@ async fn retry(
 
 async fn say_send(peer: &mut Peer, client_msg_id: ClientMsgId, to: u64) -> Result<u64> {
     let body = Bytes::copy_from_slice(&client_msg_id.0);
-    let send = frames::Send { to, client_msg_id: client_msg_id.0, body };
+    let send = peer::message(SENDER, to, client_msg_id, body);
     peer.say(|out, id| encode(out, id, send)).await
 }
 

@@ -12,9 +12,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use wire::{Bytes, ClientMsgId, encode, frames};
+use wire::{Bytes, ClientMsgId, encode};
 
-use super::peer::{Heard, Peer};
+use super::peer::{self, Heard, Peer};
 use super::place::{LOOK, Place};
 use super::reader;
 use crate::drill::relay::{Manner, Relay};
@@ -248,7 +248,7 @@ async fn write(mut writer: Writer, phase: watch::Receiver<Phase>) -> Result<(u64
                 next = Instant::now() + writer.pace;
                 let id = new_id(writer.uid, nth)?;
                 let body = Bytes::copy_from_slice(&id.0);
-                let send = frames::Send { to: PEER_OF + writer.uid, client_msg_id: id.0, body };
+                let send = peer::message(writer.uid, PEER_OF + writer.uid, id, body);
                 let request = writer.peer.say(|out, id| encode(out, id, send)).await?;
                 waiting.insert(request, (id, *phase.borrow(), Instant::now()));
                 continue;
