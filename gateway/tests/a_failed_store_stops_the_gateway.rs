@@ -12,8 +12,8 @@ mod peer;
 mod process;
 
 use peer::{Peer, id, send};
-use process::{Gateway, block_on};
-use wire::{RefusalCode, Seq, Uid, frames};
+use process::{Gateway, between, block_on};
+use wire::{RefusalCode, Seq, frames};
 
 /// Commits that succeed.
 const COMMITS: u64 = 20;
@@ -31,7 +31,7 @@ fn what_was_acked_is_there_after_it_stopped_with_74() {
     let mut acked = 0;
     // One at a time: each is a commit, or two if the users are of different shards.
     while acked < ids.len() {
-        peer.say(&send(1, 8, ids[acked], b"a body"));
+        peer.say(&send(1, (7, 8), ids[acked], b"a body"));
         let heard = peer.hear(|frame| match frame.read::<frames::Refusal>() {
             Ok(refusal) => Err((refusal.code, refusal.retry_after_ms)),
             Err(_) => frame.read::<frames::SendAck>().map_err(|_| (0, 0)),
@@ -55,12 +55,12 @@ fn what_was_acked_is_there_after_it_stopped_with_74() {
     let gateway = Gateway::start(dir.path(), &settings);
     let mut peer = Peer::logged_in(&gateway, 7, 1);
     for (nth, id) in ids.iter().enumerate() {
-        peer.say(&send(1, 8, *id, b"a body"));
+        peer.say(&send(1, (7, 8), *id, b"a body"));
         assert_eq!(peer.acked().seq, nth as u64 + 1);
     }
     let history = block_on(async {
         let (eight, _) = gateway.connect(8, 1).await;
-        eight.history(Uid(7), Seq(0), 256).await.unwrap()
+        eight.history(between(7, 8), Seq(0), 256).await.unwrap()
     });
     assert!(history.iter().map(|message| message.client_msg_id.0).eq(ids));
 }

@@ -2,7 +2,7 @@
 //! receive buffer, and into the recipient's outbox. Once more when its frame comes in pieces, and for each page that
 //! shows it; the store's own encoding is beside this path. A real gateway.
 
-use crate::peer::{Peer, framed, id, send};
+use crate::peer::{Peer, direct, framed, id, send};
 use crate::process::Gateway;
 use wire::frames;
 
@@ -16,7 +16,7 @@ fn copied(gateway: &Gateway, stage: &str) -> u64 {
 
 /// Sends one message and waits until it is pushed and acked.
 fn pass(from: &mut Peer, to: &mut Peer, nth: u64, pieces: usize) {
-    let frame = send(nth, 8, id(nth.into()), &BODY_BYTES);
+    let frame = send(nth, (7, 8), id(nth.into()), &BODY_BYTES);
     for piece in frame.chunks(frame.len().div_ceil(pieces)) {
         from.say(piece);
     }
@@ -50,13 +50,13 @@ fn a_page_copies_what_it_shows() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(dir.path(), &[]);
     let mut seven = Peer::logged_in(&gateway, 7, 1);
-    seven.say(&send(1, 8, id(1), &BODY_BYTES));
+    seven.say(&send(1, (7, 8), id(1), &BODY_BYTES));
     seven.acked();
     assert_eq!(copied(&gateway, "outbox"), 0, "the recipient is away");
     for (nth, page) in (1..).zip([
         framed(2, frames::Sync { cursor: 0, limit: 10 }),
-        framed(3, frames::History { peer: 8, before_seq: 0, limit: 10 }),
-        framed(4, frames::Contacts { after_peer: 0, limit: 10 }),
+        framed(3, frames::History { conversation: direct(7, 8), before_seq: 0, limit: 10 }),
+        framed(4, frames::Chats { after: frames::Conversation::NONE, limit: 10 }),
     ]) {
         seven.say(&page);
         seven.hear(|_| ()).expect("a page");

@@ -1,8 +1,7 @@
 //! A data directory has one process, and its number of shards for life: who comes with another says what to do and ends
 //! with its own exit code, and the first goes on. Real processes.
 
-use crate::process::{Gateway, block_on, refused};
-use wire::Uid;
+use crate::process::{Gateway, between, block_on, refused};
 
 #[test]
 fn a_second_process_ends_with_75_and_the_first_goes_on() {
@@ -13,7 +12,7 @@ fn a_second_process_ends_with_75_and_the_first_goes_on() {
     assert!(end.told.contains("another gateway uses"), "{}", end.told);
     block_on(async {
         let (seven, _) = gateway.connect(7, 1).await;
-        seven.send(Uid(8), "still there").await.unwrap();
+        seven.send(between(7, 8), "still there").await.unwrap();
     });
 }
 

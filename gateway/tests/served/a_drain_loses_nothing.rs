@@ -2,10 +2,10 @@
 //! the process ends with 0; a second signal ends it at once. A real process, real signals.
 
 use crate::peer::{Peer, id, send};
-use crate::process::{Gateway, block_on};
+use crate::process::{Gateway, between, block_on};
 use rustix::process::Signal;
 use std::collections::HashSet;
-use wire::{RefusalCode, Seq, Uid, frames};
+use wire::{RefusalCode, Seq, frames};
 
 const SENDS: u64 = 64;
 
@@ -15,7 +15,7 @@ fn what_was_sent_is_answered_and_kept_and_the_exit_is_0() {
     let gateway = Gateway::start(dir.path(), &["--user-rate", "0", "--connection-rate", "0"]);
     let mut peer = Peer::logged_in(&gateway, 7, 1);
     let mut burst = Vec::new();
-    (0..SENDS).for_each(|nth| burst.extend(send(10 + nth, 8, id(nth.into()), b"before")));
+    (0..SENDS).for_each(|nth| burst.extend(send(10 + nth, (7, 8), id(nth.into()), b"before")));
     peer.say(&burst);
     gateway.signal(Signal::TERM);
     let (mut acked, mut refused, mut told) = (HashSet::new(), HashSet::new(), 0);
@@ -37,7 +37,7 @@ fn what_was_sent_is_answered_and_kept_and_the_exit_is_0() {
     }) {
         if !answered {
             // Told to go, and stays: new sends are refused, and it is closed after a while.
-            peer.say(&send(1_000, 8, id(1_000), b"after"));
+            peer.say(&send(1_000, (7, 8), id(1_000), b"after"));
         }
     }
     assert_eq!(told, 1);
@@ -49,7 +49,7 @@ fn what_was_sent_is_answered_and_kept_and_the_exit_is_0() {
     let gateway = Gateway::start(dir.path(), &[]);
     let history = block_on(async {
         let (eight, _) = gateway.connect(8, 1).await;
-        eight.history(Uid(7), Seq(0), 256).await.unwrap()
+        eight.history(between(7, 8), Seq(0), 256).await.unwrap()
     });
     assert_eq!(history.len(), acked.len(), "what was acknowledged is there, and nothing else");
 }

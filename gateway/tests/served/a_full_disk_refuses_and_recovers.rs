@@ -17,7 +17,7 @@ const RESERVE_MIB: usize = 128;
 
 /// One try of a send: acked, or refused because the disk is full.
 fn is_taken(peer: &mut Peer, client_msg_id: [u8; 16]) -> bool {
-    peer.say(&send(1, 8, client_msg_id, &[1; 100]));
+    peer.say(&send(1, (7, 8), client_msg_id, &[1; 100]));
     peer.hear(|frame| {
         let Ok(refusal) = frame.read::<frames::Refusal>() else {
             return frame.read::<frames::SendAck>().is_ok();

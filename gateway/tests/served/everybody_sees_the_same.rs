@@ -1,8 +1,8 @@
-//! All devices of a user, its inbox, the histories and the contacts tell the same story, whoever was there when it
+//! All devices of a user, its inbox, the histories and the chats tell the same story, whoever was there when it
 //! happened. A real gateway, real clients.
 
 use crate::peer::{Peer, framed, id, send};
-use crate::process::{Gateway, block_on, messages};
+use crate::process::{Gateway, between, block_on, messages};
 use client::{Ack, Client, ClientError, Received};
 use tokio::task::JoinSet;
 use wire::{InboxSeq, Seq, Uid, frames};
@@ -12,13 +12,14 @@ const MANY: usize = 300;
 
 /// Sends the numbers of a range to a user, many at a time.
 async fn send_all(client: &Client, to: u64, name: &str, count: usize) {
+    let conversation = between(client.uid().0, to);
     let mut sends: JoinSet<Result<Ack, ClientError>> = JoinSet::new();
     for number in 0..count {
         if sends.len() == 64 {
             sends.join_next().await.unwrap().unwrap().unwrap();
         }
         let (client, body) = (client.clone(), format!("{name} {number}"));
-        sends.spawn(async move { client.send(Uid(to), body).await });
+        sends.spawn(async move { client.send(conversation, body).await });
     }
     while let Some(sent) = sends.join_next().await {
         sent.unwrap().unwrap();
@@ -56,7 +57,7 @@ fn devices_of_a_user_get_one_order_and_the_histories_agree() {
             let mut history = Vec::new();
             let mut before = Seq(0);
             while before != Seq(1) {
-                let page = devices[0].0.history(Uid(peer), before, 100).await.unwrap();
+                let page = devices[0].0.history(between(peer, 8), before, 100).await.unwrap();
                 before = page[0].seq;
                 history.splice(0..0, page);
             }
@@ -82,7 +83,7 @@ fn who_was_away_finds_everything_at_login_and_only_that() {
         let found = messages(&mut inbox, MANY).await;
         assert!(found.iter().map(|row| row.0).eq(1..=MANY as u64));
         eight.close().await;
-        seven.send(Uid(8), "one more").await.unwrap();
+        seven.send(between(7, 8), "one more").await.unwrap();
         let (_eight, mut inbox) =
             gateway.connect_from(8, 1, (InboxSeq(MANY as u64), inbox_epoch)).await;
         let rest = messages(&mut inbox, 1).await;
@@ -91,41 +92,41 @@ fn who_was_away_finds_everything_at_login_and_only_that() {
 }
 
 #[test]
-fn contacts_and_unread_numbers_follow_also_over_a_restart() {
+fn chats_and_unread_numbers_follow_also_over_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = start(&dir);
     let unread = block_on(async {
         let (seven, _) = gateway.connect(7, 1).await;
         let (eight, _) = gateway.connect(8, 1).await;
         for body in ["one", "two", "three"] {
-            seven.send(Uid(8), body).await.unwrap();
+            seven.send(between(7, 8), body).await.unwrap();
         }
-        let page = eight.contacts(Uid(0), 10).await.unwrap();
-        let [contact] = &page.contacts[..] else { panic!("{page:?}") };
-        assert_eq!((contact.state.peer, contact.state.unread), (Uid(7), 3));
-        assert_eq!(contact.recent.body.as_ref(), b"three");
-        let state = eight.mark_read(Uid(7), Seq(2)).await.unwrap();
+        let page = eight.chats(None, 10).await.unwrap();
+        let [chat] = &page.chats[..] else { panic!("{page:?}") };
+        assert_eq!((chat.state.conversation, chat.state.unread), (Some(between(7, 8)), 3));
+        assert_eq!(chat.recent.body.as_ref(), b"three");
+        let state = eight.mark_read(between(7, 8), Seq(2)).await.unwrap();
         assert_eq!((state.read_seq, state.unread), (Seq(2), 1));
-        let state = eight.mark_read(Uid(7), Seq(1)).await.unwrap();
+        let state = eight.mark_read(between(7, 8), Seq(1)).await.unwrap();
         assert_eq!(state.unread, 1, "what was read stays read");
-        let state = eight.mark_read(Uid(7), Seq(u64::MAX)).await.unwrap();
+        let state = eight.mark_read(between(7, 8), Seq(u64::MAX)).await.unwrap();
         assert_eq!((state.read_seq, state.unread), (Seq(3), 0), "there is no more to read");
-        let own = seven.contacts(Uid(0), 10).await.unwrap();
-        assert_eq!(own.contacts[0].state.unread, 0, "own messages count as read");
-        assert!(eight.delete_contact(Uid(7)).await.unwrap().is_deleted);
-        seven.send(Uid(8), "four").await.unwrap();
-        let page = eight.contacts(Uid(0), 10).await.unwrap();
-        assert!(!page.contacts[0].state.is_deleted, "a message brings a contact back");
-        page.contacts[0].state
+        let own = seven.chats(None, 10).await.unwrap();
+        assert_eq!(own.chats[0].state.unread, 0, "own messages count as read");
+        assert!(eight.hide_chat(between(7, 8)).await.unwrap().is_hidden);
+        seven.send(between(7, 8), "four").await.unwrap();
+        let page = eight.chats(None, 10).await.unwrap();
+        assert!(!page.chats[0].state.is_hidden, "a message brings a chat back");
+        page.chats[0].state
     });
     gateway.kill();
     let gateway = start(&dir);
     block_on(async {
         let (eight, _) = gateway.connect(8, 1).await;
-        let page = eight.contacts(Uid(0), 10).await.unwrap();
-        assert_eq!(page.contacts[0].state, unread);
-        assert_eq!(page.contacts[0].recent.body.as_ref(), b"four");
-        let stranger = eight.mark_read(Uid(9), Seq(1)).await;
+        let page = eight.chats(None, 10).await.unwrap();
+        assert_eq!(page.chats[0].state, unread);
+        assert_eq!(page.chats[0].recent.body.as_ref(), b"four");
+        let stranger = eight.mark_read(between(8, 9), Seq(1)).await;
         assert!(matches!(stranger, Err(ClientError::Refused { .. })), "{stranger:?}");
     });
 }
@@ -140,7 +141,7 @@ fn a_logout_ends_one_session_and_no_other() {
     one.hear(|frame| frame.read::<frames::LogoutReply>().unwrap()).expect("it is answered");
     assert!(one.ended());
     let mut seven = Peer::logged_in(&gateway, 7, 1);
-    seven.say(&send(3, 8, id(1), b"to who is left"));
+    seven.say(&send(3, (7, 8), id(1), b"to who is left"));
     seven.acked();
     let push = other.hear(|frame| frame.read::<frames::Push>().unwrap()).unwrap();
     assert_eq!(push.message.body.as_ref(), b"to who is left");

@@ -1,10 +1,13 @@
 //! Whatever a peer says, and whenever, costs it its own connection at most, with a reason: two users beside it go on
 //! talking over the connections they have. A real gateway, frames and bytes by hand.
 
-use crate::peer::{Peer, Told, framed, hello, id, login, send};
+use crate::peer::{Peer, Told, direct, framed, hello, hello_of, id, login, message, send};
 use crate::process::Gateway;
-use wire::frames::{self, Push, SyncPage};
-use wire::{Bytes, FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, PUSH_WINDOW_MAX, RefusalCode};
+use wire::frames::{self, Conversation, Push, SyncPage};
+use wire::{
+    Bytes, ConversationKind, FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, PUSH_WINDOW_MAX,
+    RefusalCode,
+};
 
 /// A gateway and two users who have nothing to do with what happens.
 struct Scene {
@@ -28,7 +31,7 @@ impl Scene {
         self.said += 1;
         let body = self.said.to_le_bytes();
         let [one, two] = &mut self.bystanders;
-        one.say(&send(9, 2, id(self.said), &body));
+        one.say(&send(9, (1, 2), id(self.said), &body));
         one.acked();
         let push = two.hear(|frame| frame.read::<Push>().unwrap()).expect("it is connected");
         assert_eq!(push.message.body.as_ref(), body);
@@ -54,18 +57,23 @@ impl Scene {
     }
 }
 
+/// What the system tells a user.
+fn of_system(uid: u64) -> Conversation {
+    Conversation { kind: ConversationKind::System as u8, a: uid, b: 0 }
+}
+
 /// Everything that a client may say once it is logged in, and what only a server says.
 fn after_login() -> Vec<Vec<u8>> {
     vec![
-        send(3, 1, id(1), b"a body"),
+        send(3, (3, 1), id(1), b"a body"),
         framed(3, frames::PushAck { inbox_seq: 1 }),
         framed(3, frames::Heartbeat { time_ms: 1 }),
         framed(3, frames::HeartbeatReply { time_ms: 1, inbox_epoch: 0, inbox_head: 0 }),
         framed(3, frames::Sync { cursor: 0, limit: 256 }),
-        framed(3, frames::History { peer: 1, before_seq: 0, limit: 256 }),
-        framed(3, frames::Contacts { after_peer: 0, limit: 256 }),
-        framed(3, frames::MarkRead { peer: 1, seq: 1 }),
-        framed(3, frames::DeleteContact { peer: 1 }),
+        framed(3, frames::History { conversation: direct(3, 1), before_seq: 0, limit: 256 }),
+        framed(3, frames::Chats { after: Conversation::NONE, limit: 256 }),
+        framed(3, frames::MarkRead { conversation: direct(3, 1), seq: 1 }),
+        framed(3, frames::HideChat { conversation: direct(3, 1) }),
         framed(3, frames::Logout { generation: 1 }),
     ]
 }
@@ -116,6 +124,7 @@ fn a_session_says_only_what_a_client_says_and_once() {
         generation: 1,
         inbox_epoch: 1,
         inbox_head: 1,
+        cursor: 1,
         server_time_ms: 1,
     };
     let ack = frames::SendAck { message_id: 1, seq: 1, time_ms: 1, inbox_seq: 1 };
@@ -137,19 +146,30 @@ fn a_user_acts_for_itself_only() {
     let page = stranger.hear(|frame| frame.read::<SyncPage>().unwrap()).unwrap();
     assert_eq!((page.messages.len(), page.inbox_head), (0, 0), "an inbox of its own");
     for peer in [1, 2] {
-        stranger.say(&framed(3, frames::History { peer, before_seq: 0, limit: 256 }));
+        let conversation = direct(3, peer);
+        stranger.say(&framed(3, frames::History { conversation, before_seq: 0, limit: 256 }));
         let page = stranger.hear(|frame| frame.read::<frames::HistoryPage>().unwrap()).unwrap();
         assert!(page.messages.is_empty(), "no part in what others said");
         for says in [
-            framed(3, frames::MarkRead { peer, seq: 1 }),
-            framed(3, frames::DeleteContact { peer }),
+            framed(3, frames::MarkRead { conversation: direct(3, peer), seq: 1 }),
+            framed(3, frames::HideChat { conversation: direct(3, peer) }),
         ] {
             stranger.say(&says);
             assert_eq!(stranger.told(), Some(Told::Refused(RefusalCode::OutOfRange, 0)));
         }
     }
-    for peer in [0, 3] {
-        stranger.say(&send(3, peer, id(1), b"to itself, or to nobody"));
+    let others = || direct(1, 2);
+    for says in [
+        send(3, (3, 0), id(1), b"to nobody"),
+        send(3, (3, 3), id(1), b"to itself"),
+        send(3, (1, 2), id(1), b"to others"),
+        framed(3, frames::History { conversation: others(), before_seq: 0, limit: 256 }),
+        framed(3, frames::MarkRead { conversation: others(), seq: 1 }),
+        framed(3, frames::HideChat { conversation: others() }),
+        framed(3, frames::History { conversation: of_system(1), before_seq: 0, limit: 256 }),
+        framed(3, message(of_system(3), id(1), b"as the system")),
+    ] {
+        stranger.say(&says);
         assert_eq!(stranger.told(), Some(Told::Refused(RefusalCode::BadRecipient, 0)));
     }
     scene.others_go_on();
@@ -161,7 +181,7 @@ fn a_session_that_was_replaced_is_not_heard() {
     let mut old = Peer::logged_in(&scene.gateway, 3, 1);
     let mut new = Peer::logged_in(&scene.gateway, 3, 1);
     assert_eq!(old.told(), Some(Told::GoingAway(RefusalCode::SessionReplaced)));
-    old.say(&send(3, 1, id(1), b"too late"));
+    old.say(&send(3, (3, 1), id(1), b"too late"));
     assert!(old.ended());
     new.say(&framed(3, frames::Sync { cursor: 0, limit: 1 }));
     let page = new.hear(|frame| frame.read::<SyncPage>().unwrap()).unwrap();
@@ -177,7 +197,7 @@ fn acking_more_than_was_pushed_harms_nobody() {
     let far = PUSH_WINDOW_MAX + 100;
     let mut burst = |from: u64, count: u64| {
         (from..from + count).for_each(|nth| {
-            sender.say(&send(nth, 3, id(nth.into()), b"a body"));
+            sender.say(&send(nth, (4, 3), id(nth.into()), b"a body"));
             sender.acked();
         });
     };
@@ -212,14 +232,14 @@ fn bytes_that_are_no_frame_close_with_a_reason() {
     scene.closes(&[], &change(16, 0), malformed);
     scene.closes(&[], &change(hello().len() - 1, 1), malformed);
     let length = |bytes: usize| {
-        let mut says = send(1, 1, id(1), &[0; 64]);
+        let mut says = send(1, (3, 1), id(1), &[0; 64]);
         says[..4].copy_from_slice(&u32::try_from(bytes).unwrap().to_le_bytes());
         says
     };
     scene.closes(&[], &length(FRAME_BEFORE_LOGIN_BYTES_MAX + 8), malformed);
     scene.closes(&[], &length(usize::try_from(u32::MAX).unwrap()), malformed);
     scene.closes(&[], &length(23), malformed);
-    let too_new = framed(1, frames::Hello { version_min: 9, version_max: 9 });
+    let too_new = framed(1, hello_of(9));
     scene.closes(&[], &too_new, RefusalCode::UnsupportedVersion);
     let mut peer = Peer::logged_in(&scene.gateway, 3, 1);
     peer.say(&length(FRAME_BYTES_MAX + 8));
@@ -231,7 +251,7 @@ fn bytes_that_are_no_frame_close_with_a_reason() {
 #[test]
 fn a_frame_that_is_cut_off_is_nothing() {
     let mut scene = Scene::new(&[]);
-    let says = send(3, 1, id(1), b"never whole");
+    let says = send(3, (3, 1), id(1), b"never whole");
     for cut in [1, 4, 23, 24, says.len() - 1] {
         let mut peer = Peer::logged_in(&scene.gateway, 3, 1);
         peer.say(&says[..cut]);

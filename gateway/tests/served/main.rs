@@ -8,6 +8,8 @@ mod peer;
 mod a_gateway_is_ready_while_messages_arrive;
 mod everybody_sees_the_same;
 mod an_id_keeps_its_answer;
+mod a_login_begins_where_it_says;
+mod a_later_client_is_served;
 mod a_body_is_copied_twice;
 mod a_drain_loses_nothing;
 mod a_data_directory_is_guarded;

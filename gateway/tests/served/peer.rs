@@ -3,7 +3,10 @@
 use super::process::{Gateway, PATIENCE};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use wire::{Bytes, FRAME_BYTES_MAX, FrameBuffer, RawFrame, RefusalCode, Scratch, encode, frames};
+use wire::{
+    Bytes, ConversationKind, FEATURES, FRAME_BYTES_MAX, FrameBuffer, RawFrame, RefusalCode,
+};
+use wire::{RowKind, Scratch, VERSION, encode, frames};
 
 /// One connection.
 pub struct Peer {
@@ -41,7 +44,7 @@ impl Peer {
         peer
     }
 
-    /// Connects and logs in.
+    /// Connects and logs in; begins at the inbox's head.
     pub fn logged_in(gateway: &Gateway, uid: u64, device: u64) -> Self {
         let mut peer = Self::greeted(gateway);
         peer.say(&login(&gateway.token(uid), device));
@@ -72,6 +75,13 @@ impl Peer {
                 Err(error) => panic!("the gateway says nothing: {error}"),
             }
         }
+    }
+
+    /// The next push: the row before it, and the message.
+    pub fn pushed(&mut self) -> (u64, frames::Message) {
+        let push = self.hear(|frame| frame.read::<frames::Push>().unwrap());
+        let frames::Push { previous, message } = push.expect("something is pushed");
+        (previous, message)
     }
 
     /// The next frame, which must be a refusal or a good-bye.
@@ -105,19 +115,50 @@ impl Told {
 
 /// A hello of this version.
 pub fn hello() -> Vec<u8> {
-    framed(1, frames::Hello { version_min: wire::VERSION, version_max: wire::VERSION })
+    framed(1, hello_of(VERSION))
 }
 
-/// A login with nothing in the inbox.
+/// A hello of one version.
+pub fn hello_of(version: u8) -> frames::Hello {
+    let frame_bytes_max = u32::try_from(FRAME_BYTES_MAX).unwrap();
+    let (version_min, version_max) = (version, version);
+    frames::Hello { version_min, version_max, frame_bytes_max, features: FEATURES }
+}
+
+/// A login that begins at the inbox's head.
 pub fn login(token: &str, device: u64) -> Vec<u8> {
     let token = Bytes::copy_from_slice(token.as_bytes());
-    framed(2, frames::Login { device, cursor: 0, inbox_epoch: 0, token })
+    framed(2, frames::Login { device, cursor: 0, inbox_epoch: 0, from_head: 1, token })
 }
 
-/// A message.
-pub fn send(request_id: u64, to: u64, client_msg_id: [u8; 16], body: &[u8]) -> Vec<u8> {
-    let body = Bytes::copy_from_slice(body);
-    framed(request_id, frames::Send { to, client_msg_id, body })
+/// The conversation of two uids, also where there is none.
+pub fn direct(one: u64, other: u64) -> frames::Conversation {
+    let kind = ConversationKind::Direct as u8;
+    frames::Conversation { kind, a: one.max(other), b: one.min(other) }
+}
+
+/// A message from one user to another.
+pub fn send(request_id: u64, ends: (u64, u64), client_msg_id: [u8; 16], body: &[u8]) -> Vec<u8> {
+    framed(request_id, message(direct(ends.0, ends.1), client_msg_id, body))
+}
+
+/// A message to a conversation.
+pub fn message(to: frames::Conversation, client_msg_id: [u8; 16], body: &[u8]) -> frames::Send {
+    let (kind, body) = (RowKind::MESSAGE.0, Bytes::copy_from_slice(body));
+    frames::Send { conversation: to, client_msg_id, kind, flags: 0, body }
+}
+
+/// The same frame as a later release may say it: of another kind, or with so many words behind its payload.
+pub fn changed(mut frame: Vec<u8>, kind: u8, extension: &[u64]) -> Vec<u8> {
+    frame.extend(extension.iter().flat_map(|word| word.to_le_bytes()));
+    let length = u32::try_from(frame.len()).unwrap();
+    let extension_size = u32::try_from(8 * extension.len()).unwrap();
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    frame[4] = kind;
+    frame[20..24].copy_from_slice(&extension_size.to_le_bytes());
+    let checksum = crc32fast::hash(&[&frame[..16], &frame[20..]].concat());
+    frame[16..20].copy_from_slice(&checksum.to_le_bytes());
+    frame
 }
 
 /// An id made now.
@@ -143,7 +184,7 @@ pub trait Framed {
 }
 
 framed! {
-    Hello Login Send PushAck Heartbeat HeartbeatReply Sync History Contacts MarkRead DeleteContact Logout
+    Hello Login Send PushAck Heartbeat HeartbeatReply Sync History Chats MarkRead HideChat Logout
     LoginReply SendAck Refusal
 }
 

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use wire::{DeviceId, InboxSeq, Uid};
+use wire::{ConversationId, DeviceId, InboxSeq, Uid};
 
 /// A step that takes longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -157,10 +157,15 @@ pub async fn messages(inbox: &mut Inbox, count: usize) -> Vec<(u64, Uid, String)
     while messages.len() < count {
         if let Received::Message { message, .. } = inbox.recv().await.unwrap() {
             let body = String::from_utf8(message.body.to_vec()).unwrap();
-            messages.push((message.inbox_seq.0, message.from, body));
+            messages.push((message.inbox_seq.0, message.sender, body));
         }
     }
     messages
+}
+
+/// The conversation of two users.
+pub fn between(one: u64, other: u64) -> ConversationId {
+    ConversationId::direct(Uid(one), Uid(other)).unwrap()
 }
 
 /// Runs a test's conversation to its end.
