@@ -35,7 +35,7 @@ pub struct Counters {
     pub wire_duplicates: u64,
     /// Pushes before their predecessors: healed by a sync.
     pub wire_gaps: u64,
-    /// Messages that came by sync.
+    /// Messages that had been missed, by pushes after a login or by sync.
     pub by_sync: u64,
     /// Inboxes that began anew under a device.
     pub inbox_resets: u64,

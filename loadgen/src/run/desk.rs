@@ -15,7 +15,8 @@ use client::machine::Event;
 use std::collections::VecDeque;
 use std::ops::Range;
 use wire::frames::ArchivedMessage;
-use wire::{Bytes, ClientMsgId, FRAME_BYTES_MAX, FrameBuffer, Kind, RefusalCode, Scratch, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, FRAME_BYTES_MAX, FrameBuffer, Kind, RefusalCode};
+use wire::{Scratch, Uid};
 
 /// When a message was due, and when the loop reached it; monotonic ns.
 #[derive(Clone, Copy)]
@@ -226,8 +227,9 @@ impl Desk {
         let stamp = Stamp { run: self.run, from: from_uid, to: to_uid, count, due_ns };
         stamp.write(&mut self.body, self.payload);
         let body = Bytes::copy_from_slice(&self.body);
+        let conversation = ConversationId::direct(Uid(from_uid), Uid(to_uid)).expect("two users");
         let (written, sent) = fleet.with(self.lanes.device(from, 0), |machine, now_ms, out| {
-            (machine.is_logged_in(), machine.send(Uid(to_uid), body, now_ms, out))
+            (machine.is_logged_in(), machine.send(conversation, body, now_ms, out))
         });
         let id = sent.expect("the number of pending sends and the body's size were checked");
         self.senders[from].pending.push_back(Pending {
@@ -330,8 +332,8 @@ impl Desk {
 
     fn on_message(&mut self, index: usize, now: u64, message: &ArchivedMessage) {
         let row = Row {
-            from: message.from.to_native(),
-            to: message.to.to_native(),
+            conversation: message.conversation.id(),
+            sender: Uid(message.sender.to_native()),
             seq: message.seq.to_native(),
             message_id: message.message_id.to_native(),
             inbox_seq: message.inbox_seq.to_native(),
@@ -404,8 +406,8 @@ impl Observer for Desk {
             }
             Event::LoggedIn { .. }
             | Event::HistoryPage { .. }
-            | Event::ContactsPage { .. }
-            | Event::ContactReply { .. }
+            | Event::ChatsPage { .. }
+            | Event::ChatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}
         }
@@ -419,7 +421,7 @@ impl Observer for Desk {
         let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
         let mut frames = buffer.read(frames, FRAME_BYTES_MAX);
         while let Some(Ok(frame)) = frames.next(&mut scratch) {
-            if frame.header.kind != Kind::Send {
+            if frame.header.kind != Some(Kind::Send) {
                 continue;
             }
             let send = frame.access::<wire::frames::Send>().expect("the session wrote it");

@@ -20,6 +20,7 @@ use crate::friends::{Friends, StreamId};
 use crate::limits::DEVICES_MAX;
 use faults::Subject;
 use stream::{Entry, Fate, Side, Stream, device_bit, mix};
+use wire::{ConversationId, Uid};
 
 /// A device of a user, by numbers from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +34,10 @@ pub struct Reader {
 /// A message as it arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// The sender's uid, as the server says.
-    pub from: u64,
-    /// The recipient's uid, as the server says.
-    pub to: u64,
+    /// Where it belongs, as the server says; `None`: nowhere that there is.
+    pub conversation: Option<ConversationId>,
+    /// Who sent it, as the server says.
+    pub sender: Uid,
     /// Its place in the conversation.
     pub seq: u64,
     /// The server's id of it.
@@ -228,7 +229,7 @@ impl Verifier {
     pub fn delivered(&mut self, reader: Reader, row: &Row<'_>) -> Delivery {
         let Some((id, side, stamp)) = self.place(reader.user, row) else { return Delivery::Other };
         if side == Side::Sender && reader.device == 0 {
-            // A device learns of its own messages by their acks; after a reconnect also by sync.
+            // A device learns of its own messages by their acks; those that it missed while it was away come again.
             return Delivery::Own;
         }
         let bit = device_bit(side, reader.device);
@@ -318,17 +319,20 @@ impl Verifier {
     /// Which message a row is, seen by a user; `None` if it is a fault, which is noted, or of another run.
     fn place(&mut self, user: usize, row: &Row<'_>) -> Option<(StreamId, Side, Stamp)> {
         let stranger = Subject::Stranger { message_id: row.message_id };
-        let ends = self.friends.user(row.from).zip(self.friends.user(row.to));
+        let (from, to) = (row.sender, row.conversation.and_then(|which| which.peer_of(row.sender)));
+        let ends = self.friends.user(from.0).zip(to.and_then(|to| self.friends.user(to.0)));
         let id = ends.and_then(|(from, to)| self.friends.between(from, to));
         let stamp = Stamp::read(row.body);
         if stamp.is_some_and(|stamp| stamp.run != self.run) {
             self.totals.foreign += 1;
             return None;
         }
-        let Some(stamp) = stamp.filter(|stamp| (stamp.from, stamp.to) == (row.from, row.to)) else {
+        let Some(stamp) =
+            stamp.filter(|stamp| (Uid(stamp.from), Some(Uid(stamp.to))) == (from, to))
+        else {
             self.excused.extend(id.map(|id| (id, row.message_id)));
             self.faults.note(Fault::Corrupt, stranger, || {
-                format!("user {user} got from {} to {}: {stamp:?}", row.from, row.to)
+                format!("user {user} got from {from} to {to:?}: {stamp:?}")
             });
             return None;
         };

@@ -92,7 +92,9 @@ impl World {
 
 fn row<'a>(friends: &Friends, message: &'a Stored, inbox_seq: u64) -> Row<'a> {
     let Stored { from, to, seq, message_id, ref body } = *message;
-    Row { from: friends.uid(from), to: friends.uid(to), seq, message_id, inbox_seq, body }
+    let sender = Uid(friends.uid(from));
+    let conversation = ConversationId::direct(sender, Uid(friends.uid(to)));
+    Row { conversation, sender, seq, message_id, inbox_seq, body }
 }
 
 /// Exactly `n` of `fault`, and nothing else.
@@ -317,6 +319,35 @@ fn bytes_that_are_no_frame_are_corrupt() {
     world.verifier.damaged(1, "the checksum is wrong");
     world.verifier.damaged(1, "the checksum is wrong");
     check(world, Fault::Corrupt, 2);
+}
+
+#[test]
+fn a_message_in_another_conversation_or_of_another_sender_is_corrupt() {
+    let bends: [fn(&mut Row<'_>); 3] = [
+        |row| row.conversation = None,
+        |row| row.conversation = ConversationId::direct(row.sender, Uid(1003)),
+        |row| row.sender = Uid(1001),
+    ];
+    for bend in bends {
+        let mut world = World::new();
+        let message = world.send(0, 1);
+        world.deliver_all();
+        let mut row = row(&world.friends, &message, 1);
+        bend(&mut row);
+        world.verifier.delivered(Reader { user: 1, device: 0 }, &row);
+        check(world, Fault::Corrupt, 1);
+    }
+}
+
+#[test]
+fn a_device_may_get_again_what_it_sent_itself() {
+    let mut world = World::new();
+    let message = world.send(0, 1);
+    world.deliver_all();
+    for _ in 0..2 {
+        assert_eq!(world.deliver_to(0, 0, &message), Delivery::Own);
+    }
+    check(world, Fault::VisibleDuplicate, 0);
 }
 
 #[test]

@@ -12,9 +12,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use wire::frames::{
-    Heartbeat, HeartbeatReply, Hello, HelloReply, Login, LoginReply, Send, Sync, SyncPage,
+    Heartbeat, HeartbeatReply, Hello, HelloReply, Login, LoginReply, Push, Send, Sync, SyncPage,
 };
-use wire::{FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, Scratch, VERSION};
+use wire::{
+    BODY_BYTES_MAX, FEATURES, FRAME_BYTES_MAX, FrameBuffer, Kind, PAGE_ROWS_MAX, PUSH_WINDOW_MAX,
+    RawFrame, SEND_WINDOW_MAX, Scratch, VERSION,
+};
 
 /// What is wrong with it, at its nth message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,13 +96,18 @@ fn on_frame(
     session: &mut Option<(u64, u64)>,
 ) {
     let (id, mut out) = (frame.header.request_id, Vec::new());
-    match frame.header.kind {
+    match frame.header.kind.unwrap() {
         Kind::Hello => {
             frame.access::<Hello>().unwrap();
             let reply = HelloReply {
                 version: VERSION,
                 heartbeat_ms: 60_000,
                 frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).unwrap(),
+                body_bytes_max: u32::try_from(BODY_BYTES_MAX).unwrap(),
+                page_rows_max: PAGE_ROWS_MAX,
+                push_window_max: u32::try_from(PUSH_WINDOW_MAX).unwrap(),
+                send_window_max: SEND_WINDOW_MAX,
+                features: FEATURES,
                 server_time_ms: now_ms(),
             };
             wire::encode(&mut out, id, reply);
@@ -110,14 +118,19 @@ fn on_frame(
             let inbox_head = shop.head(uid);
             let device = Device { stream: stream.try_clone().unwrap(), pushed: inbox_head };
             *session = Some((uid, shop.enter(uid, device)));
+            let cursor = login.cursor.to_native();
             let reply = LoginReply {
                 uid,
                 generation: 1,
                 inbox_epoch: 1,
                 inbox_head,
+                cursor,
                 server_time_ms: now_ms(),
             };
             wire::encode(&mut out, id, reply);
+            for message in shop.rows(uid, cursor, u32::MAX) {
+                wire::encode(&mut out, 0, Push { previous: message.inbox_seq - 1, message });
+            }
         }
         Kind::Send => {
             let (from, number) = session.unwrap();

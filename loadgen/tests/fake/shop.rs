@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 use wire::frames::{ArchivedSend, Message, Push, Refusal, SendAck};
-use wire::{Bytes, RefusalCode};
+use wire::{Bytes, ConversationId, RefusalCode};
 
 pub struct Device {
     pub stream: TcpStream,
@@ -24,7 +24,7 @@ struct User {
 pub struct Shop {
     planted: Planted,
     users: HashMap<u64, User>,
-    seqs: HashMap<(u64, u64), u64>,
+    seqs: HashMap<ConversationId, u64>,
     acks: HashMap<[u8; 16], SendAck>,
     messages: u64,
     /// First copies, as they came.
@@ -70,7 +70,7 @@ impl Shop {
     }
 
     pub fn rows(&self, uid: u64, cursor: u64, limit: u32) -> Vec<Message> {
-        let inbox = &self.users[&uid].inbox;
+        let inbox = self.users.get(&uid).map_or(&[][..], |user| &user.inbox);
         inbox.iter().skip(usize::try_from(cursor).unwrap()).take(limit as usize).cloned().collect()
     }
 
@@ -143,7 +143,9 @@ impl Shop {
                 let again = self.message(from, send);
                 self.append(number, &again);
             }
-            let follows = |held: &mut Message| (held.from, held.to) == (message.from, message.to);
+            let follows = |held: &mut Message| {
+                (held.sender, &held.conversation) == (message.sender, &message.conversation)
+            };
             if let Some(held) = self.withheld.take_if(follows) {
                 self.append(number, &held);
             }
@@ -153,25 +155,29 @@ impl Shop {
 
     /// With the next place of its conversation.
     fn message(&mut self, from: u64, send: &ArchivedSend) -> Message {
-        let to = send.to.to_native();
-        let seq = self.seqs.entry((from.min(to), from.max(to))).or_default();
+        let conversation = send.conversation.id().unwrap();
+        let seq = self.seqs.entry(conversation).or_default();
         *seq += 1;
         Message {
             inbox_seq: 0,
-            from,
-            to,
+            conversation: conversation.into(),
             seq: *seq,
+            number: *seq,
+            sender: from,
             message_id: (self.messages << 1)
                 + u64::from(self.planted == Planted::Duplicate(self.messages)),
             time_ms: now_ms(),
             client_msg_id: send.client_msg_id,
+            kind: send.kind,
+            row_flags: 0,
+            flags: send.flags.to_native(),
             body: Bytes::copy_from_slice(send.body.as_slice()),
         }
     }
 
     /// Into both inboxes, and to all devices but the one that sent it. The sender's inbox row.
     fn append(&mut self, number: u64, message: &Message) -> u64 {
-        for uid in [message.to, message.from] {
+        for uid in message.conversation.id().unwrap().users().map(|uid| uid.0) {
             let user = self.users.entry(uid).or_default();
             let inbox_seq = user.inbox.len() as u64 + 1;
             user.inbox.push(Message { inbox_seq, ..message.clone() });
@@ -188,7 +194,7 @@ impl Shop {
                 }
             }
         }
-        self.head(message.from)
+        self.head(message.sender)
     }
 }
 
