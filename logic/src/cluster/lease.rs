@@ -1,9 +1,10 @@
 //! A node's own lease: joining, renewing, leaving. It knows no partition.
 
-use super::ids::{Holder, Moment, NodeId};
+use super::ids::Moment;
 use super::settings::Settings;
 use super::tables::{LeaseChange, LeaseRow, Outcome, Standing};
 use super::watch::{Join, Watch};
+use shard::owner::{Holder, NodeId};
 
 /// One life of a node, from the wish to join to its end. Another life is another `Lease`, with another token.
 #[derive(Debug)]

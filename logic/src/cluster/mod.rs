@@ -27,7 +27,7 @@ pub mod takeover;
 pub mod window;
 
 pub use crate::fence::Fence;
-pub use ids::{Epoch, Holder, Incarnation, Moment, NodeId, Position};
+pub use ids::{Moment, Position};
 pub use ownership::{Effect, Input, Ownership, Table};
 pub use settings::Settings;
-pub use tables::{LeaseChange, LeaseRow, Outcome, OwnerChange, OwnerRow, Standing};
+pub use tables::{LeaseChange, LeaseRow, Outcome, OwnerChange, Standing};

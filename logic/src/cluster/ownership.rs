@@ -6,12 +6,14 @@
 //! [`Outcome::Unknown`] or [`Input::Unread`] when its own time-out strikes. It reads `now` after
 //! the values it gives have come back.
 
-use super::ids::{Epoch, Moment, NodeId};
+use super::ids::Moment;
 use super::lease::Lease;
 use super::partitions::{Partitions, View};
 use super::settings::Settings;
-use super::tables::{LeaseChange, LeaseRow, Outcome, OwnerChange, OwnerRow};
+use super::tables::{LeaseChange, LeaseRow, Outcome, OwnerChange};
 use super::watch::Watch;
+use shard::owner::OwnerRow;
+use shard::owner::{Epoch, NodeId};
 use shard::partition::Partition;
 
 /// One of the two tables.

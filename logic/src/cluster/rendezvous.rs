@@ -1,7 +1,7 @@
 //! Which node should have a partition: the one with the highest hash of both. A node that comes or goes moves only its
 //! own share. It does not know which nodes are alive.
 
-use super::ids::NodeId;
+use shard::owner::NodeId;
 use shard::partition::Partition;
 
 /// The node that should have `partition`; `None` if there are none.

@@ -2,8 +2,7 @@
 //! not know what keeps them; on CQL a change is one lightweight transaction.
 
 use super::ids::Moment;
-use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
-use shard::partition::Partition;
+use shard::owner::{Holder, Incarnation, NodeId, OwnerRow};
 
 /// Whether a node takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,14 +4,16 @@
 //! Up to W rows of the old owner were in flight, in any order, and those of still older owners may land at any time,
 //! even hours later. Everything committed is whole and lies below; above it there may be holes, rows that were given
 //! up, and the same message twice. So the new owner reads the last [`tail_rows`] and
-//! 1. keeps the longest run without a hole and without a repeated id ([`longest_run`]): above a hole nothing was ever
-//!    committed, and the second of two rows with one id is a late one of an older owner;
+//! 1. keeps the longest run without a hole, without a repeated id and whose chain fits ([`longest_run`]): above a hole
+//!    nothing was ever committed, the second of two rows with one id is a late one of an older owner, and so is a row
+//!    whose chain tells of other rows before it;
 //! 2. before it serves, rewrites under its own epoch the rows of the run that may not have been committed
 //!    ([`Debts::rewrite`]), or a late write of another owner could cover what is adopted here. Derived rows exist only
 //!    for committed ones, so everything up to the last derived row is safe;
 //! 3. takes ids and positions into memory, and stores the derived rows that are missing ([`Debts::derive`]).
 
 use super::ids::Position;
+use shard::rows::Chain;
 use std::collections::HashSet;
 use std::hash::Hash;
 
@@ -31,6 +33,21 @@ pub enum End {
     Hole(Position),
     /// This row's id is in the run already.
     Repeat(Position),
+    /// This row was written behind other rows than those of the run.
+    Stranger(Position),
+}
+
+/// A row of a tail, as far as it is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TailRow<Id> {
+    /// Where.
+    pub position: Position,
+    /// What a retry carries again: the sender's id for a conversation, the message's for an inbox.
+    pub id: Id,
+    /// Of the rows before it.
+    pub chain: Chain,
+    /// The same of the row after it.
+    pub next_chain: Chain,
 }
 
 /// What is kept of a log's tail.
@@ -54,34 +71,46 @@ pub struct Debts {
 }
 
 /// The longest run that counts, in the last [`tail_rows`] places up to the highest row and above `base`. `rows` are in
-/// order; more of them than needed, from below, do no harm. The id is what a retry carries again: the sender's for a
-/// conversation, the message's for an inbox.
+/// order; more of them than needed, from below, do no harm.
 ///
 /// Everything up to `base` is known to be committed (0: nothing is known): rows there may be gone by age, and are no
-/// holes; the ids of those that are left count.
+/// holes; the ids of those that are left count. If the row right below the run is gone, the first of the run is held
+/// against no chain.
 pub fn longest_run<Id: Copy + Eq + Hash>(
     window: u64,
     base: Position,
-    rows: &[(Position, Id)],
+    rows: &[TailRow<Id>],
 ) -> Run<Id> {
     assert!(window > 0, "a log has a window");
-    assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "a tail is read in order, each place once");
-    let highest = rows.last().map_or(0, |row| row.0.0);
+    assert!(
+        rows.is_sorted_by(|a, b| a.position < b.position),
+        "a tail is read in order, each place once"
+    );
+    let highest = rows.last().map_or(0, |row| row.position.0);
     let below = base.max(Position(highest.saturating_sub(tail_rows(window))));
     let mut run = Run { head: below, kept: Vec::new(), end: End::Whole };
-    let (old, new) = rows.split_at(rows.partition_point(|row| row.0 <= below));
-    let mut ids: HashSet<Id> = old.iter().map(|row| row.1).collect();
-    for (position, id) in new {
-        if *position != run.head.next() {
+    let (old, new) = rows.split_at(rows.partition_point(|row| row.position <= below));
+    let mut ids: HashSet<Id> = old.iter().map(|row| row.id).collect();
+    let mut chain = match old.last() {
+        Some(row) if row.position == below => Some(row.next_chain),
+        _ => (below == Position(0)).then(Chain::default),
+    };
+    for row in new {
+        if row.position != run.head.next() {
             run.end = End::Hole(run.head.next());
             break;
         }
-        if !ids.insert(*id) {
-            run.end = End::Repeat(*position);
+        if !ids.insert(row.id) {
+            run.end = End::Repeat(row.position);
             break;
         }
-        run.kept.push((*position, *id));
-        run.head = *position;
+        if chain.is_some_and(|chain| chain != row.chain) {
+            run.end = End::Stranger(row.position);
+            break;
+        }
+        chain = Some(row.next_chain);
+        run.kept.push((row.position, row.id));
+        run.head = row.position;
     }
     run
 }
@@ -106,21 +135,37 @@ impl<Id: Copy> Run<Id> {
 mod tests {
     use super::*;
 
-    /// Rows as letters by place, `.` for a hole; how many places are kept, why it ends, what is rewritten and derived.
+    /// The chain of what follows rows with these ids.
+    fn chain(ids: &str) -> Chain {
+        Chain::default().after(&ids.chars().map(u64::from).collect::<Vec<_>>())
+    }
+
+    /// A row with an id behind others with theirs.
+    fn row(position: u64, before: &str, id: char) -> TailRow<char> {
+        let next_chain = chain(&format!("{before}{id}"));
+        TailRow { position: Position(position), id, chain: chain(before), next_chain }
+    }
+
+    /// Rows as letters by place, each behind those before it, `.` for a hole.
+    fn stored(rows: &str) -> Vec<TailRow<char>> {
+        let places = (1..).zip(rows.char_indices()).filter(|place| place.1.1 != '.');
+        places.map(|(position, (at, id))| row(position, &rows[..at], id)).collect()
+    }
+
+    /// How many places are kept, why it ends, what is rewritten and derived.
     #[track_caller]
     fn check(rows: &str, derived: &str, expect: (u64, End, &[u64], &[u64])) {
-        let place = |index: usize| Position(index as u64 + 1);
-        let stored: Vec<(Position, char)> = rows
-            .chars()
-            .enumerate()
-            .filter(|row| row.1 != '.')
-            .map(|(i, id)| (place(i), id))
-            .collect();
-        let run = longest_run(2, Position(0), &stored);
+        let run = longest_run(2, Position(0), &stored(rows));
         let debts = run.debts(|_, id| derived.contains(id));
         let numbers = |places: &[Position]| places.iter().map(|place| place.0).collect::<Vec<_>>();
         let found = (run.head.0, run.end, numbers(&debts.rewrite), numbers(&debts.derive));
         assert_eq!(found, (expect.0, expect.1, expect.2.to_vec(), expect.3.to_vec()));
+    }
+
+    #[track_caller]
+    fn check_run(base: u64, rows: &[TailRow<char>], expect: (u64, usize, End)) {
+        let run = longest_run(2, Position(base), rows);
+        assert_eq!((run.head.0, run.kept.len(), run.end), expect);
     }
 
     #[test]
@@ -140,22 +185,28 @@ mod tests {
     }
 
     #[test]
+    fn stops_at_a_row_that_was_written_behind_others() {
+        let stranger = |position| End::Stranger(Position(position));
+        let [a, b] = [row(1, "", 'a'), row(2, "a", 'b')];
+        check_run(0, &[a, b, row(3, "ax", 'c')], (2, 2, stranger(3)));
+        check_run(0, &[row(1, "x", 'a')], (0, 0, stranger(1)));
+        check_run(1, &[a, row(2, "x", 'b')], (1, 0, stranger(2)));
+        check_run(2, &[a, row(3, "ax", 'c')], (3, 1, End::Whole));
+        check_run(2, &[row(3, "ax", 'c'), row(4, "abc", 'd')], (3, 1, stranger(4)));
+    }
+
+    #[test]
     fn below_the_last_derived_row_nothing_is_rewritten_but_all_is_derived() {
         check("abcd", "ac", (4, End::Whole, &[4], &[2, 4]));
     }
 
     #[test]
     fn below_what_is_known_rows_may_be_gone_and_their_ids_count() {
-        let run = |base, rows: &[(u64, char)]| {
-            let rows: Vec<_> = rows.iter().map(|row| (Position(row.0), row.1)).collect();
-            let run = longest_run(2, Position(base), &rows);
-            (run.head.0, run.kept.len(), run.end)
-        };
-        assert_eq!(run(3, &[(2, 'b'), (4, 'd')]), (4, 1, End::Whole));
-        assert_eq!(run(3, &[(3, 'c'), (4, 'c')]), (3, 0, End::Repeat(Position(4))));
-        assert_eq!(run(3, &[(5, 'e')]), (3, 0, End::Hole(Position(4))));
-        assert_eq!(run(9, &[(2, 'b')]), (9, 0, End::Whole));
-        assert_eq!(run(9, &[]), (9, 0, End::Whole));
+        check_run(3, &stored(".b.d"), (4, 1, End::Whole));
+        check_run(3, &stored("..cc"), (3, 0, End::Repeat(Position(4))));
+        check_run(3, &stored("....e"), (3, 0, End::Hole(Position(4))));
+        check_run(9, &stored(".b"), (9, 0, End::Whole));
+        check_run(9, &[], (9, 0, End::Whole));
     }
 
     #[test]

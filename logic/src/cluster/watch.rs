@@ -4,9 +4,10 @@
 //! nobody reaches the store, and when it is back every node has time to renew, and goes on with
 //! what it owns.
 
-use super::ids::{Holder, Incarnation, Moment, NodeId};
+use super::ids::Moment;
 use super::settings::Settings;
 use super::tables::{LeaseChange, LeaseRow, Standing};
+use shard::owner::{Holder, Incarnation, NodeId};
 use std::collections::BTreeMap;
 
 /// What one node knows of all leases, its own row included.

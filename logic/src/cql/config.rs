@@ -1,6 +1,6 @@
 //! What a client is told, and why it may not start. It knows no statement.
 
-use shard::store::limits::CQL_STATEMENTS_MAX;
+use crate::cql::limits::CQL_STATEMENTS_MAX;
 use std::time::Duration;
 
 /// Where the cluster is and how hard it may be pressed.
@@ -71,16 +71,17 @@ pub enum CqlError {
         /// What to run.
         command: String,
     },
-    /// The tables are of a later version.
+    /// The tables are laid out in another way: nothing turns them into those of this program.
     #[error(
-        "the tables in {keyspace} are of version {found}, this program knows {needed}; start a newer one"
+        "the tables in {keyspace} have layout {found}, this program reads and writes layout {needed} only; \
+         name another keyspace, or start a program of that layout"
     )]
-    NewSchema {
+    OtherLayout {
         /// Where.
         keyspace: String,
         /// What is there.
         found: u32,
-        /// What this program knows.
+        /// What this program needs.
         needed: u32,
     },
     /// A setting has no meaning.

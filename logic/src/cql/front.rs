@@ -5,10 +5,11 @@
 //! answers are told in the order of their tickets. It knows no statement.
 
 use super::write::{Phase, Writer};
+use crate::cql::limits::CQL_COMMITS_MAX;
 use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::{Completion, Found, Read, Row, StoreError, Ticket};
-use shard::store::limits::{CQL_COMMITS_MAX, READS_MAX};
+use shard::store::READS_MAX;
 use std::collections::VecDeque;
 
 /// What the other end is to do. Each is answered once.
@@ -199,7 +200,7 @@ mod tests {
     use wire::{InboxSeq, Uid};
 
     const UID: Uid = Uid(1);
-    const READ: Read = Read::Contact { uid: UID, peer: Uid(2) };
+    const READ: Read = Read::User { uid: UID };
 
     fn front() -> Front {
         let mut front = Front::new(Partition::of_user(UID), Epoch(1), 2);
@@ -208,7 +209,8 @@ mod tests {
     }
 
     fn batch(through: u64) -> Vec<Row> {
-        vec![Row::User(UserRow { uid: UID, contacts_through: InboxSeq(through) })]
+        let chats_through = InboxSeq(through);
+        vec![Row::User(UserRow { uid: UID, chats_through, chats_version: 0 })]
     }
 
     /// What is asked of the other end, and the tickets that complete.
@@ -230,7 +232,7 @@ mod tests {
     }
 
     fn found() -> Result<Found, StoreError> {
-        Ok(Found::Contact(None))
+        Ok(Found::Chat(None))
     }
 
     #[test]

@@ -1,25 +1,28 @@
 //! Loading a log, which is taking it over: what a former owner left half done is made good before the answer. It knows
 //! neither tickets nor the fence, and repeats nothing: the statements do.
 //!
-//! What is committed is found from what is known to be: what contacts tell of, and what every row says of the rows below
-//! it. So usually one row is read, or none. Only if there are rows above that, the ids of two windows are read
-//! as well, and [`longest_run`] says where the log ends. What it keeps above the known part is written again under the
-//! own epoch, before anything is answered.
+//! What is committed is found from what is known to be: a conversation's head, what a user's chats tell of, and what every
+//! row says of the rows below it. [`longest_run`] says where the log ends. What it keeps above the known part is written
+//! again under the own epoch, before anything is answered.
+//!
+//! Whatever head is read is good: it says what its writer knew to be committed, so everything up to there is whole and
+//! stays as it is, whoever wrote the head and however late. From there every row is read, so an old head costs rows
+//! and changes nothing.
 //!
 //! A rewriting that was begun must be finished as it was begun: another reading may find another end, and then a late
 //! statement of the first would meet a new row at the same place under the same timestamp. So what was decided is a
 //! value, kept until it is done.
 
-use super::statements::{Entry, LogId, Statements, bucket, bucket_start};
+use super::statements::{Entry, Statements, bucket, bucket_start};
 use super::write::{Log, Write};
 use crate::cluster::Position;
-use crate::cluster::takeover::{longest_run, tail_rows};
+use crate::cluster::takeover::{TailRow, longest_run, tail_rows};
+use crate::cql::limits::CQL_PAGE_ROWS;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use shard::limits::{CONVERSATION_WINDOW_MAX, INBOX_WINDOW_MAX};
-use shard::rows::{Found, InboxRow, Row};
-use shard::store::limits::CQL_PAGE_ROWS;
-use wire::{Conversation, InboxSeq, Seq, Uid};
+use shard::rows::{Chain, Found, InboxRow, Row};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, Uid};
 
 /// What is kept of a log, and what must be written before it is served.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,19 +49,16 @@ fn window(log: Log) -> u64 {
     }
 }
 
-/// Decides what to keep of a conversation of which a place is known to be committed.
-pub async fn conversation(
-    store: &impl Statements,
-    conversation: Conversation,
-    known: Seq,
-) -> Takeover {
+/// Decides what to keep of a conversation.
+pub async fn conversation(store: &impl Statements, conversation: ConversationId) -> Takeover {
     let log = Log::Conversation(conversation);
+    let known = store.head(conversation).await;
     let scan = scan(store, log, known.into()).await;
-    let (head, rewrite) = decide(store, log, &scan).await;
+    let (head, rewrite) = decide(log, &scan);
     let newest = scan.entries.into_iter().find(|entry| entry.position == head);
     let rows = newest.into_iter().filter_map(|entry| match entry.row {
         Row::Message(row) => Some(row),
-        Row::Inbox(_) | Row::Contact(_) | Row::User(_) => None,
+        Row::Inbox(_) | Row::Chat(_) | Row::User(_) => None,
     });
     Takeover { rewrite, found: Found::Messages(rows.collect()) }
 }
@@ -67,22 +67,25 @@ pub async fn conversation(
 pub async fn user(store: &impl Statements, uid: Uid) -> Takeover {
     let log = Log::Inbox(uid);
     let row = store.user(uid).await;
-    let through = row.map_or(InboxSeq(0), |row| row.contacts_through);
+    let through = row.map_or(InboxSeq(0), |row| row.chats_through);
     let scan = scan(store, log, through.into()).await;
-    let (head, rewrite) = decide(store, log, &scan).await;
-    let is_tail = |row: &InboxRow| through < row.inbox_seq && row.inbox_seq <= head.into();
+    let (head, rewrite) = decide(log, &scan);
+    let head = InboxSeq::from(head);
     let rows = scan.entries.into_iter().filter_map(|entry| match entry.row {
         Row::Inbox(row) => Some(row),
-        Row::Message(_) | Row::Contact(_) | Row::User(_) => None,
+        Row::Message(_) | Row::Chat(_) | Row::User(_) => None,
     });
-    let tail = rows.filter(is_tail).collect();
-    Takeover { rewrite, found: Found::User { row, head: head.into(), tail } }
+    let rows: Vec<InboxRow> = rows.filter(|row| row.inbox_seq <= head).collect();
+    // The last row may be gone by age: then the chain begins anew, and the next row is held against none.
+    let last = rows.last().filter(|row| row.inbox_seq == head);
+    let chain = last.map_or(Chain::default(), InboxRow::next_chain);
+    let tail = rows.into_iter().filter(|row| through < row.inbox_seq).collect();
+    Takeover { rewrite, found: Found::User { row, head, chain, tail } }
 }
 
 /// The highest place of a conversation that has a row, whoever wrote it.
-pub async fn highest(store: &impl Statements, conversation: Conversation) -> Position {
-    let contact = store.contact(conversation.big(), conversation.small()).await;
-    let known = contact.map_or(Position(0), |row| row.recent_seq.into());
+pub async fn highest(store: &impl Statements, conversation: ConversationId) -> Position {
+    let known = store.head(conversation).await.into();
     let scan = scan(store, Log::Conversation(conversation), known).await;
     scan.entries.last().map_or(known, |entry| entry.position)
 }
@@ -112,52 +115,46 @@ async fn scan(store: &impl Statements, log: Log, known: Position) -> Scan {
     }
 }
 
-/// Where the log ends, and what must be written again for that.
-async fn decide(store: &impl Statements, log: Log, scan: &Scan) -> (Position, Vec<Write>) {
+/// Where the log ends, and what must be written again for that. Ids from below what was read are not looked at: a row
+/// whose chain fits was written by somebody who had them.
+fn decide(log: Log, scan: &Scan) -> (Position, Vec<Write>) {
     let Scan { base, entries } = scan;
-    let Some(highest) = entries.last().map(|entry| entry.position).filter(|it| it > base) else {
+    if entries.last().is_none_or(|highest| highest.position <= *base) {
         return (*base, Vec::new());
-    };
-    let lowest = entries.first().expect("it has a last one").position;
-    let from = Position(highest.0.saturating_sub(tail_rows(window(log))) + 1);
-    let mut ids = ids(store, log, from, lowest).await;
-    ids.extend(entries.iter().map(|entry| (entry.position, id(&entry.row))));
-    let run = longest_run(window(log), *base, &ids);
+    }
+    let tail: Vec<_> = entries.iter().map(tail_row).collect();
+    let run = longest_run(window(log), *base, &tail);
     let first = run.kept.first().map_or(run.head.next(), |kept| kept.0);
     let committed = Position(first.0 - 1);
     let is_kept = |entry: &&Entry| first <= entry.position && entry.position <= run.head;
     let rewrite = entries.iter().filter(is_kept).filter_map(|entry| match &entry.row {
         Row::Message(row) => Some(Write::Message { row: row.clone(), committed }),
         Row::Inbox(row) => Some(Write::Inbox { row: row.clone(), committed }),
-        Row::Contact(_) | Row::User(_) => None,
+        Row::Chat(_) | Row::User(_) => None,
     });
     let rewrite: Vec<_> = rewrite.collect();
     tracing::debug!(?log, head = run.head.0, end = ?run.end, rows = rewrite.len(), "took over");
     (run.head, rewrite)
 }
 
-/// Ids from a place to before another: of one bucket, or of two neighbours.
-async fn ids(
-    store: &impl Statements,
-    log: Log,
-    from: Position,
-    before: Position,
-) -> Vec<(Position, LogId)> {
-    let (mut found, mut from) = (Vec::new(), from);
-    while from < before {
-        let end = bucket_start(bucket(from) + 1).min(before);
-        found.extend(store.ids(log, from, end).await);
-        from = end;
-    }
-    found
+/// What a row of a log carries again if it is written twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum LogId {
+    /// A conversation's: the sender's.
+    Sent(Uid, ClientMsgId),
+    /// An inbox's.
+    Message(MessageId),
 }
 
-fn id(row: &Row) -> LogId {
-    match row {
-        Row::Message(row) => LogId::Sent(row.from, row.client_msg_id),
-        Row::Inbox(row) => LogId::Message(row.message.message_id),
-        Row::Contact(_) | Row::User(_) => unreachable!("no log has such rows"),
-    }
+fn tail_row(entry: &Entry) -> TailRow<LogId> {
+    let (id, chain, next_chain) = match &entry.row {
+        Row::Message(row) => {
+            (LogId::Sent(row.sender, row.client_msg_id), row.chain, row.next_chain())
+        }
+        Row::Inbox(row) => (LogId::Message(row.message.message_id), row.chain, row.next_chain()),
+        Row::Chat(_) | Row::User(_) => unreachable!("no log has such rows"),
+    };
+    TailRow { position: entry.position, id, chain, next_chain }
 }
 
 /// Writes all of them, until they are durable.

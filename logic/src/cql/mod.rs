@@ -9,6 +9,7 @@
 //! durable and the lease still counted then; a takeover (`load`) makes good what an owner left half done. The
 //! store knows partitions and epochs, but not who decides about them.
 
+mod limits;
 mod config;
 mod breaker;
 mod backoff;
@@ -16,12 +17,14 @@ mod bounds;
 mod places;
 mod client;
 mod texts;
+mod columns;
 mod codec;
 mod write;
 mod front;
 mod statements;
 mod load;
 mod read;
+mod chats;
 mod task;
 mod ownership;
 mod stats;
@@ -34,15 +37,14 @@ pub use client::CqlClient;
 pub use config::{CqlConfig, CqlError};
 pub use stats::{Kind, Stats};
 
-use super::Store;
-use super::embedded::Wake;
-use super::limits::{CQL_READS_IN_FLIGHT_MAX, CQL_REQUESTS_MAX};
 use crate::cluster::Fence;
 use flume::{Receiver, Sender};
 use front::{Front, Reply, Request};
+use limits::{CQL_READS_IN_FLIGHT_MAX, CQL_REQUESTS_MAX};
 use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::{Completion, Read, Row, Ticket};
+use shard::store::{RemoteStore, Store, Wake};
 use std::sync::Arc;
 use task::Task;
 
@@ -79,47 +81,7 @@ impl CqlStore {
         };
         client.runtime().spawn(task.run(asked));
         let front = Front::new(partition, epoch, CQL_READS_IN_FLIGHT_MAX);
-        Store::Cql(Box::new(Self { front, fence, requests, replies }))
-    }
-
-    /// See [`Store::opened`].
-    pub fn opened(&mut self) -> Option<u64> {
-        self.take_replies();
-        self.front.bound_ms()
-    }
-
-    /// See [`Store::newest_id_ms`].
-    ///
-    /// # Panics
-    /// The bound was not read yet.
-    #[must_use]
-    pub fn newest_id_ms(&self) -> u64 {
-        self.front.bound_ms().expect("asked after the store said that it is opened")
-    }
-
-    /// See [`Store::commit`].
-    pub fn commit(&mut self, ticket: Ticket, batch: Vec<Row>) {
-        self.front.commit(ticket, batch);
-        self.go_on();
-    }
-
-    /// See [`Store::read`].
-    pub fn read(&mut self, ticket: Ticket, read: Read) {
-        self.front.read(ticket, read);
-        self.go_on();
-    }
-
-    /// See [`Store::poll`].
-    pub fn poll(&mut self, completions: &mut Vec<Completion>) {
-        self.take_replies();
-        self.go_on();
-        self.front.completed(completions);
-    }
-
-    /// See [`Store::in_flight`].
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.front.in_flight()
+        Store::Remote(Box::new(Self { front, fence, requests, replies }))
     }
 
     fn take_replies(&mut self) {
@@ -139,5 +101,36 @@ impl CqlStore {
                 "as many places as requests"
             );
         }
+    }
+}
+
+impl RemoteStore for CqlStore {
+    fn opened(&mut self) -> Option<u64> {
+        self.take_replies();
+        self.front.bound_ms()
+    }
+
+    fn newest_id_ms(&self) -> u64 {
+        self.front.bound_ms().expect("asked after the store said that it is opened")
+    }
+
+    fn commit(&mut self, ticket: Ticket, batch: Vec<Row>) {
+        self.front.commit(ticket, batch);
+        self.go_on();
+    }
+
+    fn read(&mut self, ticket: Ticket, read: Read) {
+        self.front.read(ticket, read);
+        self.go_on();
+    }
+
+    fn poll(&mut self, completions: &mut Vec<Completion>) {
+        self.take_replies();
+        self.go_on();
+        self.front.completed(completions);
+    }
+
+    fn in_flight(&self) -> usize {
+        self.front.in_flight()
     }
 }

@@ -1,7 +1,7 @@
-//! How many logs are taken over, and contacts loaded, at a time, so that a takeover keeps nobody else waiting: more while the store takes its usual
+//! How many logs are taken over, and chats loaded, at a time, so that a takeover keeps nobody else waiting: more while the store takes its usual
 //! time for a write, fewer while it takes much longer. What the others do are writes; what a takeover does are mostly reads.
 
-use shard::store::limits::{CQL_TAKEOVERS_FIRST, CQL_TAKEOVERS_MAX, CQL_TAKEOVERS_MIN};
+use crate::cql::limits::{CQL_TAKEOVERS_FIRST, CQL_TAKEOVERS_MAX, CQL_TAKEOVERS_MIN};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::Semaphore;

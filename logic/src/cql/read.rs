@@ -5,18 +5,16 @@ use super::statements::{Entry, Statements, bucket, bucket_start};
 use super::write::Log;
 use crate::cluster::Position;
 use crate::cluster::takeover::tail_rows;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesOrdered;
+use crate::cql::limits::CQL_PAGE_ROWS;
 use shard::limits::INBOX_WINDOW_MAX;
-use shard::rows::{ContactRow, InboxRow, MessageRow, Row};
-use shard::store::limits::CQL_PAGE_ROWS;
+use shard::rows::{InboxRow, MessageRow, Row};
 use shard::store::page::Page;
-use wire::{ClientMsgId, Conversation, InboxSeq, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 /// The messages before a place, ascending.
 pub async fn messages(
     store: &impl Statements,
-    conversation: Conversation,
+    conversation: ConversationId,
     before: Seq,
     (limit, bytes_max): (usize, usize),
 ) -> Vec<MessageRow> {
@@ -37,7 +35,7 @@ pub async fn messages(
         let is_whole = rows.len() < want;
         for row in rows {
             before = row.seq;
-            if !page.take(row.body.len()) {
+            if !page.take_message(&row.body) {
                 break;
             }
             found.push(row);
@@ -50,15 +48,17 @@ pub async fn messages(
     found
 }
 
-/// The message that a sender once sent under an id. A row that was covered since may point to another's place.
+/// The message that a sender once sent to a conversation under an id. A row that was covered since may point to another's
+/// place.
 pub async fn by_client_msg_id(
     store: &impl Statements,
-    from: Uid,
-    id: ClientMsgId,
+    conversation: ConversationId,
+    (sender, id): (Uid, ClientMsgId),
 ) -> Option<MessageRow> {
-    let (conversation, seq) = store.place(from, id).await?;
+    let seq = store.place(conversation, (sender, id)).await?;
     let rows = store.messages_before(conversation, seq.next(), 1).await;
-    let is_it = |row: &MessageRow| row.seq == seq && row.from == from && row.client_msg_id == id;
+    let is_it =
+        |row: &MessageRow| row.seq == seq && row.sender == sender && row.client_msg_id == id;
     rows.into_iter().find(is_it)
 }
 
@@ -79,7 +79,7 @@ pub async fn inbox(
         let rows = store.rows(Log::Inbox(uid), from, want).await;
         let (is_whole, last) = (rows.len() < want, rows.last().map(|entry| entry.position));
         let rows = rows.into_iter().filter(|entry| entry.position.0 > after.0).map(inbox_row);
-        found.extend(rows.take_while(|row| page.take(row.message.body.len())));
+        found.extend(rows.take_while(|row| page.take_message(&row.message.body)));
         let end = bucket_start(bucket(from).saturating_add(1));
         from = match last {
             Some(last) if !is_whole || last.next() >= end => last.next(),
@@ -87,10 +87,10 @@ pub async fn inbox(
             None => {
                 let known = match through {
                     Some(through) => through,
-                    None => store.user(uid).await.map_or(0, |row| row.contacts_through.0),
+                    None => store.user(uid).await.map_or(0, |row| row.chats_through.0),
                 };
                 through = Some(known);
-                // The contacts lag behind the inbox.
+                // The chats lag behind the inbox.
                 if bucket(Position(known + tail_rows(INBOX_WINDOW_MAX))) < bucket(end) {
                     break;
                 }
@@ -104,48 +104,6 @@ pub async fn inbox(
 fn inbox_row(entry: Entry) -> InboxRow {
     match entry.row {
         Row::Inbox(row) => row,
-        Row::Message(_) | Row::Contact(_) | Row::User(_) => unreachable!("of that table"),
+        Row::Message(_) | Row::Chat(_) | Row::User(_) => unreachable!("of that table"),
     }
-}
-
-/// Contacts by peer, ascending, with their newest messages.
-pub async fn contacts(
-    store: &impl Statements,
-    uid: Uid,
-    after: Uid,
-    (limit, bytes_max): (usize, usize),
-) -> Vec<(ContactRow, Option<MessageRow>)> {
-    let mut page = Page::new(limit, bytes_max);
-    let (mut found, mut after) = (Vec::new(), after);
-    while !page.is_full() {
-        let want = (limit - found.len()).min(CQL_PAGE_ROWS);
-        let rows = store.contacts(uid, after, want).await;
-        let is_whole = rows.len() < want;
-        let mut rows: FuturesOrdered<_> =
-            rows.into_iter().map(|row| with_message(store, row)).collect();
-        while let Some(row) = rows.next().await {
-            if !page.take(row.1.as_ref().map_or(0, |message| message.body.len())) {
-                break;
-            }
-            after = row.0.peer;
-            found.push(row);
-        }
-        if is_whole {
-            break;
-        }
-    }
-    found
-}
-
-async fn with_message(
-    store: &impl Statements,
-    row: ContactRow,
-) -> (ContactRow, Option<MessageRow>) {
-    if row.recent_inbox_seq == InboxSeq(0) {
-        return (row, None);
-    }
-    let place = Position::from(row.recent_inbox_seq);
-    let newest = store.rows(Log::Inbox(row.uid), place, 1).await.pop();
-    let newest = newest.filter(|entry| entry.position == place).map(inbox_row);
-    (row, newest.map(|row| row.message))
 }

@@ -1,7 +1,9 @@
 //! The tables: made by `logic schema apply`, checked by every process that starts.
 //!
 //! The files in `logic/schema` are in the order of their numbers. What a file says never changes once it was released: a
-//! later version adds a file. It does not change a keyspace or a table that is there: `ALTER` is the operator's.
+//! later version adds a file, which only adds tables and columns, so that programs of the version before go on with them.
+//! What cannot be said so is another layout, in another keyspace. What an operator chose is not changed: `ALTER` is
+//! the operator's.
 
 use super::backoff::Backoff;
 use super::client::{self, BadRow, may_pass};
@@ -12,16 +14,20 @@ use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError}
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
-/// The version of the tables that this program needs.
-pub const VERSION: u32 = 1;
+/// How the tables of this program are laid out. A keyspace has one layout for its life.
+const LAYOUT: u32 = 2;
+/// The row of `cluster` that holds it; layout 1 had none.
+const LAYOUT_NAME: &str = "layout";
+/// The version of the tables that this program needs: those of a layout only grow from version to version.
+pub const VERSION: u32 = 2;
 /// The row of `cluster` that holds it.
 pub(super) const VERSION_NAME: &str = "schema_version";
 /// The row of `cluster` that tells a restored cluster from the one before.
 const INBOX_EPOCH_NAME: &str = "inbox_epoch";
-/// Each after those before; statements end with a semicolon at the end of a line.
-const FILES: [&str; 2] = [
-    include_str!("../../../schema/0001_keyspace.cql"),
-    include_str!("../../../schema/0002_tables.cql"),
+/// The version that each came with, each after those before; statements end with a semicolon at the end of a line.
+const FILES: [(u32, &str); 2] = [
+    (2, include_str!("../../schema/0001_keyspace.cql")),
+    (2, include_str!("../../schema/0002_tables.cql")),
 ];
 /// Servers agree on a schema in seconds, not within the time of a message's request.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -81,8 +87,8 @@ impl SchemaConfig {
         Ok(())
     }
 
-    /// The statements that make the tables.
-    fn statements(&self, keyspace: &str) -> Vec<String> {
+    /// The statements that make of the tables of a version (0: there are none) those of this program.
+    fn statements(&self, keyspace: &str, found: u32) -> Vec<String> {
         let compaction = match self.server {
             Server::Cassandra => "UnifiedCompactionStrategy",
             Server::Scylla => "IncrementalCompactionStrategy",
@@ -103,7 +109,8 @@ impl SchemaConfig {
             let lines = text.lines().filter(|line| !line.starts_with("--"));
             lines.collect::<Vec<_>>().join("\n")
         };
-        let texts = FILES.iter().map(|text| uncommented(&fill(text))).collect::<Vec<_>>();
+        let missing = FILES.iter().filter(|(version, _)| *version > found);
+        let texts = missing.map(|(_, text)| uncommented(&fill(text))).collect::<Vec<_>>();
         let parts = texts.iter().flat_map(|text| text.split(";\n"));
         let trimmed = parts.map(|part| part.trim().trim_end_matches(';').to_string());
         trimmed.filter(|part| !part.is_empty()).collect()
@@ -127,20 +134,21 @@ async fn make(session: &Session, statement: &str, deadline: Instant) -> Result<(
 /// Makes what is missing and writes the version down. Doing it again changes nothing. Returns the version.
 ///
 /// # Errors
-/// Nobody answers, a setting has no meaning, a statement was refused, or the tables are of a later version.
+/// Nobody answers, a setting has no meaning, a statement was refused, or the tables are of another layout.
 pub async fn apply(config: &CqlConfig, settings: &SchemaConfig) -> Result<u32, CqlError> {
     check_keyspace(&config.keyspace)?;
     settings.check()?;
     let patient = CqlConfig { request_timeout: APPLY_TIMEOUT, ..config.clone() };
     let session = client::session(&patient).await?;
-    match check(&session, config).await {
-        Err(CqlError::NoSchema { .. } | CqlError::OldSchema { .. }) => {}
+    let found = match check(&session, config).await {
+        Err(CqlError::NoSchema { .. }) => 0,
+        Err(CqlError::OldSchema { found, .. }) => found,
         other => return other.map(|()| VERSION),
-    }
+    };
     let failed =
         |what| move |error: ExecutionError| CqlError::Statement { what, reason: error.to_string() };
     let deadline = Instant::now() + APPLY_TIMEOUT;
-    for statement in settings.statements(&config.keyspace) {
+    for statement in settings.statements(&config.keyspace, found) {
         make(&session, &statement, deadline).await.map_err(failed("make a table"))?;
     }
     let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
@@ -150,30 +158,33 @@ pub async fn apply(config: &CqlConfig, settings: &SchemaConfig) -> Result<u32, C
     let values = (INBOX_EPOCH_NAME, unix_ms);
     session.query_unpaged(epoch, values).await.map_err(failed("write the inbox epoch"))?;
     // Last: whoever reads the version finds everything else.
-    let values = (VERSION_NAME, i64::from(VERSION));
-    session.query_unpaged(insert, values).await.map_err(failed("write the schema's version"))?;
+    for (name, value) in [(LAYOUT_NAME, LAYOUT), (VERSION_NAME, VERSION)] {
+        let values = (name, i64::from(value));
+        let written = session.query_unpaged(insert.as_str(), values).await;
+        written.map_err(failed("write the schema's version"))?;
+    }
     Ok(VERSION)
 }
 
-/// Whether the tables are those of this program.
+/// Whether the tables are of this program's layout, and not older than it. Later ones of the layout have more in them, which
+/// it leaves alone: so programs can be replaced one by one.
 ///
 /// # Errors
 /// What to run instead.
 pub async fn check(session: &Session, config: &CqlConfig) -> Result<(), CqlError> {
     let (keyspace, command) = (config.keyspace.clone(), config.apply_command());
-    let found = match value(session, config, VERSION_NAME).await? {
-        Some(found) => u32::try_from(found).unwrap_or(u32::MAX),
-        None => return Err(CqlError::NoSchema { keyspace, command }),
+    let small = |found: u64| u32::try_from(found).unwrap_or(u32::MAX);
+    let Some(found) = value(session, config, VERSION_NAME).await?.map(small) else {
+        return Err(CqlError::NoSchema { keyspace, command });
     };
-    match found.cmp(&VERSION) {
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Less => {
-            Err(CqlError::OldSchema { keyspace, found, needed: VERSION, command })
-        }
-        std::cmp::Ordering::Greater => {
-            Err(CqlError::NewSchema { keyspace, found, needed: VERSION })
-        }
+    let layout = value(session, config, LAYOUT_NAME).await?.map_or(1, small);
+    if layout != LAYOUT {
+        return Err(CqlError::OtherLayout { keyspace, found: layout, needed: LAYOUT });
     }
+    if found < VERSION {
+        return Err(CqlError::OldSchema { keyspace, found, needed: VERSION, command });
+    }
+    Ok(())
 }
 
 /// The inbox epoch: the same for the life of a cluster, another after its data was made anew.
@@ -222,8 +233,8 @@ mod tests {
     fn every_setting_is_filled_in() {
         for server in [Server::Cassandra, Server::Scylla] {
             let settings = SchemaConfig { server, ..SchemaConfig::default() };
-            let statements = settings.statements("longline");
-            assert_eq!(statements.len(), 10, "a keyspace and nine tables");
+            let statements = settings.statements("longline", 0);
+            assert_eq!(statements.len(), 11, "a keyspace and ten tables");
             for statement in &statements {
                 assert!(statement.starts_with("CREATE "), "{statement}");
                 let words = ["{k", "{r", "{t", "{c", "{i", "{d"];
@@ -231,6 +242,7 @@ mod tests {
             }
             let has_tablets = statements[0].contains("tablets");
             assert_eq!(has_tablets, server == Server::Scylla);
+            assert!(settings.statements("longline", VERSION).is_empty(), "nothing is missing");
         }
     }
 

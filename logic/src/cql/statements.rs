@@ -3,14 +3,16 @@
 
 use super::client::CqlClient;
 use super::codec;
+use super::columns::{PutChat, PutInbox, PutMessage, chat_parts, parts};
 use super::stats::Kind;
 use super::write::{Log, Write};
 use crate::cluster::Position;
+use crate::cql::limits::{CQL_BUCKET_BITS, CQL_CHAT_SLOTS, CQL_HEAD_EVERY};
+use futures_util::future::{OptionFuture, join3};
 use shard::partition::Partition;
-use shard::rows::{ContactRow, InboxRow, MessageRow, Row, UserRow};
-use shard::store::limits::CQL_BUCKET_BITS;
+use shard::rows::{Chain, ChatRow, InboxRow, MessageRow, Row, UserRow};
 use std::future::Future;
-use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 /// A row of a log as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,15 +25,6 @@ pub struct Entry {
     pub row: Row,
 }
 
-/// What a row of a log carries again if it is written twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LogId {
-    /// A conversation's: the sender's.
-    Sent(Uid, ClientMsgId),
-    /// An inbox's.
-    Message(MessageId),
-}
-
 /// Which partition of a log's table a place is in.
 pub fn bucket(position: Position) -> u64 {
     position.0 >> CQL_BUCKET_BITS
@@ -42,7 +35,19 @@ pub fn bucket_start(bucket: u64) -> Position {
     Position(bucket << CQL_BUCKET_BITS)
 }
 
-/// See the module. Dropping what is returned gives up; a write may land all the same.
+/// Which partition of a user's list a chat is in. It is stored, so it never changes.
+pub fn slot(conversation: ConversationId) -> i8 {
+    let (kind, a, b) = conversation.parts();
+    let hash = Chain::default().after(&[kind.into(), a, b]).0;
+    i8::try_from(hash % CQL_CHAT_SLOTS).expect("below the count")
+}
+
+/// Whether the message at a place writes its conversation's head as well.
+fn writes_head(seq: Seq) -> bool {
+    seq.0.is_multiple_of(CQL_HEAD_EVERY)
+}
+
+/// Every question and write. Dropping what is returned gives up; a write may land all the same.
 pub trait Statements: Send + Sync + 'static {
     /// Writes a row under a timestamp, until it is durable.
     fn write(&self, write: &Write, timestamp_us: i64) -> impl Future<Output = ()> + Send;
@@ -50,21 +55,28 @@ pub trait Statements: Send + Sync + 'static {
     fn bound(&self, partition: Partition) -> impl Future<Output = u64> + Send;
     /// A user.
     fn user(&self, uid: Uid) -> impl Future<Output = Option<UserRow>> + Send;
-    /// A contact.
-    fn contact(&self, uid: Uid, peer: Uid) -> impl Future<Output = Option<ContactRow>> + Send;
-    /// Contacts after a peer, ascending.
-    fn contacts(
+    /// A place of a conversation that is known to be committed, 0 if none is.
+    fn head(&self, conversation: ConversationId) -> impl Future<Output = Seq> + Send;
+    /// A chat.
+    fn chat(
         &self,
         uid: Uid,
-        after: Uid,
+        conversation: ConversationId,
+    ) -> impl Future<Output = Option<ChatRow>> + Send;
+    /// Chats of a slot after a conversation, ascending.
+    fn chats(
+        &self,
+        uid: Uid,
+        slot: i8,
+        after: Option<ConversationId>,
         limit: usize,
-    ) -> impl Future<Output = Vec<ContactRow>> + Send;
-    /// Where the message is that a sender once sent under an id.
+    ) -> impl Future<Output = Vec<ChatRow>> + Send;
+    /// Where the message is that a sender once sent to a conversation under an id.
     fn place(
         &self,
-        from: Uid,
-        id: ClientMsgId,
-    ) -> impl Future<Output = Option<(Conversation, Seq)>> + Send;
+        conversation: ConversationId,
+        id: (Uid, ClientMsgId),
+    ) -> impl Future<Output = Option<Seq>> + Send;
     /// Rows of a log in the bucket of `from`, from there on, ascending.
     fn rows(
         &self,
@@ -72,20 +84,16 @@ pub trait Statements: Send + Sync + 'static {
         from: Position,
         limit: usize,
     ) -> impl Future<Output = Vec<Entry>> + Send;
+    /// Rows of an inbox at these places of one bucket.
+    fn inbox_at(&self, uid: Uid, places: &[InboxSeq])
+    -> impl Future<Output = Vec<InboxRow>> + Send;
     /// Messages in the bucket of the place before `before`, descending from there.
     fn messages_before(
         &self,
-        conversation: Conversation,
+        conversation: ConversationId,
         before: Seq,
         limit: usize,
     ) -> impl Future<Output = Vec<MessageRow>> + Send;
-    /// Ids in a log's bucket of `from`, from there to before `before`, ascending.
-    fn ids(
-        &self,
-        log: Log,
-        from: Position,
-        before: Position,
-    ) -> impl Future<Output = Vec<(Position, LogId)>> + Send;
 }
 
 /// `LIMIT` is an int.
@@ -100,70 +108,17 @@ fn place(number: u64) -> i64 {
 
 impl CqlClient {
     async fn put_message(&self, row: &MessageRow, committed: Position, timestamp_us: i64) {
-        let (texts, conversation) = (&self.texts, row.conversation);
-        let message = self.put(
-            Kind::Message,
-            &texts.put_message,
-            (
-                conversation.big().0.cast_signed(),
-                conversation.small().0.cast_signed(),
-                place(bucket(row.seq.into())),
-                place(row.seq.0),
-                row.message_id.0.cast_signed(),
-                codec::direction(row),
-                row.time_ms.cast_signed(),
-                row.client_msg_id.0.as_slice(),
-                &row.body,
-                place(committed.0),
-                timestamp_us,
-            ),
-        );
-        let peer = conversation.peer_of(row.from);
-        let by_id = self.put(
-            Kind::Dedup,
-            &texts.put_place,
-            (
-                row.from.0.cast_signed(),
-                row.client_msg_id.0.as_slice(),
-                peer.0.cast_signed(),
-                place(row.seq.0),
-                timestamp_us,
-            ),
-        );
-        futures_util::future::join(message, by_id).await;
-    }
-
-    async fn put_inbox(&self, row: &InboxRow, committed: Position, timestamp_us: i64) {
-        let message = &row.message;
-        let values = (
-            row.uid.0.cast_signed(),
-            place(bucket(row.inbox_seq.into())),
-            place(row.inbox_seq.0),
-            message.conversation.peer_of(row.uid).0.cast_signed(),
-            place(message.seq.0),
-            message.message_id.0.cast_signed(),
-            codec::direction(message),
-            message.time_ms.cast_signed(),
-            message.client_msg_id.0.as_slice(),
-            &message.body,
-            place(committed.0),
-            timestamp_us,
-        );
-        self.put(Kind::Inbox, &self.texts.put_inbox, values).await;
-    }
-
-    async fn put_contact(&self, row: &ContactRow, timestamp_us: i64) {
-        let values = (
-            row.uid.0.cast_signed(),
-            codec::varint(row.peer.0),
-            place(row.recent_seq.0),
-            place(row.recent_inbox_seq.0),
-            place(row.read_seq.0),
-            row.read_time_ms.cast_signed(),
-            row.is_deleted,
-            timestamp_us,
-        );
-        self.put(Kind::Contact, &self.texts.put_contact, values).await;
+        let (texts, (kind, a, b)) = (&self.texts, parts(row.conversation));
+        let values = PutMessage::new(row, committed, timestamp_us);
+        let message = self.put(Kind::Message, &texts.put_message, values);
+        let (sender, id) = (row.sender.0.cast_signed(), row.client_msg_id.0.as_slice());
+        let values = (sender, id, kind, a, b, place(row.seq.0), timestamp_us);
+        let by_id = self.put(Kind::Dedup, &texts.put_place, values);
+        // The heads of an epoch have one timestamp: the greatest stays. An old one only means more to read.
+        let values = (kind, a, b, place(committed.0), timestamp_us);
+        let head: OptionFuture<_> =
+            writes_head(row.seq).then(|| self.put(Kind::Head, &texts.put_head, values)).into();
+        join3(message, by_id, head).await;
     }
 }
 
@@ -173,10 +128,17 @@ impl Statements for CqlClient {
             Write::Message { row, committed } => {
                 self.put_message(row, *committed, timestamp_us).await;
             }
-            Write::Inbox { row, committed } => self.put_inbox(row, *committed, timestamp_us).await,
-            Write::Contact(row) => self.put_contact(row, timestamp_us).await,
+            Write::Inbox { row, committed } => {
+                let values = PutInbox::new(row, *committed, timestamp_us);
+                self.put(Kind::Inbox, &self.texts.put_inbox, values).await;
+            }
+            Write::Chat(row) => {
+                let values = PutChat::new(row, timestamp_us);
+                self.put(Kind::Chat, &self.texts.put_chat, values).await;
+            }
             Write::User(row) => {
-                let values = (row.uid.0.cast_signed(), place(row.contacts_through.0), timestamp_us);
+                let (through, version) = (place(row.chats_through.0), place(row.chats_version));
+                let values = (row.uid.0.cast_signed(), through, version, timestamp_us);
                 self.put(Kind::User, &self.texts.put_user, values).await;
             }
             Write::Bound { partition, bound_ms } => {
@@ -195,40 +157,56 @@ impl Statements for CqlClient {
 
     async fn user(&self, uid: Uid) -> Option<UserRow> {
         let values = (uid.0.cast_signed(),);
-        let through = self.ask(&self.texts.user, values, |rows| codec::number(&rows)).await?;
-        Some(UserRow { uid, contacts_through: Position(through).into() })
-    }
-
-    async fn contact(&self, uid: Uid, peer: Uid) -> Option<ContactRow> {
-        let values = (uid.0.cast_signed(), codec::varint(peer.0));
-        let mut rows =
-            self.ask(&self.texts.contact, values, |rows| codec::contacts(uid, &rows)).await;
-        rows.pop()
-    }
-
-    async fn contacts(&self, uid: Uid, after: Uid, limit: usize) -> Vec<ContactRow> {
-        let values = (uid.0.cast_signed(), codec::varint(after.0), int(limit));
-        self.ask(&self.texts.contacts, values, |rows| codec::contacts(uid, &rows)).await
-    }
-
-    async fn place(&self, from: Uid, id: ClientMsgId) -> Option<(Conversation, Seq)> {
-        let values = (from.0.cast_signed(), id.0.as_slice());
         let decode = |row: (i64, i64)| {
-            let conversation = codec::between(from, Uid(row.0.cast_unsigned()))?;
-            Ok((conversation, Seq(row.1.cast_unsigned())))
+            let chats_through = InboxSeq(row.0.cast_unsigned());
+            Ok(UserRow { uid, chats_through, chats_version: row.1.cast_unsigned() })
         };
-        let mut rows = self.ask(&self.texts.place, values, |rows| codec::all(&rows, decode)).await;
+        let mut rows = self.ask(&self.texts.user, values, |rows| codec::all(&rows, decode)).await;
         rows.pop()
+    }
+
+    async fn head(&self, conversation: ConversationId) -> Seq {
+        let values = parts(conversation);
+        let head = self.ask(&self.texts.head, values, |rows| codec::number(&rows)).await;
+        Seq(head.unwrap_or(0))
+    }
+
+    async fn chat(&self, uid: Uid, conversation: ConversationId) -> Option<ChatRow> {
+        let (kind, a, b) = chat_parts(Some(conversation));
+        let values = (uid.0.cast_signed(), slot(conversation), kind, a, b);
+        let mut rows = self.ask(&self.texts.chat, values, |rows| codec::chats(uid, &rows)).await;
+        rows.pop()
+    }
+
+    async fn chats(
+        &self,
+        uid: Uid,
+        slot: i8,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> Vec<ChatRow> {
+        let (kind, a, b) = chat_parts(after);
+        let values = (uid.0.cast_signed(), slot, kind, a, b, int(limit));
+        self.ask(&self.texts.chats, values, |rows| codec::chats(uid, &rows)).await
+    }
+
+    async fn place(
+        &self,
+        conversation: ConversationId,
+        (sender, id): (Uid, ClientMsgId),
+    ) -> Option<Seq> {
+        let (kind, a, b) = parts(conversation);
+        let values = (sender.0.cast_signed(), id.0.as_slice(), kind, a, b);
+        self.ask(&self.texts.place, values, |rows| codec::number(&rows)).await.map(Seq)
     }
 
     async fn rows(&self, log: Log, from: Position, limit: usize) -> Vec<Entry> {
         let (part, from, limit) = (place(bucket(from)), place(from.0), int(limit));
         match log {
             Log::Conversation(conversation) => {
-                let (big, small) = (conversation.big().0, conversation.small().0);
-                let values = (big.cast_signed(), small.cast_signed(), part, from, limit);
-                let decode = |rows| codec::messages(conversation, &rows);
-                self.ask(&self.texts.messages_from, values, decode).await
+                let (kind, a, b) = parts(conversation);
+                let values = (kind, a, b, part, from, limit);
+                self.ask(&self.texts.messages_from, values, |rows| codec::messages(&rows)).await
             }
             Log::Inbox(uid) => {
                 let values = (uid.0.cast_signed(), part, from, limit);
@@ -237,38 +215,40 @@ impl Statements for CqlClient {
         }
     }
 
+    async fn inbox_at(&self, uid: Uid, places: &[InboxSeq]) -> Vec<InboxRow> {
+        let Some(first) = places.first() else { return Vec::new() };
+        let part = place(bucket((*first).into()));
+        let places: Vec<i64> = places.iter().map(|it| place(it.0)).collect();
+        let values = (uid.0.cast_signed(), part, places);
+        self.ask(&self.texts.inbox_at, values, |rows| codec::inbox_rows(uid, &rows)).await
+    }
+
     async fn messages_before(
         &self,
-        conversation: Conversation,
+        conversation: ConversationId,
         before: Seq,
         limit: usize,
     ) -> Vec<MessageRow> {
-        let (big, small) = (conversation.big().0, conversation.small().0);
+        let (kind, a, b) = parts(conversation);
         let part = bucket(Position(before.0.saturating_sub(1)));
-        let values =
-            (big.cast_signed(), small.cast_signed(), place(part), place(before.0), int(limit));
-        let decode = |rows| codec::messages(conversation, &rows);
-        let entries = self.ask(&self.texts.messages_before, values, decode).await;
+        let values = (kind, a, b, place(part), place(before.0), int(limit));
+        let entries =
+            self.ask(&self.texts.messages_before, values, |rows| codec::messages(&rows)).await;
         let message = |entry: Entry| match entry.row {
             Row::Message(row) => row,
-            Row::Inbox(_) | Row::Contact(_) | Row::User(_) => unreachable!("of that table"),
+            Row::Inbox(_) | Row::Chat(_) | Row::User(_) => unreachable!("of that table"),
         };
         entries.into_iter().map(message).collect()
     }
+}
 
-    async fn ids(&self, log: Log, from: Position, before: Position) -> Vec<(Position, LogId)> {
-        let (part, from, before) = (place(bucket(from)), place(from.0), place(before.0));
-        let decode = |rows| codec::ids(log, &rows);
-        match log {
-            Log::Conversation(conversation) => {
-                let (big, small) = (conversation.big().0, conversation.small().0);
-                let values = (big.cast_signed(), small.cast_signed(), part, from, before);
-                self.ask(&self.texts.message_ids, values, decode).await
-            }
-            Log::Inbox(uid) => {
-                let values = (uid.0.cast_signed(), part, from, before);
-                self.ask(&self.texts.inbox_ids, values, decode).await
-            }
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slot_of_a_chat_never_changes() {
+        let slots = (1..=10).map(|peer| slot(ConversationId::direct(Uid(77), Uid(peer)).unwrap()));
+        assert_eq!(slots.collect::<Vec<_>>(), [2, 7, 1, 3, 1, 1, 0, 1, 6, 3]);
     }
 }

@@ -11,8 +11,10 @@ pub enum Kind {
     Dedup,
     /// Writes an inbox row.
     Inbox,
-    /// Writes a contact.
-    Contact,
+    /// Writes a conversation's head.
+    Head,
+    /// Writes a chat.
+    Chat,
     /// Writes a user.
     User,
     /// Writes the bound of a partition's ids.
@@ -26,7 +28,7 @@ pub enum Kind {
 }
 
 /// As many as there are in [`Kind`].
-const KINDS: usize = 9;
+const KINDS: usize = 10;
 
 /// See the module.
 #[derive(Debug, Default)]

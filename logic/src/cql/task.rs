@@ -3,12 +3,14 @@
 //!
 //! What waits here is bounded by what the front asks for. It decides nothing but the deadline of reads.
 
+use super::chats;
 use super::front::{Reply, Request};
 use super::load::{self, Takeover};
 use super::places::Places;
 use super::read;
 use super::statements::Statements;
 use super::write::{Log, Phase};
+use crate::cql::limits::CQL_UNFINISHED_MAX;
 use flume::r#async::RecvStream;
 use flume::{Receiver, Sender};
 use futures_util::StreamExt;
@@ -17,7 +19,6 @@ use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::{Found, Read, StoreError};
 use shard::store::Wake;
-use shard::store::limits::CQL_UNFINISHED_MAX;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -144,8 +145,8 @@ impl<S: Statements> Task<S> {
         let deciding = async {
             match (begun, read) {
                 (Some(begun), _) => begun,
-                (None, Read::Conversation { conversation, known }) => {
-                    load::conversation(store, conversation, known).await
+                (None, Read::Conversation { conversation }) => {
+                    load::conversation(store, conversation).await
                 }
                 (None, Read::User { uid }) => load::user(store, uid).await,
                 (None, read) => unreachable!("{read:?} takes no log over"),
@@ -166,19 +167,20 @@ impl<S: Statements> Task<S> {
                 let page = (limit, bytes_max);
                 Found::Messages(read::messages(store, conversation, before, page).await)
             }
-            Read::ByClientMsgId { from, client_msg_id } => {
-                let row = read::by_client_msg_id(store, from, client_msg_id).await;
+            Read::ByClientMsgId { sender, conversation, client_msg_id } => {
+                let id = (sender, client_msg_id);
+                let row = read::by_client_msg_id(store, conversation, id).await;
                 Found::Messages(row.into_iter().collect())
             }
             Read::Inbox { uid, after, limit, bytes_max } => {
                 Found::Inbox(read::inbox(store, uid, after, (limit, bytes_max)).await)
             }
-            Read::Contact { uid, peer } => {
+            Read::Chat { uid, conversation } => {
                 let _place = self.takeovers.take().await;
-                Found::Contact(store.contact(uid, peer).await)
+                Found::Chat(store.chat(uid, conversation).await)
             }
-            Read::Contacts { uid, after, limit, bytes_max } => {
-                Found::Contacts(read::contacts(store, uid, after, (limit, bytes_max)).await)
+            Read::Chats { uid, after, limit, bytes_max } => {
+                Found::Chats(chats::page(store, uid, after, (limit, bytes_max)).await)
             }
             Read::User { .. } | Read::Conversation { .. } => unreachable!("they are loads"),
         }
@@ -189,11 +191,11 @@ impl<S: Statements> Task<S> {
 fn log_of(read: Read) -> Option<Log> {
     match read {
         Read::User { uid } => Some(Log::Inbox(uid)),
-        Read::Conversation { conversation, .. } => Some(Log::Conversation(conversation)),
+        Read::Conversation { conversation } => Some(Log::Conversation(conversation)),
         Read::Messages { .. }
         | Read::ByClientMsgId { .. }
         | Read::Inbox { .. }
-        | Read::Contact { .. }
-        | Read::Contacts { .. } => None,
+        | Read::Chat { .. }
+        | Read::Chats { .. } => None,
     }
 }

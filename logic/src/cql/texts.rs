@@ -3,19 +3,19 @@
 //! Each names whole partition keys, so that the driver sends it to a node that has the row. Only the two tables of
 //! ownership are read whole; they have a row a node and a row a partition.
 
+use super::columns::{ChatColumns, InboxColumns, MessageColumns};
 use super::config::CqlError;
 use scylla::client::session::Session;
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::statement::prepared::PreparedStatement;
 use std::sync::Arc;
 
-/// A message's columns, as [`super::codec`] takes them.
-const MESSAGE: &str = "seq, message_id, direction, time_ms, client_msg_id, body, committed";
+/// A message's columns.
+const MESSAGE: &str = MessageColumns::NAMES;
 /// An inbox row's.
-const INBOX: &str =
-    "inbox_seq, peer, seq, message_id, direction, time_ms, client_msg_id, body, committed";
-/// A contact's.
-const CONTACT: &str = "peer, recent_seq, recent_inbox_seq, read_seq, read_time_ms, is_deleted";
+const INBOX: &str = InboxColumns::NAMES;
+/// A chat's.
+const CHAT: &str = ChatColumns::NAMES;
 /// What a change of a lease compares.
 const IF_LEASE: &str = "IF incarnation = ? AND life_token = ? AND beat = ? AND standing = ?";
 
@@ -25,17 +25,18 @@ pub struct Texts {
     pub put_message: PreparedStatement,
     pub put_place: PreparedStatement,
     pub put_inbox: PreparedStatement,
-    pub put_contact: PreparedStatement,
+    pub put_head: PreparedStatement,
+    pub put_chat: PreparedStatement,
     pub put_user: PreparedStatement,
     pub put_bound: PreparedStatement,
     pub messages_from: PreparedStatement,
     pub messages_before: PreparedStatement,
-    pub message_ids: PreparedStatement,
+    pub head: PreparedStatement,
     pub inbox_from: PreparedStatement,
-    pub inbox_ids: PreparedStatement,
+    pub inbox_at: PreparedStatement,
     pub place: PreparedStatement,
-    pub contact: PreparedStatement,
-    pub contacts: PreparedStatement,
+    pub chat: PreparedStatement,
+    pub chats: PreparedStatement,
     pub user: PreparedStatement,
     pub bounds: PreparedStatement,
     pub cluster_value: PreparedStatement,
@@ -77,11 +78,12 @@ impl Preparer<'_> {
         })
     }
 
-    /// An `INSERT` of these columns under a timestamp.
+    /// An `INSERT` of these columns under a timestamp, each bound by its name.
     async fn put(&self, table: &str, columns: &str) -> Result<PreparedStatement, CqlError> {
-        let places = vec!["?"; columns.split(',').count()].join(", ");
-        let text =
-            format!("INSERT INTO {{k}}.{table} ({columns}) VALUES ({places}) USING TIMESTAMP ?");
+        let places = columns.replace(", ", ", :");
+        let text = format!(
+            "INSERT INTO {{k}}.{table} ({columns}) VALUES (:{places}) USING TIMESTAMP :timestamp_us"
+        );
         self.idempotent(&text).await
     }
 
@@ -94,15 +96,16 @@ impl Texts {
     /// Prepares them all.
     pub async fn prepare(session: &Session, keyspace: &str) -> Result<Self, CqlError> {
         let p = Preparer { session, keyspace };
-        let messages = "messages WHERE big = ? AND small = ? AND bucket = ?";
+        let messages = "messages WHERE kind = ? AND a = ? AND b = ? AND bucket = ?";
         let inbox = "inbox WHERE uid = ? AND bucket = ?";
         let set_lease = "incarnation = ?, life_token = ?, beat = ?, standing = ?";
         Ok(Self {
-            put_message: p.put("messages", &format!("big, small, bucket, {MESSAGE}")).await?,
-            put_place: p.put("msg_dedup", "sender, client_msg_id, peer, seq").await?,
+            put_message: p.put("messages", &format!("bucket, {MESSAGE}")).await?,
+            put_place: p.put("msg_dedup", "sender, client_msg_id, kind, a, b, seq").await?,
             put_inbox: p.put("inbox", &format!("uid, bucket, {INBOX}")).await?,
-            put_contact: p.put("contacts", &format!("uid, {CONTACT}")).await?,
-            put_user: p.put("users", "uid, contacts_through").await?,
+            put_head: p.put("heads", "kind, a, b, seq").await?,
+            put_chat: p.put("chats", &format!("uid, slot, {CHAT}")).await?,
+            put_user: p.put("users", "uid, chats_through, chats_version").await?,
             put_bound: p.put("id_bounds", "slice, partition, bound_ms").await?,
             messages_from: p
                 .from(MESSAGE, &format!("{messages} AND seq >= ? ORDER BY seq ASC LIMIT ?"))
@@ -110,23 +113,22 @@ impl Texts {
             messages_before: p
                 .from(MESSAGE, &format!("{messages} AND seq < ? ORDER BY seq DESC LIMIT ?"))
                 .await?,
-            message_ids: p
-                .from(
-                    "seq, direction, client_msg_id",
-                    &format!("{messages} AND seq >= ? AND seq < ? ORDER BY seq ASC"),
-                )
-                .await?,
+            head: p.from("seq", "heads WHERE kind = ? AND a = ? AND b = ?").await?,
             inbox_from: p.from(INBOX, &format!("{inbox} AND inbox_seq >= ? LIMIT ?")).await?,
-            inbox_ids: p
+            inbox_at: p.from(INBOX, &format!("{inbox} AND inbox_seq IN ?")).await?,
+            place: p
                 .from(
-                    "inbox_seq, message_id",
-                    &format!("{inbox} AND inbox_seq >= ? AND inbox_seq < ?"),
+                    "seq",
+                    "msg_dedup WHERE sender = ? AND client_msg_id = ? AND kind = ? AND a = ? AND b = ?",
                 )
                 .await?,
-            place: p.from("peer, seq", "msg_dedup WHERE sender = ? AND client_msg_id = ?").await?,
-            contact: p.from(CONTACT, "contacts WHERE uid = ? AND peer = ?").await?,
-            contacts: p.from(CONTACT, "contacts WHERE uid = ? AND peer > ? LIMIT ?").await?,
-            user: p.from("contacts_through", "users WHERE uid = ?").await?,
+            chat: p
+                .from(CHAT, "chats WHERE uid = ? AND slot = ? AND kind = ? AND a = ? AND b = ?")
+                .await?,
+            chats: p
+                .from(CHAT, "chats WHERE uid = ? AND slot = ? AND (kind, a, b) > (?, ?, ?) LIMIT ?")
+                .await?,
+            user: p.from("chats_through, chats_version", "users WHERE uid = ?").await?,
             bounds: p.from("partition, bound_ms", "id_bounds WHERE slice = ?").await?,
             cluster_value: p.from("value", "cluster WHERE name = ?").await?,
             leases: p.from("node, incarnation, life_token, beat, standing, address", "leases").await?,

@@ -4,9 +4,8 @@ use crate::cluster::Position;
 use hashbrown::{HashMap, HashSet};
 use shard::owner::Epoch;
 use shard::partition::Partition;
-use shard::rows::ContactRow;
-use shard::rows::{InboxRow, MessageRow, Row, UserRow};
-use wire::{Conversation, Uid};
+use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
+use wire::{ConversationId, Uid};
 
 /// How far above the newest id a new bound of a partition's ids is, in ms: one statement a minute.
 const BOUND_STEP_MS: u64 = 60_000;
@@ -15,12 +14,12 @@ const BOUND_STEP_MS: u64 = 60_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Log {
     /// The messages of a conversation.
-    Conversation(Conversation),
+    Conversation(ConversationId),
     /// The inbox of a user.
     Inbox(Uid),
 }
 
-/// What is written as one: a row, and for a message its dedup row beside it.
+/// What is written as one: a row, and for a message its dedup row beside it, now and then its conversation's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "most writes are the large ones")]
 pub enum Write {
@@ -35,7 +34,7 @@ pub enum Write {
     Message {
         /// The row.
         row: MessageRow,
-        /// What is known to be committed in its log.
+        /// What is known to be committed in its log; what a head that is written with it says.
         committed: Position,
     },
     /// A user's copy.
@@ -45,8 +44,8 @@ pub enum Write {
         /// What is known to be committed in its log.
         committed: Position,
     },
-    /// A contact.
-    Contact(ContactRow),
+    /// A chat.
+    Chat(ChatRow),
     /// A user.
     User(UserRow),
 }
@@ -76,8 +75,8 @@ impl Writer {
         Self { partition, epoch, bound_ms, revision: 0 }
     }
 
-    /// The phases of a batch, in order, none empty: the bound of the ids, if it must grow; rows of logs; contacts; users. A
-    /// contact tells of inbox rows, a user of contacts: neither may be there without those.
+    /// The phases of a batch, in order, none empty: the bound of the ids, if it must grow; rows of logs; chats; users. A
+    /// chat tells of inbox rows, a user of chats: neither may be there without those.
     ///
     /// Logs' rows come in order, without a hole, and after the batches before were committed; so below a log's first row
     /// in a batch everything is committed.
@@ -86,7 +85,7 @@ impl Writer {
         let (log_us, row_us) = (self.epoch.timestamp_us(0), self.epoch.timestamp_us(self.revision));
         let mut firsts = HashMap::new();
         let mut committed = |log, place: u64| *firsts.entry(log).or_insert(Position(place - 1));
-        let (mut logs, mut contacts, mut users) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut logs, mut chats, mut users) = (Vec::new(), Vec::new(), Vec::new());
         let mut newest_ms = 0;
         for row in batch {
             match row {
@@ -99,19 +98,16 @@ impl Writer {
                     let committed = committed(Log::Inbox(row.uid), row.inbox_seq.0);
                     logs.push(Write::Inbox { row, committed });
                 }
-                Row::Contact(row) => contacts.push(row),
+                Row::Chat(row) => chats.push(row),
                 Row::User(row) => users.push(row),
             }
         }
-        keep_last(&mut contacts, |row| (row.uid, row.peer));
+        keep_last(&mut chats, |row| (row.uid, row.conversation));
         keep_last(&mut users, |row| row.uid);
         let phases = [
             Phase { timestamp_us: row_us, writes: self.bound(newest_ms).into_iter().collect() },
             Phase { timestamp_us: log_us, writes: logs },
-            Phase {
-                timestamp_us: row_us,
-                writes: contacts.into_iter().map(Write::Contact).collect(),
-            },
+            Phase { timestamp_us: row_us, writes: chats.into_iter().map(Write::Chat).collect() },
             Phase { timestamp_us: row_us, writes: users.into_iter().map(Write::User).collect() },
         ];
         phases.into_iter().filter(|phase| !phase.writes.is_empty()).collect()
@@ -141,15 +137,24 @@ fn keep_last<T, K: std::hash::Hash + Eq>(rows: &mut Vec<T>, key: impl Fn(&T) -> 
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use wire::{ClientMsgId, InboxSeq, MessageId, Seq};
+    use shard::rows::Chain;
+    use wire::{ClientMsgId, InboxSeq, MessageId, RowKind, Seq};
+
+    fn conversation() -> ConversationId {
+        ConversationId::direct(Uid(1), Uid(2)).unwrap()
+    }
 
     fn message(seq: u64, id_ms: u64) -> MessageRow {
         MessageRow {
-            conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
+            conversation: conversation(),
             seq: Seq(seq),
+            number: seq,
             message_id: MessageId(seq),
-            from: Uid(1),
+            sender: Uid(1),
             time_ms: 1,
+            kind: RowKind::MESSAGE,
+            flags: 0,
+            chain: Chain::default(),
             client_msg_id: ClientMsgId::new(id_ms, 0),
             body: Bytes::new(),
         }
@@ -164,8 +169,8 @@ mod tests {
             Write::Bound { bound_ms, .. } => format!("bound {bound_ms}"),
             Write::Message { row, committed } => format!("message {} {}", row.seq, committed.0),
             Write::Inbox { row, committed } => format!("inbox {} {}", row.inbox_seq, committed.0),
-            Write::Contact(row) => format!("contact {} {}", row.peer, row.read_seq),
-            Write::User(row) => format!("user {}", row.contacts_through),
+            Write::Chat(row) => format!("chat {} {}", row.conversation, row.read_seq),
+            Write::User(row) => format!("user {}", row.chats_through),
         };
         let phase = |phase: &Phase| phase.writes.iter().map(kind).collect::<Vec<_>>().join(", ");
         phases.iter().map(phase).collect()
@@ -173,25 +178,22 @@ mod tests {
 
     #[test]
     fn a_row_goes_after_what_it_tells_of() {
-        let contact = |read| ContactRow {
-            uid: Uid(1),
-            peer: Uid(2),
-            recent_seq: Seq(7),
-            recent_inbox_seq: InboxSeq(5),
-            read_seq: Seq(read),
-            read_time_ms: 0,
-            is_deleted: false,
+        let chat = |read| {
+            let empty = ChatRow::empty(Uid(1), conversation());
+            Row::Chat(ChatRow { read_seq: Seq(read), ..empty })
         };
         let inbox = |place| InboxRow {
             uid: Uid(1),
             inbox_seq: InboxSeq(place),
+            flags: 0,
+            chain: Chain::default(),
             message: message(place, 0),
         };
         let mut writer = writer();
         let phases = writer.phases(vec![
-            Row::User(UserRow { uid: Uid(1), contacts_through: InboxSeq(5) }),
-            Row::Contact(contact(1)),
-            Row::Contact(contact(2)),
+            Row::User(UserRow { uid: Uid(1), chats_through: InboxSeq(5), chats_version: 1 }),
+            chat(1),
+            chat(2),
             Row::Inbox(inbox(4)),
             Row::Inbox(inbox(5)),
             Row::Message(message(7, 2_000)),
@@ -200,14 +202,14 @@ mod tests {
         let expect = [
             "bound 62000",
             "inbox 4 3, inbox 5 3, message 7 6, message 8 6",
-            "contact 2 2",
+            "chat 1:2:1 2",
             "user 5",
         ];
         assert_eq!(kinds(&phases), expect);
         let us = |revision| Epoch(3).timestamp_us(revision);
         let stamps: Vec<_> = phases.iter().map(|phase| phase.timestamp_us).collect();
         assert_eq!(stamps, [us(1), us(0), us(1), us(1)]);
-        let phases = writer.phases(vec![Row::Contact(contact(3))]);
+        let phases = writer.phases(vec![chat(3)]);
         assert_eq!((phases.len(), phases[0].timestamp_us), (1, us(2)), "covers the one before");
     }
 

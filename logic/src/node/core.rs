@@ -5,7 +5,7 @@
 
 use super::limits::{CORE_IN_FLIGHT_MAX, TIMERS_EVERY_MS};
 use super::links::{From, Heard, Links};
-use super::metrics::CoreMetrics;
+use super::metrics::{CoreMetrics, Reason};
 use super::owners::Owners;
 use super::ownership::Told;
 use super::post::{Control, Post};
@@ -161,7 +161,7 @@ impl Core {
             self.parts.links.look_after(self.now.mono_ms, &mut self.ring);
             self.parts.dialer.look_after(self.now.mono_ms, &mut self.ring);
             let skipped = self.parts.links.take_skipped() + self.parts.dialer.take_skipped();
-            self.metrics.dropped.of(LinkDrop::Unknown).add(skipped);
+            self.metrics.dropped.of(Reason(LinkDrop::Unknown)).add(skipped);
             self.look_after_routes();
         }
         self.step();
@@ -435,7 +435,7 @@ impl Core {
 
     fn count_drop(&self, said: Result<(), LinkDrop>) {
         if let Err(reason) = said {
-            self.metrics.dropped.of(reason).inc();
+            self.metrics.dropped.of(Reason(reason)).inc();
         }
     }
 

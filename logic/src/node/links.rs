@@ -176,7 +176,10 @@ impl Links {
 
     /// Says something to every entry of this core, however much waits for it.
     pub fn say_to_entries(&mut self, item: &Item, ring: &NetRing) {
-        for entry in (0..ENTRIES_PER_CORE_MAX).filter(|at| self.entries[place(*at)].is_some()) {
+        for entry in 0..ENTRIES_PER_CORE_MAX {
+            if self.entries[place(entry)].is_none() {
+                continue;
+            }
             // An entry whose link is going is told when it has the next.
             let _ = self.say(entry, item, ring);
         }

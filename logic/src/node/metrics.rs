@@ -25,7 +25,7 @@ service::table! {
         /// Commands refused, by code.
         refusals: Counters<RefusalCode> = "longline_logic_refusals_total", SUM;
         /// Items that a link did not take, or that were of a later release, by reason; what matters is said again.
-        dropped: Counters<LinkDrop> = "longline_logic_dropped_total", SUM;
+        dropped: Counters<Reason> = "longline_logic_dropped_total", SUM;
         /// Batches that the store made durable.
         commits: Counter = "longline_logic_commits_total", CORE;
         /// Rows in them.
@@ -59,16 +59,25 @@ service::table! {
     }
 }
 
-impl Label for LinkDrop {
+/// Why an item came to nothing, as a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason(pub LinkDrop);
+
+impl Label for Reason {
     const NAME: &'static str = "reason";
-    const ALL: &'static [Self] = Self::ALL;
+    const ALL: &'static [Self] = &[
+        Self(LinkDrop::NoLink),
+        Self(LinkDrop::PushesFull),
+        Self(LinkDrop::MailFull),
+        Self(LinkDrop::Unknown),
+    ];
 
     fn text(self) -> String {
-        let text = match self {
-            Self::NoLink => "no_link",
-            Self::PushesFull => "pushes_full",
-            Self::MailFull => "mail_full",
-            Self::Unknown => "unknown",
+        let text = match self.0 {
+            LinkDrop::NoLink => "no_link",
+            LinkDrop::PushesFull => "pushes_full",
+            LinkDrop::MailFull => "mail_full",
+            LinkDrop::Unknown => "unknown",
         };
         text.to_owned()
     }

@@ -215,8 +215,11 @@ impl Node {
         id: u16,
         (mailbox, controls): (Receiver<Vec<Post>>, Receiver<Control>),
     ) -> Result<Parts, Fatal> {
-        let bounds =
-            Bounds { cached_max: self.args.cached_max, devices_max: self.args.devices_max };
+        let bounds = Bounds {
+            cached_max: self.args.cached_max,
+            devices_max: self.args.devices_max,
+            inbox_epoch: self.inbox_epoch,
+        };
         let mut owners = Owners::default();
         let (slots, cluster) = match &self.truth {
             Truth::Shared { client, told, routes } => {
@@ -265,7 +268,7 @@ impl Node {
         let shard = ShardConfig {
             devices_max: self.args.devices_max,
             cached_max: self.args.cached_max,
-            ..ShardConfig::new(share, data.boot())
+            ..ShardConfig::new(share, data.boot(), self.inbox_epoch)
         };
         let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
         Host::open(config, Arc::new(move || wake.wake(id.into())), shard, now)

@@ -60,7 +60,7 @@ pub struct ServeArgs {
     /// Devices of one user at a time.
     #[arg(long, env = "LONGLINE_LOGIC_DEVICES_MAX", default_value_t = DEVICES_MAX)]
     pub devices_max: usize,
-    /// Users, contacts and conversations that a core keeps in memory while nothing needs them.
+    /// Users, chats and conversations that a core keeps in memory while nothing needs them.
     #[arg(long, env = "LONGLINE_LOGIC_CACHED_MAX", default_value_t = CACHED_MAX)]
     pub cached_max: usize,
     /// File to write the addresses to once everything is served.

@@ -33,10 +33,12 @@ const WHOLE: Partition = Partition::FIRST;
 /// What the shards of a core are told.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Users, contacts and conversations of the core kept while nothing needs them.
+    /// Users, chats and conversations of the core kept while nothing needs them.
     pub cached_max: usize,
     /// Devices of one user at a time.
     pub devices_max: usize,
+    /// Tells the inboxes of this store from those of any other.
+    pub inbox_epoch: u64,
 }
 
 struct Slot {
@@ -299,7 +301,7 @@ impl Slots {
             in_flight_max: PARTITION_IN_FLIGHT_MAX,
             ids_max: PARTITION_IDS_MAX,
             newest_id_ms,
-            ..ShardConfig::new(Share::One(key), epoch.0)
+            ..ShardConfig::new(Share::One(key), epoch.0, self.bounds.inbox_epoch)
         };
         let host = Box::new(Host::new(Shard::new(config, now), store));
         self.slots.insert(key, Slot { epoch, state: State::Served(host), in_flight: 0 });

@@ -68,7 +68,7 @@ mod tests {
             ("9.entryIp", "::1"),
             ("9.entryPort", "7400"),
             ("9.loginTime", "1700000000000"),
-            ("9.generation", "1152921504606846977"),
+            ("9.generation", "4503599627370497"),
             ("9.node", "3"),
         ];
         let mut broken = fields(&whole);
@@ -76,7 +76,7 @@ mod tests {
         let route = Route {
             uid: Uid(7),
             device: DeviceId(9),
-            generation: Generation((1 << 60) + 1),
+            generation: Generation((1 << 52) + 1),
             entry_address: "[::1]:7400".parse().unwrap(),
             login_time_ms: 1_700_000_000_000,
             node: NodeId(3),

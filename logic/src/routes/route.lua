@@ -2,7 +2,7 @@
 -- KEYS[1]: the user's hash. ARGV: device, generation [, entryIp, entryPort, loginTime, node, TTL in seconds].
 -- With all of them it sets, unless a newer login is there. With two it removes exactly this login.
 -- Returns 1: done, 0: another login is there. A key that is no hash is an error, WRONGTYPE.
--- Generations have up to 60 bits, and Lua's numbers hold 53: they are compared as decimal texts.
+-- Generations are kept, and compared, as decimal texts.
 local key, device, generation = KEYS[1], ARGV[1], ARGV[2]
 local function field(name)
   return device .. '.' .. name

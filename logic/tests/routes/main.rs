@@ -1,7 +1,6 @@
 //! The routes in Redis, on real servers; a module a property. They run side by side: each test has users of its own on the
 //! server of the environment, or a server of its own that it may stop.
 
-#![cfg(feature = "cluster")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod rig;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use shard::rows::{Completion, Found, MessageRow, Read, Row, Ticket};
+use shard::rows::{Chain, Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
 use shard::store::{EmbeddedConfig, EmbeddedStore, OpenError, Store, Wake};
-use wire::{ClientMsgId, Conversation, MessageId, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 /// A store, and the wakes of its thread.
 pub struct Driven {
@@ -19,17 +19,31 @@ pub fn config(dir: &Path) -> EmbeddedConfig {
     EmbeddedConfig { reserve_bytes: 0, ..EmbeddedConfig::new(dir.to_path_buf()) }
 }
 
-/// A message of user 1 to user 2, all of it told by its place.
+/// A message of user 1 to user 2, all of it told by its place; each is behind those of the places before.
 pub fn message(seq: u64, body_bytes: usize) -> Row {
+    let chain = (1..seq).fold(Chain::default(), |chain, id| chain.after(&[id]));
     Row::Message(MessageRow {
-        conversation: Conversation::between(Uid(1), Uid(2)).unwrap(),
+        conversation: ConversationId::direct(Uid(1), Uid(2)).unwrap(),
         seq: Seq(seq),
+        number: seq,
         message_id: MessageId(seq),
-        from: Uid(1),
+        sender: Uid(1),
         time_ms: seq,
+        kind: RowKind::MESSAGE,
+        flags: 0,
+        chain,
         client_msg_id: ClientMsgId::new(seq, 0),
         body: Bytes::from(vec![seq.to_le_bytes()[0]; body_bytes]),
     })
+}
+
+/// The same message in an inbox at the same place, behind those before.
+pub fn inbox(uid: Uid, place: u64, body_bytes: usize) -> InboxRow {
+    let Row::Message(message) = message(place, body_bytes) else { unreachable!("it makes one") };
+    let (kind, a, b) = message.conversation.parts();
+    let next = |chain: Chain, seq| chain.after(&[kind.into(), a, b, seq]);
+    let chain = (1..place).fold(Chain::default(), next);
+    InboxRow { uid, inbox_seq: InboxSeq(place), flags: 0, chain, message }
 }
 
 impl Driven {

@@ -9,10 +9,12 @@ use crate::driven::{Driven, config};
 use bytes::Bytes;
 use logic::cluster::Fence;
 use shard::rows::{
-    Completion, ContactRow, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
+    Chain, ChatRow, Completion, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
 };
 use shard::store::{MemoryStore, Store};
-use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
+use std::iter::once;
+use wire::{CHAT_BYTES, ClientMsgId, ConversationId, InboxSeq, MESSAGE_BYTES, MessageId};
+use wire::{RowKind, Seq, Uid};
 
 /// A store, and where it lives.
 struct Bench {
@@ -80,82 +82,135 @@ const ALICE: Uid = Uid(7);
 const BOB: Uid = Uid(300);
 const CAROL: Uid = Uid(70_000);
 
-fn pair(a: Uid, b: Uid) -> Conversation {
-    Conversation::between(a, b).unwrap()
+/// Its number does not fit a signed one.
+const DAVE: Uid = Uid(u64::MAX);
+
+fn pair(a: Uid, b: Uid) -> ConversationId {
+    ConversationId::direct(a, b).unwrap()
 }
 
-fn message(from: Uid, to: Uid, seq: u64, body_len: usize) -> MessageRow {
+/// The first of its conversation, or behind what nobody asks for.
+fn message(sender: Uid, to: Uid, seq: u64, body_len: usize) -> MessageRow {
     MessageRow {
-        conversation: pair(from, to),
+        conversation: pair(sender, to),
         seq: Seq(seq),
-        message_id: MessageId(from.0 << 32 | to.0 << 16 | seq),
-        from,
+        number: seq,
+        message_id: MessageId(sender.0 << 32 | to.0 << 16 | seq),
+        sender,
         time_ms: 1_000 + seq,
-        client_msg_id: ClientMsgId::new(1_000 + seq, u128::from(from.0 ^ to.0)),
+        kind: RowKind::MESSAGE,
+        flags: 0,
+        chain: Chain::default(),
+        client_msg_id: ClientMsgId::new(1_000 + seq, u128::from(sender.0)),
         body: Bytes::from(vec![b'x'; body_len]),
     }
 }
 
 fn inbox(uid: Uid, inbox_seq: u64, message: &MessageRow) -> InboxRow {
-    InboxRow { uid, inbox_seq: InboxSeq(inbox_seq), message: message.clone() }
+    let (inbox_seq, chain, message) = (InboxSeq(inbox_seq), Chain::default(), message.clone());
+    InboxRow { uid, inbox_seq, flags: 0, chain, message }
 }
 
-fn contact(uid: Uid, peer: Uid, seq: u64, inbox_seq: u64) -> ContactRow {
-    ContactRow {
+fn chat(uid: Uid, conversation: ConversationId, seq: u64, inbox_seq: u64) -> ChatRow {
+    ChatRow {
         uid,
-        peer,
+        conversation,
         recent_seq: Seq(seq),
         recent_inbox_seq: InboxSeq(inbox_seq),
+        recent_number: seq + 1,
         read_seq: Seq(1),
+        read_number: 2,
         read_time_ms: 5,
-        is_deleted: seq == 2,
+        version: 3,
+        is_hidden: seq == 2,
     }
 }
 
-/// Alice and Bob wrote 300 times (past one byte of seq), bodies of `seq % 10` bytes; Carol wrote to Alice once.
+/// Alice and Bob wrote 300 times (past one byte of seq), bodies of `seq % 10` bytes.
+fn talk() -> Vec<MessageRow> {
+    let mut chain = Chain::default();
+    let next = |seq: u64| {
+        let (from, to) = if seq.is_multiple_of(3) { (ALICE, BOB) } else { (BOB, ALICE) };
+        let flags = u16::try_from(seq).unwrap() | 0x8000;
+        let body_len = usize::try_from(seq % 10).unwrap();
+        let row = MessageRow { chain, flags, ..message(from, to, seq, body_len) };
+        chain = row.next_chain();
+        row
+    };
+    (1..=300).map(next).collect()
+}
+
+/// An inbox with these messages.
+fn copies(uid: Uid, messages: impl Iterator<Item = MessageRow>) -> Vec<InboxRow> {
+    let mut chain = Chain::default();
+    let next = |(place, message): (u64, MessageRow)| {
+        let flags = if place == 299 { InboxRow::POINTS } else { 0 };
+        let row = InboxRow { chain, flags, ..inbox(uid, place, &message) };
+        chain = row.next_chain();
+        row
+    };
+    (1..).zip(messages).map(next).collect()
+}
+
+/// What Alice and Bob wrote is in both inboxes; Carol wrote to Alice once, which is too, and to Bob under the same id.
 fn history() -> Vec<Vec<Row>> {
-    let mut batches = Vec::new();
-    for seq in 1..=300 {
-        let from_alice = seq % 3 == 0;
-        let (from, to) = if from_alice { (ALICE, BOB) } else { (BOB, ALICE) };
-        let row = message(from, to, seq, usize::try_from(seq % 10).unwrap());
-        batches.push(vec![
-            Row::Inbox(inbox(ALICE, seq, &row)),
-            Row::Inbox(inbox(BOB, seq, &row)),
-            Row::Message(row),
-        ]);
-    }
-    let row = message(CAROL, ALICE, 1, 50);
-    batches.push(vec![Row::Inbox(inbox(ALICE, 301, &row)), Row::Message(row)]);
+    let (talk, carols) = (talk(), message(CAROL, ALICE, 1, 50));
+    let alices = copies(ALICE, talk.iter().cloned().chain(once(carols.clone())));
+    let bobs = copies(BOB, talk.iter().cloned());
+    let rows = alices.iter().zip(&bobs).zip(talk);
+    let mut batches: Vec<Vec<Row>> = rows
+        .map(|((alices, bobs), row)| {
+            vec![Row::Inbox(alices.clone()), Row::Inbox(bobs.clone()), Row::Message(row)]
+        })
+        .collect();
+    let last = alices.into_iter().next_back().unwrap();
+    batches.push(vec![Row::Inbox(last), Row::Message(carols)]);
+    batches.push(vec![Row::Message(message(CAROL, BOB, 1, 20))]);
+    let user = |uid, through| {
+        Row::User(UserRow { uid, chats_through: InboxSeq(through), chats_version: 7 })
+    };
     batches.push(vec![
-        Row::Contact(contact(ALICE, BOB, 300, 300)),
-        Row::Contact(contact(ALICE, CAROL, 1, 301)),
-        Row::Contact(contact(ALICE, Uid(9), 2, 0)),
-        Row::Contact(contact(BOB, ALICE, 300, 300)),
-        Row::User(UserRow { uid: ALICE, contacts_through: InboxSeq(298) }),
-        Row::User(UserRow { uid: BOB, contacts_through: InboxSeq(300) }),
+        Row::Chat(chat(ALICE, pair(ALICE, BOB), 300, 300)),
+        Row::Chat(chat(ALICE, pair(ALICE, CAROL), 1, 301)),
+        Row::Chat(chat(ALICE, pair(ALICE, Uid(9)), 2, 0)),
+        Row::Chat(chat(ALICE, pair(ALICE, DAVE), 5, 0)),
+        Row::Chat(chat(ALICE, ConversationId::system(ALICE).unwrap(), 6, 0)),
+        Row::Chat(chat(BOB, pair(ALICE, BOB), 300, 300)),
+        user(ALICE, 298),
+        user(BOB, 300),
     ]);
     batches
 }
 
-/// An answer in short: seqs, or peers with the length of their newest body.
+/// An answer in short: seqs, or conversations with the length of their newest body.
 fn short(found: Found) -> String {
     match found {
-        Found::User { row, head, tail } => {
-            let through = row.map(|row| row.contacts_through.0);
+        Found::User { row, head, chain: _, tail } => {
+            let through = row.map(|row| row.chats_through.0);
             let tail: Vec<_> = tail.iter().map(|row| row.inbox_seq.0).collect();
             format!("through {through:?} head {head} tail {tail:?}")
         }
         Found::Messages(rows) => span(rows.iter().map(|row| row.seq.0)),
         Found::Inbox(rows) => span(rows.iter().map(|row| row.inbox_seq.0)),
-        Found::Contacts(rows) => {
-            let short = |(row, newest): &(ContactRow, Option<MessageRow>)| {
-                format!("{}:{:?}", row.peer, newest.as_ref().map(|row| row.body.len()))
+        Found::Chats(rows) => {
+            let short = |(row, newest): &(ChatRow, Option<MessageRow>)| {
+                format!(
+                    "{} {:?}",
+                    name(row.conversation),
+                    newest.as_ref().map(|row| row.body.len())
+                )
             };
-            rows.iter().map(short).collect::<Vec<_>>().join(" ")
+            rows.iter().map(short).collect::<Vec<_>>().join(", ")
         }
-        Found::Contact(row) => format!("{:?}", row.map(|row| row.peer.0)),
+        Found::Chat(row) => row.map_or("none".into(), |row| row.conversation.to_string()),
     }
+}
+
+/// Of Alice's.
+fn name(conversation: ConversationId) -> &'static str {
+    let Some(peer) = conversation.peer_of(ALICE) else { return "system" };
+    let names = [(Uid(9), "9"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")];
+    names.into_iter().find(|name| name.0 == peer).unwrap().1
 }
 
 /// `first..=last` of dense numbers.
@@ -180,17 +235,22 @@ fn cases() -> Vec<(Read, &'static str)> {
         limit,
         bytes_max,
     };
-    let contacts = |after, (limit, bytes_max)| Read::Contacts {
-        uid: ALICE,
-        after: Uid(after),
-        limit,
-        bytes_max,
+    let chats = |after: Option<ConversationId>, (limit, bytes_max)| {
+        let uid = ALICE;
+        Read::Chats { uid, after, limit, bytes_max }
     };
-    let by_id =
-        |from, id: MessageRow| Read::ByClientMsgId { from, client_msg_id: id.client_msg_id };
+    let with = |uid| Some(pair(ALICE, uid));
+    let by_id = |row: MessageRow| Read::ByClientMsgId {
+        sender: row.sender,
+        conversation: row.conversation,
+        client_msg_id: row.client_msg_id,
+    };
+    let [small, talks] = [MESSAGE_BYTES, CHAT_BYTES];
+    let lists = "9 None, bob Some(0), carol Some(50), dave None, system None";
     vec![
-        (Read::Conversation { conversation: pair(ALICE, BOB), known: Seq(298) }, "300..=300"),
-        (Read::Conversation { conversation: pair(CAROL, BOB), known: Seq(0) }, "none"),
+        (Read::Conversation { conversation: pair(ALICE, BOB) }, "300..=300"),
+        (Read::Conversation { conversation: pair(CAROL, BOB) }, "1..=1"),
+        (Read::Conversation { conversation: pair(CAROL, DAVE) }, "none"),
         (messages(u64::MAX, all), "1..=300"),
         (messages(u64::MAX, (3, usize::MAX)), "298..=300"),
         (messages(298, (3, usize::MAX)), "295..=297"),
@@ -201,33 +261,36 @@ fn cases() -> Vec<(Read, &'static str)> {
         (messages(u64::MAX, (1, 0)), "300..=300"),
         (messages(u64::MAX, (0, usize::MAX)), "none"),
         // Bodies from the newest: 0, 9, 8, 7.
-        (messages(u64::MAX, (10, 17)), "298..=300"),
-        (messages(u64::MAX, (10, 16)), "299..=300"),
+        (messages(u64::MAX, (10, 17 + 3 * small)), "298..=300"),
+        (messages(u64::MAX, (10, 16 + 3 * small)), "299..=300"),
         (messages(300, (10, 0)), "299..=299"),
         (inbox(ALICE, 0, all), "1..=301"),
         (inbox(ALICE, 254, (4, usize::MAX)), "255..=258"),
         (inbox(ALICE, 299, all), "300..=301"),
-        (inbox(ALICE, 299, (10, 49)), "300..=300"),
+        (inbox(ALICE, 299, (10, 49 + 2 * small)), "300..=300"),
         (inbox(ALICE, 300, (10, 49)), "301..=301"),
         (inbox(ALICE, 301, all), "none"),
         (inbox(ALICE, u64::MAX, all), "none"),
         (inbox(BOB, 298, all), "299..=300"),
         (inbox(Uid(8), 0, all), "none"),
         (inbox(ALICE, 0, (0, usize::MAX)), "none"),
-        (by_id(BOB, message(BOB, ALICE, 7, 0)), "7..=7"),
-        (by_id(ALICE, message(ALICE, BOB, 9, 0)), "9..=9"),
-        (by_id(ALICE, message(BOB, ALICE, 7, 0)), "none"),
-        (by_id(BOB, message(BOB, ALICE, 9_999, 0)), "none"),
-        (contacts(0, all), "9:None 300:Some(0) 70000:Some(50)"),
-        (contacts(9, all), "300:Some(0) 70000:Some(50)"),
-        (contacts(9, (1, usize::MAX)), "300:Some(0)"),
-        (contacts(9, (9, 49)), "300:Some(0)"),
-        (contacts(300, (9, 49)), "70000:Some(50)"),
-        (contacts(70_000, all), ""),
-        (contacts(u64::MAX, all), ""),
-        (contacts(0, (0, usize::MAX)), ""),
-        (Read::Contact { uid: BOB, peer: ALICE }, "Some(7)"),
-        (Read::Contact { uid: BOB, peer: CAROL }, "None"),
+        (by_id(message(BOB, ALICE, 7, 0)), "7..=7"),
+        (by_id(message(ALICE, BOB, 9, 0)), "9..=9"),
+        (by_id(message(ALICE, BOB, 7, 0)), "none"),
+        (by_id(message(BOB, ALICE, 9_999, 0)), "none"),
+        (chats(None, all), lists),
+        (chats(with(Uid(8)), all), lists),
+        (chats(with(Uid(9)), all), "bob Some(0), carol Some(50), dave None, system None"),
+        (chats(with(Uid(9)), (1, usize::MAX)), "bob Some(0)"),
+        (chats(with(Uid(9)), (9, 49 + 2 * talks)), "bob Some(0)"),
+        (chats(with(Uid(9)), (9, 50 + 2 * talks)), "bob Some(0), carol Some(50)"),
+        (chats(with(BOB), (1, 49)), "carol Some(50)"),
+        (chats(with(CAROL), all), "dave None, system None"),
+        (chats(with(DAVE), all), "system None"),
+        (chats(ConversationId::from_parts(4, 1, 0), all), ""),
+        (chats(None, (0, usize::MAX)), ""),
+        (Read::Chat { uid: BOB, conversation: pair(ALICE, BOB) }, "1:300:7"),
+        (Read::Chat { uid: BOB, conversation: pair(BOB, CAROL) }, "none"),
         (Read::User { uid: ALICE }, "through Some(298) head 301 tail [299, 300, 301]"),
         (Read::User { uid: BOB }, "through Some(300) head 300 tail []"),
         (Read::User { uid: CAROL }, "through None head 0 tail []"),
@@ -245,6 +308,7 @@ fn check(mut bench: Bench, reopen: bool) {
         assert_eq!(short(bench.ask(read)), expect, "{read:?}");
     }
     rows_come_back_whole(&mut bench);
+    an_id_is_of_a_conversation(&mut bench);
     same_keys_overwrite_in_order(&mut bench);
     if bench.is_atomic() {
         logs_overwrite_in_order(&mut bench);
@@ -253,28 +317,50 @@ fn check(mut bench: Bench, reopen: bool) {
 }
 
 fn rows_come_back_whole(bench: &mut Bench) {
-    for (from, to, seq, body_len) in [(ALICE, BOB, 300, 0), (BOB, ALICE, 299, 9)] {
-        let row = message(from, to, seq, body_len);
-        let before = Seq(seq + 1);
-        let conversation = row.conversation;
-        let read = Read::Messages { conversation, before, limit: 1, bytes_max: 99 };
-        assert_eq!(bench.ask(read), Found::Messages(vec![row.clone()]));
-        let read = Read::Inbox { uid: BOB, after: InboxSeq(seq - 1), limit: 1, bytes_max: 99 };
-        assert_eq!(bench.ask(read), Found::Inbox(vec![inbox(BOB, seq, &row)]));
+    let bobs = copies(BOB, talk().into_iter());
+    for row in [&bobs[299], &bobs[298]] {
+        let MessageRow { conversation, seq, .. } = row.message;
+        let (before, limit, bytes_max) = (seq.next(), 1, 99);
+        let read = Read::Messages { conversation, before, limit, bytes_max };
+        assert_eq!(bench.ask(read), Found::Messages(vec![row.message.clone()]));
+        let after = InboxSeq(row.inbox_seq.0 - 1);
+        let read = Read::Inbox { uid: BOB, after, limit, bytes_max };
+        assert_eq!(bench.ask(read), Found::Inbox(vec![row.clone()]));
     }
-    let found = bench.ask(Read::Contact { uid: ALICE, peer: Uid(9) });
-    assert_eq!(found, Found::Contact(Some(contact(ALICE, Uid(9), 2, 0))));
+    for chat in [chat(ALICE, pair(ALICE, Uid(9)), 2, 0), chat(ALICE, pair(ALICE, DAVE), 5, 0)] {
+        let found = bench.ask(Read::Chat { uid: ALICE, conversation: chat.conversation });
+        assert_eq!(found, Found::Chat(Some(chat)));
+    }
+    let Found::User { row, chain, .. } = bench.ask(Read::User { uid: BOB }) else {
+        panic!("no user")
+    };
+    assert_eq!((row.unwrap().chats_version, chain), (7, bobs[299].next_chain()));
+}
+
+/// Two messages with one id of one sender, each found in its conversation.
+fn an_id_is_of_a_conversation(bench: &mut Bench) {
+    let rows = [message(CAROL, ALICE, 1, 50), message(CAROL, BOB, 1, 20)];
+    assert_eq!(rows[0].client_msg_id, rows[1].client_msg_id);
+    for row in rows {
+        let MessageRow { sender, conversation, client_msg_id, .. } = row;
+        let read = Read::ByClientMsgId { sender, conversation, client_msg_id };
+        assert_eq!(bench.ask(read), Found::Messages(vec![row]));
+    }
 }
 
 fn same_keys_overwrite_in_order(bench: &mut Bench) {
-    let user = |through| Row::User(UserRow { uid: ALICE, contacts_through: InboxSeq(through) });
-    let contact = |seq| Row::Contact(contact(ALICE, CAROL, seq, 301));
-    bench.commit(vec![contact(7), user(299), user(300)]);
-    bench.commit(vec![contact(9), contact(8), user(301)]);
+    let user = |through| {
+        let chats_through = InboxSeq(through);
+        Row::User(UserRow { uid: ALICE, chats_through, chats_version: 8 })
+    };
+    let chat = |seq| Row::Chat(chat(ALICE, pair(ALICE, CAROL), seq, 301));
+    bench.commit(vec![chat(7), user(299), user(300)]);
+    bench.commit(vec![chat(9), chat(8), user(301)]);
     let found = short(bench.ask(Read::User { uid: ALICE }));
     assert_eq!(found, "through Some(301) head 301 tail []", "read after commits not yet polled");
-    let Found::Contact(Some(found)) = bench.ask(Read::Contact { uid: ALICE, peer: CAROL }) else {
-        panic!("no contact")
+    let conversation = pair(ALICE, CAROL);
+    let Found::Chat(Some(found)) = bench.ask(Read::Chat { uid: ALICE, conversation }) else {
+        panic!("no chat")
     };
     assert_eq!(found.recent_seq, Seq(8));
 }
@@ -284,7 +370,8 @@ fn logs_overwrite_in_order(bench: &mut Bench) {
     let [old, new] = [3, 4].map(|body_len| message(ALICE, CAROL, 9, body_len));
     bench.commit(vec![Row::Message(old.clone())]);
     bench.commit(vec![Row::Message(old), Row::Message(new.clone())]);
-    let read = Read::ByClientMsgId { from: ALICE, client_msg_id: new.client_msg_id };
+    let MessageRow { sender, conversation, client_msg_id, .. } = new;
+    let read = Read::ByClientMsgId { sender, conversation, client_msg_id };
     assert_eq!(bench.ask(read), Found::Messages(vec![new]), "read after commits not yet polled");
 }
 

@@ -4,10 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod driven;
-#[cfg(feature = "cluster")]
 mod every_store_answers_alike;
 mod embedded;
-#[cfg(feature = "cluster")]
 mod cql;
 
 /// Arguments by which this program runs one test of the module with this path, and no other: how a test starts itself as a

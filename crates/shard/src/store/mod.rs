@@ -17,6 +17,7 @@ mod data_dir;
 
 pub use data_dir::{DataDir, DataDirError};
 pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Wake};
+pub use limits::READS_MAX;
 pub use log::LogWrite;
 pub use memory::MemoryStore;
 

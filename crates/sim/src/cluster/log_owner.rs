@@ -7,9 +7,10 @@ use super::plant::Plant;
 use super::store::{Log, Reply, Request, Row};
 use crate::random::Random;
 use logic::cluster::Position;
-use logic::cluster::takeover::{End, Run, longest_run, tail_rows};
+use logic::cluster::takeover::{End, Run, TailRow, longest_run, tail_rows};
 use logic::cluster::window::LogWindow;
 use shard::owner::Epoch;
+use shard::rows::Chain;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::{MessageId, Seq};
 
@@ -287,8 +288,16 @@ impl LogOwner {
 
     /// What is kept; with some plants, more than the rules allow.
     fn run_of(&self, rows: &[(Position, Row)]) -> Run<MessageId> {
-        let ids: Vec<_> = rows.iter().map(|row| (row.0, row.1.id)).collect();
-        let mut run = longest_run(self.takeover_size(), Position(0), &ids);
+        // Without chains: what the other rules find is not to be found by another.
+        let chain = Chain::default();
+        let row = |row: &(Position, Row)| TailRow {
+            position: row.0,
+            id: row.1.id,
+            chain,
+            next_chain: chain,
+        };
+        let tail: Vec<_> = rows.iter().map(row).collect();
+        let mut run = longest_run(self.takeover_size(), Position(0), &tail);
         if self.plant == Plant::NoTail {
             let head = rows.last().map_or(Position(0), |row| row.0);
             return Run { head, kept: Vec::new(), end: End::Whole };
@@ -297,9 +306,10 @@ impl LogOwner {
             End::Whole => false,
             End::Hole(_) => self.plant == Plant::OverHoles,
             End::Repeat(_) => self.plant == Plant::RepeatedIds,
+            End::Stranger(_) => unreachable!("every chain fits"),
         };
         if goes_on(run.end) {
-            run.kept = ids;
+            run.kept = tail.iter().map(|row| (row.position, row.id)).collect();
             run.head = run.kept.last().map_or(run.head, |row| row.0);
         }
         run

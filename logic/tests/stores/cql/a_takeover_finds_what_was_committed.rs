@@ -5,41 +5,45 @@ use super::keyspace::Keyspace;
 use crate::driven::Driven;
 use bytes::Bytes;
 use logic::cluster::Fence;
-use shard::rows::{ContactRow, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow};
-use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
+use shard::rows::{Chain, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 /// The last place of the first bucket.
 const BUCKET_END: u64 = 8_191;
 
-/// A message of the pair `n`, at a place, under an id; the body says who wrote it.
+/// A message of the pair `n`, at a place, under an id, behind rows whose ids are their places; the body says who wrote it.
 fn message(n: u64, seq: u64, id: u64, body: &'static str) -> MessageRow {
-    let (from, to) = (Uid(2 * n), Uid(2 * n + 1));
     MessageRow {
-        conversation: Conversation::between(from, to).unwrap(),
+        conversation: ConversationId::direct(Uid(2 * n), Uid(2 * n + 1)).unwrap(),
         seq: Seq(seq),
+        number: seq,
         message_id: MessageId(id),
-        from,
+        sender: Uid(2 * n),
         time_ms: 1,
+        kind: RowKind::MESSAGE,
+        flags: 0,
+        chain: (1..seq).fold(Chain::default(), |chain, id| chain.after(&[id])),
         client_msg_id: ClientMsgId::new(id, 0),
         body: Bytes::from_static(body.as_bytes()),
     }
 }
 
+/// A row of an inbox with the message at a place of a conversation, behind rows with those at their places.
+fn inbox_row(uid: Uid, place: u64, seq: u64) -> InboxRow {
+    let conversation = ConversationId::direct(uid, Uid(99_999)).unwrap();
+    let (kind, a, b) = conversation.parts();
+    let next = |chain: Chain, seq| chain.after(&[kind.into(), a, b, seq]);
+    let chain = (1..place).fold(Chain::default(), next);
+    let message = MessageRow { conversation, sender: uid, ..message(1, seq, seq, "") };
+    InboxRow { uid, inbox_seq: InboxSeq(place), flags: 0, chain, message }
+}
+
 fn inbox(uid: Uid, places: impl IntoIterator<Item = u64>) -> Vec<Row> {
-    let row = |place| InboxRow {
-        uid,
-        inbox_seq: InboxSeq(place),
-        message: MessageRow {
-            conversation: Conversation::between(uid, Uid(99_999)).unwrap(),
-            from: uid,
-            ..message(1, place, place, "")
-        },
-    };
-    places.into_iter().map(|place| Row::Inbox(row(place))).collect()
+    places.into_iter().map(|place| Row::Inbox(inbox_row(uid, place, place))).collect()
 }
 
 fn through(uid: Uid, place: u64) -> Row {
-    Row::User(UserRow { uid, contacts_through: InboxSeq(place) })
+    Row::User(UserRow { uid, chats_through: InboxSeq(place), chats_version: 0 })
 }
 
 fn write(owner: &mut Driven, rows: Vec<Row>) {
@@ -51,10 +55,10 @@ fn messages(n: u64, places: impl IntoIterator<Item = u64>, body: &'static str) -
     places.into_iter().map(|seq| Row::Message(message(n, seq, seq, body))).collect()
 }
 
-/// Takes a conversation over of which a place is known to be committed; its last place and body.
-fn take_over(owner: &mut Driven, n: u64, known: u64) -> Vec<(u64, String)> {
+/// Takes a conversation over; its last place and body.
+fn take_over(owner: &mut Driven, n: u64) -> Vec<(u64, String)> {
     let conversation = message(n, 1, 1, "").conversation;
-    found(owner, Read::Conversation { conversation, known: Seq(known) })
+    found(owner, Read::Conversation { conversation })
 }
 
 /// The page before a place, as places and bodies.
@@ -82,7 +86,7 @@ fn a_log_ends_where_its_committed_run_does_and_late_writes_change_nothing() {
 
     // A hole at 4: of one batch, so that nothing of it says what is committed.
     write(&mut first, messages(1, [1, 2, 3, 5, 6], "first"));
-    let newest = take_over(&mut third, 1, 0);
+    let newest = take_over(&mut third, 1);
     assert_eq!(newest, [(3, "first".to_string())]);
     // The second never served, and what it has in flight lands now: over what was adopted, and above it.
     write(&mut second, messages(1, [3, 4], "second"));
@@ -97,20 +101,40 @@ fn a_log_ends_where_its_committed_run_does_and_late_writes_change_nothing() {
     // The same id twice: the second is a late row of an owner that had given it up.
     let twice = [(1, 1), (2, 2), (3, 1), (4, 4)].map(|(seq, id)| message(2, seq, id, "first"));
     write(&mut first, twice.map(Row::Message).to_vec());
-    assert_eq!(take_over(&mut third, 2, 0), [(2, "first".to_string())]);
+    assert_eq!(take_over(&mut third, 2), [(2, "first".to_string())]);
 
     // An id that was retried at another place is found there, also after its old row came late.
     write(
         &mut first,
         vec![Row::Message(message(3, 1, 1, "")), Row::Message(message(3, 3, 3, "first"))],
     );
-    assert_eq!(take_over(&mut third, 3, 0).len(), 1);
+    assert_eq!(take_over(&mut third, 3).len(), 1);
     write(&mut third, vec![Row::Message(message(3, 2, 3, "third"))]);
     write(&mut first, vec![Row::Message(message(3, 3, 3, "first"))]);
     let retried = message(3, 2, 3, "third");
-    let (from, client_msg_id) = (retried.from, retried.client_msg_id);
-    let found = third.ask(Read::ByClientMsgId { from, client_msg_id });
+    let MessageRow { sender, conversation, client_msg_id, .. } = retried;
+    let found = third.ask(Read::ByClientMsgId { sender, conversation, client_msg_id });
     assert_eq!(found, Found::Messages(vec![retried]));
+}
+
+#[test]
+fn a_row_that_was_written_behind_others_is_not_adopted() {
+    let keyspace = Keyspace::new();
+    let owner = |epoch| keyspace.open(epoch, Fence::always_open());
+    let [mut first, mut second, mut third] = [1, 2, 3].map(owner);
+    // The second takes places that the first had given; then what the first wrote behind its own rows comes.
+    write(&mut first, messages(1, [1, 2], "first"));
+    take_over(&mut second, 1);
+    write(&mut second, vec![Row::Message(message(1, 3, 30, "second"))]);
+    write(&mut first, messages(1, [3, 4], "first"));
+    assert_eq!(take_over(&mut third, 1), [(3, "second".to_string())]);
+
+    let uid = Uid(1);
+    write(&mut first, inbox(uid, [1, 2]));
+    assert_eq!(user(&mut second, uid).0, 2);
+    write(&mut second, vec![Row::Inbox(inbox_row(uid, 3, 30))]);
+    write(&mut first, inbox(uid, [3, 4]));
+    assert_eq!(user(&mut third, uid), (3, vec![1, 2, 3]));
 }
 
 #[test]
@@ -118,19 +142,9 @@ fn a_log_goes_on_in_the_next_bucket() {
     let keyspace = Keyspace::new();
     let owner = |epoch| keyspace.open(epoch, Fence::always_open());
     let [mut first, mut second] = [1, 2].map(owner);
-    let contact = ContactRow {
-        uid: message(1, 1, 1, "").conversation.big(),
-        peer: message(1, 1, 1, "").conversation.small(),
-        recent_seq: Seq(BUCKET_END - 5),
-        recent_inbox_seq: InboxSeq(0),
-        read_seq: Seq(0),
-        read_time_ms: 0,
-        is_deleted: false,
-    };
-    let mut rows = messages(1, BUCKET_END - 7..=BUCKET_END + 9, "");
-    rows.push(Row::Contact(contact));
-    write(&mut first, rows);
-    let newest = take_over(&mut second, 1, BUCKET_END - 5);
+    // The one at the next bucket's first place, a 64th, writes the head: what was committed before this batch.
+    write(&mut first, messages(1, BUCKET_END - 7..=BUCKET_END + 9, ""));
+    let newest = take_over(&mut second, 1);
     assert_eq!(newest[0].0, BUCKET_END + 9);
     let places = |rows: Vec<(u64, String)>| rows.iter().map(|row| row.0).collect::<Vec<_>>();
     let around = page(&mut second, 1, BUCKET_END + 3, 5);

@@ -10,12 +10,12 @@ use std::process::{Command, Stdio};
 
 use super::keyspace::{Keyspace, RUNTIME, open, server};
 use crate::alone;
-use crate::driven::{Driven, message};
+use crate::driven::{Driven, inbox, message};
 use logic::cluster::Fence;
 use logic::cql::{CqlClient, CqlConfig};
-use shard::rows::{Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
+use shard::rows::{Completion, Found, MessageRow, Read, Row, Ticket};
 use std::sync::Arc;
-use wire::{Conversation, InboxSeq, Seq, Uid};
+use wire::{ConversationId, InboxSeq, Seq, Uid};
 
 /// The keyspace and the epoch.
 const CHILD: &str = "LONGLINE_TEST_CQL_CHILD";
@@ -29,8 +29,8 @@ fn body(seq: u64) -> MessageRow {
 }
 
 fn heads(driven: &mut Driven) -> (u64, [u64; 2]) {
-    let conversation = Conversation::between(USERS[0], USERS[1]).unwrap();
-    let read = Read::Conversation { conversation, known: Seq(0) };
+    let conversation = ConversationId::direct(USERS[0], USERS[1]).unwrap();
+    let read = Read::Conversation { conversation };
     let Found::Messages(newest) = driven.ask(read) else { panic!("no messages") };
     let inboxes = USERS.map(|uid| {
         let Found::User { head, .. } = driven.ask(Read::User { uid }) else { panic!("no user") };
@@ -59,8 +59,7 @@ fn child_commits_until_it_is_killed() {
         let mut rows: Vec<_> = (head + 1..=last).map(|seq| Row::Message(body(seq))).collect();
         // The inbox rows of the commit before, which is durable.
         for (uid, place) in USERS.into_iter().zip(&mut inboxes) {
-            let inbox = |seq| InboxRow { uid, inbox_seq: InboxSeq(seq), message: body(seq) };
-            rows.extend((*place + 1..=head).map(|seq| Row::Inbox(inbox(seq))));
+            rows.extend((*place + 1..=head).map(|seq| Row::Inbox(inbox(uid, seq, 300))));
             *place = head;
         }
         commit(&mut driven, rows);
@@ -100,7 +99,7 @@ fn check(driven: &mut Driven, acked: (u64, u64)) {
     let (head, inboxes) = heads(driven);
     println!("acked {acked:?}, found {head} and {inboxes:?}");
     assert!(head >= acked.1, "{head} of {} are there", acked.1);
-    let conversation = Conversation::between(USERS[0], USERS[1]).unwrap();
+    let conversation = ConversationId::direct(USERS[0], USERS[1]).unwrap();
     let (before, limit) = (Seq(head + 1), usize::MAX);
     let read = Read::Messages { conversation, before, limit, bytes_max: usize::MAX };
     let Found::Messages(messages) = driven.ask(read) else { panic!("no messages") };
@@ -113,8 +112,8 @@ fn check(driven: &mut Driven, acked: (u64, u64)) {
         assert!(rows.into_iter().map(|row| row.message).eq((1..=place).map(body)));
     }
     for row in [&messages[0], messages.last().unwrap()] {
-        let (from, client_msg_id) = (row.from, row.client_msg_id);
-        let found = driven.ask(Read::ByClientMsgId { from, client_msg_id });
+        let MessageRow { sender, conversation, client_msg_id, .. } = *row;
+        let found = driven.ask(Read::ByClientMsgId { sender, conversation, client_msg_id });
         assert_eq!(found, Found::Messages(vec![row.clone()]));
     }
 }

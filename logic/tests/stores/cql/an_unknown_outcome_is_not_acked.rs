@@ -11,7 +11,7 @@ use crate::driven::message;
 use logic::cluster::{Fence, Moment};
 use logic::fence::moment;
 use shard::rows::{Completion, Found, Read, Row, StoreError, Ticket};
-use wire::{Conversation, Uid};
+use wire::{ConversationId, Uid};
 
 /// Long beyond what anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,8 +41,8 @@ fn an_unanswered_write_is_not_acked_until_it_is_repeated() {
     let mut completions = Vec::new();
     driven.turn(&mut completions);
     assert_eq!(completions, [], "it is there, but nobody said so");
-    let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
-    let read = Read::Conversation { conversation, known: wire::Seq(0) };
+    let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
+    let read = Read::Conversation { conversation };
     let mut other = open(&client, 2, Arc::new(Fence::always_open()));
 
     between.heal();
@@ -64,8 +64,8 @@ fn an_unanswered_read_is_given_up_and_the_store_goes_on() {
     let mut driven = open(&client, 1, Arc::new(Fence::always_open()));
     driven.store.commit(Ticket(1), vec![message(1, 9)]);
     driven.settle();
-    let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
-    let read = Read::Conversation { conversation, known: wire::Seq(0) };
+    let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
+    let read = Read::Conversation { conversation };
     between.mute();
     driven.store.read(Ticket(2), read);
     assert_eq!(driven.settle(), [Completion::Read(Ticket(2), Err(StoreError::Unavailable))]);
@@ -87,7 +87,7 @@ fn what_came_back_while_the_lease_did_not_count_is_held_until_it_does() {
     driven.store.commit(Ticket(1), vec![message(2, 9)]);
     fence.set(Moment(0));
     until("the write lands", || keyspace.messages() == 2);
-    let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
+    let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
     let read = Read::Messages { conversation, before: wire::Seq(9), limit: 1, bytes_max: 99 };
     driven.store.read(Ticket(2), read);
     let mut completions = Vec::new();

@@ -1,6 +1,6 @@
 //! Leases and owners change by compare-and-set only, and tables that are not this program's are refused with what to run.
 
-use super::keyspace::{Keyspace, RUNTIME, config, settings};
+use super::keyspace::{Keyspace, RUNTIME, config, session, settings};
 use logic::cluster::{LeaseChange, LeaseRow, Moment, Outcome, OwnerChange, Standing};
 use logic::cql::{CqlClient, schema};
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
@@ -123,4 +123,34 @@ fn tables_are_made_once_and_asked_for_when_they_are_missing() {
     let epoch = RUNTIME.block_on(keyspace.client.inbox_epoch()).unwrap();
     assert_eq!(RUNTIME.block_on(schema::apply(&config, &settings())).unwrap(), schema::VERSION);
     assert_eq!(RUNTIME.block_on(keyspace.client.inbox_epoch()).unwrap(), epoch);
+}
+
+#[test]
+fn tables_are_used_within_their_layout_only() {
+    let keyspace = Keyspace::new();
+    let config = &keyspace.config;
+    let set = |change: &str| {
+        let text = change.replace("{t}", &format!("{}.cluster", config.keyspace));
+        let session = session();
+        RUNTIME.block_on(async { session.query_unpaged(text, ()).await }).unwrap();
+    };
+    let open = || RUNTIME.block_on(CqlClient::connect(config.clone(), RUNTIME.handle())).map(drop);
+    let apply = || RUNTIME.block_on(schema::apply(config, &settings()));
+
+    // Of a later version of the layout: it has more in it.
+    set("UPDATE {t} SET value = 9 WHERE name = 'schema_version'");
+    assert!(open().is_ok());
+    assert_eq!(apply().unwrap(), schema::VERSION);
+    // Of the layout before, which did not name itself; of a later one.
+    set("DELETE FROM {t} WHERE name = 'layout'");
+    for layout in [1, 3] {
+        if layout > 1 {
+            set("INSERT INTO {t} (name, value) VALUES ('layout', 3)");
+        }
+        for refusal in [open().unwrap_err(), apply().unwrap_err()] {
+            let refusal = refusal.to_string();
+            assert!(refusal.contains(&format!("have layout {layout}, ")), "{refusal}");
+            assert!(refusal.contains("name another keyspace"), "{refusal}");
+        }
+    }
 }

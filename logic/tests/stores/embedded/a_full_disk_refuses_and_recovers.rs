@@ -9,7 +9,7 @@ use crate::alone;
 use crate::driven::{Driven, config, message};
 use shard::rows::{Completion, Found, Read, StoreError, Ticket};
 use shard::store::EmbeddedConfig;
-use wire::{Conversation, Seq, Uid};
+use wire::{ConversationId, Uid};
 
 const CHILD: &str = "LONGLINE_TEST_TMPFS";
 const MIB: usize = 1024 * 1024;
@@ -21,8 +21,8 @@ fn commit(driven: &mut Driven, seq: u64) -> Result<(), StoreError> {
 }
 
 fn newest(driven: &mut Driven) -> u64 {
-    let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
-    let read = Read::Conversation { conversation, known: Seq(0) };
+    let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
+    let read = Read::Conversation { conversation };
     let Found::Messages(rows) = driven.ask(read) else { panic!("no messages") };
     rows[0].seq.0
 }

@@ -10,9 +10,9 @@ use std::process::{Command, Stdio};
 use crate::alone;
 use crate::driven::{Driven, config};
 use bytes::Bytes;
-use shard::rows::{Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
+use shard::rows::{Chain, Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
 use shard::store::EmbeddedConfig;
-use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 const CHILD: &str = "LONGLINE_TEST_STORE_DIR";
 const BIG: Uid = Uid(2);
@@ -28,15 +28,22 @@ fn open(dir: &Path) -> Driven {
 /// A message and its two inbox rows, all with the number `seq`.
 fn batch(seq: u64) -> Vec<Row> {
     let message = MessageRow {
-        conversation: Conversation::between(BIG, SMALL).unwrap(),
+        conversation: ConversationId::direct(BIG, SMALL).unwrap(),
         seq: Seq(seq),
+        number: seq,
         message_id: MessageId(seq),
-        from: SMALL,
+        sender: SMALL,
         time_ms: seq,
+        kind: RowKind::MESSAGE,
+        flags: 0,
+        chain: Chain::default(),
         client_msg_id: ClientMsgId::new(seq, u128::from(seq)),
         body: Bytes::from(vec![seq.to_le_bytes()[0]; 700]),
     };
-    let inbox = |uid| InboxRow { uid, inbox_seq: InboxSeq(seq), message: message.clone() };
+    let inbox = |uid| {
+        let (inbox_seq, chain) = (InboxSeq(seq), Chain::default());
+        InboxRow { uid, inbox_seq, flags: 0, chain, message: message.clone() }
+    };
     vec![Row::Inbox(inbox(BIG)), Row::Message(message.clone()), Row::Inbox(inbox(SMALL))]
 }
 
@@ -97,7 +104,7 @@ fn acked_batches_survive_a_kill_whole() {
 fn check(dir: &Path, acked: u64) {
     let mut driven = open(dir);
     let all = (usize::MAX, usize::MAX);
-    let conversation = Conversation::between(BIG, SMALL).unwrap();
+    let conversation = ConversationId::direct(BIG, SMALL).unwrap();
     let found = driven.ask(Read::Messages {
         conversation,
         before: Seq(u64::MAX),
@@ -115,8 +122,8 @@ fn check(dir: &Path, acked: u64) {
         assert_eq!(Row::Message(message.clone()), batch(seq)[1]);
     }
     let newest = messages.last().unwrap();
-    let (from, client_msg_id) = (newest.from, newest.client_msg_id);
-    let found = driven.ask(Read::ByClientMsgId { from, client_msg_id });
+    let MessageRow { sender, conversation, client_msg_id, .. } = *newest;
+    let found = driven.ask(Read::ByClientMsgId { sender, conversation, client_msg_id });
     assert_eq!(found, Found::Messages(vec![newest.clone()]));
     driven.store.close().unwrap();
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use crate::driven::Driven;
 use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
-use shard::rows::{Completion, InboxRow, MessageRow, Read, Row, Ticket};
+use shard::rows::{Chain, Completion, InboxRow, MessageRow, Read, Row, Ticket};
 use shard::store::EmbeddedConfig;
-use wire::{ClientMsgId, Conversation, InboxSeq, MessageId, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 const USERS: u64 = 100_000;
 const FRIENDS: u64 = 20;
@@ -51,11 +51,15 @@ impl Traffic {
         let seq = &mut self.seqs[usize::try_from(from * (FRIENDS + 1) + friend).unwrap()];
         *seq += 1;
         let message = MessageRow {
-            conversation: Conversation::between(Uid(from), Uid(from + friend)).unwrap(),
+            conversation: ConversationId::direct(Uid(from), Uid(from + friend)).unwrap(),
             seq: Seq(*seq),
+            number: *seq,
             message_id: MessageId(self.count),
-            from: Uid(from),
+            sender: Uid(from),
             time_ms: 1_700_000_000_000 + self.count / 8,
+            kind: RowKind::MESSAGE,
+            flags: 0,
+            chain: Chain::default(),
             client_msg_id: ClientMsgId::new(
                 1_700_000_000_000 + self.count / 8,
                 u128::from(self.random) << 64 | u128::from(self.random),
@@ -66,7 +70,8 @@ impl Traffic {
             let inbox_seq = &mut self.inbox_seqs[usize::try_from(uid).unwrap()];
             *inbox_seq += 1;
             let (inbox_seq, message) = (InboxSeq(*inbox_seq), message.clone());
-            Row::Inbox(InboxRow { uid: Uid(uid), inbox_seq, message })
+            let chain = Chain::default();
+            Row::Inbox(InboxRow { uid: Uid(uid), inbox_seq, flags: 0, chain, message })
         };
         vec![inbox(from), inbox(from + friend), Row::Message(message)]
     }
@@ -153,17 +158,20 @@ fn cost() {
     });
     bench.ask("conversation's newest 20", 5_000, |traffic| {
         let uid = user(traffic);
-        let conversation = Conversation::between(uid, Uid(uid.0 + 3)).unwrap();
+        let conversation = ConversationId::direct(uid, Uid(uid.0 + 3)).unwrap();
         Read::Messages { conversation, before: Seq(u64::MAX), limit: 20, bytes_max: 1 << 20 }
     });
     bench.ask("client's id that is not there", 5_000, |traffic| {
         let time = 1_700_000_000_000 + traffic.random(60_000);
         let client_msg_id = ClientMsgId::new(time, u128::from(traffic.random));
-        Read::ByClientMsgId { from: user(traffic), client_msg_id }
+        let sender = user(traffic);
+        let conversation = ConversationId::direct(sender, Uid(sender.0 + 1)).unwrap();
+        Read::ByClientMsgId { sender, conversation, client_msg_id }
     });
-    bench.ask("contact that is not there", 5_000, |traffic| Read::Contact {
-        uid: user(traffic),
-        peer: Uid(5),
+    bench.ask("chat that is not there", 5_000, |traffic| {
+        let uid = user(traffic);
+        let conversation = ConversationId::direct(uid, Uid(u64::MAX)).unwrap();
+        Read::Chat { uid, conversation }
     });
     bench.driven.store.close().unwrap();
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::driven::{Driven, config, message};
 use shard::rows::{Completion, Found, Read, Row, Ticket};
-use wire::{Conversation, Seq, Uid};
+use wire::{ConversationId, Seq, Uid};
 
 const BLOCK: u64 = 4096;
 /// The first record is behind the segment's head.
@@ -22,7 +22,7 @@ fn commit(driven: &mut Driven, ticket: u64, rows: Vec<Row>) {
 /// Seqs of all messages there are.
 fn seqs(dir: &Path) -> Vec<u64> {
     let mut driven = Driven::open(config(dir)).unwrap();
-    let conversation = Conversation::between(Uid(1), Uid(2)).unwrap();
+    let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
     let (limit, bytes_max) = (usize::MAX, usize::MAX);
     let found =
         driven.ask(Read::Messages { conversation, before: Seq(u64::MAX), limit, bytes_max });
