@@ -49,8 +49,9 @@ enum Part {
 struct Rows {
     messages: BTreeMap<Seq, (i64, Entry)>,
     places: BTreeMap<ClientMsgId, (i64, Seq)>,
-    /// Under one timestamp the greater stays.
-    head: (i64, Seq),
+    /// All that ever landed: any of them is read, the newest or not.
+    heads: Vec<Seq>,
+    heads_read: usize,
 }
 
 /// The rows are on a channel with one place: whoever uses them takes them off it and puts them back.
@@ -91,7 +92,7 @@ impl Fake {
             Part::Place if is_later(rows.places.get(&row.client_msg_id).map(|there| there.0)) => {
                 rows.places.insert(row.client_msg_id, (timestamp_us, row.seq));
             }
-            Part::Head => rows.head = rows.head.max((timestamp_us, head)),
+            Part::Head => rows.heads.push(head),
             Part::Message | Part::Place => {}
         });
     }
@@ -139,7 +140,12 @@ impl Statements for Fake {
     }
 
     async fn head(&self, _: ConversationId) -> Seq {
-        self.with(|rows| rows.head.1)
+        self.with(|rows| {
+            rows.heads_read += 1;
+            // 0: there was none yet.
+            let at = rows.heads_read * 31 % (rows.heads.len() + 1);
+            rows.heads.get(at).copied().unwrap_or(Seq(0))
+        })
     }
 
     async fn chat(&self, _: Uid, _: ConversationId) -> Option<ChatRow> {
