@@ -3,11 +3,12 @@
 
 use std::hint::black_box;
 
+use logic::link::Item;
 use wire::frames::{Push, Send};
 use wire::{FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, Scratch};
 
-use crate::samples;
 use crate::shards::Shards;
+use crate::{links, samples};
 
 /// A function under its name in the baseline.
 pub struct Hot {
@@ -25,6 +26,10 @@ pub const ALL: &[Hot] = &[
     Hot { name: "wire_read_send", run: read_send },
     Hot { name: "wire_read_push", run: read_push },
     Hot { name: "wire_read_piece_4k", run: read_piece },
+    Hot { name: "link_write_send_of_256", run: write_sends },
+    Hot { name: "link_write_push_of_256", run: write_pushes },
+    Hot { name: "link_read_send_of_256", run: read_sends },
+    Hot { name: "link_read_push_of_256", run: read_pushes },
     Hot { name: "shard_message_alone", run: message_alone },
     Hot { name: "shard_message_of_64", run: message_of_64 },
     Hot { name: "shard_message_of_64_two_shards", run: message_of_64_two_shards },
@@ -89,6 +94,48 @@ fn read(calls: u64, piece: &[u8], mut on_frame: impl FnMut(RawFrame<'_>)) {
         while let Some(frame) = frames.next(&mut scratch) {
             on_frame(frame.expect("a valid frame"));
         }
+    }
+}
+
+/// Items of a turn, as on a busy link.
+const TURN: usize = 256;
+
+fn write_sends(calls: u64) {
+    write_items(calls, &links::send());
+}
+
+fn write_pushes(calls: u64) {
+    write_items(calls, &links::push());
+}
+
+fn read_sends(calls: u64) {
+    read_items(calls, &links::send());
+}
+
+fn read_pushes(calls: u64) {
+    read_items(calls, &links::push());
+}
+
+fn write_items(calls: u64, item: &Item) {
+    let (mut link, _) = links::open();
+    let mut out = Vec::with_capacity(TURN * FRAME_BYTES_MAX / 64);
+    for _ in 0..calls.div_ceil(TURN as u64) {
+        out.clear();
+        (0..TURN).for_each(|_| link.say(black_box(item)));
+        link.flush(&mut out);
+        black_box(&out);
+    }
+}
+
+fn read_items(calls: u64, item: &Item) {
+    let (mut dialer, mut acceptor) = links::open();
+    let (mut turn, mut events) = (Vec::new(), Vec::new());
+    (0..TURN).for_each(|_| dialer.say(item));
+    dialer.flush(&mut turn);
+    for _ in 0..calls.div_ceil(TURN as u64) {
+        acceptor.read(black_box(&turn), &mut Vec::new(), &mut events);
+        black_box(&events);
+        events.clear();
     }
 }
 

@@ -5,5 +5,6 @@
 
 pub mod samples;
 pub mod shards;
+pub mod links;
 pub mod hot;
 pub mod floor;
