@@ -53,7 +53,7 @@ impl World {
             }
             Command::Login { uid, device, .. } => {
                 shard.logins += 1;
-                let generation = Generation((u64::from(shard.epoch) << 40) | shard.logins);
+                let generation = Generation::new(shard.epoch, shard.logins);
                 let before = shard.sessions.insert(connection, (link.entry, generation));
                 if let Some((entry, _)) = before {
                     let mut to = reply;
@@ -73,7 +73,7 @@ impl World {
                     Answer::Closed(RefusalCode::SessionReplaced)
                 } else {
                     shard.sessions.insert(connection, (link.entry, login.generation));
-                    Answer::Head { head: InboxSeq(0), time_ms: 0 }
+                    Answer::News(InboxSeq(0))
                 }
             }
             Command::Logout(login) => {

@@ -32,6 +32,8 @@ pub struct Effects {
     /// Partitions whose sessions the owner does not know: to be registered, all of them, at once. A
     /// few at a time.
     pub register: BTreeSet<Partition>,
+    /// Nodes that answered what was not asked: their links are to end.
+    pub expel: BTreeSet<NodeId>,
 }
 
 /// See the module.
@@ -121,7 +123,7 @@ impl Desk {
         if is_registration && self.registrations.contains_key(&session) {
             return;
         }
-        let bytes = body_bytes(&command);
+        let bytes = command.needs().bytes;
         // Registrations are one a session at most, and paced; they take no room from requests.
         if !is_registration && self.is_full(bytes) {
             return out.deliveries.push(refused(reply, RefusalCode::Busy, BUSY_RETRY_MS));
@@ -179,7 +181,12 @@ impl Desk {
     /// A node said something; what is not about commands is the driver's.
     pub fn on_item(&mut self, node: NodeId, item: Item, now_ms: u64, out: &mut Effects) {
         match item {
-            Item::Delivery(delivery) => self.on_delivery(delivery, now_ms, out),
+            Item::Delivery(delivery) if self.is_answer(&delivery) => {
+                self.on_delivery(delivery, now_ms, out);
+            }
+            Item::Delivery(_) => {
+                out.expel.insert(node);
+            }
             Item::NotHere { round, partition } => {
                 let is_owner = self.owner(partition) == Some(node);
                 if is_owner && round == self.rounds[index(partition)] {
@@ -193,6 +200,17 @@ impl Desk {
             Item::Command { .. } | Item::Mail(..) | Item::Told(_) | Item::Nodes(_) => {}
             Item::ClientsAt(_) | Item::InboxEpoch(_) | Item::Ping(_) | Item::Pong(_) => {}
         }
+    }
+
+    /// Whether it may be said: it answers the command of its number, or nobody asked and it needs no asking. What answers a
+    /// command that is answered already comes to nothing.
+    fn is_answer(&self, Delivery { to, answer }: &Delivery) -> bool {
+        if to.request_id == 0 {
+            return answer.is_unasked();
+        }
+        self.places.get(&to.request_id).is_none_or(|(partition, order)| {
+            self.lanes[partition].waiting[order].command.is_answered_by(answer)
+        })
     }
 
     fn on_delivery(&mut self, mut delivery: Delivery, now_ms: u64, out: &mut Effects) {
@@ -221,7 +239,7 @@ impl Desk {
         let pending = lane.waiting.remove(&order).expect("what has a place waits there");
         lane.hold_ms = 0;
         self.places.remove(&pending.number);
-        self.bytes -= body_bytes(&pending.command);
+        self.bytes -= pending.command.needs().bytes;
         if let Command::Register(_) = pending.command {
             self.registrations.remove(&pending.reply.session.connection);
         }
@@ -379,7 +397,7 @@ impl Desk {
     pub fn invariants(&self) {
         let waiting = || self.lanes.values().flat_map(|lane| lane.waiting.values());
         assert_eq!(waiting().count(), self.places.len(), "what waits has a place, and only that");
-        assert_eq!(waiting().map(|it| body_bytes(&it.command)).sum::<usize>(), self.bytes);
+        assert_eq!(waiting().map(|it| it.command.needs().bytes).sum::<usize>(), self.bytes);
         assert!(waiting().all(|it| self.places.contains_key(&it.number)));
         let is_registration = |it: &&Pending| matches!(it.command, Command::Register(_));
         assert_eq!(waiting().filter(is_registration).count(), self.registrations.len());
@@ -393,10 +411,6 @@ impl Desk {
 
 fn index(partition: Partition) -> usize {
     usize::from(partition.number())
-}
-
-fn body_bytes(command: &Command) -> usize {
-    if let Command::Send(send) = command { send.body.len() } else { 0 }
 }
 
 fn refused(to: ReplyTo, code: RefusalCode, retry_after_ms: u32) -> Delivery {

@@ -158,6 +158,9 @@ impl Remote {
             // What is not said is said again in the next round.
             let _ = self.dialer.say(node, &item, ring);
         }
+        for node in std::mem::take(&mut self.effects.expel) {
+            self.dialer.expel(node, ring);
+        }
         self.dialer.look_after(now_ms, ring);
         self.dialer.flush(ring);
     }
