@@ -311,7 +311,7 @@ impl World {
             return;
         }
         if request_id == 0 {
-            return assert!(matches!(delivery.answer, Answer::Head { .. }), "{delivery:?}");
+            return assert!(matches!(delivery.answer, Answer::News(_)), "{delivery:?}");
         }
         let asked = self.asked.get_mut(&(connection, request_id)).expect("was asked");
         asked.0 += 1;
