@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use logic::link::Item;
+use link::Item;
 use wire::frames::{Push, Send};
 use wire::{FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, Scratch};
 

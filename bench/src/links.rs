@@ -1,9 +1,9 @@
 //! Two ends of a link, and the items that a busy one carries: a command to a node, a push from it.
 
-use logic::cluster::{Epoch, Holder, Incarnation, NodeId};
-use logic::command::{Answer, Command, Delivery, ReplyTo, Send, Session};
-use logic::link::{Admission, Item, Link, Peer, PeerId, Secret, Terms};
-use logic::rows::{Chain, InboxRow, MessageRow};
+use link::{Admission, Item, Link, Peer, PeerId, Secret, Terms};
+use shard::command::{Answer, Command, Delivery, ReplyTo, Send, Session};
+use shard::owner::{Epoch, Holder, Incarnation, NodeId};
+use shard::rows::{Chain, InboxRow, MessageRow};
 use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 use crate::samples::BODY_BYTES;
