@@ -16,6 +16,9 @@ pub const LATENCY_DIGITS: u8 = 3;
 /// Steps of a thread's sending and draining that are told apart; 20 bytes each, 27 hours. What
 /// comes later is in none.
 pub const STEPS_MAX: usize = 1_000_000;
+/// What a timer of the kernel is off, in ns: its slack of 50 us, and as much for the wake-up. Nobody sends sooner without
+/// spinning.
+pub const TIMER_NS: u64 = 100_000;
 /// Later than this is late, in ns: several times what a timer of the kernel is off, and less than a
 /// turn of the loop, which handles up to 32 events at less than 10 us each.
 pub const LATE_NS: u64 = 200_000;

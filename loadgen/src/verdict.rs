@@ -3,7 +3,7 @@
 
 use crate::failure;
 use crate::histograms::COMPARED;
-use crate::limits::IN_FLIGHT_MAX;
+use crate::limits::{IN_FLIGHT_MAX, TIMER_NS};
 use serde::Serialize;
 
 /// What a run is worth. What is later in the list comes before all that is earlier.
@@ -130,9 +130,9 @@ pub struct OpenFacts {
 /// A percentile of lateness and that of e2e, ns.
 pub type Beside = Option<(u64, u64)>;
 
-/// Lateness is a small part of what was measured.
+/// Lateness is a small part of what was measured, or no more than any timer's.
 fn is_small((sched_ns, e2e_ns): (u64, u64)) -> bool {
-    sched_ns.saturating_mul(100) <= e2e_ns.saturating_mul(SCHED_PERCENT_MAX)
+    sched_ns <= TIMER_NS || sched_ns.saturating_mul(100) <= e2e_ns.saturating_mul(SCHED_PERCENT_MAX)
 }
 
 /// Lateness did no harm: p99 can be told, and it is small there, beyond, and at p90.
@@ -305,8 +305,18 @@ mod tests {
         planned: 1_000,
         in_time: 990,
         excused: 10,
-        late: [None, Some((900, 1_000)), Some((900, 1_000)), Some((900, 1_000))],
-        own_late: [None, Some((100, 1_000)), Some((900, 1_000)), Some((900, 1_000))],
+        late: [
+            None,
+            Some((9_000_000, 10_000_000)),
+            Some((9_000_000, 10_000_000)),
+            Some((9_000_000, 10_000_000)),
+        ],
+        own_late: [
+            None,
+            Some((1_000_000, 10_000_000)),
+            Some((9_000_000, 10_000_000)),
+            Some((9_000_000, 10_000_000)),
+        ],
         backlog_growth: 13,
         backlog_noise: 3,
         half: 500,
@@ -365,9 +375,14 @@ mod tests {
         check(|facts| facts.slo = None, Valid);
         check(open(|open| open.in_time = 989), GeneratorLimited);
         check(open(|open| open.excused = 11), MachineLimited);
-        check(open(|open| open.own_late[1] = Some((101, 1_000))), GeneratorLimited);
-        check(open(|open| open.own_late[0] = Some((101, 1_000))), GeneratorLimited);
-        check(open(|open| open.own_late = [None, None, None, Some((100, 1_000))]), Valid);
+        check(open(|open| open.own_late[1] = Some((1_010_000, 10_000_000))), GeneratorLimited);
+        check(open(|open| open.own_late[0] = Some((1_010_000, 10_000_000))), GeneratorLimited);
+        check(
+            open(|open| open.own_late = [None, None, None, Some((1_000_000, 10_000_000))]),
+            Valid,
+        );
+        check(open(|open| open.own_late[0] = Some((TIMER_NS, 300_000))), Valid);
+        check(open(|open| open.own_late[0] = Some((TIMER_NS + 1, 300_000))), GeneratorLimited);
         check(open(|open| open.own_late = [None; 4]), TooShort);
         check(open(|open| open.backlog_growth = 14), ServerLimited);
         check(open(|open| open.backlog_growth = -500), Valid);
@@ -377,7 +392,7 @@ mod tests {
     #[test]
     fn what_the_machine_made_late_does_no_harm_while_it_is_a_small_part() {
         let late = |late| open(move |open| (open.excused, open.late) = (300, late));
-        let of = |sched_ns| Some((sched_ns, 1_000));
+        let of = |thousandths: u64| Some((thousandths * 10_000, 10_000_000));
         check(late([of(100), of(100), of(100), of(900)]), Verdict::Valid);
         check(late([None, of(100), of(100), of(900)]), Verdict::Valid);
         check(late([of(101), of(100), of(100), of(100)]), Verdict::MachineLimited);
