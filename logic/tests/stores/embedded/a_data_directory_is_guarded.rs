@@ -60,8 +60,8 @@ fn foreign_and_damaged_directories_are_refused() {
     let layout = fs::read_to_string(path.join("LAYOUT")).unwrap();
     for (text, words) in [
         (
-            layout.replace("version = 2", "version = 3"),
-            ["layout version 3", "start the version that made it"],
+            layout.replace("version = 3", "version = 4"),
+            ["layout version 4", "start the version that made it"],
         ),
         (layout.replace("shards", "x"), ["no number of shards", "backup"]),
         (layout.replace("inbox_epoch", "x"), ["no inbox_epoch", "backup"]),
