@@ -461,7 +461,7 @@ fn memory_crash_keeps_a_prefix_of_what_was_not_polled() {
     assert_eq!(store.in_flight(), 0);
     let mut bench = Bench::memory(store);
     let conversation = pair(ALICE, BOB);
-    let read = Read::Messages { conversation, before: Seq(u64::MAX), limit: 9, bytes_max: 99 };
+    let read = Read::Messages { conversation, before: Seq(u64::MAX), limit: 9, bytes_max: 999 };
     assert_eq!(short(bench.ask(read)), "1..=3");
 }
 
