@@ -190,7 +190,9 @@ impl Shard {
                     self.decline(input, code);
                 }
             }
-            Waiting::Pull(..) | Waiting::Push(_) => {}
+            // The conversation says its newest message again, and the inbox pulls again.
+            Waiting::Pull(..) => {}
+            Waiting::Push(login) => self.on_push_unread(login),
         }
     }
 

@@ -150,6 +150,17 @@ impl Shard {
         self.out.deliveries.append(&mut pushes);
     }
 
+    /// Rows to be pushed could not be read: they are asked for again when the device's timer ends.
+    pub(super) fn on_push_unread(&mut self, login: Login) {
+        let now_ms = self.now.mono_ms;
+        let Some(device) = self.device(login) else { return };
+        device.is_reading = false;
+        if !device.is_armed {
+            device.arm();
+            self.push_timers.arm(login, 0, now_ms);
+        }
+    }
+
     pub(super) fn on_timers(&mut self) {
         while let Some(login) = self.push_timers.expired(self.now.mono_ms) {
             self.on_push_timer(login);
@@ -166,9 +177,15 @@ impl Shard {
 
     fn on_push_timer(&mut self, login: Login) {
         let now_ms = self.now.mono_ms;
+        let Some(committed) = self.users.get(&login.uid).map(|user| user.committed) else { return };
         let Some(device) = self.device(login) else { return };
         let tries = match device.expire() {
-            Expiry::Nothing => return,
+            Expiry::Nothing => {
+                if let Some(after) = device.behind(committed) {
+                    self.read_pushes(login, after, PUSH_PAGE_ROWS);
+                }
+                return;
+            }
             Expiry::GiveUp => {
                 let session = device.session();
                 let user = self.users.get_mut(&login.uid).expect("just found");
