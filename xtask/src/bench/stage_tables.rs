@@ -63,8 +63,8 @@ pub const USER: &[Row] = &[
         symbols: &["fjall::", "lsm_tree::", "sfa::", "crossbeam_skiplist::", "quick_cache::"],
     },
     Row { stage: "index (checksums)", symbols: &["xxhash", "xxh3"] },
-    Row { stage: "logic: log and index", symbols: &["shard::store::"] },
-    Row { stage: "logic", symbols: &["logic::"] },
+    Row { stage: "shard: log and index", symbols: &["shard::store::"] },
+    Row { stage: "shard", symbols: &["shard::"] },
     Row { stage: "wire", symbols: &["wire::", "rkyv::", "bytecheck::", "crc32fast::", "rancor::"] },
     Row { stage: "gateway", symbols: &["gateway::"] },
     Row { stage: "netring", symbols: &["netring::", "io_uring::"] },
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_generic_function_belongs_to_what_it_works_on() {
         let symbol = "core::ptr::drop_in_place<shard::command::Command>";
-        assert_eq!(stage(&[(1, symbol)]), "logic");
+        assert_eq!(stage(&[(1, symbol)]), "shard");
         assert_eq!(stage(&[(1, "__memmove_avx_unaligned_erms")]), "memory copies");
     }
 }

@@ -70,7 +70,7 @@ fn read_dir(root: &Path, dir: &str, files: &mut BTreeMap<String, String>) {
         let kind = entry.file_type().expect("its type");
         if kind.is_dir() && !path.ends_with("/secrets") {
             read_dir(root, &path, files);
-        } else if kind.is_file() {
+        } else if kind.is_file() && !path.ends_with(".tar.gz") {
             files.insert(path, fs::read_to_string(entry.path()).expect("text"));
         }
     }
