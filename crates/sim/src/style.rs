@@ -1,7 +1,7 @@
 //! The style test: which rules there are, and one call that runs them all over a tree.
 //!
-//! To change what is allowed where, edit [`tables`]. The rules read text, not types: they catch the honest
-//! mistake, not somebody who hides it behind a macro.
+//! To change what is allowed where, edit [`tables`]. The rules read text, not types: they catch the
+//! honest mistake, not somebody who hides it behind a macro.
 
 pub mod tables;
 pub mod code;

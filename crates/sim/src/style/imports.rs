@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn logic_with_sockets_of_its_own_or_above_itself_is_caught() {
-        for package in ["io-uring", "gateway", "client"] {
+        for package in ["io-uring", "fjall", "gateway", "client"] {
             caught("logic", &format!("[dependencies]\n{package}.workspace = true\n"));
         }
     }
@@ -124,6 +124,17 @@ mod tests {
     fn a_store_in_the_gateway_is_caught() {
         caught("gateway", "[dependencies]\nscylla = \"1\"\n");
         caught("gateway", "[dependencies]\nredis = \"1\"\n");
+        caught("gateway", "[dependencies]\nlogic.workspace = true\n");
+    }
+
+    #[test]
+    fn a_shard_that_knows_links_or_a_runtime_is_caught() {
+        for package in ["link", "service", "tokio", "scylla"] {
+            caught("crates/shard", &format!("[dependencies]\n{package}.workspace = true\n"));
+        }
+        for package in ["logic", "service", "tokio", "fjall"] {
+            caught("crates/link", &format!("[dependencies]\n{package}.workspace = true\n"));
+        }
     }
 
     #[test]
@@ -142,7 +153,8 @@ mod tests {
 
     #[test]
     fn what_is_allowed_passes() {
-        assert_eq!(findings("gateway", "[dependencies]\nlogic.workspace = true\n"), []);
+        assert_eq!(findings("gateway", "[dependencies]\nshard.workspace = true\n"), []);
+        assert_eq!(findings("logic", "[dependencies]\nlink.workspace = true\n"), []);
         assert_eq!(findings("gateway", "[dev-dependencies]\nclient.workspace = true\n"), []);
         assert_eq!(findings("loadgen", "[dependencies]\nclient.workspace = true\n"), []);
     }

@@ -1,4 +1,5 @@
-//! What is allowed where. Only tables: change a rule's reach here, change its meaning in its own module.
+//! What is allowed where. Only tables: change a rule's reach here, change its meaning in its own
+//! module.
 //!
 //! A path names a file, a directory with all below it, or a module `p` as both `p.rs` and `p/`.
 
@@ -48,15 +49,29 @@ pub struct Ban {
 /// Modules that decide and never do: no clock, no waiting, no IO.
 pub const PURE_CORES: &[&str] = &[
     "crates/client/src/machine",
+    "crates/link/src",
+    "crates/shard/src/shard",
     "crates/sim/src/cluster",
     "crates/wire/src",
     "gateway/src/backend/remote/desk.rs",
     "gateway/src/canary.rs",
     "gateway/src/entry",
     "logic/src/cluster",
-    "logic/src/link",
-    "logic/src/shard",
 ];
+
+/// The part of a pure crate that does IO: it reads a secret's file and drives sockets.
+const DIAL: &str = "crates/link/src/dial.rs";
+
+/// A ban on what modules may import, in code only.
+const fn modules(
+    rule: &'static str,
+    words: &'static [&'static str],
+    places: &'static [&'static str],
+    except: &'static [&'static str],
+    instead: &'static str,
+) -> Ban {
+    Ban { rule, look: Look::Code, words, places, except, instead }
+}
 
 /// Every ban.
 pub const BANS: &[Ban] = &[
@@ -84,16 +99,17 @@ pub const BANS: &[Ban] = &[
             "fs::",
         ],
         places: PURE_CORES,
-        except: &[],
+        except: &[DIAL],
         instead: "take `now` and the data as arguments and return what to do; the driver does it",
     },
     Ban {
         rule: "no locks on the path",
         look: Look::Code,
         words: &["Mutex", "RwLock", "Condvar"],
-        places: &["gateway/src", "logic/src"],
+        places: &["crates/link/src", "crates/shard/src", "gateway/src", "logic/src"],
         except: &[],
-        instead: "let one executor own it (`RefCell`), send it over a bounded flume channel, or count in an atomic",
+        instead: "let one executor own it (`RefCell`), send it over a bounded flume channel, or \
+                  count in an atomic",
     },
     Ban {
         rule: "queues are bounded",
@@ -111,30 +127,62 @@ pub const BANS: &[Ban] = &[
         except: &[],
         instead: "speak of the store or the routes; logic knows which one it is",
     },
-    Ban {
-        rule: "the entry knows no ring",
-        look: Look::Code,
-        words: &["netring", "NetRing", "ConnId", "crate::backend", "crate::core"],
-        places: &["gateway/src/entry"],
-        except: &["gateway/src/entry/tests"],
-        instead: "name a channel, write into the outbox that is lent, and say what is to be done as an effect",
-    },
-    Ban {
-        rule: "a transport knows no session",
-        look: Look::Code,
-        words: &["crate::entry", "crate::backend", "logic::", "Kind", "Uid"],
-        places: &["gateway/src/transport"],
-        except: &[],
-        instead: "hand frames over as they are; what they mean is the entry's",
-    },
-    Ban {
-        rule: "a backend knows no client",
-        look: Look::Code,
-        words: &["crate::entry", "crate::transport", "crate::core", "frames::"],
-        places: &["gateway/src/backend"],
-        except: &[],
-        instead: "take commands and give deliveries; the core carries them to the entry",
-    },
+    modules(
+        "a transport knows no session",
+        &["crate::entry", "crate::backend", "crate::core", "shard::", "link::", "Kind", "Uid"],
+        &["gateway/src/transport"],
+        &[],
+        "hand frames over as they are; what they mean is the entry's",
+    ),
+    modules(
+        "the entry knows no ring",
+        &["netring", "NetRing", "ConnId", "link::", "crate::backend", "crate::core"],
+        &["gateway/src/entry"],
+        &["gateway/src/entry/tests"],
+        "name a channel, write into the outbox that is lent, and say what is to be done as an effect",
+    ),
+    modules(
+        "a request decides and no more",
+        &["crate::metrics", "CoreMetrics", "crate::transport", "Outboxes", "Effects"],
+        &["gateway/src/entry/requests"],
+        &[],
+        "return an `Action`; the entry acts on it, counts it and writes it",
+    ),
+    modules(
+        "a backend knows no client",
+        &["crate::entry", "crate::transport", "crate::core", "frames::"],
+        &["gateway/src/backend"],
+        &[],
+        "take commands and give deliveries; the core carries them to the entry",
+    ),
+    modules(
+        "a shard knows no store",
+        &["crate::store", "crate::host", "netring", "flume", "fjall"],
+        &["crates/shard/src/shard"],
+        &[],
+        "say rows and reads as effects; the host takes them to the store",
+    ),
+    modules(
+        "a link knows no socket",
+        &["netring", "NetRing", "ConnId"],
+        &["crates/link/src"],
+        &[DIAL],
+        "take bytes and give bytes; dial.rs, or the process, has the connection",
+    ),
+    modules(
+        "ownership knows no store",
+        &["crate::cql", "crate::routes", "crate::node", "link::", "shard::command"],
+        &["logic/src/cluster"],
+        &[],
+        "take rows and times, return changes of rows; the process carries them",
+    ),
+    modules(
+        "stores and routes know no process",
+        &["crate::node", "link::", "netring"],
+        &["logic/src/cql", "logic/src/routes"],
+        &[],
+        "take rows and give completions; node/ calls",
+    ),
     Ban {
         rule: "no leftover markers",
         look: Look::Text,
@@ -174,7 +222,8 @@ pub struct Imports {
     pub instead: &'static str,
 }
 
-/// Who may import whom: wire <- netring <- logic <- gateway; loadgen and client know wire and netring.
+/// Who may import whom: wire, netring <- shard <- link <- logic, gateway, which do not know each
+/// other. loadgen and client know wire and netring.
 pub const IMPORTS: &[Imports] = &[
     Imports {
         krate: "crates/wire",
@@ -197,7 +246,7 @@ pub const IMPORTS: &[Imports] = &[
     Imports {
         krate: "crates/sim",
         banned: &["glommio", "io-uring", "tokio"],
-        siblings: Some(&["wire", "logic", "client"]),
+        siblings: Some(&["wire", "shard", "logic", "client"]),
         instead: "simulate the pure cores; no runtime",
     },
     Imports {
@@ -207,16 +256,28 @@ pub const IMPORTS: &[Imports] = &[
         instead: "what every process has knows neither stores nor messages",
     },
     Imports {
+        krate: "crates/shard",
+        banned: &["glommio", "io-uring", "redis", "scylla", "tokio"],
+        siblings: Some(&["wire", "netring"]),
+        instead: "a shard and its own store know neither links nor processes; a host drives them",
+    },
+    Imports {
+        krate: "crates/link",
+        banned: &["fjall", "flume", "glommio", "io-uring", "redis", "scylla", "tokio"],
+        siblings: Some(&["wire", "netring", "shard"]),
+        instead: "a link is bytes and items; the process has its sockets and its threads",
+    },
+    Imports {
         krate: "logic",
-        banned: &["io-uring"],
-        siblings: Some(&["wire", "netring", "service"]),
-        instead: "sockets go through netring",
+        banned: &["fjall", "io-uring"],
+        siblings: Some(&["wire", "netring", "service", "shard", "link"]),
+        instead: "sockets go through netring; the embedded store is the shard's",
     },
     Imports {
         krate: "gateway",
         banned: &["fjall", "redis", "scylla"],
-        siblings: Some(&["wire", "netring", "service", "logic"]),
-        instead: "stores and routes are logic's; the gateway asks logic",
+        siblings: Some(&["wire", "netring", "service", "shard", "link"]),
+        instead: "CQL and routes are logic's; the gateway asks nodes over a link",
     },
     Imports {
         krate: "loadgen",

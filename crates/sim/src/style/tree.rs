@@ -75,10 +75,10 @@ mod tests {
 
     #[test]
     fn a_place_is_a_file_a_directory_or_a_module() {
-        assert!(is_in("logic/src/shard.rs", "logic/src/shard"));
-        assert!(is_in("logic/src/shard/step.rs", "logic/src/shard"));
-        assert!(is_in("gateway/src/session.rs", "gateway/src/session.rs"));
-        assert!(!is_in("logic/src/sharding.rs", "logic/src/shard"));
-        assert!(!is_in("logic/src/inbox.rs", "logic/src/shard"));
+        assert!(is_in("crates/shard/src/shard.rs", "crates/shard/src/shard"));
+        assert!(is_in("crates/shard/src/shard/step.rs", "crates/shard/src/shard"));
+        assert!(is_in("gateway/src/core.rs", "gateway/src/core.rs"));
+        assert!(!is_in("crates/shard/src/sharding.rs", "crates/shard/src/shard"));
+        assert!(!is_in("crates/shard/src/inbox.rs", "crates/shard/src/shard"));
     }
 }
