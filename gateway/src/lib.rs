@@ -1,7 +1,8 @@
-//! The Longline gateway: it holds connections, and hands what they say to the logic shards.
+//! The Longline gateway: it holds connections, and hands what they say to shards.
 //!
 //! Modules in reading order: first what starts and stops a process, then what runs beside the
-//! cores. It knows neither which store the shards write to nor where routes are kept: logic does.
+//! cores. Shards are here, over the embedded store, or in the nodes of a cluster; where those keep
+//! rows and routes it does not know.
 
 pub mod cli;
 pub mod config;

@@ -1,6 +1,7 @@
 //! The logic node of a cluster: which partitions it owns, and how it serves them.
 //!
-//! Shards are in the crate `shard`; here is what hosts them: ownership, the store over CQL, the routes, the process.
+//! Shards are in the crate `shard`; here is what hosts them: ownership, the store over CQL, the
+//! routes, the process. It knows no client and no frame of one.
 
 pub mod cluster;
 pub mod fence;

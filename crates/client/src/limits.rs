@@ -31,7 +31,7 @@ pub const HEARTBEAT_MS_MIN: u32 = 1_000;
 pub const COMMANDS_MAX: usize = 256;
 /// Received messages that the application has not taken yet. Beyond, the inbox keeps them: they come by sync.
 pub const RECEIVED_MAX: usize = 1_024;
-/// Requests (history, contacts, ...) that wait for their replies.
+/// Requests (history, chats, ...) that wait for their replies.
 pub const REQUESTS_PENDING_MAX: usize = 64;
 /// Time to a request's reply.
 pub const REQUEST_TIMEOUT_MS: u64 = 10_000;

@@ -1,5 +1,5 @@
-//! What travels between processes: frames of items, and the handshake before them. Pure: one [`Link`] an end, bytes in and
-//! events out.
+//! What travels between processes: frames of items, and the handshake before them. Pure, but for
+//! [`dial`]: one [`Link`] an end, bytes in and events out.
 //!
 //! It does not know sockets, clocks, who should dial whom, or what an item leads to. The secret
 //! decides who may link. It does not hide what is said, nor protect it on the way: a link belongs

@@ -1,6 +1,7 @@
-//! Logic shards: they order messages, store them, and deliver them.
+//! Shards: they order messages, store them, and deliver them.
 //!
-//! It knows neither sockets nor the bytes of clients' frames, and no store but those of one process: a node brings another.
+//! It knows neither sockets nor the bytes of clients' frames, and no store but those of one process:
+//! a node brings another.
 
 pub mod limits;
 pub mod partition;

@@ -47,7 +47,7 @@ impl Partition {
         (number < PARTITIONS).then_some(Self(number))
     }
 
-    /// The partition of a user's inbox, contacts and devices.
+    /// The partition of a user's inbox, chats and devices.
     #[must_use]
     pub fn of_user(uid: Uid) -> Self {
         // Neighbours spread, and the map never changes.

@@ -1,8 +1,9 @@
-//! An acknowledged message is in its conversation once and in both inboxes once, in order, whatever the stores, the
-//! queues and the clients do, and whichever shards die. How: worlds of 1 to 3 shards, each driven by a seed, half of them
-//! over stores that write a batch whole or not at all, half over stores that a crash leaves with a part of it; what the
-//! stores write is kept apart and judged row by row; what shards say is held against it; in the end everything is read,
-//! restarted and read again. `SEED=n` replays a world, `SEEDS=n` runs so many, `ENOUGH=n` ends after n failures.
+//! An acknowledged message is in its conversation once and in all inboxes once, in order, whatever
+//! the stores, the queues and the clients do, and whichever shards die. How: worlds of 1 to 3 shards,
+//! each driven by a seed, half of them over stores that write a batch whole or not at all, half over
+//! stores that a crash leaves with a part of it; what the stores write is kept apart and judged row by
+//! row; what shards say is held against it; in the end everything is read, restarted and read again.
+//! `SEED=n` replays a world, `SEEDS=n` runs so many, `ENOUGH=n` ends after n failures.
 //!
 //! With the feature `planted` the same worlds run against shards that break a rule: each must be caught.
 

@@ -98,7 +98,7 @@ settings! {
     connection_rate: u32 = "200", between(0, 1_000_000);
     /// Devices of a user that are logged in at once, at most.
     devices_max: u16 = "8", between(1, 64);
-    /// Users, contacts and conversations that a core keeps in memory while nothing needs them, at about 200
+    /// Users, chats and conversations that a core keeps in memory while nothing needs them, at about 200
     /// bytes each. Fewer are read from the store more often.
     cached_max: u32 = "400000", between(1_000, 100_000_000);
     /// File with the secret of HS256 tokens: its bytes without the line end at the end, 32 at least.

@@ -32,7 +32,7 @@ pub struct Summary {
     pub refused: u64,
     /// Messages without an answer at the end.
     pub unknown: u64,
-    /// Acknowledged, and in the end not in both inboxes.
+    /// Acknowledged, and in the end not in the inboxes of both users.
     pub lost: u64,
     /// Messages that a device or an inbox has twice.
     pub visible_duplicates: u64,

@@ -14,7 +14,7 @@ pub const BREAKER_OPENS_AFTER: Duration = Duration::from_millis(1_900);
 /// How often the store is asked for a sign of life while there was none.
 pub const PROBE_EVERY: Duration = Duration::from_millis(500);
 
-/// See the module.
+/// Open while the store does not answer.
 #[derive(Debug, Default)]
 pub struct Breaker {
     is_open: AtomicBool,

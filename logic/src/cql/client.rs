@@ -36,7 +36,7 @@ const CONNECT_EVERY: Duration = Duration::from_secs(1);
 /// After one that was taken: a server that lets in and does not answer is not helped by more sessions.
 const CONNECTED_PAUSE: Duration = Duration::from_secs(10);
 
-/// See the module.
+/// The process's session, and what bounds its statements.
 pub struct CqlClient {
     pub(super) config: CqlConfig,
     session: ArcSwap<Session>,

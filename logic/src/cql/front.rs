@@ -32,7 +32,7 @@ pub enum Reply {
     Read(u64, Result<Found, StoreError>),
 }
 
-/// See the module.
+/// The commits and reads of one store, and the replies that do not count yet.
 #[derive(Debug)]
 pub struct Front {
     partition: Partition,

@@ -30,7 +30,7 @@ pub enum Kind {
 /// As many as there are in [`Kind`].
 const KINDS: usize = 10;
 
-/// See the module.
+/// Statements sent so far, by kind.
 #[derive(Debug, Default)]
 pub struct Stats {
     sent: [AtomicU64; KINDS],

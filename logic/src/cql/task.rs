@@ -27,7 +27,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// See the module.
+/// What the task of one store has.
 pub struct Task<S> {
     pub statements: Arc<S>,
     pub partition: Partition,

@@ -1,8 +1,8 @@
-//! The logic process: cores with links to gateways and other nodes, a shard for each partition it holds, and the task that
-//! keeps its lease.
+//! The logic process: cores with links to gateways and other nodes, a shard for each partition it
+//! holds, and the task that keeps its lease.
 //!
 //! Modules in reading order. It does things and decides nothing: [`crate::cluster`] says what is
-//! held, [`crate::shard`] what a command does, [`crate::link`] what a frame means.
+//! held, [`shard`] what a command does, [`link`] what a frame means.
 
 pub mod cli;
 pub mod limits;

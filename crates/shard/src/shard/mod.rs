@@ -82,7 +82,7 @@ impl ShardConfig {
     }
 }
 
-/// See the module.
+/// What a shard has in memory, and what is under way for it.
 pub struct Shard {
     config: ShardConfig,
     now: Now,

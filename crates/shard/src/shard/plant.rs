@@ -26,11 +26,11 @@ pub(super) enum Fault {
     TrustTheBatch,
     /// Take back what was not written first to last.
     TakeBackInOrder,
-    /// Leave a contact as it was made by what is taken back.
+    /// Leave a chat as it was made by what is taken back.
     KeepRefused,
-    /// Let the stored contacts lag behind the inbox without bound.
+    /// Let the stored chats lag behind the inbox without bound.
     LagWithoutBound,
-    /// Do not bring contacts up to their inbox when a user is loaded.
+    /// Do not bring chats up to their inbox when a user is loaded.
     SkipRepair,
 }
 

@@ -33,7 +33,7 @@ pub enum Reply {
     Failed(String),
 }
 
-/// See the module.
+/// What the index's thread has.
 pub struct Index {
     pub tables: Tables,
     pub files: SegmentFiles,

@@ -51,7 +51,7 @@ impl Shape {
             given_up: [0, 0, 10][rng.index(3)],
         };
         match seed % 32 {
-            // Few users and no time: windows fill, and contacts are stored by their bound only.
+            // Few users and no time: windows fill, and chats are stored by their bound only.
             5 | 18 => {
                 let users = 2 + rng.below(2);
                 let clock_ms = if seed % 64 == 5 { [1; 4] } else { [5, 5, 50, 5_000] };

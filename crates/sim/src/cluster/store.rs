@@ -92,13 +92,13 @@ pub enum Request {
     Rows(Log, Position, Position),
     /// Where these ids are stored.
     Dedup(Vec<MessageId>),
-    /// The last seq that a user's contact tells of.
+    /// The last seq that a user's chat tells of.
     LastSeq(Log),
     /// One row of a log.
     WriteRow(Log, Position, Row, i64),
     /// Where an id is stored.
     WriteDedup(MessageId, Seq, i64),
-    /// The last seq of a user's contact.
+    /// The last seq of a user's chat.
     WriteLastSeq(Log, Seq, i64),
 }
 

@@ -36,7 +36,7 @@ pub struct Effects {
     pub expel: BTreeSet<NodeId>,
 }
 
-/// See the module.
+/// The commands of one entry that are not answered, and what it knows of owners and links.
 pub struct Desk {
     owners: Vec<Option<OwnerRow>>,
     links: BTreeSet<NodeId>,

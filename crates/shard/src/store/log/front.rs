@@ -30,7 +30,7 @@ pub struct LogWrite {
     pub content: Range<usize>,
 }
 
-/// See the module.
+/// The records of one log that are gathered, on their way, and not yet told of.
 pub struct Front {
     segment: Segment,
     /// Blocks of `segment` that are taken.
