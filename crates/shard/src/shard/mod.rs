@@ -1,10 +1,12 @@
-//! A shard: the users, chats and conversations of its partitions, in memory, as a pure state machine.
+//! A shard: the users, chats and conversations of its partitions, in memory, as a pure state
+//! machine.
 //!
-//! [`Shard::step`] takes what arrived and says what to do. It never awaits, reads no clock and touches no
-//! store: it asks by ticket, and what must wait for an answer is parked until the answer comes.
+//! [`Shard::step`] takes what arrived and says what to do. It never awaits, reads no clock and
+//! touches no store: it asks by ticket, and what must wait for an answer is parked until the answer
+//! comes.
 //!
 //! If the process dies: before the commit, nothing was promised; after it, the rows are there and a
-//! retry finds them by id; between a conversation's commit and the other user's, the retry or the
+//! retry finds them by id; between a conversation's commit and that of an inbox, the retry or the
 //! next message completes the inbox. Nothing in memory is needed to recover.
 
 mod commit;
