@@ -195,7 +195,7 @@ async fn run_core(
 ) -> Result<(), Fatal> {
     let connections_max = connections_max(&parts.setup) + CLOSING_SLOTS;
     let config = netring::Config { connections_max, tick: RING_TICK, ..netring::Config::default() };
-    let (ring, bound) = cores::listen(config, listen, &plan)?;
+    let (ring, bound) = cores::listen(parts.id, config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
     let core = Core::new(parts, (ring, bound));
     // The starter waits for this; if it is gone, the process is ending.

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use crate::address;
+use crate::address::{self, Share};
 use crate::error::Error;
 use crate::event::Event;
 use crate::id::{Op, Token};
@@ -41,8 +41,12 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(crate) fn listen(addr: SocketAddr, backlog: i32) -> Result<(Self, SocketAddr), Error> {
-        let (listener, bound) = address::listen(addr, backlog)?;
+    pub(crate) fn listen(
+        addr: SocketAddr,
+        backlog: i32,
+        share: Share,
+    ) -> Result<(Self, SocketAddr), Error> {
+        let (listener, bound) = address::listen(addr, backlog, share)?;
         let backlog = u32::try_from(backlog).unwrap_or(0).max(1);
         let acceptor = Self {
             listener,

@@ -59,33 +59,50 @@ impl From<SocketAddr> for SocketAddress {
     }
 }
 
-/// A listening socket other rings and processes may share the port of. What it accepts inherits
+/// Who may listen on an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Share {
+    /// The first: nobody else yet, in no process.
+    First,
+    /// One that comes beside the first.
+    Beside,
+}
+
+/// A listening socket whose port others may share with [`Share::Beside`]. What it accepts inherits
 /// `TCP_NODELAY`.
-pub(crate) fn listen(addr: SocketAddr, backlog: i32) -> Result<(OwnedFd, SocketAddr), Error> {
-    let fail = |action| move |source| Error::Listen { addr, action, source };
+pub(crate) fn listen(
+    addr: SocketAddr,
+    backlog: i32,
+    share: Share,
+) -> Result<(OwnedFd, SocketAddr), Error> {
+    let fail = |action| {
+        move |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => Error::InUse { addr },
+            _ => Error::Listen { addr, action, source },
+        }
+    };
     let address = SocketAddress::from(addr);
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
     // SAFETY: no pointer is passed.
     let fd = check(unsafe { libc::socket(address.domain(), kind, 0) }).map_err(fail("socket"))?;
     // SAFETY: a descriptor this function just made and nobody else owns.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    let switches = [
-        (libc::SOL_SOCKET, libc::SO_REUSEADDR, "SO_REUSEADDR"),
-        (libc::SOL_SOCKET, libc::SO_REUSEPORT, "SO_REUSEPORT"),
-        (libc::IPPROTO_TCP, libc::TCP_NODELAY, "TCP_NODELAY"),
-    ];
-    for (level, option, action) in switches {
-        let on: libc::c_int = 1;
-        let (value, size) = ((&raw const on).cast(), size_of_val(&on) as libc::socklen_t);
-        // SAFETY: `value` points to `size` bytes that outlive the call.
-        check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, value, size) })
-            .map_err(fail(action))?;
+    let reuse_port = || switch(&fd, libc::SOL_SOCKET, libc::SO_REUSEPORT);
+    switch(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR).map_err(fail("SO_REUSEADDR"))?;
+    switch(&fd, libc::IPPROTO_TCP, libc::TCP_NODELAY).map_err(fail("TCP_NODELAY"))?;
+    if share == Share::Beside {
+        reuse_port().map_err(fail("SO_REUSEPORT"))?;
     }
     // SAFETY: the address is valid for its own length and outlives the call.
     check(unsafe { libc::bind(fd.as_raw_fd(), address.as_ptr(), address.len()) })
         .map_err(fail("bind"))?;
     // SAFETY: no pointer is passed.
     check(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map_err(fail("listen"))?;
+    if share == Share::First {
+        // Only now: without it the kernel refused to listen beside anybody, also to one of two that
+        // were bound at the same time.
+        reuse_port().map_err(fail("SO_REUSEPORT"))?;
+    }
     let listener = std::net::TcpListener::from(fd);
     let bound = listener.local_addr().map_err(fail("getsockname"))?;
     Ok((listener.into(), bound))
@@ -108,6 +125,13 @@ pub(crate) fn spread(listener: RawFd, sharers: u32) -> io::Result<()> {
     let option = libc::SO_ATTACH_REUSEPORT_CBPF;
     // SAFETY: `value` points to `size` bytes, and they to three steps; all outlive the call, which copies them.
     check(unsafe { libc::setsockopt(listener, libc::SOL_SOCKET, option, value, size) }).map(drop)
+}
+
+fn switch(fd: &OwnedFd, level: libc::c_int, option: libc::c_int) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let (value, size) = ((&raw const on).cast(), size_of_val(&on) as libc::socklen_t);
+    // SAFETY: `value` points to `size` bytes that outlive the call.
+    check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, value, size) }).map(drop)
 }
 
 fn check(code: libc::c_int) -> io::Result<libc::c_int> {

@@ -48,8 +48,16 @@ pub enum Error {
         /// What is accepted.
         expected: &'static str,
     },
+    /// Somebody else listens there.
+    #[error(
+        "could not listen on {addr}: it is in use; stop what listens there, or give another address"
+    )]
+    InUse {
+        /// The address asked for.
+        addr: SocketAddr,
+    },
     /// The address could not be listened on.
-    #[error("could not listen on {addr}: {action} failed; is it this machine's, and free?")]
+    #[error("could not listen on {addr}: {action}: {source}; is it this machine's?")]
     Listen {
         /// The address asked for.
         addr: SocketAddr,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::acceptor::Acceptor;
-use crate::address::SocketAddress;
+use crate::address::{Share, SocketAddress};
 use crate::config::{Config, Plan};
 use crate::error::Error;
 use crate::event::{CloseReason, Event};
@@ -64,25 +64,42 @@ impl NetRing {
         })
     }
 
-    /// Accepts connections on `addr`, shared with every other net ring that listens there
-    /// (`SO_REUSEPORT`). Returns the address with its port.
+    /// Accepts connections on `addr`, where nobody listens yet. Returns the address with its port.
     ///
     /// # Errors
     /// The address is not this machine's or taken; or this net ring listens already.
     pub fn listen(&mut self, addr: SocketAddr, backlog: i32) -> Result<SocketAddr, Error> {
+        self.accept_on(addr, backlog, Share::First)
+    }
+
+    /// Accepts connections on `addr` beside the net ring that listens there first (`SO_REUSEPORT`).
+    /// Returns the address.
+    ///
+    /// # Errors
+    /// As for [`NetRing::listen`].
+    pub fn listen_beside(&mut self, addr: SocketAddr, backlog: i32) -> Result<SocketAddr, Error> {
+        self.accept_on(addr, backlog, Share::Beside)
+    }
+
+    fn accept_on(
+        &mut self,
+        addr: SocketAddr,
+        backlog: i32,
+        share: Share,
+    ) -> Result<SocketAddr, Error> {
         if self.acceptor.is_some() {
             return Err(Error::AlreadyListening);
         }
-        let (acceptor, bound) = Acceptor::listen(addr, backlog)?;
+        let (acceptor, bound) = Acceptor::listen(addr, backlog, share)?;
         self.acceptor = Some(acceptor);
         Ok(bound)
     }
 
     /// Spreads connections evenly, by chance, over all `sharers` net rings that listen on the address of this one: to be
-    /// called once, by any of them. Without it the kernel chooses, which gives one client host's connections to few.
+    /// called once, by one that listens beside the first. Without it the kernel chooses, which gives one client host's connections to few.
     ///
     /// # Errors
-    /// It does not listen, or the system refuses.
+    /// It does not listen, or nobody beside it, or the system refuses.
     ///
     /// # Panics
     /// `sharers` is 0.

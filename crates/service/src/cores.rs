@@ -103,20 +103,28 @@ where
         .map_err(|e| Fatal::Environment(format!("could not start core {id}: {e}")))
 }
 
-/// Makes a core's ring and lets it listen. It is woken when the state of the process changes.
-/// Returns the ring and its address.
+/// Makes a core's ring and lets it listen: the first alone, so that no other process has the
+/// address, the others beside it. It is woken when the state of the process changes. Returns the
+/// ring and its address.
 ///
 /// # Errors
 /// The environment does not offer it.
 pub fn listen(
+    id: u16,
     config: netring::Config,
     address: SocketAddr,
     plan: &Plan,
 ) -> Result<(NetRing, SocketAddr), Fatal> {
     let open = || {
         let mut ring = NetRing::new(config)?;
-        let bound = ring.listen(address, BACKLOG)?;
-        ring.spread(plan.count.into())?;
+        if id == 0 {
+            let bound = ring.listen(address, BACKLOG)?;
+            return Ok((ring, bound));
+        }
+        let bound = ring.listen_beside(address, BACKLOG)?;
+        if id + 1 == plan.count {
+            ring.spread(plan.count.into())?;
+        }
         Ok((ring, bound))
     };
     let (ring, bound) = open().map_err(|e: netring::Error| Fatal::Environment(e.to_string()))?;

@@ -13,6 +13,7 @@ mod a_later_client_is_served;
 mod a_body_is_copied_twice;
 mod a_drain_loses_nothing;
 mod a_data_directory_is_guarded;
+mod what_a_gateway_lacks_is_named;
 mod a_directory_of_an_earlier_release_is_opened;
 mod a_full_disk_refuses_and_recovers;
 mod hostile_peers_lose_only_themselves;

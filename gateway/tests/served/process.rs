@@ -146,7 +146,8 @@ pub fn command(data_dir: &Path) -> Command {
 /// What a gateway that does not start says.
 pub fn refused(data_dir: &Path, settings: &[&str]) -> End {
     let mut command = command(data_dir);
-    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(settings);
+    command.envs([("LONGLINE_LISTEN", "127.0.0.1:0"), ("LONGLINE_ADMIN", "127.0.0.1:0")]);
+    command.args(settings);
     let (told, stderr) = told();
     end(&mut command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap(), told)
 }

@@ -287,7 +287,7 @@ async fn run_core(
         tick: RING_TICK,
         ..netring::Config::default()
     };
-    let (ring, bound) = cores::listen(config, listen, &plan)?;
+    let (ring, bound) = cores::listen(parts.id, config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
     if parts.cluster.is_none() {
         parts.owners.set_nodes(&[NodeAddress { node: parts.node, address: bound.to_string() }]);
