@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::limits::{
-    BUFFER_COUNT_MAX, BUFFER_SIZE_MAX, QUEUE_DEPTH_MAX, TABLE_SIZE_DEFAULT_MAX, TABLE_SIZE_MAX,
-    TABLES_MAX, TICK_DEFAULT, TICK_MAX,
+    BUFFER_COUNT_MAX, BUFFER_SIZE_MAX, QUEUE_DEPTH_MAX, QUEUE_DEPTH_MIN, TABLE_SIZE_DEFAULT_MAX,
+    TABLE_SIZE_MAX, TABLES_MAX, TICK_DEFAULT, TICK_MAX,
 };
 
 /// Sizes of a net ring. Memory of one table: up to `buffer_count * buffer_size` bytes of receive
@@ -67,8 +67,8 @@ impl Plan {
         let size_fits = (64..=BUFFER_SIZE_MAX).contains(&config.buffer_size);
         check("buffer_size", size, size_fits, "from 64 to 65536")?;
         let depth = config.queue_depth as usize;
-        let depth_fits =
-            depth.is_power_of_two() && (8..=QUEUE_DEPTH_MAX).contains(&(config.queue_depth));
+        let depth_fits = depth.is_power_of_two()
+            && (QUEUE_DEPTH_MIN..=QUEUE_DEPTH_MAX).contains(&(config.queue_depth));
         check("queue_depth", depth, depth_fits, "a power of two, from 8 to 2^15")?;
         let tick_us = usize::try_from(config.tick.as_micros()).unwrap_or(usize::MAX);
         let tick_fits = tick_us > 0 && config.tick <= TICK_MAX;

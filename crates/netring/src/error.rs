@@ -7,17 +7,18 @@ use std::net::SocketAddr;
 /// Why a net ring could not do what it was told.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The kernel has no io_uring, or lacks an operation the ring needs.
+    /// The kernel lacks an operation or a feature the ring needs.
     #[error("could not set up io_uring: this kernel lacks {missing}; run Linux 6.11 or newer")]
     KernelTooOld {
         /// The operation or feature that is missing.
         missing: &'static str,
     },
-    /// io_uring exists and is forbidden.
+    /// There is no io_uring for this process: it is forbidden, or the kernel was built without. Containers forbid it
+    /// with either error.
     #[error(
-        "could not set up io_uring: it is forbidden here; set sysctl kernel.io_uring_disabled=0, \
-         or let the container's seccomp profile allow io_uring_setup, io_uring_enter and \
-         io_uring_register"
+        "could not set up io_uring: it is refused here; let the container's seccomp profile allow \
+         io_uring_setup, io_uring_enter and io_uring_register (those of Docker and podman do not), \
+         set sysctl kernel.io_uring_disabled=0, and run Linux 6.11 or newer"
     )]
     Forbidden,
     /// The rings did not fit in memory or under the limit of locked memory.
@@ -89,8 +90,7 @@ impl Error {
     /// Sorts a failure of the ring by what the reader can do about it.
     pub(crate) fn ring(action: &'static str, source: io::Error) -> Self {
         match source.raw_os_error() {
-            Some(libc::ENOSYS) => Error::KernelTooOld { missing: "io_uring" },
-            Some(libc::EPERM | libc::EACCES) => Error::Forbidden,
+            Some(libc::ENOSYS | libc::EPERM | libc::EACCES) => Error::Forbidden,
             Some(libc::ENOMEM) => Error::Memory { action },
             Some(libc::EMFILE | libc::ENFILE) => Error::Descriptors { action },
             _ => Error::Ring { action, source },

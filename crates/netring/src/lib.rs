@@ -69,4 +69,5 @@ pub use file_writes::FileWrite;
 pub use id::ConnId;
 pub use net_ring::NetRing;
 pub use stats::Stats;
+pub use uring::check;
 pub use waker::Waker;

@@ -25,6 +25,9 @@ pub const BUFFER_SIZE_MAX: u32 = 1 << 16;
 /// table at the usual size. Whenever they run out there are twice as many, up to the configured number.
 pub const BUFFERS_AT_START: u16 = 32;
 
+/// Submission entries at least: linked ones of an operation fit.
+pub const QUEUE_DEPTH_MIN: u32 = 8;
+
 /// The kernel takes at most 2^15 submission entries.
 pub const QUEUE_DEPTH_MAX: u32 = 1 << 15;
 

@@ -12,7 +12,7 @@ use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
 use crate::buffers::{Buffers, GROUP};
 use crate::error::Error;
-use crate::limits::COMPLETIONS_PER_SUBMISSION;
+use crate::limits::{COMPLETIONS_PER_SUBMISSION, QUEUE_DEPTH_MIN};
 
 /// What came back for an operation, and on which table's ring.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,14 @@ impl Completion {
     pub(crate) fn buffer(&self) -> Option<u16> {
         cqueue::buffer_select(self.flags)
     }
+}
+
+/// Whether net rings can be made here.
+///
+/// # Errors
+/// The system refuses; the message says what to change.
+pub fn check() -> Result<(), Error> {
+    Uring::new(QUEUE_DEPTH_MIN, 1).map(drop)
 }
 
 /// A ring.

@@ -1,6 +1,7 @@
 //! Starts one pinned executor a core, each with a ring that listens on the same address, and waits
 //! until all have ended.
 
+use crate::environment;
 use crate::exit::Fatal;
 use crate::lifecycle::Shutdown;
 use flume::Sender;
@@ -41,7 +42,7 @@ pub struct Plan {
 /// once it listens.
 ///
 /// # Errors
-/// What a core could not do.
+/// What the machine lacks, or a core could not do.
 pub fn run<Run, Running>(
     plan: &Plan,
     mut core: impl FnMut(u16) -> Result<Run, Fatal>,
@@ -51,6 +52,7 @@ where
     Run: FnOnce(SocketAddr, Sender<SocketAddr>) -> Running + Send + 'static,
     Running: Future<Output = Result<(), Fatal>> + 'static,
 {
+    environment::check()?;
     let mut listen = plan.listen;
     let mut threads = Vec::with_capacity(plan.count.into());
     let mut serving = 0;

@@ -8,6 +8,7 @@ pub mod logging;
 pub mod ready;
 pub mod clock;
 pub mod mailbox;
+pub mod environment;
 pub mod cores;
 pub mod metrics;
 pub mod admin;

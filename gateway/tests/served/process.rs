@@ -147,9 +147,14 @@ pub fn command(data_dir: &Path) -> Command {
 pub fn refused(data_dir: &Path, settings: &[&str]) -> End {
     let mut command = command(data_dir);
     command.envs([("LONGLINE_LISTEN", "127.0.0.1:0"), ("LONGLINE_ADMIN", "127.0.0.1:0")]);
-    command.args(settings);
+    told_by(command.args(settings))
+}
+
+/// How a process that ends by itself does.
+pub fn told_by(command: &mut Command) -> End {
     let (told, stderr) = told();
-    end(&mut command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap(), told)
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    end(&mut command.spawn().unwrap(), told)
 }
 
 /// The next `count` messages that come: inbox row, sender, and body as text.

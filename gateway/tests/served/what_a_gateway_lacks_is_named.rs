@@ -1,7 +1,9 @@
 //! A gateway that cannot have what it needs ends with the exit code of docs/operations.md, and says what it lacks and what
 //! to do. Real processes.
 
-use crate::process::{Gateway, refused};
+use crate::process::{End, Gateway, refused, told_by};
+use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn an_address_in_use_ends_with_71() {
@@ -12,4 +14,21 @@ fn an_address_in_use_ends_with_71() {
     assert_eq!(end.code, Some(71), "{}", end.told);
     let text = format!("could not listen on {listen}: it is in use");
     assert!(end.told.contains(&text), "{}", end.told);
+}
+
+/// What a gateway that starts under a limit of the shell says.
+fn limited(limit: &str, data_dir: &Path) -> End {
+    let mut shell = Command::new("sh");
+    shell.env_clear().env("LONGLINE_DATA_DIR", data_dir);
+    let script =
+        format!("{limit}; exec \"$0\" --shards 1 --listen 127.0.0.1:0 --admin 127.0.0.1:0");
+    told_by(shell.args(["-c", &script, env!("CARGO_BIN_EXE_gateway")]))
+}
+
+#[test]
+fn too_little_memory_to_lock_ends_with_71() {
+    let dir = tempfile::tempdir().unwrap();
+    let end = limited("ulimit -l 64", dir.path());
+    assert_eq!(end.code, Some(71), "{}", end.told);
+    assert!(end.told.contains("RLIMIT_MEMLOCK is 65536 bytes"), "{}", end.told);
 }
