@@ -1,4 +1,4 @@
-//! Starts one pinned executor a core, each with a ring that listens on the same address, and waits
+//! Starts one executor a core, each with a ring that listens on the same address, and waits
 //! until all have ended.
 
 use crate::environment;
@@ -19,7 +19,8 @@ pub const BACKLOG: i32 = 4096;
 /// at 2,000/s.
 pub const RING_TICK: Duration = Duration::from_millis(20);
 
-/// Executors for `asked`; 0: as many as there are hardware threads.
+/// Executors for `asked`; 0: one for each CPU that this process may use, by its affinity and by the
+/// share of time that its control group has.
 #[must_use]
 pub fn count(asked: u16) -> u16 {
     let available = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -53,12 +54,14 @@ where
     Running: Future<Output = Result<(), Fatal>> + 'static,
 {
     environment::check()?;
+    let mut placements = placements(plan.count, &environment::cpus()).into_iter();
     let mut listen = plan.listen;
     let mut threads = Vec::with_capacity(plan.count.into());
     let mut serving = 0;
     for id in 0..plan.count {
         let (started, address) = flume::bounded(1);
-        threads.push(spawn(plan, id, core(id)?, (listen, started))?);
+        let placement = placements.next().expect("one a core");
+        threads.push(spawn(plan, (id, placement), core(id)?, (listen, started))?);
         match address.recv() {
             Ok(bound) => listen = bound,
             // It ended before it listened: its result says why.
@@ -77,9 +80,27 @@ where
     result
 }
 
+/// Each core on a CPU of its own, if the process was given exactly as many. With more, the kernel
+/// chooses among them: other processes may have been given the same ones, and would choose alike.
+fn placements(count: u16, cpus: &[usize]) -> Vec<Placement> {
+    let count = usize::from(count);
+    if count > cpus.len() {
+        tracing::warn!(
+            cores = count,
+            cpus = cpus.len(),
+            "more cores than CPUs that this process may use: they share them; give fewer, or allow it more"
+        );
+    }
+    if count == cpus.len() {
+        cpus.iter().map(|cpu| Placement::Fixed(*cpu)).collect()
+    } else {
+        vec![Placement::Unbound; count]
+    }
+}
+
 fn spawn<Run, Running>(
     plan: &Plan,
-    id: u16,
+    (id, placement): (u16, Placement),
     run: Run,
     (listen, started): (SocketAddr, Sender<SocketAddr>),
 ) -> Result<ExecutorJoinHandle<Result<(), Fatal>>, Fatal>
@@ -87,9 +108,6 @@ where
     Run: FnOnce(SocketAddr, Sender<SocketAddr>) -> Running + Send + 'static,
     Running: Future<Output = Result<(), Fatal>> + 'static,
 {
-    let available = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let is_fixed = usize::from(plan.count) <= available;
-    let placement = if is_fixed { Placement::Fixed(id.into()) } else { Placement::Unbound };
     let shutdown = plan.shutdown.clone();
     LocalExecutorBuilder::new(placement)
         .name(&format!("core-{id}"))

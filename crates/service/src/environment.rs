@@ -1,8 +1,9 @@
 //! What cores need of the machine, looked at before the first starts, so that what is missing is named: io_uring, and
-//! memory to lock.
+//! memory to lock. And which CPUs they have.
 
 use crate::exit::Fatal;
 use rustix::process::{Resource, getrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity};
 
 /// What glommio wants to be able to lock, in bytes: it starts no executor with less.
 const LOCKED_BYTES_MIN: u64 = 512 * 1024;
@@ -20,4 +21,12 @@ pub fn check() -> Result<(), Fatal> {
         ))),
         Some(_) | None => Ok(()),
     }
+}
+
+/// The CPUs that this thread may run on, and with it the executors that it starts. None where the kernel has more of them
+/// than a set here holds.
+#[must_use]
+pub fn cpus() -> Vec<usize> {
+    let allowed = sched_getaffinity(None).unwrap_or_default();
+    (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect()
 }

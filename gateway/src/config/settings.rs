@@ -71,7 +71,8 @@ settings! {
     admin_allow_remote: bool = "false", any;
     /// The directory of the embedded store and of the key for trying out. Made at the first start.
     data_dir: PathBuf = "./longline-data", any;
-    /// Cores to use: one pinned executor and one shard each. 0: all that this process may use.
+    /// Cores to use: one executor and one shard each. 0: one for each CPU that this process may use. If there are just as
+    /// many CPUs, each executor has one of its own; else the kernel spreads them over those that it may use.
     cores: u16 = "0", between(0, CORES_MAX);
     /// Shards. 0: as many as the data directory was made with, or `cores` if it is new. A data directory
     /// keeps its number of shards for life, and the gateway runs one executor a shard.

@@ -51,7 +51,7 @@ pub struct ServeArgs {
     /// The cluster's name: processes of another one are not let in.
     #[arg(long, env = "LONGLINE_LOGIC_CLUSTER", default_value = "longline")]
     pub cluster: String,
-    /// Executors; 0: one a hardware thread.
+    /// Executors; 0: one for each CPU that this process may use. If there are just as many CPUs, each has one of its own.
     #[arg(long, env = "LONGLINE_LOGIC_CORES", default_value_t = 0)]
     pub cores: u16,
     /// How long a lease lasts, in ms; the same on every node. A dead node's users wait about so long, and a second more.

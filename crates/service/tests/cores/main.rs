@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod an_address_has_one_process;
+mod cores_stay_on_the_cpus_given;
 
 use flume::Sender;
 use netring::{Config, NetRing};
@@ -21,9 +22,21 @@ fn anywhere() -> SocketAddr {
 
 /// Runs cores that listen until they are told to stop. Once all serve, `announced` is told where.
 fn serve(plan: &Plan, announced: impl FnOnce(SocketAddr)) -> Result<(), Fatal> {
+    serve_seeing(plan, || {}, announced)
+}
+
+/// The same; each core begins with `see`.
+fn serve_seeing(
+    plan: &Plan,
+    see: impl Fn() + Clone + Send + 'static,
+    announced: impl FnOnce(SocketAddr),
+) -> Result<(), Fatal> {
     let core = |id| {
-        let plan = plan.clone();
-        Ok(move |address, started| run(id, plan, address, started))
+        let (plan, see) = (plan.clone(), see.clone());
+        Ok(move |address, started| {
+            see();
+            run(id, plan, address, started)
+        })
     };
     let announce = |bound| {
         announced(bound);
