@@ -12,7 +12,7 @@ use flume::{Receiver, Sender};
 use service::clock::unix_ms;
 use service::cores::{self, Plan, RING_TICK};
 use service::exit::Fatal;
-use service::lifecycle::Shutdown;
+use service::lifecycle::{Reload, Shutdown};
 use service::mailbox::Directory;
 use service::ready;
 use shard::ShardConfig;
@@ -68,15 +68,10 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         None => open_data_dir(&config).map(|(data, shards)| (Some(data), shards))?,
         Some(_) => (None, executors(&config)),
     };
-    let auth = Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
+    let auth = Arc::new(Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?);
+    shutdown.reload_by(reload(auth.clone(), config.clone()));
     let metrics = Arc::new(Metrics::new(cores.into()));
-    let setup = Setup {
-        config: config.clone(),
-        auth: Arc::new(auth),
-        metrics,
-        shutdown,
-        quiet: Arc::default(),
-    };
+    let setup = Setup { config: config.clone(), auth, metrics, shutdown, quiet: Arc::default() };
     let admin = admin::start(Seen {
         config: config.clone(),
         metrics: setup.metrics.clone(),
@@ -109,6 +104,14 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     let served = run_cores(&setup, backend, announce);
     ready::retract(config.ready_file.as_deref());
     served
+}
+
+/// What a hangup replaces: the keys of tokens.
+fn reload(auth: Arc<Auth>, config: Arc<Config>) -> Reload {
+    Box::new(move || match auth.reload(&config) {
+        Ok(()) => tracing::info!("hangup: the keys of tokens were read again"),
+        Err(error) => tracing::error!(%error, "hangup: the keys of tokens stay as they were"),
+    })
 }
 
 /// Opens the data directory. If the configuration leaves the number of shards open, it is the

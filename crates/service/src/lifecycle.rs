@@ -4,7 +4,8 @@
 
 use crate::CORES_MAX;
 use crate::exit::SIGNAL_BASE;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use crate::logging;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::fmt;
 use std::io;
@@ -28,6 +29,9 @@ pub enum State {
 /// Called on a change, from any thread: it wakes somebody, quickly, who then looks at the state.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
+/// Reads again what may be replaced while the process runs, and logs what came of it.
+pub type Reload = Box<dyn Fn() + Send + Sync>;
+
 /// The state of the process. Clones are the same one.
 #[derive(Clone)]
 pub struct Shutdown(Arc<Shared>);
@@ -36,6 +40,7 @@ struct Shared {
     state: AtomicU8,
     subscribed: AtomicUsize,
     subscribers: [OnceLock<Waker>; SUBSCRIBERS_MAX],
+    reload: OnceLock<Reload>,
 }
 
 impl Default for Shutdown {
@@ -44,6 +49,7 @@ impl Default for Shutdown {
             state: AtomicU8::new(State::Running as u8),
             subscribed: AtomicUsize::new(0),
             subscribers: [const { OnceLock::new() }; SUBSCRIBERS_MAX],
+            reload: OnceLock::new(),
         }))
     }
 }
@@ -88,25 +94,42 @@ impl Shutdown {
         }
     }
 
-    /// Drains at the first SIGTERM or SIGINT; at the second the process ends at once, with 128 + its number.
-    /// Call it once, before threads are made.
+    /// What SIGHUP does. Without it, nothing.
+    ///
+    /// # Panics
+    /// It was said before.
+    pub fn reload_by(&self, reload: Reload) {
+        assert!(self.0.reload.set(reload).is_ok(), "a process reloads in one way");
+    }
+
+    /// Drains at the first SIGTERM or SIGINT; at the second the process ends at once, with 128 + its number. Reloads at
+    /// SIGHUP. Call it once, before threads are made.
     ///
     /// # Errors
     /// The handlers could not be installed.
     pub fn listen_for_signals(&self) -> io::Result<()> {
-        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         let shutdown = self.clone();
         std::thread::Builder::new().name("signals".into()).spawn(move || {
-            for signal in signals.forever() {
-                if shutdown.state() != State::Running {
-                    tracing::warn!(signal, "stopping at once: second signal");
-                    signal_hook::low_level::exit(SIGNAL_BASE + signal);
-                }
-                tracing::info!(signal, "draining; a second signal stops at once");
-                shutdown.drain();
-            }
+            signals.forever().for_each(|signal| shutdown.on_signal(signal));
         })?;
         Ok(())
+    }
+
+    fn on_signal(&self, signal: i32) {
+        if signal == SIGHUP {
+            return match self.0.reload.get() {
+                Some(reload) => reload(),
+                None => tracing::info!("hangup: this process has nothing to read again"),
+            };
+        }
+        if self.state() != State::Running {
+            tracing::warn!(signal, "stopping at once: second signal");
+            logging::flush();
+            signal_hook::low_level::exit(SIGNAL_BASE + signal);
+        }
+        tracing::info!(signal, "draining; a second signal stops at once");
+        self.drain();
     }
 }
 

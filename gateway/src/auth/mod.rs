@@ -15,13 +15,15 @@ pub use error::{KeyError, TokenError, TokenErrorKind};
 pub use sign::sign;
 
 use crate::config::Config;
+use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use std::sync::Arc;
 use wire::TOKEN_BYTES_MAX;
 
-/// The configured keys, made ready.
+/// The configured keys, made ready. They may be replaced while logins are judged.
 #[derive(Debug)]
 pub struct Auth {
-    keys: Vec<Key>,
+    keys: ArcSwap<Vec<Key>>,
     leeway_s: u64,
 }
 
@@ -38,50 +40,16 @@ impl Auth {
     /// # Errors
     /// A key file that cannot be read or holds no such key.
     pub fn open(config: &Config) -> Result<Self, KeyError> {
-        let mut auth = Self::configured(config)?;
-        if auth.keys.is_empty() {
-            let (secret, path) = dev_key(&config.data_dir)?;
-            tracing::warn!(
-                path = %path.display(),
-                "no token key is configured: taking the one for trying out; `gateway token --uid 7` \
-                 makes tokens with it. For production set jwt_eddsa_public_key_file or jwt_hs256_key_file"
-            );
-            auth.add(config, Algorithm::HS256, DecodingKey::from_secret(&secret));
-        }
-        Ok(auth)
+        Ok(Self { keys: ArcSwap::from_pointee(open_keys(config)?), leeway_s: config.jwt_leeway_s })
     }
 
-    /// Reads the configured keys, if any, and makes none.
+    /// Reads the keys again. Logins from now on are judged by them; sessions stay.
     ///
     /// # Errors
-    /// A key file that cannot be read or holds no such key.
-    pub fn configured(config: &Config) -> Result<Self, KeyError> {
-        let mut auth = Self { keys: Vec::new(), leeway_s: config.jwt_leeway_s };
-        if let Some(path) = &config.jwt_hs256_key_file {
-            let secret = key_file::hs256_secret(path)?;
-            auth.add(config, Algorithm::HS256, DecodingKey::from_secret(&secret));
-        }
-        if let Some(path) = &config.jwt_eddsa_public_key_file {
-            auth.add(config, Algorithm::EdDSA, key_file::eddsa_public_key(path)?);
-        }
-        Ok(auth)
-    }
-
-    fn add(&mut self, config: &Config, algorithm: Algorithm, decoding: DecodingKey) {
-        let mut validation = Validation::new(algorithm);
-        // `exp` and `sub` are fields that must be there; the times are judged by the caller's clock.
-        validation.validate_exp = false;
-        let mut required = Vec::new();
-        if let Some(issuer) = &config.jwt_issuer {
-            validation.set_issuer(&[issuer]);
-            required.push("iss");
-        }
-        if let Some(audience) = &config.jwt_audience {
-            validation.set_audience(&[audience]);
-            required.push("aud");
-        }
-        validation.set_required_spec_claims(&required);
-        self.keys.push(Key { algorithm, decoding, validation });
+    /// A key file that cannot be read or holds no such key: the keys stay as they were.
+    pub fn reload(&self, config: &Config) -> Result<(), KeyError> {
+        self.keys.store(Arc::new(open_keys(config)?));
+        Ok(())
     }
 
     /// Whom a token speaks for, at this time in Unix seconds.
@@ -96,9 +64,61 @@ impl Auth {
         if header.crit.is_some() {
             return Err(TokenError::bad("asks for extensions (crit) that are not known here"));
         }
-        let key = self.keys.iter().find(|key| key.algorithm == header.alg);
+        let keys = self.keys.load();
+        let key = keys.iter().find(|key| key.algorithm == header.alg);
         let key = key.ok_or_else(|| TokenError::bad("has an algorithm with no key here"))?;
         let data = decode::<claims::Typed>(token, &key.decoding, &key.validation);
         data.map_err(TokenError::from_jwt)?.claims.judge(now_unix_s, self.leeway_s)
     }
+}
+
+/// Looks whether the configured keys can be read, and makes none.
+///
+/// # Errors
+/// A key file that cannot be read or holds no such key.
+pub fn check(config: &Config) -> Result<(), KeyError> {
+    configured_keys(config).map(drop)
+}
+
+fn open_keys(config: &Config) -> Result<Vec<Key>, KeyError> {
+    let mut keys = configured_keys(config)?;
+    if keys.is_empty() {
+        let (secret, path) = dev_key(&config.data_dir)?;
+        tracing::warn!(
+            path = %path.display(),
+            "no token key is configured: taking the one for trying out; `gateway token --uid 7` \
+             makes tokens with it. For production set jwt_eddsa_public_key_file or jwt_hs256_key_file"
+        );
+        keys.push(key(config, Algorithm::HS256, DecodingKey::from_secret(&secret)));
+    }
+    Ok(keys)
+}
+
+fn configured_keys(config: &Config) -> Result<Vec<Key>, KeyError> {
+    let mut keys = Vec::new();
+    if let Some(path) = &config.jwt_hs256_key_file {
+        let secret = key_file::hs256_secret(path)?;
+        keys.push(key(config, Algorithm::HS256, DecodingKey::from_secret(&secret)));
+    }
+    if let Some(path) = &config.jwt_eddsa_public_key_file {
+        keys.push(key(config, Algorithm::EdDSA, key_file::eddsa_public_key(path)?));
+    }
+    Ok(keys)
+}
+
+fn key(config: &Config, algorithm: Algorithm, decoding: DecodingKey) -> Key {
+    let mut validation = Validation::new(algorithm);
+    // `exp` and `sub` are fields that must be there; the times are judged by the caller's clock.
+    validation.validate_exp = false;
+    let mut required = Vec::new();
+    if let Some(issuer) = &config.jwt_issuer {
+        validation.set_issuer(&[issuer]);
+        required.push("iss");
+    }
+    if let Some(audience) = &config.jwt_audience {
+        validation.set_audience(&[audience]);
+        required.push("aud");
+    }
+    validation.set_required_spec_claims(&required);
+    Key { algorithm, decoding, validation }
 }

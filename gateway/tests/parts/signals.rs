@@ -1,4 +1,4 @@
-//! The first SIGTERM or SIGINT drains; the second ends the process at once with 128 + its number. Real processes, real signals.
+//! The first SIGTERM or SIGINT drains; the second ends the process at once with 128 + its number; SIGHUP ends nothing. Real processes, real signals.
 
 use rustix::process::{Pid, Signal, kill_process};
 use service::lifecycle::{Shutdown, State};
@@ -36,6 +36,8 @@ fn check(first: Signal, second: Signal, code: i32) {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let mut states = lines.filter(|line| line.starts_with("state "));
     assert_eq!(states.next().as_deref(), Some("state Running"));
+    // A hangup ends nothing, also where nothing is read again.
+    kill_process(pid, Signal::HUP).unwrap();
     kill_process(pid, first).unwrap();
     assert_eq!(states.next().as_deref(), Some("state Draining"));
     kill_process(pid, second).unwrap();

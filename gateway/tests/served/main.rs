@@ -14,6 +14,8 @@ mod a_body_is_copied_twice;
 mod a_drain_loses_nothing;
 mod a_data_directory_is_guarded;
 mod what_a_gateway_lacks_is_named;
+mod who_reads_the_output_stops_nothing;
+mod a_hangup_reads_keys_again;
 mod a_directory_of_an_earlier_release_is_opened;
 mod a_full_disk_refuses_and_recovers;
 mod hostile_peers_lose_only_themselves;

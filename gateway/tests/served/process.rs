@@ -7,9 +7,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::{ConversationId, DeviceId, InboxSeq, Uid};
 
 /// A step that takes longer hangs.
@@ -62,6 +63,20 @@ impl Gateway {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until it has written this to stderr.
+    pub fn until_told(&self, text: &str) {
+        let started = Instant::now();
+        let mut told = Vec::new();
+        while !String::from_utf8_lossy(&told).contains(text) {
+            assert!(started.elapsed() < PATIENCE, "it did not say {text:?}");
+            // The place in the file is also the writer's: it stays where it is.
+            told.resize(1 << 16, 0);
+            let length = self.told.read_at(&mut told, 0).unwrap();
+            told.truncate(length);
+            std::thread::yield_now();
+        }
     }
 
     /// Waits for its end.
@@ -147,13 +162,13 @@ pub fn command(data_dir: &Path) -> Command {
 pub fn refused(data_dir: &Path, settings: &[&str]) -> End {
     let mut command = command(data_dir);
     command.envs([("LONGLINE_LISTEN", "127.0.0.1:0"), ("LONGLINE_ADMIN", "127.0.0.1:0")]);
-    told_by(command.args(settings))
+    told_by(command.args(settings), Stdio::null())
 }
 
-/// How a process that ends by itself does.
-pub fn told_by(command: &mut Command) -> End {
+/// How a process that ends by itself does, and what it says on stderr.
+pub fn told_by(command: &mut Command, stdout: Stdio) -> End {
     let (told, stderr) = told();
-    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    let command = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
     end(&mut command.spawn().unwrap(), told)
 }
 

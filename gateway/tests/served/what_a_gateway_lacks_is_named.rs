@@ -3,7 +3,7 @@
 
 use crate::process::{End, Gateway, refused, told_by};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[test]
 fn an_address_in_use_ends_with_71() {
@@ -22,7 +22,7 @@ fn limited(limit: &str, data_dir: &Path) -> End {
     shell.env_clear().env("LONGLINE_DATA_DIR", data_dir);
     let script =
         format!("{limit}; exec \"$0\" --shards 1 --listen 127.0.0.1:0 --admin 127.0.0.1:0");
-    told_by(shell.args(["-c", &script, env!("CARGO_BIN_EXE_gateway")]))
+    told_by(shell.args(["-c", &script, env!("CARGO_BIN_EXE_gateway")]), Stdio::null())
 }
 
 #[test]
