@@ -13,7 +13,7 @@ pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
 pub const CLOSING_SLOTS: usize = 64;
 /// How long a client that was told of the drain has for the answers under way, in ms: many commits.
 pub const DRAIN_GRACE_MS: u64 = 1_000;
-/// When clients of a draining gateway come back: at once, spread over so many ms.
+/// When clients that were sent away with many others come back: at once, spread over so many ms.
 pub const RECONNECT_JITTER_MS: u32 = 5_000;
 /// Memory of an idle session in its entry, in bytes: the login (24), its channel and its rate (8
 /// each), when it was heard and its life (4 each), requests in flight and flags (4).

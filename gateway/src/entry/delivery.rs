@@ -1,5 +1,6 @@
 //! A shard's answers as frames. It knows no connection.
 
+use crate::limits::RECONNECT_JITTER_MS;
 use shard::command::Answer;
 use shard::rows::{ChatRow, InboxRow, MessageRow};
 use std::borrow::Cow;
@@ -68,7 +69,7 @@ pub fn write(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Contex
         Answer::Refused { code, retry_after_ms } => {
             refusal(out, request_id, code, retry_after_ms, "");
         }
-        Answer::Closed(code) => going_away(out, code, 0, 0),
+        Answer::Closed(code) => going_away(out, code),
     }
     copied
 }
@@ -102,9 +103,13 @@ pub fn refusal(
     encode(out, request_id, Refusal { code: code as u16, retry_after_ms, text });
 }
 
-/// Writes that the connection will close.
-pub fn going_away(out: &mut Vec<u8>, code: RefusalCode, reconnect_after_ms: u32, jitter_ms: u32) {
-    encode(out, 0, GoingAway { code: code as u16, reconnect_after_ms, jitter_ms });
+/// Writes that the connection will close. What ends many clients at once, and lets them come back, says over how long they
+/// spread.
+pub fn going_away(out: &mut Vec<u8>, code: RefusalCode) {
+    use RefusalCode::{Draining, LoginTimeout, Unresponsive};
+    let is_shared = matches!(code, Draining | LoginTimeout | Unresponsive);
+    let jitter_ms = if is_shared { RECONNECT_JITTER_MS } else { 0 };
+    encode(out, 0, GoingAway { code: code as u16, reconnect_after_ms: 0, jitter_ms });
 }
 
 fn inbox_message(row: InboxRow) -> Message {

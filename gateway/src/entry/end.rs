@@ -3,7 +3,6 @@
 use super::delivery;
 use super::session::{SessionKey, Stage};
 use super::{Do, Entry, Turn};
-use crate::limits::RECONNECT_JITTER_MS;
 use crate::metrics::CloseReason;
 use crate::transport::{Channel, Outboxes};
 use shard::command::Command;
@@ -95,8 +94,7 @@ impl Entry {
         let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) else {
             return false;
         };
-        let jitter_ms = if code == RefusalCode::Draining { RECONNECT_JITTER_MS } else { 0 };
-        delivery::going_away(out.bytes, code, 0, jitter_ms);
+        delivery::going_away(out.bytes, code);
         true
     }
 

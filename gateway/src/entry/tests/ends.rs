@@ -1,6 +1,7 @@
 //! A session ends once, with a last word where there is one, and its shard is told.
 
 use super::*;
+use crate::limits::RECONNECT_JITTER_MS;
 
 /// The shard hears of the end, without an answer.
 #[track_caller]
@@ -90,4 +91,22 @@ fn the_silent_are_asked_then_closed_after_two_heartbeats() {
     assert_eq!(scene.asked().0, Command::Logout(silent.login));
     scene.pass(62_000);
     assert_eq!(scene.told(answering), [(Kind::Heartbeat, 0, None)], "it is asked again");
+}
+
+#[test]
+fn who_is_sent_away_with_many_others_is_told_how_long_to_spread() {
+    use RefusalCode::{Draining, LoginTimeout, SessionReplaced, TooManyDevices, Unresponsive};
+    let jitter_ms = |code| {
+        let mut bytes = Vec::new();
+        delivery::going_away(&mut bytes, code);
+        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
+        let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
+        frames.next(&mut scratch).unwrap().unwrap().read::<GoingAway>().unwrap().jitter_ms
+    };
+    for code in [Draining, LoginTimeout, Unresponsive] {
+        assert_eq!(jitter_ms(code), RECONNECT_JITTER_MS, "{code:?}");
+    }
+    for code in [SessionReplaced, TooManyDevices] {
+        assert_eq!(jitter_ms(code), 0, "{code:?}: it does not come back");
+    }
 }
