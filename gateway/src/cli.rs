@@ -1,6 +1,6 @@
 //! The command line: what may be typed, and what it does.
 
-use crate::auth::{Auth, sign};
+use crate::auth::{self, sign};
 use crate::config::{Config, Flags, LogFormat, Problems};
 use crate::serve::serve;
 use clap::{Args, Parser, Subcommand};
@@ -8,6 +8,7 @@ use service::admin::show;
 use service::exit;
 use service::exit::Fatal;
 use service::logging;
+use service::stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -82,19 +83,13 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Token(token) => print_token(&token),
         Command::Status(layers) => layers.load().and_then(|config| show(config.admin, "/status")),
     };
-    match done {
-        Ok(()) => exit::OK.into(),
-        Err(fatal) => {
-            eprintln!("gateway: {fatal}");
-            (&fatal).into()
-        }
-    }
+    exit::end("gateway", &done)
 }
 
 fn check(layers: &Layers) -> Result<(), Fatal> {
     let config = layers.load()?;
-    Auth::configured(&config).map_err(|e| Fatal::Config(e.to_string()))?;
-    print!("{config}");
+    auth::check(&config).map_err(|e| Fatal::Config(e.to_string()))?;
+    stdout::print(&config.to_string());
     Ok(())
 }
 
@@ -103,7 +98,8 @@ fn print_token(token: &Token) -> Result<(), Fatal> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now_unix_s = now.map_or(0, |since| since.as_secs());
     let signed = sign(&config, Uid(token.uid), now_unix_s, token.ttl);
-    println!("{}", signed.map_err(|e| Fatal::Config(e.to_string()))?);
+    let token = signed.map_err(|e| Fatal::Config(e.to_string()))?;
+    stdout::print(&format!("{token}\n"));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! One thread with a small tokio runtime of its own, so that it answers while a core is stuck.
 
 use crate::exit::Fatal;
+use crate::stdout;
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -88,7 +89,7 @@ pub fn show(admin: SocketAddr, page: &str) -> Result<(), Fatal> {
     let (head, page) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     match head.split(' ').nth(1) {
         Some("200") => {
-            println!("{}", page.trim_end());
+            stdout::print(&format!("{}\n", page.trim_end()));
             Ok(())
         }
         _ => Err(Fatal::Environment(format!("{admin} says: {}", page.trim_end()))),

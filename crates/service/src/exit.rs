@@ -3,6 +3,7 @@
 //! The numbers are those of sysexits where one fits, so that a supervisor can tell what helps: a restart
 //! (71, 74, 75) or a person (2).
 
+use crate::logging;
 use std::process::ExitCode;
 
 /// It did what was asked: for `run`, it drained and stopped.
@@ -48,8 +49,17 @@ impl Fatal {
     }
 }
 
-impl From<&Fatal> for ExitCode {
-    fn from(fatal: &Fatal) -> Self {
-        fatal.code().into()
+/// The end of a program: says what went wrong, if anything did, and gives its number.
+#[must_use]
+pub fn end(program: &str, done: &Result<(), Fatal>) -> ExitCode {
+    match done {
+        Ok(()) => {
+            logging::flush();
+            OK.into()
+        }
+        Err(fatal) => {
+            logging::last_word(&format!("{program}: {fatal}\n"));
+            fatal.code().into()
+        }
     }
 }

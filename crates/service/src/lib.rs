@@ -5,6 +5,7 @@
 pub mod exit;
 pub mod lifecycle;
 pub mod logging;
+pub mod stdout;
 pub mod ready;
 pub mod clock;
 pub mod mailbox;

@@ -9,6 +9,7 @@ mod refusals;
 pub use cell::{Counter, Counters, Gauge, Histogram, Label};
 pub use render::{Desc, Metric, render};
 
+use crate::logging;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -90,6 +91,11 @@ impl<C: Cells> Metrics<C> {
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(16 * 1024);
         C::render_all(&self.cores, &mut out);
+        let help = "Lines of the log that stderr did not take.";
+        let desc = Desc { name: "longline_log_lines_dropped_total", help, per_core: SUM };
+        let dropped = Counter::default();
+        dropped.add(logging::dropped());
+        render(desc, &[&dropped], &mut out);
         out
     }
 }

@@ -1,7 +1,8 @@
 //! Says that everything is served: a line on stdout, and a file for whoever started the process.
 
+use crate::stdout;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -15,10 +16,7 @@ pub fn announce(
     admin: SocketAddr,
     file: Option<&Path>,
 ) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    // Nobody may be reading, which is no reason to stop.
-    let _ = writeln!(out, "{line}");
-    let _ = out.flush();
+    stdout::print(&format!("{line}\n"));
     file.map_or(Ok(()), |path| write(path, listen, admin))
 }
 

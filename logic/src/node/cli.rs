@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use service::admin::show;
 use service::exit::{self, Fatal};
 use service::logging;
+use service::stdout;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -98,13 +99,7 @@ pub fn main(cli: Cli) -> ExitCode {
             show(admin, &format!("/users/{}", uids.join(",")))
         }
     };
-    match done {
-        Ok(()) => exit::OK.into(),
-        Err(fatal) => {
-            eprintln!("logic: {fatal}");
-            (&fatal).into()
-        }
-    }
+    exit::end("logic", &done)
 }
 
 fn apply(args: &Apply) -> Result<(), Fatal> {
@@ -119,7 +114,7 @@ fn apply(args: &Apply) -> Result<(), Fatal> {
     };
     let applied = runtime()?.block_on(schema::apply(&config, &settings));
     let version = applied.map_err(|e| Fatal::Store(e.to_string()))?;
-    println!("keyspace {} has the tables of version {version}", args.keyspace);
+    stdout::print(&format!("keyspace {} has the tables of version {version}\n", args.keyspace));
     Ok(())
 }
 
