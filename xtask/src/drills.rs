@@ -24,17 +24,20 @@ const NEEDS: &[Need] = &[
     Need { program: "valgrind", package: "valgrind", purpose: "counting instructions" },
 ];
 
-/// A step in its two forms. Both end with the same code and print the same.
+/// A step in its two forms. Both end with the same codes and print the same.
 struct Drill {
     name: &'static str,
     short: &'static str,
     long: &'static str,
-    exit: i32,
+    exits: &'static [i32],
     prints: &'static [&'static str],
 }
 
-/// What loadgen prints when it found nothing wrong.
-const VALID: &[&str] = &["verdict      valid"];
+/// Codes of a load that broke no promise: its verdict may say that this machine is too slow or too busy to measure on.
+const UNBROKEN: &[i32] = &[0, 5, 8, 9];
+/// What such a load prints.
+const NOTHING_BROKEN: &[&str] =
+    &["broken       lost 0  visible duplicates 0  reordered 0  gaps 0  phantoms 0  leaked 0"];
 /// What a drill prints that verified messages, and saw none lost.
 const SOUND: &[&str] = &["less than 1 fault in "];
 /// What a drill prints that saw a promise broken: it must, when a fault is planted.
@@ -45,105 +48,105 @@ const DRILLS: &[Drill] = &[
         name: "a verified load",
         short: "drill/loadgen run --serve --users 200 --window 4 --duration 5s",
         long: "drill/loadgen run --serve --users 1000 --window 4 --duration 60s",
-        exit: 0,
-        prints: VALID,
+        exits: UNBROKEN,
+        prints: NOTHING_BROKEN,
     },
     Drill {
         name: "kill and resume",
         short: "cargo xtask crash --cycles 2",
         long: "cargo xtask crash --cycles 20",
-        exit: 0,
+        exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "kill and resume sees an ack before the commit",
         short: "cargo xtask crash --cycles 1 --planted ack-before-commit",
         long: "cargo xtask crash --cycles 3 --planted ack-before-commit",
-        exit: 4,
+        exits: &[4],
         prints: BROKEN,
     },
     Drill {
         name: "kill and resume sees a retry taken for a new message",
         short: "cargo xtask crash --cycles 1 --planted skip-dedup",
         long: "cargo xtask crash --cycles 3 --planted skip-dedup",
-        exit: 4,
+        exits: &[4],
         prints: BROKEN,
     },
     Drill {
         name: "a bad network",
         short: "cargo xtask lossy --seconds 6",
         long: "cargo xtask lossy --seconds 60",
-        exit: 0,
+        exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "hostile peers",
         short: "cargo xtask hostile --seconds 4",
         long: "cargo xtask hostile",
-        exit: 0,
+        exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "a cluster",
         short: "cargo xtask cluster demo --seconds 8",
         long: "cargo xtask cluster demo",
-        exit: 0,
+        exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "a node's death",
         short: "cargo xtask cluster takeover --times 1",
         long: "cargo xtask cluster takeover",
-        exit: 0,
+        exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "a cluster's faults",
         short: "cargo xtask cluster chaos --seconds 60",
         long: "cargo xtask cluster chaos",
-        exit: 0,
+        exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "a cluster's faults with leases that are ignored",
         short: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
         long: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
-        exit: 4,
+        exits: &[4],
         prints: BROKEN,
     },
     Drill {
         name: "a cluster's faults with leases that others end too soon",
         short: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
         long: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
-        exit: 4,
+        exits: &[4],
         prints: BROKEN,
     },
     Drill {
         name: "retries through two gateways",
         short: "cargo xtask promises retries",
         long: "cargo xtask promises retries",
-        exit: 0,
+        exits: &[0],
         prints: &["kept: Retries"],
     },
     Drill {
         name: "a session that was replaced",
         short: "cargo xtask promises half-dead",
         long: "cargo xtask promises half-dead",
-        exit: 0,
+        exits: &[0],
         prints: &["kept: HalfDead"],
     },
     Drill {
         name: "instruction counts",
         short: "cargo xtask bench counts",
         long: "cargo xtask bench counts",
-        exit: 0,
+        exits: &[0],
         prints: &[" instructions"],
     },
     Drill {
         name: "hostile bytes",
         short: "cargo xtask fuzz --seconds 10",
         long: "cargo xtask fuzz --seconds 300",
-        exit: 0,
+        exits: &[0],
         prints: &["no bad input found"],
     },
 ];
@@ -154,11 +157,12 @@ const LONG_ONLY: &[Step] = &[
     Step::new("a kill of Cassandra", "cargo xtask promises cql-durability")
         .that_prints(&["kept: CqlDurability"]),
     Step::new("release build", "cargo build --release --locked -p gateway -p logic -p loadgen"),
-    Step::new(
-        "a verified load of the release",
-        "release/loadgen run --serve --users 200 --window 4 --duration 5s",
-    )
-    .that_prints(VALID),
+    Step {
+        name: "a verified load of the release",
+        line: "release/loadgen run --serve --users 200 --window 4 --duration 5s",
+        exits: UNBROKEN,
+        prints: NOTHING_BROKEN,
+    },
 ];
 
 /// Installs what is absent, builds the programs, then runs every drill.
@@ -169,7 +173,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let step = |drill: &Drill| Step {
         name: drill.name,
         line: if args.short { drill.short } else { drill.long },
-        exit: drill.exit,
+        exits: drill.exits,
         prints: drill.prints,
     };
     tally.run(&DRILLS.iter().map(step).collect::<Vec<_>>(), &[]);
