@@ -76,9 +76,12 @@ pub(crate) fn listen(
     share: Share,
 ) -> Result<(OwnedFd, SocketAddr), Error> {
     let fail = |action| {
-        move |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => Error::InUse { addr },
-            _ => Error::Listen { addr, action, source },
+        move |source: io::Error| {
+            if source.kind() == io::ErrorKind::AddrInUse {
+                Error::InUse { addr }
+            } else {
+                Error::Listen { addr, action, source }
+            }
         }
     };
     let address = SocketAddress::from(addr);

@@ -43,6 +43,6 @@ fn fewer_or_more_cores_than_cpus_share_them() {
     let last = vec![*all.last().unwrap()];
     check(2, &last, &[last.clone(), last.clone()]);
     if all.len() > 1 {
-        check(1, &all, &[all.clone()]);
+        check(1, &all, std::slice::from_ref(&all));
     }
 }
