@@ -135,6 +135,14 @@ const DRILLS: &[Drill] = &[
         exits: &[0],
         prints: &["kept: HalfDead"],
     },
+    // After all others of these programs: it builds them over again, as the next release.
+    Drill {
+        name: "a rolling upgrade",
+        short: "cargo xtask cluster upgrade",
+        long: "cargo xtask cluster upgrade",
+        exits: &[0],
+        prints: SOUND,
+    },
     Drill {
         name: "instruction counts",
         short: "cargo xtask bench counts",

@@ -2,10 +2,11 @@
 //!
 //! It does not know what they are run for.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::process;
@@ -14,16 +15,53 @@ use crate::process;
 pub const BUILD: &str =
     "cargo build --locked --profile drill --features planted -p gateway -p logic -p loadgen";
 
+/// The same of the next release, as far as it differs: what links say.
+const BUILD_NEXT: &str = "cargo build --locked --profile drill --features planted,next-release -p gateway -p logic -p loadgen";
+
+/// Which release a process is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    This,
+    Next,
+}
+
 /// Builds them, unless they are there.
 pub fn build() -> Result<()> {
-    let mut words = BUILD.split(' ');
+    cargo(BUILD)
+}
+
+/// Builds the next release's gateway and node, and puts them where [`path_of`] finds them. Cargo has one place for both
+/// releases: [`build`] is to follow.
+pub fn build_next() -> Result<()> {
+    cargo(BUILD_NEXT)?;
+    for name in ["gateway", "logic"] {
+        let (built, kept) = (path(name), path_of(name, Release::Next));
+        // One that still runs cannot be written over.
+        let _ = fs::remove_file(&kept);
+        fs::create_dir_all(kept.with_file_name(""))?;
+        fs::copy(built, &kept).with_context(|| format!("could not keep {}", kept.display()))?;
+    }
+    Ok(())
+}
+
+fn cargo(line: &str) -> Result<()> {
+    let mut words = line.split(' ');
     let mut cargo = Command::new(words.next().unwrap_or_default());
     process::run_ok(cargo.args(words).current_dir(process::root()))
 }
 
 /// Where one of them is.
 pub fn path(name: &str) -> PathBuf {
-    process::target_dir().join("drill").join(name)
+    path_of(name, Release::This)
+}
+
+/// Where one of them is in a release.
+pub fn path_of(name: &str, release: Release) -> PathBuf {
+    let folder = match release {
+        Release::This => "drill",
+        Release::Next => "drill/next",
+    };
+    process::target_dir().join(folder).join(name)
 }
 
 /// Plants a fault in a program that is about to start. A drill that finds nothing in a broken program proves nothing of a

@@ -1,7 +1,7 @@
 //! The items of a turn as frames, and the items of a frame. It does not know who says them.
 
-use super::codec::Decoded;
-use super::fields::{Field, Reader};
+use super::codec::{self, Decoded};
+use super::fields::Reader;
 use super::frame::{FrameError, HEADER_BYTES, Kind, RawFrame, seal};
 use super::item::Item;
 use super::limits::{LINK_BATCH_BYTES_KEPT, LINK_FRAME_BYTES_MAX};
@@ -30,7 +30,7 @@ impl Batch {
             self.bytes.resize(HEADER_BYTES, 0);
         }
         let start = self.bytes.len();
-        item.write(&mut self.bytes);
+        codec::write(item, version, &mut self.bytes);
         if self.bytes.len() - self.frame > LINK_FRAME_BYTES_MAX {
             self.bytes.splice(start..start, [0; HEADER_BYTES]);
             seal(&mut self.bytes[self.frame..start], Kind::Batch, version);
@@ -70,13 +70,13 @@ pub(super) struct Said {
     pub(super) skipped: u64,
 }
 
-/// Reads a batch of a peer that proved who it is.
-pub(super) fn read(frame: &RawFrame<'_>) -> Result<Said, FrameError> {
+/// Reads a batch, of the version in force, of a peer that proved who it is.
+pub(super) fn read(frame: &RawFrame<'_>, version: u8) -> Result<Said, FrameError> {
     let mut reader = Reader::new(frame.payload);
     let guess = (frame.payload.len() / ITEM_BYTES_GUESS).min(ITEMS_GUESS_MAX);
     let mut said = Said { items: Vec::with_capacity(guess), ..Said::default() };
     while !reader.is_empty() {
-        match Decoded::read(&mut reader).map_err(|_| FrameError::Payload(Kind::Batch))? {
+        match Decoded::read(&mut reader, version).map_err(|_| FrameError::Payload(Kind::Batch))? {
             Decoded::Item(item) if !item.is_possible() => return Err(FrameError::Senseless),
             Decoded::Item(item) => said.items.push(item),
             Decoded::Unsupported(reply) => said.unsupported.push(reply),

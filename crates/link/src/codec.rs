@@ -12,6 +12,7 @@ use super::fields::{Fault, Field, Fixed, Reader, Run};
 use super::fields::{begin, end, fields, fixed, kinds, records};
 use super::handshake::{Challenge, Hello, Peer, PeerId, Refused, Versions, Welcome};
 use super::item::{Item, NodeAddress};
+use super::next;
 use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, Mail};
 use shard::command::{ReplyTo, Send, Session};
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
@@ -31,8 +32,13 @@ pub(super) enum Decoded {
 }
 
 impl Decoded {
-    /// The next item of a batch.
-    pub(super) fn read(batch: &mut Reader<'_>) -> Result<Self, Fault> {
+    /// The next item of a batch of that version.
+    pub(super) fn read(batch: &mut Reader<'_>, version: u8) -> Result<Self, Fault> {
+        if next::is_spoken(version)
+            && let Some(item) = next::read(batch)?
+        {
+            return Ok(Self::Item(item));
+        }
         let mut again = *batch;
         match Item::read(batch) {
             Ok(item) => Ok(Self::Item(item)),
@@ -55,6 +61,13 @@ impl Decoded {
             (_, COMMAND) => Self::Unsupported(to),
             _ => Self::Item(Item::Delivery(Delivery { to, answer })),
         })
+    }
+}
+
+/// Writes an item as that version says it.
+pub(super) fn write(item: &Item, version: u8, out: &mut Vec<u8>) {
+    if !next::is_spoken(version) || !next::write(item, out) {
+        item.write(out);
     }
 }
 

@@ -116,6 +116,8 @@ impl Dialer {
                     let node = admission.holder.node;
                     place.node = Some(node);
                     if *self.nodes.entry(node).or_insert(conn) == conn {
+                        let version = line.link().agreed().map(|agreed| agreed.version);
+                        tracing::info!(%at, node = node.0, version, "a link is up");
                         dialed.push(Dialed::Up(admission));
                     } else {
                         // It answers at another place too: one link is enough.

@@ -20,6 +20,7 @@ mod secret;
 mod handshake;
 mod fields;
 mod codec;
+mod next;
 mod frame;
 mod batch;
 mod intake;

@@ -5,8 +5,12 @@ use wire::{FRAME_BYTES_MAX, PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 use super::handshake::Versions;
 use shard::limits::PARTITIONS;
 
+/// The newest version of links that a release has.
+const NEWEST: u8 = 1;
+/// Whether this is built as the next release, which has a version more. A drill is; no release is.
+pub(super) const IS_NEXT: bool = cfg!(feature = "next-release");
 /// The versions of links that this release speaks. A release speaks the one before's too.
-pub const LINK_VERSIONS: Versions = Versions { min: 1, max: 1 };
+pub const LINK_VERSIONS: Versions = Versions { min: 1, max: NEWEST + IS_NEXT as u8 };
 /// What this release knows of, as bits; what both ends know is in force. None yet.
 pub const LINK_FEATURES: u64 = 0;
 /// Bytes of a frame, header included: some hundred messages of a turn. Only a batch comes near.

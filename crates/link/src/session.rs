@@ -248,8 +248,8 @@ impl Link {
         events: &mut Vec<Event>,
     ) -> Result<(), LinkError> {
         match (&self.state, frame.kind) {
-            (State::Open(_), Kind::Batch) => {
-                let said = batch::read(frame)?;
+            (State::Open(agreed), Kind::Batch) => {
+                let said = batch::read(frame, agreed.version)?;
                 events.push(Event::Items(self.on_said(said)));
             }
             (State::Dialed { peer }, Kind::Challenge) => {

@@ -5,9 +5,12 @@ mod rig;
 mod demo;
 mod chaos;
 mod takeover;
+mod upgrade;
 mod faults;
 mod felt;
 mod bystanders;
+mod links;
+mod former;
 
 use std::process::ExitCode;
 
@@ -22,6 +25,8 @@ pub enum Command {
     Chaos(chaos::Args),
     /// A node's death, again and again, and what it costs.
     Takeover(takeover::Args),
+    /// The next release instead of this one, process by process, and back.
+    Upgrade(upgrade::Args),
 }
 
 /// Does it.
@@ -30,5 +35,6 @@ pub fn run(command: &Command) -> Result<ExitCode> {
         Command::Demo(args) => demo::run(args),
         Command::Chaos(args) => chaos::run(args),
         Command::Takeover(args) => takeover::run(args),
+        Command::Upgrade(args) => upgrade::run(args),
     }
 }

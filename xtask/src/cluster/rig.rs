@@ -4,6 +4,7 @@
 //! It does not know why they go, nor what loadgen should see.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,16 +13,19 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use serde_json::Value;
+use tokio::runtime::Builder;
 
 use super::bystanders::{Bystander, Bystanders};
 use super::felt::{self, Step};
 use crate::drill::nodes::{self, Patience, Ports};
 use crate::drill::relay::{Manner, Relay};
+use crate::drill::watch::Metrics;
 use crate::process::{self, Guarded};
+use crate::programs::{self, Release};
 use crate::servers::cassandra::Cassandra;
 use crate::servers::mortal;
 use crate::servers::redis::Redis;
-use crate::{programs, summary};
+use crate::summary;
 
 /// Between heartbeats. A client gives a silent gateway up after one to two of these: with a host frozen for three leases some
 /// do, and others are still there when it goes on.
@@ -133,10 +137,15 @@ impl Rig {
 
     /// Starts logic node `number`, 1 to 3, and waits until it listens.
     pub fn start_logic(&self, number: usize) -> Result<Guarded> {
+        self.start_logic_of(number, Release::This)
+    }
+
+    /// The same, of a release.
+    pub fn start_logic_of(&self, number: usize, release: Release) -> Result<Guarded> {
         let place @ Place { ports, ways } = &self.logics[number - 1];
         let server = self.cassandra.address();
         let store = ways.as_ref().map_or(server, |ways| ways.store.address.to_string());
-        let mut command = mortal(&programs::path("logic"));
+        let mut command = mortal(&programs::path_of("logic", release));
         command.args(["serve", "--node", &number.to_string(), "--cores", "1"]);
         command.args(["--listen", &ports.address(), "--admin", &ports.admin()]);
         command.args(["--advertise", &place.door()]);
@@ -149,10 +158,15 @@ impl Rig {
 
     /// Starts gateway `number`, 1 or 2, without rate limits, and waits until it listens.
     pub fn start_gateway(&self, number: usize) -> Result<Guarded> {
+        self.start_gateway_of(number, Release::This)
+    }
+
+    /// The same, of a release.
+    pub fn start_gateway_of(&self, number: usize, release: Release) -> Result<Guarded> {
         let place = self.gateways[number - 1];
         // The third node is for them to find.
         let logics = format!("{},{}", self.logics[0].door(), self.logics[1].door());
-        let mut command = mortal(&programs::path("gateway"));
+        let mut command = mortal(&programs::path_of("gateway", release));
         command.args(["--listen", &place.address(), "--admin", &place.admin()]);
         command.args(["--logic", &logics, "--cores", "1"]);
         command.arg("--link-secret-file").arg(self.dir.join("link"));
@@ -196,6 +210,14 @@ impl Rig {
         self.status(number)?["partitions"].as_u64().context("a status has partitions")
     }
 
+    /// Items that a node heard since it started and did not know: a later release says them.
+    pub fn unknown_items(&self, number: usize) -> Result<u64> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let admin = self.logics[number - 1].ports.admin();
+        let metrics = runtime.block_on(Metrics::of(&admin))?;
+        metrics.sum("longline_logic_dropped_total{reason=\"unknown\"}")
+    }
+
     /// Messages that a node acknowledged since it started.
     pub fn acks(&self, number: usize) -> Result<u64> {
         self.status(number)?["acks"].as_u64().context("a status has acks")
@@ -237,14 +259,23 @@ impl Rig {
         let own: Vec<u64> = own.filter_map(|user| user["uid"].as_u64()).collect();
         let one = |pair: &[u64]| {
             let (uid, to) = (pair[0], pair[1]);
-            let token = nodes::token(&programs::path("gateway"), &self.dir.join("jwt"), uid)?;
-            Ok(Bystander { uid, token, to })
+            Ok(Bystander { uid, token: self.token(uid)?, to })
         };
         let all: Vec<_> = own.chunks_exact(2).take(BYSTANDERS).map(one).collect::<Result<_>>()?;
         if all.len() < BYSTANDERS {
             bail!("of the users {uids} too few belong to logic {number}");
         }
-        Ok(Bystanders::start(self.gateways[number - 1].address().parse()?, all))
+        Ok(Bystanders::start(self.gateway(number)?, all))
+    }
+
+    /// A user's token.
+    pub fn token(&self, uid: u64) -> Result<String> {
+        nodes::token(&programs::path("gateway"), &self.dir.join("jwt"), uid)
+    }
+
+    /// Where clients reach gateway `number`.
+    pub fn gateway(&self, number: usize) -> Result<SocketAddr> {
+        Ok(self.gateways[number - 1].address().parse()?)
     }
 
     /// A run of loadgen over both gateways.
