@@ -25,7 +25,8 @@ impl Offered {
             example.lines().filter_map(|line| line.split_once(" = ")).filter(is_setting).collect();
         let logic = || tree.code("logic/src/");
         let default = |name: &str| logic().find_map(|code| default(code, name)).unwrap_or(0);
-        let metrics = logic().chain(tree.code("gateway/src/")).flat_map(metrics).collect();
+        let of_both = tree.code("gateway/src/").chain(tree.code("crates/service/src/"));
+        let metrics = logic().chain(of_both).flat_map(metrics).collect();
         let gateway = [port(settings["listen"]), port(settings["admin"])];
         Self {
             settings: settings.keys().map(|name| (*name).to_owned()).collect(),
