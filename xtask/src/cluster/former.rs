@@ -43,7 +43,7 @@ impl Former {
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut client = Self { stream, uid, requests: 0 };
         // Both at once: that is allowed.
-        client.say(|id| hello(id))?;
+        client.say(hello)?;
         let id = client.say(|id| login(id, [1, 0, 0], true, token.as_bytes()))?;
         client.hear(|(kind, request, _)| (*kind == LOGIN_REPLY && *request == id).then_some(()))?;
         Ok(client)
