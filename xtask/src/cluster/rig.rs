@@ -36,8 +36,8 @@ const LOAD: [&str; 7] = ["run", "--users", "200", "--friends", "2", "--outage-ma
 /// Cassandra that has just started.
 const PATIENCE: Patience =
     Patience { settle_max: Duration::from_secs(90), look: Duration::from_millis(100) };
-/// A process that was asked to may take this long to hand everything over and end.
-const LEAVE_MAX: Duration = Duration::from_secs(30);
+/// A process that was asked to may take this long to hand everything over and end: what the runbook gives it.
+const LEAVE_MAX: Duration = Duration::from_secs(120);
 /// loadgen may take this long to its end, once it was told to come to one.
 const VERDICT_MAX: Duration = Duration::from_secs(180);
 
