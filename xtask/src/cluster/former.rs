@@ -1,8 +1,10 @@
 //! A client of a former release: it speaks what `crates/wire/PROTOCOL.md` and the vectors say, written from them, and shares
 //! no code with the server. It logs in, sends, acknowledges what is pushed, and passes over what it does not know.
 //!
-//! It has one login and one message at a time, and no patience.
+//! It has one login and one message at a time. Whether to ask again what was refused is for others to say.
 
+use std::error::Error;
+use std::fmt;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -80,8 +82,8 @@ impl Former {
                 return Ok(found);
             }
             match heard.0 {
-                REFUSAL => bail!("refused with code {:?}", code(&heard.2)),
-                GOING_AWAY => bail!("told to go with code {:?}", code(&heard.2)),
+                REFUSAL => return Err(Refused::read(&heard.2)?.into()),
+                GOING_AWAY => bail!("told to go with code {}", Refused::read(&heard.2)?.code),
                 // What it does not know is passed over, too: section 7.
                 _ => {}
             }
@@ -130,12 +132,32 @@ fn pushed(payload: &[u8]) -> Option<Pushed<'_>> {
     Some(Pushed { inbox_seq: u64_at(root, 8), client_msg_id, body })
 }
 
-/// Of a refusal or a goodbye: both begin with it.
-fn code(payload: &[u8]) -> Option<u16> {
-    const CODED_BYTES: usize = 16;
-    let at = payload.len().checked_sub(8 + CODED_BYTES)?;
-    Some(u16::from_le_bytes([payload[at], payload[at + 1]]))
+/// What it was told instead of what it asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub code: u16,
+    /// After so long the same may be asked again; 0: never.
+    pub retry_after_ms: u32,
 }
+
+impl Refused {
+    /// A refusal or a goodbye: both begin alike.
+    fn read(payload: &[u8]) -> Result<Self> {
+        const REFUSAL_BYTES: usize = 16;
+        let at = payload.len().checked_sub(8 + REFUSAL_BYTES).context("a refusal is whole")?;
+        let code = u16::from_le_bytes([payload[at], payload[at + 1]]);
+        Ok(Self { code, retry_after_ms: u32_at(payload, at + 4) })
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, retry_after_ms } = self;
+        write!(f, "refused with code {code}, and told to try again after {retry_after_ms} ms")
+    }
+}
+
+impl Error for Refused {}
 
 fn hello(request: u64) -> Vec<u8> {
     frame(HELLO, request, &[], &[&[2, 2, 0, 0], &65_536_u32.to_le_bytes()[..], &[0; 8]])
@@ -248,8 +270,9 @@ mod tests {
     #[test]
     fn it_finds_the_code_of_a_no() {
         let (kind, _, payload) = parse(&vector!("30_Refusal")).unwrap();
-        assert_eq!((kind, code(&payload)), (REFUSAL, Some(7)));
+        let refused = Refused { code: 7, retry_after_ms: 250 };
+        assert_eq!((kind, Refused::read(&payload).unwrap()), (REFUSAL, refused));
         let (kind, _, payload) = parse(&vector!("31_GoingAway")).unwrap();
-        assert_eq!((kind, code(&payload)), (GOING_AWAY, Some(16)));
+        assert_eq!((kind, Refused::read(&payload).unwrap().code), (GOING_AWAY, 16));
     }
 }
