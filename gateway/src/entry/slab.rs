@@ -1,13 +1,10 @@
 //! Values under keys that are never given twice. It knows nothing of what the values are.
 
+use crate::chunks::Chunks;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
-
-/// Bytes of a chunk, a size that the allocator has: growing copies nothing and leaves no hole
-/// behind.
-const CHUNK_BYTES: usize = 16 * 1024;
 
 /// Names one value for as long as its slab lives: a life (32 bits, from 1) and a slot (32).
 pub struct Key<T> {
@@ -67,9 +64,9 @@ impl<T> fmt::Debug for Key<T> {
     }
 }
 
-/// Values by key. No hash, no copy as it grows.
+/// Values by key.
 pub struct Slab<T> {
-    chunks: Vec<Box<[Option<Slot<T>>]>>,
+    slots: Chunks<Slot<T>>,
     /// Slots that were used and are free, by their next key.
     free: Vec<Key<T>>,
     /// Slots that were used.
@@ -84,15 +81,13 @@ struct Slot<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), free: Vec::new(), used: 0, len: 0 }
+        Self { slots: Chunks::default(), free: Vec::new(), used: 0, len: 0 }
     }
 }
 
 impl<T> Slab<T> {
     /// Bytes that a value takes.
-    pub const BYTES: usize = size_of::<Option<Slot<T>>>();
-
-    const CHUNK: usize = CHUNK_BYTES / Self::BYTES;
+    pub const BYTES: usize = Chunks::<Slot<T>>::PLACE_BYTES;
 
     /// How many there are.
     #[must_use]
@@ -112,10 +107,7 @@ impl<T> Slab<T> {
             self.used += 1;
             Key::new(1, self.used - 1)
         });
-        if self.chunks.len() * Self::CHUNK <= key.slot() as usize {
-            self.chunks.push((0..Self::CHUNK).map(|_| None).collect());
-        }
-        let slot = self.slot(key).expect("just made");
+        let slot = self.slots.make(key.slot() as usize);
         assert!(slot.is_none(), "a slot's value is taken before the next comes");
         *slot = Some(Slot { life: key.life(), value });
         self.len += 1;
@@ -139,15 +131,14 @@ impl<T> Slab<T> {
 
     /// Every key with its value.
     pub fn iter(&self) -> impl Iterator<Item = (Key<T>, &T)> {
-        (0..).zip(self.chunks.iter().flatten()).filter_map(|(at, slot)| {
-            let slot = slot.as_ref()?;
+        (0..).zip(self.slots.iter()).filter_map(|(at, slot)| {
+            let slot = slot?;
             Some((Key::new(slot.life, at), &slot.value))
         })
     }
 
     fn slot(&mut self, key: Key<T>) -> Option<&mut Option<Slot<T>>> {
-        let at = key.slot() as usize;
-        Some(&mut self.chunks.get_mut(at / Self::CHUNK)?[at % Self::CHUNK])
+        self.slots.get_mut(key.slot() as usize)
     }
 }
 

@@ -1,16 +1,13 @@
 //! Frames over TCP, as they are: a frame after another. What each connection is called above is
 //! kept here, with its unfinished frame.
 //!
-//! A connection's place is the one that its id names: no hash, no copy as it grows. Idle: no heap.
+//! A connection's place is the one that its id names. Idle: no heap.
 
 use super::{Channel, Outbox, Outboxes};
+use crate::chunks::Chunks;
 use crate::limits::TCP_BYTES_MAX;
 use netring::{ConnId, NetRing};
 use wire::{FrameBuffer, FrameError, RawFrame, Scratch};
-
-/// Bytes of a chunk, a size that the allocator has: growing copies nothing and leaves no hole
-/// behind.
-const CHUNK_BYTES: usize = 16 * 1024;
 
 /// One connection, which is called `K` above.
 struct Stream<K> {
@@ -18,12 +15,10 @@ struct Stream<K> {
     frames: FrameBuffer,
 }
 
-type Chunk<K> = Box<[Option<Stream<K>>]>;
-
 /// The connections of one core. `K` has a niche: a place is no larger than what is in it.
 pub struct Tcp<K> {
     /// By the ring's table, then by slot.
-    tables: Vec<Vec<Chunk<K>>>,
+    tables: Vec<Chunks<Stream<K>>>,
     scratch: Scratch,
 }
 
@@ -34,8 +29,7 @@ impl<K> Default for Tcp<K> {
 }
 
 impl<K: Copy> Tcp<K> {
-    const CHUNK: usize = CHUNK_BYTES / size_of::<Option<Stream<K>>>();
-    const FITS: () = assert!(size_of::<Option<Stream<K>>>() <= TCP_BYTES_MAX);
+    const FITS: () = assert!(Chunks::<Stream<K>>::PLACE_BYTES <= TCP_BYTES_MAX);
 
     /// Adds a connection.
     ///
@@ -43,15 +37,11 @@ impl<K: Copy> Tcp<K> {
     /// The one before in this place was not removed.
     pub fn insert(&mut self, conn: ConnId, key: K) {
         const { Self::FITS };
-        let (table, chunk) = (conn.table(), conn.slot() as usize / Self::CHUNK);
+        let table = conn.table();
         if self.tables.len() <= table {
-            self.tables.resize_with(table + 1, Vec::new);
+            self.tables.resize_with(table + 1, Chunks::default);
         }
-        let chunks = &mut self.tables[table];
-        while chunks.len() <= chunk {
-            chunks.push((0..Self::CHUNK).map(|_| None).collect());
-        }
-        let place = self.place(conn).expect("just made");
+        let place = self.tables[table].make(conn.slot() as usize);
         assert!(place.is_none(), "a slot's connection ends before the next begins");
         *place = Some(Stream { key, frames: FrameBuffer::default() });
     }
@@ -93,9 +83,7 @@ impl<K: Copy> Tcp<K> {
     }
 
     fn place(&mut self, conn: ConnId) -> Option<&mut Option<Stream<K>>> {
-        let slot = conn.slot() as usize;
-        let chunk = self.tables.get_mut(conn.table())?.get_mut(slot / Self::CHUNK)?;
-        Some(&mut chunk[slot % Self::CHUNK])
+        self.tables.get_mut(conn.table())?.get_mut(conn.slot() as usize)
     }
 }
 
