@@ -1,7 +1,7 @@
 //! What a person sees while it runs: one line that changes on a terminal, a line a second elsewhere. On stderr, so that
 //! stdout has the result alone.
 
-use crate::run::SecondRow;
+use crate::run::{SecondCounts, SecondRow};
 use crate::units;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -38,9 +38,8 @@ impl Progress {
 
     /// A second is over.
     pub fn second(&self, nth: usize, row: &SecondRow) {
-        let SecondRow { phase, refused, logged_in, .. } = row;
-        let [sent, acked, delivered] =
-            [row.sent, row.acked, row.delivered].map(|count| row.rate(count));
+        let SecondCounts { phase, sent, acked, delivered, refused, logged_in, .. } = row.counts;
+        let [sent, acked, delivered] = [sent, acked, delivered].map(|count| row.counts.rate(count));
         let [p50, p99, sched, held] =
             [row.e2e_p50, row.e2e_p99, row.sched_p99, row.held_p99].map(units::latency);
         self.say(&format!(

@@ -1,7 +1,7 @@
 //! The run's data in the formats of other tools: HdrHistogram's percentile table, and CSV.
 
 use crate::histograms::{Latencies, Latency};
-use crate::run::SecondRow;
+use crate::run::{SecondCounts, SecondRow};
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
@@ -45,11 +45,11 @@ pub(super) fn series(path: &Path, seconds: &[SecondRow]) -> io::Result<()> {
          held_p99_ns\n",
     );
     for (nth, row) in (1..).zip(seconds) {
-        let SecondRow { phase, sent, acked, delivered, refused, logged_in, e2e_max, .. } = row;
+        let SecondCounts { phase, sent, acked, delivered, refused, logged_in, .. } = row.counts;
         let cell = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
         let [p50, p99, sched, held] =
             [row.e2e_p50, row.e2e_p99, row.sched_p99, row.held_p99].map(cell);
-        let (phase, length_s) = (phase.name(), row.seconds());
+        let (phase, length_s, e2e_max) = (phase.name(), row.counts.seconds(), row.e2e_max);
         writeln!(
             out,
             "{nth},{phase},{length_s:.3},{sent},{acked},{delivered},{refused},{logged_in},{p50},{p99},{e2e_max},\

@@ -4,7 +4,7 @@ use super::Report;
 use super::svg::{Line, Plot, step};
 use super::table::table;
 use crate::histograms::Latency;
-use crate::run::{Phase, SecondRow};
+use crate::run::{Phase, SecondCounts, SecondRow};
 use crate::units::time;
 use crate::verdict::Verdict;
 
@@ -91,20 +91,24 @@ fn curve(latency: &Latency) -> Vec<(f64, f64)> {
 
 /// The whole seconds that can be compared: what came while everything was read back is not one of them.
 fn whole(seconds: &[SecondRow]) -> Vec<(f64, &SecondRow)> {
-    let whole =
-        |(_, row): &(f64, &SecondRow)| row.length_ns == SECOND_NS && row.phase != Phase::Settling;
+    let whole = |(_, row): &(f64, &SecondRow)| {
+        row.counts.length_ns == SECOND_NS && row.counts.phase != Phase::Settling
+    };
     (1u32..).map(f64::from).zip(seconds).filter(whole).collect()
 }
 
 fn throughput(seconds: &[SecondRow]) -> String {
-    let line = |name, of: fn(&SecondRow) -> u64| Line {
+    let line = |name, of: fn(&SecondCounts) -> u64| Line {
         name,
-        points: whole(seconds).into_iter().map(|(nth, row)| (nth, row.rate(of(row)))).collect(),
+        points: whole(seconds)
+            .into_iter()
+            .map(|(nth, SecondRow { counts, .. })| (nth, counts.rate(of(counts))))
+            .collect(),
     };
     let lines = vec![
-        line("sent", |row| row.sent),
-        line("acked", |row| row.acked),
-        line("delivered", |row| row.delivered),
+        line("sent", |counts| counts.sent),
+        line("acked", |counts| counts.acked),
+        line("delivered", |counts| counts.delivered),
     ];
     by_second(seconds, |y| format!("{y:.0}"), false, lines)
 }
@@ -138,7 +142,8 @@ fn by_second(
         }
         x += gap;
     }
-    let warm_up = whole(seconds).iter().filter(|(_, row)| row.phase == Phase::WarmUp).count();
+    let warm_up =
+        whole(seconds).iter().filter(|(_, row)| row.counts.phase == Phase::WarmUp).count();
     if warm_up > 0 {
         let last = f64::from(u32::try_from(warm_up).unwrap_or(u32::MAX));
         x_marks.retain(|(x, _)| (x - last - 0.5).abs() > gap / 2.0);

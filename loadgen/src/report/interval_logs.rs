@@ -45,11 +45,11 @@ impl IntervalLogs {
     /// # Errors
     /// A file cannot be written.
     pub fn write(&mut self, second: &Second) -> io::Result<()> {
-        let length = Duration::from_nanos(second.length_ns);
+        let length = Duration::from_nanos(second.counts.length_ns);
         let all = second.latencies.named();
         for ((name, file), (_, latency)) in self.files.iter_mut().zip(all) {
-            let tag = match second.phase {
-                Phase::WarmUp => format!("{name}-{}", second.phase.name()),
+            let tag = match second.counts.phase {
+                Phase::WarmUp => format!("{name}-{}", second.counts.phase.name()),
                 // What was due in the measured time and came later is a part of it, often the
                 // worst.
                 Phase::Measured | Phase::Settling => (*name).to_owned(),
@@ -79,6 +79,7 @@ fn interval(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::SecondCounts;
     use hdrhistogram::serialization::Deserializer;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
@@ -106,7 +107,8 @@ mod tests {
             (Phase::Measured, 1_000_000_000, 2),
             (Phase::Settling, 300_000_000, 1),
         ] {
-            let mut second = Second { phase, length_ns, ..Second::default() };
+            let counts = SecondCounts { phase, length_ns, ..SecondCounts::default() };
+            let mut second = Second { counts, ..Second::default() };
             (0..samples).for_each(|_| second.latencies.e2e.record(5_000_000));
             logs.write(&second).unwrap();
         }

@@ -119,9 +119,9 @@ impl Phase {
     }
 }
 
-/// One second of one thread, or of all.
-#[derive(Clone, Default)]
-pub struct Second {
+/// What is counted in a second, and when that was.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SecondCounts {
     /// The part of the run in which it begins.
     pub phase: Phase,
     /// Its length: the last one of a run is shorter or longer.
@@ -136,21 +136,11 @@ pub struct Second {
     pub refused: u64,
     /// Sessions logged in at its end.
     pub logged_in: u64,
-    /// Of what came in it, whenever it was due.
-    pub latencies: Latencies,
 }
 
-impl Second {
-    /// Forgets what was in it and keeps the memory.
-    pub(super) fn clear(&mut self) {
-        let Self { phase, length_ns, sent, acked, delivered, refused, logged_in, latencies } = self;
-        *phase = Phase::default();
-        [length_ns, sent, acked, delivered, refused, logged_in].into_iter().for_each(|of| *of = 0);
-        latencies.clear();
-    }
-
+impl SecondCounts {
     /// Adds another thread's.
-    pub fn add(&mut self, other: &Self) {
+    fn add(&mut self, other: &Self) {
         self.phase = other.phase;
         self.length_ns = self.length_ns.max(other.length_ns);
         self.sent += other.sent;
@@ -158,40 +148,8 @@ impl Second {
         self.delivered += other.delivered;
         self.refused += other.refused;
         self.logged_in += other.logged_in;
-        self.latencies.add(&other.latencies);
     }
-}
 
-/// What is kept of a second: numbers alone, so that a run of days costs no memory.
-#[derive(Clone, Debug)]
-pub struct SecondRow {
-    /// The part of the run in which it begins.
-    pub phase: Phase,
-    /// Its length.
-    pub length_ns: u64,
-    /// Messages sent in it.
-    pub sent: u64,
-    /// Messages acked in it.
-    pub acked: u64,
-    /// Messages delivered in it.
-    pub delivered: u64,
-    /// Refusals in it.
-    pub refused: u64,
-    /// Sessions logged in at its end.
-    pub logged_in: u64,
-    /// Due to recipient: median, ns.
-    pub e2e_p50: Option<u64>,
-    /// 99th percentile.
-    pub e2e_p99: Option<u64>,
-    /// The largest.
-    pub e2e_max: u64,
-    /// The loop's lateness, 99th percentile, ns.
-    pub sched_p99: Option<u64>,
-    /// The server's part of the delay before writing, 99th percentile, ns.
-    pub held_p99: Option<u64>,
-}
-
-impl SecondRow {
     /// Its length, s.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
@@ -207,18 +165,51 @@ impl SecondRow {
     }
 }
 
+/// One second of one thread, or of all.
+#[derive(Clone, Default)]
+pub struct Second {
+    /// What was counted in it.
+    pub counts: SecondCounts,
+    /// Of what came in it, whenever it was due.
+    pub latencies: Latencies,
+}
+
+impl Second {
+    /// Forgets what was in it and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.counts = SecondCounts::default();
+        self.latencies.clear();
+    }
+
+    /// Adds another thread's.
+    pub fn add(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        self.latencies.add(&other.latencies);
+    }
+}
+
+/// What is kept of a second: numbers alone, so that a run of days costs no memory.
+#[derive(Clone, Debug)]
+pub struct SecondRow {
+    /// What was counted in it.
+    pub counts: SecondCounts,
+    /// Due to recipient: median, ns.
+    pub e2e_p50: Option<u64>,
+    /// 99th percentile.
+    pub e2e_p99: Option<u64>,
+    /// The largest.
+    pub e2e_max: u64,
+    /// The loop's lateness, 99th percentile, ns.
+    pub sched_p99: Option<u64>,
+    /// The server's part of the delay before writing, 99th percentile, ns.
+    pub held_p99: Option<u64>,
+}
+
 impl From<&Second> for SecondRow {
     fn from(second: &Second) -> Self {
-        let Second { phase, length_ns, sent, acked, delivered, refused, logged_in, .. } = *second;
         let Latencies { sched, held, e2e, .. } = &second.latencies;
         Self {
-            phase,
-            length_ns,
-            sent,
-            acked,
-            delivered,
-            refused,
-            logged_in,
+            counts: second.counts,
             e2e_p50: e2e.quantile(0.5),
             e2e_p99: e2e.quantile(0.99),
             e2e_max: e2e.0.max(),

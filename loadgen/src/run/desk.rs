@@ -240,7 +240,7 @@ impl Desk {
             written,
             refused: false,
         });
-        self.second.sent += 1;
+        self.second.counts.sent += 1;
         self.steps.sent(now);
         if written {
             self.note_written(due, now);
@@ -292,7 +292,7 @@ impl Desk {
         let Some(Pending { stream, count, due, .. }) = self.answered(user, id) else { return };
         let (seq, message_id) = place;
         let Some(acked) = self.verifier.acked(stream, count, seq, message_id) else { return };
-        self.second.acked += 1;
+        self.second.counts.acked += 1;
         let ack_ns = now.saturating_sub(due.due_ns);
         self.steps.acked(now, ack_ns);
         self.counters.acked += u64::from(self.measured.contains(&now));
@@ -315,7 +315,7 @@ impl Desk {
     ) {
         let reason = code.map_or_else(|| "unknown code".to_owned(), |code| format!("{code:?}"));
         *self.counters.refusals.entry(reason).or_default() += 1;
-        self.second.refused += 1;
+        self.second.counts.refused += 1;
         self.steps.refused(now);
         let Some(id) = id else { return };
         if retry {
@@ -346,12 +346,12 @@ impl Desk {
         let delivery = self.verifier.delivered(Reader { user, device }, &row);
         let Delivery::Reached { due_ns, written_ns, first, acked } = delivery else { return };
         if self.away[user] {
-            self.second.delivered += u64::from(first);
+            self.second.counts.delivered += u64::from(first);
             return;
         }
         self.note_delivered(due_ns, now.saturating_sub(due_ns), now.saturating_sub(written_ns));
         if first {
-            self.second.delivered += 1;
+            self.second.counts.delivered += 1;
             self.counters.delivered += u64::from(self.measured.contains(&now));
             if acked {
                 self.complete();

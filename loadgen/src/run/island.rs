@@ -450,13 +450,13 @@ impl<'a> Island<'a> {
     fn tell_second(&mut self, length_ns: u64) {
         let measured = &self.desk.measured;
         let second = &mut self.desk.second;
-        second.phase = match self.second_ns {
+        second.counts.phase = match self.second_ns {
             at if at < measured.start => Phase::WarmUp,
             at if at < measured.end => Phase::Measured,
             _ => Phase::Settling,
         };
-        second.length_ns = length_ns;
-        second.logged_in = self.fleet.logged_in() as u64;
+        second.counts.length_ns = length_ns;
+        second.counts.logged_in = self.fleet.logged_in() as u64;
         self.control.tell_second(second);
         self.second_ns += length_ns;
     }

@@ -16,7 +16,7 @@ mod watcher;
 
 pub(crate) use args::duration;
 pub use args::{Load, Plan, RunArgs};
-pub use counters::{Counters, Phase, Second, SecondRow};
+pub use counters::{Counters, Phase, Second, SecondCounts, SecondRow};
 pub use effort::Effort;
 pub use island::{EndedEarly, IslandResult};
 pub use punctual::Kept;
