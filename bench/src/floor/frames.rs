@@ -4,10 +4,7 @@ use wire::frames::{
     ArchivedLogin, Heartbeat, HeartbeatReply, Hello, HelloReply, Login, LoginReply, Logout,
     LogoutReply, Message, Push, PushAck, Send, SendAck, Sync, SyncPage,
 };
-use wire::{
-    BODY_BYTES_MAX, Bytes, FEATURES, FRAME_BYTES_MAX, FrameError, Kind, PAGE_ROWS_MAX,
-    PUSH_WINDOW_MAX, RawFrame, SEND_WINDOW_MAX, Uid, VERSION, encode,
-};
+use wire::{Bytes, FrameError, Kind, RawFrame, Uid, encode};
 
 use super::relay::Relay;
 use super::token;
@@ -67,7 +64,7 @@ pub fn on_frame(
         }
         (Kind::Hello, None) => {
             frame.access::<Hello>()?;
-            let reply = hello_reply(now_ms);
+            let reply = HelloReply::new(HEARTBEAT_MS, now_ms);
             outboxes.append(slot, |out| encode(out, request_id, reply));
         }
         (Kind::Login, None) => {
@@ -116,20 +113,6 @@ fn on_send(
         outboxes.append(delivery.slot, |out| encode(out, 0, push));
     }
     Ok(())
-}
-
-fn hello_reply(server_time_ms: u64) -> HelloReply {
-    HelloReply {
-        version: VERSION,
-        heartbeat_ms: HEARTBEAT_MS,
-        frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).expect("64 KiB"),
-        body_bytes_max: u32::try_from(BODY_BYTES_MAX).expect("32 KiB"),
-        page_rows_max: PAGE_ROWS_MAX,
-        push_window_max: u32::try_from(PUSH_WINDOW_MAX).expect("small"),
-        send_window_max: SEND_WINDOW_MAX,
-        features: FEATURES,
-        server_time_ms,
-    }
 }
 
 /// None: the token names nobody.

@@ -3,7 +3,8 @@
 //! A frame's archive is the struct below, then its kind as a `u64`: the archive itself says what it is.
 
 use crate::exact::{Exact, Walk};
-use crate::{ConversationId, Frame, Kind};
+use crate::{BODY_BYTES_MAX, FEATURES, FRAME_BYTES_MAX, PAGE_ROWS_MAX, PUSH_WINDOW_MAX};
+use crate::{ConversationId, Frame, Kind, SEND_WINDOW_MAX, VERSION};
 use bytes::Bytes;
 use rkyv::{Archive, Archived, Deserialize, Serialize};
 
@@ -75,6 +76,27 @@ HelloReply = kind {
     /// The server's clock, Unix ms.
     server_time_ms: u64,
 } }
+
+impl HelloReply {
+    /// What a server of this build says: its version, its limits and what it knows of.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn new(heartbeat_ms: u32, server_time_ms: u64) -> Self {
+        Self {
+            version: VERSION,
+            heartbeat_ms,
+            frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).expect("small"),
+            body_bytes_max: u32::try_from(BODY_BYTES_MAX).expect("small"),
+            page_rows_max: PAGE_ROWS_MAX,
+            push_window_max: u32::try_from(PUSH_WINDOW_MAX).expect("small"),
+            send_window_max: SEND_WINDOW_MAX,
+            features: FEATURES,
+            server_time_ms,
+        }
+    }
+}
 
 frame! { /// Who the client is, and what it has.
 Login = kind {

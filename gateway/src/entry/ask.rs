@@ -9,8 +9,7 @@ use crate::transport::Outboxes;
 use shard::command::{Answer, Begin, Command};
 use shard::limits::BUSY_RETRY_MS;
 use wire::frames::HelloReply;
-use wire::{BODY_BYTES_MAX, Bytes, DeviceId, FEATURES, FRAME_BYTES_MAX, FrameError};
-use wire::{PAGE_ROWS_MAX, PUSH_WINDOW_MAX, RawFrame, RefusalCode, SEND_WINDOW_MAX};
+use wire::{Bytes, DeviceId, FrameError, RawFrame, RefusalCode};
 
 impl Entry {
     /// A frame came, or bytes that are none. Returns whether to read on.
@@ -90,17 +89,8 @@ impl Entry {
     fn greet<O: Outboxes>(&mut self, key: SessionKey, request_id: u64, turn: &mut Turn<'_, O>) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.advance(Stage::Greeted);
-        let reply = HelloReply {
-            version: wire::VERSION,
-            heartbeat_ms: u32::try_from(self.settings.heartbeat_ms).unwrap_or(u32::MAX),
-            frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).expect("small"),
-            body_bytes_max: u32::try_from(BODY_BYTES_MAX).expect("small"),
-            page_rows_max: PAGE_ROWS_MAX,
-            push_window_max: u32::try_from(PUSH_WINDOW_MAX).expect("small"),
-            send_window_max: SEND_WINDOW_MAX,
-            features: FEATURES,
-            server_time_ms: turn.now.unix_ms,
-        };
+        let heartbeat_ms = u32::try_from(self.settings.heartbeat_ms).unwrap_or(u32::MAX);
+        let reply = HelloReply::new(heartbeat_ms, turn.now.unix_ms);
         if let Some(out) = session.channel.and_then(|channel| turn.outboxes.outbox(channel)) {
             wire::encode(out.bytes, request_id, reply);
             self.metrics.frames_out.inc();

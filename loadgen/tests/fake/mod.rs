@@ -14,10 +14,7 @@ use std::time::Duration;
 use wire::frames::{
     Heartbeat, HeartbeatReply, Hello, HelloReply, Login, LoginReply, Push, Send, Sync, SyncPage,
 };
-use wire::{
-    BODY_BYTES_MAX, FEATURES, FRAME_BYTES_MAX, FrameBuffer, Kind, PAGE_ROWS_MAX, PUSH_WINDOW_MAX,
-    RawFrame, SEND_WINDOW_MAX, Scratch, VERSION,
-};
+use wire::{FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, Scratch};
 
 /// What is wrong with it, at its nth message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,18 +96,7 @@ fn on_frame(
     match frame.header.kind.unwrap() {
         Kind::Hello => {
             frame.access::<Hello>().unwrap();
-            let reply = HelloReply {
-                version: VERSION,
-                heartbeat_ms: 60_000,
-                frame_bytes_max: u32::try_from(FRAME_BYTES_MAX).unwrap(),
-                body_bytes_max: u32::try_from(BODY_BYTES_MAX).unwrap(),
-                page_rows_max: PAGE_ROWS_MAX,
-                push_window_max: u32::try_from(PUSH_WINDOW_MAX).unwrap(),
-                send_window_max: SEND_WINDOW_MAX,
-                features: FEATURES,
-                server_time_ms: now_ms(),
-            };
-            wire::encode(&mut out, id, reply);
+            wire::encode(&mut out, id, HelloReply::new(60_000, now_ms()));
         }
         Kind::Login => {
             let login = frame.access::<Login>().unwrap();
