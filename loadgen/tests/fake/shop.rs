@@ -203,7 +203,7 @@ pub fn write(mut stream: &TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
 }
 
-fn stall(length: Duration) {
+pub fn stall(length: Duration) {
     let start = Instant::now();
     while start.elapsed() < length {
         thread::park_timeout(length);
