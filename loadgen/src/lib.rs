@@ -11,6 +11,7 @@ pub mod friends;
 pub mod schedule;
 pub mod verify;
 pub mod histograms;
+pub mod slo;
 pub mod token;
 pub mod keeper;
 pub mod serve;

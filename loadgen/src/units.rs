@@ -1,4 +1,6 @@
-//! Numbers as people read them.
+//! Numbers as people read and write them.
+
+use std::time::Duration;
 
 /// A time in ns; `None` is a percentile that too few samples lie beyond.
 #[must_use]
@@ -20,6 +22,12 @@ pub fn time(ns: u64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
+/// A count or a rate: whole from 10 on.
+#[must_use]
+pub fn number(value: f64) -> String {
+    if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
 /// Bytes.
 #[must_use]
 pub fn bytes(bytes: f64) -> String {
@@ -28,6 +36,23 @@ pub fn bytes(bytes: f64) -> String {
         b if b < 10_485_760.0 => format!("{:.1} KiB", b / 1_024.0),
         b => format!("{:.1} MiB", b / 1_048_576.0),
     }
+}
+
+/// A length of time as it is typed: `20s`, `500ms`, `2m`.
+///
+/// # Errors
+/// It is none: what would be.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match &text[number.len()..] {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err("give a number and ms, s, m or h, such as 20s".into()),
+    };
+    let value: f64 = number.parse().map_err(|_| format!("{number:?} is no number"))?;
+    Duration::try_from_secs_f64(value * scale).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -42,5 +67,15 @@ mod tests {
             assert_eq!(time(ns), text);
         }
         assert_eq!((bytes(512.4), bytes(20_480.0)), ("512 B".into(), "20.0 KiB".into()));
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        for (text, ms) in [("20s", 20_000), ("500ms", 500), ("2m", 120_000), ("0.5s", 500)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "20", "s", "-1s", "1d", "1e99s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
     }
 }

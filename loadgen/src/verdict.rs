@@ -4,6 +4,8 @@
 use crate::failure;
 use crate::histograms::COMPARED;
 use crate::limits::{IN_FLIGHT_MAX, TIMER_NS};
+use crate::slo::Measured;
+use crate::units::time;
 use serde::Serialize;
 
 /// What a run is worth. What is later in the list comes before all that is earlier.
@@ -100,8 +102,8 @@ pub struct Facts {
     pub written: u64,
     /// What an open loop adds; `None` for a closed one, which has no plan to keep.
     pub open: Option<OpenFacts>,
-    /// Bound on the 99th percentile of e2e and that percentile, if there is a bound; ns.
-    pub slo: Option<(f64, Option<u64>)>,
+    /// Bounds that were asked for.
+    pub slos: Vec<Measured>,
 }
 
 /// What a verdict on a run at a rate is made of. Counts are of messages due in the measured time.
@@ -205,16 +207,14 @@ pub fn judge(facts: &Facts) -> Judgement {
         let why = format!("{refusals} refusals for {written} messages, over 1 %");
         found.find(Verdict::ServerLimited, why);
     }
-    if let Some((bound_ns, Some(p99_ns))) = facts.slo {
-        #[allow(clippy::cast_precision_loss, reason = "at most 60 s in ns")]
-        let missed = p99_ns as f64 > bound_ns;
-        if missed {
-            let why = format!("e2e p99 of {p99_ns} ns is over the bound of {bound_ns} ns");
-            found.find(Verdict::SloMissed, why);
+    for Measured { slo, bound_ns, value_ns } in &facts.slos {
+        match value_ns {
+            Some(value_ns) if value_ns >= bound_ns => {
+                found.find(Verdict::SloMissed, format!("{slo} is missed: {}", time(*value_ns)));
+            }
+            Some(_) => {}
+            None => found.find(Verdict::TooShort, format!("too few samples to judge {slo}")),
         }
-    }
-    if facts.slo.is_some_and(|(_, p99_ns)| p99_ns.is_none()) {
-        found.find(Verdict::TooShort, "fewer than 1,000 samples of e2e: no p99 to judge".into());
     }
     found.found.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
     found
@@ -322,6 +322,10 @@ mod tests {
         half: 500,
     };
 
+    fn slo(value_ns: Option<u64>) -> Measured {
+        Measured { slo: "e2e.p99<5ms".into(), bound_ns: 5_000_000, value_ns }
+    }
+
     /// At each bound, and over none.
     fn good() -> Facts {
         Facts {
@@ -332,7 +336,7 @@ mod tests {
             refusals: 9,
             written: 990,
             open: Some(OPEN),
-            slo: Some((5e6, Some(5_000_000))),
+            slos: vec![slo(Some(4_999_999))],
             ..Facts::default()
         }
     }
@@ -370,9 +374,9 @@ mod tests {
         check(|facts| facts.throttled_share = None, Valid);
         check(|facts| facts.kept_share = Some(0.011), MachineLimited);
         check(|facts| facts.refusals = 10, ServerLimited);
-        check(|facts| facts.slo = Some((5e6, Some(5_000_001))), SloMissed);
-        check(|facts| facts.slo = Some((5e6, None)), TooShort);
-        check(|facts| facts.slo = None, Valid);
+        check(|facts| facts.slos.push(slo(Some(5_000_000))), SloMissed);
+        check(|facts| facts.slos.push(slo(None)), TooShort);
+        check(|facts| facts.slos.clear(), Valid);
         check(open(|open| open.in_time = 989), GeneratorLimited);
         check(open(|open| open.excused = 11), MachineLimited);
         check(open(|open| open.own_late[1] = Some((1_010_000, 10_000_000))), GeneratorLimited);

@@ -22,7 +22,7 @@ pub struct IdleArgs {
     #[arg(long, default_value_t = 1_000)]
     connections: usize,
     /// How long they are held.
-    #[arg(long, default_value = "30s", value_parser = crate::run::duration)]
+    #[arg(long, default_value = "30s", value_parser = crate::units::duration)]
     duration: Duration,
     /// Logins under way at once.
     #[arg(long, default_value_t = LOGINS_UNDER_WAY_MAX)]

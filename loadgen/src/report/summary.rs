@@ -188,7 +188,7 @@ fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &C
         refusals: counters.refused(),
         written: counters.written,
         open,
-        slo: plan.slo_e2e_p99_ns.map(|bound_ns| (bound_ns, latencies.e2e.quantile(0.99))),
+        slos: plan.slos.iter().map(|slo| slo.measure(latencies)).collect(),
     }
 }
 

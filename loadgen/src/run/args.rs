@@ -4,7 +4,9 @@ use crate::failure::Failure;
 use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX, RATE_PER_THREAD_MAX, STREAMS_MAX};
 use crate::out_dir::OutArgs;
 use crate::schedule::Arrivals;
+use crate::slo::Slo;
 use crate::target::TargetArgs;
+use crate::units::duration;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -69,9 +71,9 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 0, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i32).range(-20..=19))]
     nice: i32,
-    /// Fail with exit code 3 if the 99th percentile of e2e is above this.
-    #[arg(long, value_name = "MS")]
-    slo_e2e_p99_ms: Option<f64>,
+    /// Fail with exit code 3 unless this holds, such as e2e.p99<20ms or ack.max<1s; repeat it.
+    #[arg(long, value_name = "BOUND")]
+    slo: Vec<Slo>,
 }
 
 /// How messages are offered.
@@ -127,8 +129,8 @@ pub struct Plan {
     pub allow_unanswered: bool,
     /// Nice value of the generator's threads.
     pub nice: i32,
-    /// Bound on the 99th percentile of e2e, ns.
-    pub slo_e2e_p99_ns: Option<f64>,
+    /// Bounds on what was measured.
+    pub slos: Vec<Slo>,
 }
 
 impl RunArgs {
@@ -194,40 +196,11 @@ impl RunArgs {
             drain: !self.no_drain,
             allow_unanswered: self.allow_unanswered,
             nice: self.nice,
-            slo_e2e_p99_ns: self.slo_e2e_p99_ms.map(|ms| ms * 1e6),
+            slos: self.slo.clone(),
         })
     }
 }
 
 fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// `20s`, `500ms`, `2m`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let scale = match &text[number.len()..] {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        _ => return Err("give a number and ms, s, m or h, such as 20s".into()),
-    };
-    let value: f64 = number.parse().map_err(|_| format!("{number:?} is no number"))?;
-    Duration::try_from_secs_f64(value * scale).map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_have_a_unit() {
-        for (text, ms) in [("20s", 20_000), ("500ms", 500), ("2m", 120_000), ("0.5s", 500)] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
-        }
-        for text in ["", "20", "s", "-1s", "1d", "1e99s"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
 }

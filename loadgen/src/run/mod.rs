@@ -14,7 +14,6 @@ mod island;
 mod watched;
 mod watcher;
 
-pub(crate) use args::duration;
 pub use args::{Load, Plan, RunArgs};
 pub use counters::{Counters, Phase, Second, SecondCounts, SecondRow};
 pub use effort::Effort;
