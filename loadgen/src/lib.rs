@@ -23,5 +23,6 @@ pub mod run;
 pub mod verdict;
 pub mod progress;
 pub mod report;
+pub mod search;
 pub mod herd;
 pub mod doctor;

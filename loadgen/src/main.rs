@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use loadgen::failure::{self, Failure};
-use loadgen::{doctor, herd, keeper, run};
+use loadgen::{doctor, herd, keeper, run, search};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -24,6 +24,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Search(search::SearchArgs),
     Idle(herd::IdleArgs),
     Storm(herd::StormArgs),
     /// Says what this machine can carry.
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     };
     let ended: Result<u8, Failure> = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Search(args) => search::search(&args),
         Command::Idle(args) => herd::idle(&args),
         Command::Storm(args) => herd::storm(&args),
         Command::KeepServer(args) => keeper::keep(&args),

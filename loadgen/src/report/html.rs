@@ -40,21 +40,28 @@ pub(super) fn page(report: &Report) -> String {
         reasons => format!("{name}: {}", reasons.join("; ")),
     };
     let plan = serde_json::to_string_pretty(&summary.plan).unwrap_or_default();
-    format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>loadgen: {name}</title>\
-         <style>{STYLE}</style><h1>loadgen</h1><p class=\"banner {class}\">{}</p><pre>{}</pre>\
-         <h2>Latency by percentile</h2>{}\
-         <h2>Messages a second</h2>{}<h2>End to end, second by second</h2>{}<h2>Plan</h2><pre>{}</pre></html>\n",
+    let body = format!(
+        "<p class=\"banner {class}\">{}</p><pre>{}</pre><h2>Latency by percentile</h2>{}\
+         <h2>Messages a second</h2>{}<h2>End to end, second by second</h2>{}<h2>Plan</h2><pre>{}</pre>",
         escape(&text),
         escape(&table(summary)),
         percentiles(report),
         throughput(&report.seconds),
         e2e(&report.seconds),
         escape(&plan)
+    );
+    document(&format!("loadgen: {name}"), &body)
+}
+
+/// A page that needs nothing else, with such a title and body.
+pub(crate) fn document(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
+         <style>{STYLE}</style><h1>loadgen</h1>{body}</html>\n"
     )
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -157,6 +164,6 @@ fn by_second(
     clippy::cast_sign_loss,
     reason = "marks of a plot are whole ns"
 )]
-fn nanoseconds(ns: f64) -> String {
+pub(crate) fn nanoseconds(ns: f64) -> String {
     time(ns.round() as u64)
 }

@@ -4,8 +4,8 @@ mod summary;
 mod table;
 mod files;
 mod interval_logs;
-mod html;
-mod svg;
+pub(crate) mod html;
+pub(crate) mod svg;
 
 pub use interval_logs::IntervalLogs;
 pub use summary::{Generator, Machine, Measured, SUMMARY_VERSION, Summary};
@@ -41,14 +41,9 @@ impl Report {
         self.summary.verdict.exit_code()
     }
 
-    /// The result, for a person, on stdout; and where the files are. Whoever stopped reading, as
-    /// `head` does, gets the exit code all the same.
+    /// The result, for a person.
     pub fn print(&self, out: Option<&Path>) {
-        let mut text = table::table(&self.summary);
-        if let Some(out) = out {
-            text.push_str(&format!("wrote        {}\n", out.join("report.html").display()));
-        }
-        let _ = io::stdout().write_all(text.as_bytes());
+        print(&table::table(&self.summary), out.map(|out| out.join("report.html")).as_deref());
     }
 
     /// All files but the interval logs, into a directory that is there.
@@ -64,4 +59,11 @@ impl Report {
         files::percentiles(out, &self.latencies)?;
         std::fs::write(out.join("report.html"), html::page(self))
     }
+}
+
+/// Prints a result on stdout, and where its page is. Whoever stopped reading, as `head` does, gets
+/// the exit code all the same.
+pub(crate) fn print(table: &str, page: Option<&Path>) {
+    let wrote = page.map_or_else(String::new, |page| format!("wrote        {}\n", page.display()));
+    let _ = io::stdout().write_all(format!("{table}{wrote}").as_bytes());
 }

@@ -11,13 +11,13 @@ const BOTTOM: f64 = 44.0;
 const COLOURS: [&str; 4] = ["#2563eb", "#dc2626", "#059669", "#9333ea"];
 
 /// A named line; points ascend in x.
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     pub name: &'a str,
     pub points: Vec<(f64, f64)>,
 }
 
 /// A plot.
-pub(super) struct Plot<'a> {
+pub(crate) struct Plot<'a> {
     pub x_label: &'a str,
     /// Where the x axis has marks, in points' x, and what they say.
     pub x_marks: Vec<(f64, String)>,
@@ -111,7 +111,7 @@ impl Plot<'_> {
 }
 
 /// The next 1, 2 or 5 times a power of ten.
-pub(super) fn step(least: f64) -> f64 {
+pub(crate) fn step(least: f64) -> f64 {
     let decade = 10f64.powf(least.max(1e-9).log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| decade * factor >= least);
     decade * factor.unwrap_or(10.0)

@@ -20,7 +20,7 @@ pub struct RunArgs {
     users: usize,
     /// Messages a second, due whether or not earlier ones were answered.
     #[arg(long, default_value_t = 1_000.0, conflicts_with = "window")]
-    rate: f64,
+    pub(crate) rate: f64,
     /// How arrivals are spread.
     #[arg(long, value_enum, default_value_t = Arrivals::Poisson)]
     arrivals: Arrivals,
@@ -134,6 +134,21 @@ pub struct Plan {
 }
 
 impl RunArgs {
+    /// The same at another rate.
+    #[must_use]
+    pub fn at_rate(&self, rate: f64) -> Self {
+        Self { rate, ..self.clone() }
+    }
+
+    /// Why there cannot be several of these runs at rates of their own, if there cannot.
+    #[must_use]
+    pub fn is_single(&self) -> Option<&'static str> {
+        if self.window.is_some() {
+            return Some("rates are searched: leave out --window");
+        }
+        self.uid_base.map(|_| "every run takes users of its own: leave out --uid-base")
+    }
+
     /// Checks what was typed.
     ///
     /// # Errors

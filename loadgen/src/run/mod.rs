@@ -36,18 +36,66 @@ use watcher::Watcher;
 /// There is no result.
 pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let plan = args.plan()?;
-    crate::doctor::check_run(&plan)?;
-    let out = args.out.prepare()?;
-    let mut target = Target::find(&args.target, out)?;
-    let watched = watch_all(&plan, &target, out);
-    target.stop();
-    let report = Report::new(plan, &watched?);
+    let runs = Runs::new(args, &plan)?;
+    let report = runs.watch(plan, runs.out);
+    let out = runs.end();
+    let report = report?;
     if let Some(out) = out {
-        let wrote = report.write(out);
-        wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))?;
+        write(&report, out)?;
     }
     report.print(out);
     Ok(report.exit_code())
+}
+
+/// Runs against one target, one after the other.
+pub struct Runs<'a> {
+    target: Target,
+    out: Option<&'a Path>,
+    count: usize,
+}
+
+impl<'a> Runs<'a> {
+    /// Finds the target or starts it, after a look whether the machine can carry the plan.
+    ///
+    /// # Errors
+    /// It cannot be.
+    pub fn new(args: &'a RunArgs, plan: &Plan) -> Result<Self, Failure> {
+        crate::doctor::check_run(plan)?;
+        let out = args.out.prepare()?;
+        Ok(Self { target: Target::find(&args.target, out)?, out, count: 0 })
+    }
+
+    /// One more, with its files in a directory of its own.
+    ///
+    /// # Errors
+    /// There is no result.
+    pub fn run(&mut self, plan: Plan) -> Result<Report, Failure> {
+        self.count += 1;
+        let Some(out) = self.out.map(|out| out.join(format!("run-{:02}", self.count))) else {
+            return self.watch(plan, None);
+        };
+        let made = std::fs::create_dir_all(&out);
+        made.map_err(|error| Failure::preflight(&format!("make {}", out.display()), error))?;
+        let report = self.watch(plan, Some(&out))?;
+        write(&report, &out)?;
+        Ok(report)
+    }
+
+    /// Ends the target, if it is ours. Where the files are.
+    pub fn end(mut self) -> Option<&'a Path> {
+        self.target.stop();
+        self.out
+    }
+
+    fn watch(&self, plan: Plan, out: Option<&Path>) -> Result<Report, Failure> {
+        let watched = watch_all(&plan, &self.target, out)?;
+        Ok(Report::new(plan, &watched))
+    }
+}
+
+fn write(report: &Report, out: &Path) -> Result<(), Failure> {
+    let wrote = report.write(out);
+    wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))
 }
 
 /// Starts the threads and watches them to their end.

@@ -44,6 +44,8 @@ pub enum Planted {
     EatSends,
     /// Refuses the first copy of every nth for now.
     Busy(u64),
+    /// Takes so many messages a second, and refuses the others for now.
+    Limit(u32),
     /// Answers every message so much later.
     Late(Duration),
     /// Changes a bit of a pushed frame: no message is lost, for it comes again.

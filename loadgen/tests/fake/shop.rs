@@ -33,6 +33,8 @@ pub struct Shop {
     logins: u64,
     /// Withheld until its conversation has another.
     withheld: Option<Message>,
+    /// Until when what was taken fills a server with a limit.
+    full_until: Instant,
 }
 
 impl Shop {
@@ -47,12 +49,24 @@ impl Shop {
             dark_until: None,
             logins: 0,
             withheld: None,
+            full_until: Instant::now(),
         }
     }
 
     pub fn is_dead(&self) -> bool {
         matches!(self.planted, Planted::Die(nth) if self.messages >= nth)
             || self.dark_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Takes a message if there is room. Room for a tenth of a second is kept for bursts.
+    fn is_full(&mut self) -> bool {
+        let Planted::Limit(rate) = self.planted else { return false };
+        let now = Instant::now();
+        if self.full_until > now + Duration::from_millis(100) {
+            return true;
+        }
+        self.full_until = self.full_until.max(now) + Duration::from_secs(1) / rate;
+        false
     }
 
     pub fn enter(&mut self, uid: u64, device: Device) -> u64 {
@@ -83,7 +97,9 @@ impl Shop {
         if ignored || self.planted == Planted::EatSends {
             return;
         }
-        if matches!(self.planted, Planted::Busy(every) if is_first && nth.is_multiple_of(every)) {
+        let busy =
+            matches!(self.planted, Planted::Busy(every) if is_first && nth.is_multiple_of(every));
+        if busy || self.is_full() {
             let code = RefusalCode::Busy as u16;
             let text = Bytes::from_static(b"try again");
             wire::encode(&mut out, request_id, Refusal { code, retry_after_ms: 50, text });
