@@ -92,8 +92,18 @@ impl Target {
     /// The addresses, for a person.
     #[must_use]
     pub fn named(&self) -> String {
+        self.joined(" and ")
+    }
+
+    /// The addresses, as `--target` takes them.
+    #[must_use]
+    pub fn list(&self) -> String {
+        self.joined(",")
+    }
+
+    fn joined(&self, between: &str) -> String {
         let all: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
-        all.join(" and ")
+        all.join(between)
     }
 }
 

@@ -40,6 +40,10 @@ fn usage_is_1() {
     check(&["run", "--serve", "--friends", "0"], 1, "--friends at least 1");
     let pairs = ["run", "--serve", "--users", "70000", "--friends", "69999"];
     check(&pairs, 1, "--users times --friends must be at most 16000000");
+    check(&["run", "--serve", "--at", "10s", "true"], 1, "before the end of --duration");
+    check(&["run", "--serve", "--at", "soon", "true"], 1, "--at soon: give a number");
+    check(&["run", "--serve", "--slo", "e2e<1ms"], 1, "e2e.p99<20ms");
+    check(&["search", "--serve", "--window", "8"], 1, "leave out --window");
     check(&["run", "--serve", "--rate", "1e8"], 1, "--rate must be above 0 and at most 1000000");
 }
 

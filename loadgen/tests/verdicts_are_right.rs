@@ -272,3 +272,24 @@ fn a_reader_that_stops_reading_gets_the_exit_code_all_the_same() {
     let ran = run.end();
     assert_eq!((ran.verdict(), ran.code, ran.table.as_str()), ("unanswered", Some(10), ""));
 }
+
+#[test]
+fn what_is_felt_of_a_command_on_the_timeline_is_told() {
+    // It stands still from 2 s on.
+    let stall = Planted::Stall(1_000, Duration::from_secs(1));
+    let events = ["--at", "2s", "true", "--at", "500ms", "exit 3", "--at", "3500ms", "sleep 999"];
+    let more = [&["--warmup", "0s", "--duration", "4s"][..], &events].concat();
+    let ran = Run::start(stall, &more).end();
+    ran.is_the_servers();
+    let ended = |nth: usize| ran.summary["events"][nth]["outcome"]["ended"].as_str().unwrap();
+    assert_eq!((ended(0), ended(1)), ("ended with 3", "ended with 0"), "{}", ran.table);
+    assert!(ended(2).contains("killed"), "{}", ran.table);
+    let felt = |name: &str| ran.count(&format!("/events/1/felt/{name}"));
+    assert!(felt("silence_ms") >= 900 && felt("back_ms") >= 900, "{}", ran.table);
+    assert!(felt("recovered_ms") >= felt("back_ms"), "{}", ran.table);
+    assert!(felt("e2e_ns/max") >= 900_000_000, "{}", ran.table);
+    assert!(ran.page.contains("event 2"), "{}", ran.table);
+    let before = ran.count("/before_events_e2e_ns/n");
+    let after: u64 = (0..3).map(|nth| ran.count(&format!("/events/{nth}/felt/e2e_ns/n"))).sum();
+    assert_eq!((before, after), (250, 1_750), "{}", ran.table);
+}

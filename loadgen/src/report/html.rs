@@ -46,8 +46,8 @@ pub(super) fn page(report: &Report) -> String {
         escape(&text),
         escape(&table(summary)),
         percentiles(report),
-        throughput(&report.seconds),
-        e2e(&report.seconds),
+        throughput(report),
+        e2e(report),
         escape(&plan)
     );
     document(&format!("loadgen: {name}"), &body)
@@ -104,7 +104,8 @@ fn whole(seconds: &[SecondRow]) -> Vec<(f64, &SecondRow)> {
     (1u32..).map(f64::from).zip(seconds).filter(whole).collect()
 }
 
-fn throughput(seconds: &[SecondRow]) -> String {
+fn throughput(report: &Report) -> String {
+    let seconds = &report.seconds;
     let line = |name, of: fn(&SecondCounts) -> u64| Line {
         name,
         points: whole(seconds)
@@ -117,11 +118,12 @@ fn throughput(seconds: &[SecondRow]) -> String {
         line("acked", |counts| counts.acked),
         line("delivered", |counts| counts.delivered),
     ];
-    by_second(seconds, |y| format!("{y:.0}"), false, lines)
+    by_second(report, |y| format!("{y:.0}"), false, lines)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a plot")]
-fn e2e(seconds: &[SecondRow]) -> String {
+fn e2e(report: &Report) -> String {
+    let seconds = &report.seconds;
     let line = |name, of: fn(&SecondRow) -> Option<u64>| Line {
         name,
         points: whole(seconds)
@@ -130,15 +132,16 @@ fn e2e(seconds: &[SecondRow]) -> String {
             .collect(),
     };
     let lines = vec![line("p50", |row| row.e2e_p50), line("p99", |row| row.e2e_p99)];
-    by_second(seconds, nanoseconds, true, lines)
+    by_second(report, nanoseconds, true, lines)
 }
 
 fn by_second(
-    seconds: &[SecondRow],
+    report: &Report,
     y_text: fn(f64) -> String,
     y_log: bool,
     lines: Vec<Line<'_>>,
 ) -> String {
+    let seconds = &report.seconds;
     let count = f64::from(u32::try_from(whole(seconds).len()).unwrap_or(u32::MAX));
     let gap = step(count / 10.0).max(1.0);
     let mut x_marks = vec![(1.0, "1".to_owned())];
@@ -155,6 +158,12 @@ fn by_second(
         let last = f64::from(u32::try_from(warm_up).unwrap_or(u32::MAX));
         x_marks.retain(|(x, _)| (x - last - 0.5).abs() > gap / 2.0);
         x_marks.push((last + 0.5, "warm-up ends".to_owned()));
+    }
+    let measured_from = 0.5 + f64::from(u32::try_from(warm_up).unwrap_or(u32::MAX));
+    for (nth, event) in (1..).zip(&report.summary.events) {
+        let x = measured_from + event.at_s;
+        x_marks.retain(|(mark, _)| (mark - x).abs() > gap / 2.0);
+        x_marks.push((x, format!("event {nth}")));
     }
     Plot { x_label: "second", x_marks, y_text, y_log, lines }.draw()
 }

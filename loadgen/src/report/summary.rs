@@ -2,7 +2,7 @@
 
 use crate::histograms::{Brief, Latencies};
 use crate::machine::Taken;
-use crate::run::{Counters, EndedEarly, Kept, Load, Plan, Watched};
+use crate::run::{Counters, EndedEarly, Felt, Kept, Load, Outcome, Plan, PlannedEvent, Watched};
 use crate::server_cost::Cost;
 use crate::verdict::{Facts, OpenFacts, Verdict, judge};
 use crate::verify::{Fault, Faults, Totals};
@@ -81,8 +81,25 @@ pub struct Summary {
     pub counters: Counters,
     /// What was asked for.
     pub plan: Plan,
+    /// The commands of the timeline.
+    pub events: Vec<Event>,
+    /// Due to recipient, of messages that were due before the first of them.
+    pub before_events_e2e_ns: Brief,
     /// The first few faults, in words.
     pub examples: Vec<String>,
+}
+
+/// A command of the timeline, and what was felt of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// Since measuring began, s.
+    pub at_s: f64,
+    /// For a shell.
+    pub command: String,
+    /// How it ended; `None`: its time did not come.
+    pub outcome: Option<Outcome>,
+    /// What messages felt of it.
+    pub felt: Felt,
 }
 
 /// The measured time.
@@ -192,6 +209,18 @@ fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &C
     }
 }
 
+#[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
+fn events(plan: &Plan, watched: &Watched) -> Vec<Event> {
+    let planned = plan.events.iter().zip(&watched.outcomes);
+    let event = |((event, outcome), felt): ((&PlannedEvent, &Option<Outcome>), Felt)| Event {
+        at_s: event.at_ns as f64 / 1e9,
+        command: event.command.clone(),
+        outcome: outcome.clone(),
+        felt,
+    };
+    planned.zip(watched.marks().felt()).map(event).collect()
+}
+
 fn machine(watched: &Watched, counters: &Counters) -> Machine {
     let Taken { throttled_ns, steal_ns } = watched.taken();
     let (kept, run_delay_ns) = watched.kept();
@@ -252,6 +281,8 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies) {
         generator: generator(watched, delivered),
         machine: machine(watched, &counters),
         counters,
+        events: events(&plan, watched),
+        before_events_e2e_ns: watched.marks().before(),
         plan,
         examples: faults.examples().to_vec(),
     };

@@ -1,7 +1,8 @@
 //! The result in plain lines.
 
-use super::summary::{Machine, Summary};
+use super::summary::{Event, Machine, Summary};
 use crate::histograms::Brief;
+use crate::run::{Felt, Outcome};
 use crate::units::{bytes, latency, time};
 use std::fmt::Write;
 
@@ -45,6 +46,12 @@ pub(super) fn table(summary: &Summary) -> String {
         let [p50, p99, p999, max] = [latency(p50), latency(p99), latency(p999), time(max)];
         line(format!("  {name:<10} {p50:>12} {p99:>12} {p999:>12} {max:>12} {n:>10}"));
     }
+    if !summary.events.is_empty() {
+        line(format!("before it    {}", brief(summary.before_events_e2e_ns)));
+    }
+    for event in &summary.events {
+        felt(event, &mut line);
+    }
     let unanswered = summary.unanswered();
     if unanswered > 0 {
         line(format!(
@@ -55,6 +62,32 @@ pub(super) fn table(summary: &Summary) -> String {
     line(format!("throughput   {:.0} messages/s over {seconds:.1} s", summary.throughput_per_s));
     costs(summary, &mut line);
     out
+}
+
+/// A command of the timeline, and what was felt of it.
+fn felt(event: &Event, line: &mut impl FnMut(String)) {
+    let Event { at_s, command, outcome, felt } = event;
+    line(format!("{:<12} {command}", format!("at {at_s} s")));
+    let Some(Outcome { ended, took_ms, .. }) = outcome else {
+        return line("             its time did not come".into());
+    };
+    line(format!("             {ended} after {took_ms} ms"));
+    let Felt { in_flight, acked, silence_ms, back_ms, recovered_ms, e2e_ns } = *felt;
+    let ms = |ms: u64| time(ms * 1_000_000);
+    let recovered = recovered_ms.map_or("nothing was slowed".into(), |after| {
+        format!("as fast as before after {}", ms(after))
+    });
+    line(format!(
+        "             no ack for {} until {} after it  {recovered}  of {in_flight} in flight {acked} acked",
+        ms(silence_ms),
+        ms(back_ms)
+    ));
+    line(format!("             from there {}", brief(e2e_ns)));
+}
+
+fn brief(Brief { n, p50, p99, max, .. }: Brief) -> String {
+    let [p50, p99, max] = [latency(p50), latency(p99), time(max)];
+    format!("e2e p50 {p50}  p99 {p99}  max {max}  of {n}")
 }
 
 /// What server and generator cost, and what else was seen.

@@ -1,7 +1,7 @@
 //! What `run` is told, and what that means.
 
 use crate::failure::Failure;
-use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX, RATE_PER_THREAD_MAX, STREAMS_MAX};
+use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX, EVENTS_MAX, RATE_PER_THREAD_MAX, STREAMS_MAX};
 use crate::out_dir::OutArgs;
 use crate::schedule::Arrivals;
 use crate::slo::Slo;
@@ -71,6 +71,11 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 0, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i32).range(-20..=19))]
     nice: i32,
+    /// Run a shell command so long after measuring begins, such as --at 10s 'kill -STOP
+    /// $LOADGEN_SERVER_PID', and report what was felt of it; repeat it. It is told
+    /// LOADGEN_TARGET, and LOADGEN_SERVER_PID if that is known.
+    #[arg(long, num_args = 2, value_names = ["TIME", "COMMAND"])]
+    at: Vec<String>,
     /// Fail with exit code 3 unless this holds, such as e2e.p99<20ms or ack.max<1s; repeat it.
     #[arg(long, value_name = "BOUND")]
     slo: Vec<Slo>,
@@ -131,6 +136,17 @@ pub struct Plan {
     pub nice: i32,
     /// Bounds on what was measured.
     pub slos: Vec<Slo>,
+    /// Commands that are run meanwhile, in order.
+    pub events: Vec<PlannedEvent>,
+}
+
+/// A command on the timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedEvent {
+    /// Since measuring began, ns.
+    pub at_ns: u64,
+    /// For a shell.
+    pub command: String,
 }
 
 impl RunArgs {
@@ -189,6 +205,7 @@ impl RunArgs {
         )?;
         check(!self.duration.is_zero(), "--duration must be above 0")?;
         check(self.uid_base != Some(0), "--uid-base must be at least 1")?;
+        let events = self.events()?;
         let run = crate::clock::run_number();
         Ok(Plan {
             users: self.users,
@@ -212,7 +229,26 @@ impl RunArgs {
             allow_unanswered: self.allow_unanswered,
             nice: self.nice,
             slos: self.slo.clone(),
+            events,
         })
+    }
+
+    fn events(&self) -> Result<Vec<PlannedEvent>, Failure> {
+        let usage = |what: String| Failure::Usage(format!("{what}; see loadgen run --help"));
+        let (pairs, _) = self.at.as_chunks();
+        let mut events = Vec::new();
+        for [at, command] in pairs {
+            let at = duration(at).map_err(|why| usage(format!("--at {at}: {why}")))?;
+            if at >= self.duration {
+                return Err(usage(format!("--at {at:?} is not before the end of --duration")));
+            }
+            events.push(PlannedEvent { at_ns: ns(at), command: command.clone() });
+        }
+        if events.len() > EVENTS_MAX {
+            return Err(usage(format!("--at can be given {EVENTS_MAX} times")));
+        }
+        events.sort_by_key(|event| event.at_ns);
+        Ok(events)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::counters::{Counters, Second};
 use super::lanes::Lanes;
+use super::marks::Marks;
 use super::steps::Steps;
 use crate::body::Stamp;
 use crate::clock::now_ns;
@@ -67,6 +68,7 @@ pub(super) struct Desk {
     pub counters: Counters,
     pub second: Box<Second>,
     pub steps: Steps,
+    pub marks: Marks,
     /// Why a connection was last lost.
     pub lost_why: String,
     /// Readers that have read all.
@@ -104,6 +106,7 @@ impl Desk {
             counters: Counters::default(),
             second: Box::default(),
             steps: Steps::default(),
+            marks: Marks::default(),
             lost_why: String::new(),
             finished: Vec::new(),
             unblocked: Vec::new(),
@@ -163,9 +166,15 @@ impl Desk {
         }
     }
 
+    /// Counts what is in flight when an event comes.
+    pub fn look_at_marks(&mut self, now: u64) {
+        let Self { marks, senders, .. } = self;
+        marks.look(now, || unanswered(senders));
+    }
+
     /// Messages that wait for an ack, or to be written.
     pub fn unanswered(&self) -> usize {
-        self.senders.iter().map(|sender| sender.pending.len() + sender.queued.len()).sum()
+        unanswered(&self.senders)
     }
 
     /// Everything is over. What was never answered waited at least until now, and counts as that.
@@ -295,6 +304,7 @@ impl Desk {
         self.second.counts.acked += 1;
         let ack_ns = now.saturating_sub(due.due_ns);
         self.steps.acked(now, ack_ns);
+        self.marks.acked(now, due.due_ns);
         self.counters.acked += u64::from(self.measured.contains(&now));
         self.second.latencies.ack.record(ack_ns);
         if self.measured.contains(&due.due_ns) {
@@ -361,6 +371,9 @@ impl Desk {
 
     fn note_delivered(&mut self, due_ns: u64, e2e_ns: u64, raw_ns: u64) {
         let is_measured = self.measured.contains(&due_ns);
+        if is_measured {
+            self.marks.delivered(due_ns, e2e_ns);
+        }
         let measured = is_measured.then_some(&mut self.latencies);
         for latencies in std::iter::once(&mut self.second.latencies).chain(measured) {
             latencies.e2e.record(e2e_ns);
@@ -377,6 +390,10 @@ impl Desk {
             }
         }
     }
+}
+
+fn unanswered(senders: &[Sender]) -> usize {
+    senders.iter().map(|sender| sender.pending.len() + sender.queued.len()).sum()
 }
 
 impl Observer for Desk {

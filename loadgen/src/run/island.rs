@@ -6,6 +6,7 @@ use super::control::{Control, News};
 use super::counters::{Counters, Phase};
 use super::desk::{Desk, Due};
 use super::effort::{Effort, Looks};
+use super::marks::Marks;
 use super::offers::Offers;
 use super::punctual::Punctual;
 use super::steps::Steps;
@@ -52,6 +53,8 @@ pub struct IslandResult {
     pub counters: Counters,
     /// Step by step from the first message on.
     pub steps: Steps,
+    /// What was felt of the events.
+    pub marks: Marks,
     /// What the thread used and was kept from in the measured time.
     pub effort: Effort,
     /// Why the target counts as gone, if it does: then nothing is verified.
@@ -180,7 +183,8 @@ impl<'a> Island<'a> {
         self.tell_rest(now_ns());
         let measured = &self.desk.measured;
         let effort = self.looks.effort(measured.end - measured.start);
-        let Desk { verifier, latencies, own_sched, counters, measured, steps, .. } = self.desk;
+        let Desk { verifier, latencies, own_sched, counters, measured, steps, marks, .. } =
+            self.desk;
         let (totals, faults) = verifier.finish();
         let ended_early = self.ended_early;
         IslandResult {
@@ -191,6 +195,7 @@ impl<'a> Island<'a> {
             measured,
             counters,
             steps,
+            marks,
             effort,
             down,
             ended_early,
@@ -223,6 +228,8 @@ impl<'a> Island<'a> {
                 self.start_ns = start_ns;
                 self.desk.measured = measure_ns..measure_ns + self.plan.duration_ns;
                 self.desk.steps = Steps::new(start_ns);
+                let events = self.plan.events.iter();
+                self.desk.marks = Marks::new(events.map(|event| measure_ns + event.at_ns));
                 return Ok(());
             }
             self.turn(now_ns() + TURN_NS)?;
@@ -415,6 +422,7 @@ impl<'a> Island<'a> {
             self.tell_seconds(now);
             deadline_ns = deadline_ns.min(self.second_ns + SECOND_NS);
         }
+        self.desk.look_at_marks(now);
         self.punctual.may_wait(deadline_ns);
         self.fleet.turn(deadline_ns, &mut self.desk)?;
         if self.fleet.logged_in() > 0 {

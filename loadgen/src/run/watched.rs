@@ -1,7 +1,9 @@
 //! All that was seen of a run, to be reported. It draws no conclusions.
 
+use super::commands::Outcome;
 use super::counters::{Counters, SecondRow};
 use super::island::{EndedEarly, IslandResult};
+use super::marks::Marks;
 use super::punctual::Kept;
 use super::steps::Steps;
 use crate::histograms::{Latencies, Latency};
@@ -23,6 +25,8 @@ pub struct Watched {
     pub seconds: Vec<SecondRow>,
     /// Sessions logged in when it started.
     pub connections: u64,
+    /// How the commands of the timeline ended; `None`: the time of one did not come.
+    pub outcomes: Vec<Option<Outcome>>,
     /// Each thread's.
     pub results: Vec<IslandResult>,
 }
@@ -102,6 +106,14 @@ impl Watched {
     pub fn steps(&self) -> Steps {
         let mut sum = Steps::default();
         self.results.iter().for_each(|result| sum.add(&result.steps));
+        sum
+    }
+
+    /// What was felt of the events, by all threads.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        let mut sum = Marks::default();
+        self.results.iter().for_each(|result| sum.add(&result.marks));
         sum
     }
 

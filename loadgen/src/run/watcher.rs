@@ -2,6 +2,7 @@
 //! the server when measuring begins and ends. It judges nothing.
 
 use super::args::Plan;
+use super::commands::Commands;
 use super::control::{News, Watch};
 use super::counters::{Second, SecondRow};
 use super::watched::{Sight, Watched};
@@ -28,6 +29,7 @@ pub(super) struct Watcher<'a> {
     logs: Option<IntervalLogs>,
     /// When the next look at the server is due, and which it is.
     looks: Vec<u64>,
+    commands: Commands,
     ready: usize,
     /// A thread reads everything back, which is said once.
     drains: bool,
@@ -51,6 +53,7 @@ impl<'a> Watcher<'a> {
             out,
             logs: None,
             looks: Vec::new(),
+            commands: Commands::new(plan, target),
             ready: 0,
             drains: false,
             told: vec![0; plan.threads],
@@ -65,8 +68,8 @@ impl<'a> Watcher<'a> {
     /// Until all threads are done.
     pub fn watch(mut self, watch: &Watch) -> Result<Watched, Failure> {
         loop {
-            let wait_ns =
-                self.looks.first().map_or(1_000_000_000, |at| at.saturating_sub(now_ns()));
+            let next_ns = self.looks.first().copied().into_iter().chain(self.commands.next_ns());
+            let wait_ns = next_ns.min().map_or(1_000_000_000, |at| at.saturating_sub(now_ns()));
             match watch.news.recv_timeout(Duration::from_nanos(wait_ns)) {
                 Ok((thread, news)) => self.on_news(thread, news, watch)?,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -80,8 +83,10 @@ impl<'a> Watcher<'a> {
                 self.looks.remove(0);
                 self.look();
             }
+            self.commands.turn();
             if self.watched.results.len() == self.plan.threads {
                 self.progress.finish();
+                self.watched.outcomes = self.commands.end();
                 return Ok(self.watched);
             }
         }
@@ -157,6 +162,7 @@ impl<'a> Watcher<'a> {
         self.watched.login_ns = now - self.watched.started_ns;
         let measure_ns = start_ns + self.plan.warmup_ns;
         self.looks = vec![measure_ns, measure_ns + self.plan.duration_ns];
+        self.commands.start(self.plan, measure_ns);
         if let Some(out) = self.out {
             let begun = IntervalLogs::begin(out, Duration::from_nanos(START_DELAY_NS));
             self.logs =
