@@ -24,5 +24,6 @@ pub mod verdict;
 pub mod progress;
 pub mod report;
 pub mod search;
+pub mod compare;
 pub mod herd;
 pub mod doctor;

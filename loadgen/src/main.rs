@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use loadgen::failure::{self, Failure};
-use loadgen::{doctor, herd, keeper, run, search};
+use loadgen::{compare, doctor, herd, keeper, run, search};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -25,6 +25,7 @@ struct Cli {
 enum Command {
     Run(run::RunArgs),
     Search(search::SearchArgs),
+    Compare(compare::CompareArgs),
     Idle(herd::IdleArgs),
     Storm(herd::StormArgs),
     /// Says what this machine can carry.
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     let ended: Result<u8, Failure> = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Search(args) => search::search(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Idle(args) => herd::idle(&args),
         Command::Storm(args) => herd::storm(&args),
         Command::KeepServer(args) => keeper::keep(&args),

@@ -28,6 +28,9 @@ pub struct ServeArgs {
     /// --ready-file.
     #[arg(long, value_name = "PATH", requires = "serve")]
     pub serve_binary: Option<PathBuf>,
+    /// Another build of the gateway to start, with all that the one beside this gets.
+    #[arg(long, value_name = "PATH", requires = "serve", conflicts_with = "serve_binary")]
+    pub serve_gateway: Option<PathBuf>,
     /// One more argument for the started program; repeat it.
     #[arg(long, value_name = "ARG", allow_hyphen_values = true, requires = "serve")]
     pub serve_arg: Vec<String>,
@@ -57,7 +60,7 @@ impl Server {
     /// # Errors
     /// There is no such program, or it did not come up: says what it printed.
     pub fn start(args: &ServeArgs, scratch: &Path, log_file: &Path) -> Result<Self, Failure> {
-        let binary = match &args.serve_binary {
+        let binary = match args.serve_binary.as_ref().or(args.serve_gateway.as_ref()) {
             Some(path) => path.clone(),
             None => gateway_beside_this()?,
         };

@@ -30,6 +30,62 @@ pub struct TargetArgs {
     data_dir: PathBuf,
 }
 
+/// Where the other server of a comparison is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Against {
+    /// The second server, host:port; tokens are made with the key of the first.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        conflicts_with = "against_gateway",
+        required_unless_present = "against_gateway"
+    )]
+    against: Vec<String>,
+    /// Its process, to read its CPU; with --against-gateway it is known.
+    #[arg(long, requires = "against")]
+    against_pid: Option<u32>,
+    /// A build of the gateway to start as the second server; the same as the first's compares it
+    /// with itself.
+    #[arg(long, value_name = "PATH")]
+    against_gateway: Option<PathBuf>,
+    /// One more argument for that; repeat it.
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true, requires = "against_gateway")]
+    against_arg: Vec<String>,
+}
+
+impl Against {
+    /// The same as a target, where the first is known.
+    #[must_use]
+    pub fn as_target(&self, first: &TargetArgs) -> TargetArgs {
+        TargetArgs {
+            target: self.against.clone(),
+            serve: ServeArgs {
+                serve: self.against_gateway.is_some(),
+                serve_binary: None,
+                serve_gateway: self.against_gateway.clone(),
+                serve_arg: self.against_arg.clone(),
+            },
+            server_pid: self.against_pid,
+            key_file: first.key_file.clone(),
+            data_dir: first.data_dir.clone(),
+        }
+    }
+}
+
+impl TargetArgs {
+    /// For a person.
+    #[must_use]
+    pub fn named(&self) -> String {
+        if !self.serve.serve {
+            return self.target.join(" and ");
+        }
+        let program = self.serve.serve_binary.as_ref().or(self.serve.serve_gateway.as_ref());
+        let program = program.map_or_else(|| "the gateway".into(), |at| at.display().to_string());
+        let arguments = self.serve.serve_arg.iter().map(|argument| format!(" {argument}"));
+        program + &arguments.collect::<String>()
+    }
+}
+
 /// A server that is there.
 pub struct Target {
     /// Its addresses: one at least.

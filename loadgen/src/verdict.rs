@@ -53,6 +53,12 @@ impl Verdict {
         }
     }
 
+    /// The figures are not the server's, by nobody's fault: another run may tell more.
+    #[must_use]
+    pub fn is_untold(self) -> bool {
+        matches!(self, Self::TooShort | Self::MachineLimited | Self::GeneratorLimited)
+    }
+
     /// The code to end with.
     #[must_use]
     pub fn exit_code(self) -> u8 {

@@ -8,13 +8,14 @@ use crate::slo::Slo;
 use crate::target::TargetArgs;
 use crate::units::duration;
 use serde::Serialize;
+use std::path::Path;
 use std::time::Duration;
 
 /// Sends messages between users and verifies every one.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunArgs {
     #[command(flatten)]
-    pub(super) target: TargetArgs,
+    pub(crate) target: TargetArgs,
     /// Users that talk to each other.
     #[arg(long, default_value_t = 1_000)]
     users: usize,
@@ -56,7 +57,7 @@ pub struct RunArgs {
     #[arg(long)]
     uid_base: Option<u64>,
     #[command(flatten)]
-    pub(super) out: OutArgs,
+    out: OutArgs,
     /// Time that nobody is logged in, after which the target counts as down.
     #[arg(long, default_value = "10s", value_parser = duration)]
     outage_max: Duration,
@@ -156,13 +157,31 @@ impl RunArgs {
         Self { rate, ..self.clone() }
     }
 
-    /// Why there cannot be several of these runs at rates of their own, if there cannot.
+    /// Looks whether the machine can carry the plan, and where its files go.
+    ///
+    /// # Errors
+    /// It cannot, or they cannot go there.
+    pub fn prepare(&self, plan: &Plan) -> Result<Option<&Path>, Failure> {
+        crate::doctor::check_run(plan)?;
+        self.out.prepare()
+    }
+
+    /// Messages are sent when earlier ones are answered, at no rate.
     #[must_use]
-    pub fn is_single(&self) -> Option<&'static str> {
-        if self.window.is_some() {
-            return Some("rates are searched: leave out --window");
+    pub fn is_closed_loop(&self) -> bool {
+        self.window.is_some()
+    }
+
+    /// As [`Self::plan`], of the first of several runs.
+    ///
+    /// # Errors
+    /// A value that makes no sense, and what would.
+    pub fn first_plan(&self) -> Result<Plan, Failure> {
+        if self.uid_base.is_some() {
+            let what = "each run takes users of its own: leave out --uid-base";
+            return Err(Failure::Usage(what.into()));
         }
-        self.uid_base.map(|_| "every run takes users of its own: leave out --uid-base")
+        self.plan()
     }
 
     /// Checks what was typed.

@@ -28,9 +28,9 @@ pub use watched::Watched;
 
 use crate::failure::Failure;
 use crate::report::Report;
-use crate::target::Target;
+use crate::target::{Target, TargetArgs};
 use control::{News, Watch};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use watcher::Watcher;
 
@@ -40,9 +40,10 @@ use watcher::Watcher;
 /// There is no result.
 pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let plan = args.plan()?;
-    let runs = Runs::new(args, &plan)?;
-    let report = runs.watch(plan, runs.out);
-    let out = runs.end();
+    let out = args.prepare(&plan)?;
+    let runs = Runs::new(&args.target, out.map(Path::to_path_buf))?;
+    let report = runs.watch(plan, out);
+    runs.end();
     let report = report?;
     if let Some(out) = out {
         write(&report, out)?;
@@ -52,21 +53,20 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
 }
 
 /// Runs against one target, one after the other.
-pub struct Runs<'a> {
+pub struct Runs {
     target: Target,
-    out: Option<&'a Path>,
+    out: Option<PathBuf>,
     count: usize,
 }
 
-impl<'a> Runs<'a> {
-    /// Finds the target or starts it, after a look whether the machine can carry the plan.
+impl Runs {
+    /// Finds the target or starts it. Its log and the runs' files go into a directory.
     ///
     /// # Errors
-    /// It cannot be.
-    pub fn new(args: &'a RunArgs, plan: &Plan) -> Result<Self, Failure> {
-        crate::doctor::check_run(plan)?;
-        let out = args.out.prepare()?;
-        Ok(Self { target: Target::find(&args.target, out)?, out, count: 0 })
+    /// It is not there, or cannot be started.
+    pub fn new(target: &TargetArgs, out: Option<PathBuf>) -> Result<Self, Failure> {
+        out.as_deref().map_or(Ok(()), make)?;
+        Ok(Self { target: Target::find(target, out.as_deref())?, out, count: 0 })
     }
 
     /// One more, with its files in a directory of its own.
@@ -75,26 +75,30 @@ impl<'a> Runs<'a> {
     /// There is no result.
     pub fn run(&mut self, plan: Plan) -> Result<Report, Failure> {
         self.count += 1;
-        let Some(out) = self.out.map(|out| out.join(format!("run-{:02}", self.count))) else {
+        let Some(out) = self.out.as_ref().map(|out| out.join(format!("run-{:02}", self.count)))
+        else {
             return self.watch(plan, None);
         };
-        let made = std::fs::create_dir_all(&out);
-        made.map_err(|error| Failure::preflight(&format!("make {}", out.display()), error))?;
+        make(&out)?;
         let report = self.watch(plan, Some(&out))?;
         write(&report, &out)?;
         Ok(report)
     }
 
-    /// Ends the target, if it is ours. Where the files are.
-    pub fn end(mut self) -> Option<&'a Path> {
+    /// Ends the target, if it is ours.
+    pub fn end(mut self) {
         self.target.stop();
-        self.out
     }
 
     fn watch(&self, plan: Plan, out: Option<&Path>) -> Result<Report, Failure> {
         let watched = watch_all(&plan, &self.target, out)?;
         Ok(Report::new(plan, &watched))
     }
+}
+
+fn make(out: &Path) -> Result<(), Failure> {
+    let made = std::fs::create_dir_all(out);
+    made.map_err(|error| Failure::preflight(&format!("make {}", out.display()), error))
 }
 
 fn write(report: &Report, out: &Path) -> Result<(), Failure> {

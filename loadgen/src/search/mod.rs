@@ -73,8 +73,9 @@ struct Point {
 /// There is no result: a run could not be, or broke a promise.
 pub fn search(args: &SearchArgs) -> Result<u8, Failure> {
     args.check()?;
-    let plan = args.run.plan()?;
-    let mut runs = Runs::new(&args.run, &plan)?;
+    let plan = args.run.first_plan()?;
+    let out = args.run.prepare(&plan)?;
+    let mut runs = Runs::new(&args.run.target, out.map(Path::to_path_buf))?;
     let mut found = Found {
         version: SEARCH_VERSION,
         rate: None,
@@ -102,7 +103,7 @@ pub fn search(args: &SearchArgs) -> Result<u8, Failure> {
         found.curve.push(point);
         ended = stop;
     }
-    let out = runs.end();
+    runs.end();
     if let Some(out) = out {
         let wrote = found.write(out);
         wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))?;
@@ -117,8 +118,8 @@ impl SearchArgs {
         if !(0.1..=100.0).contains(&self.within) {
             return usage("--within must be 0.1 to 100 percent");
         }
-        if let Some(why) = self.run.is_single() {
-            return usage(why);
+        if self.run.is_closed_loop() {
+            return usage("a closed loop has no rate to keep: leave out --window");
         }
         if self.rate_max < 1.0 {
             return usage("--rate-max must be at least 1");
@@ -127,24 +128,12 @@ impl SearchArgs {
     }
 
     /// A run at a rate; and a verdict after which there is nothing to search for.
-    fn try_rate(
-        &self,
-        runs: &mut Runs<'_>,
-        rate: f64,
-    ) -> Result<(Point, Option<Verdict>), Failure> {
+    fn try_rate(&self, runs: &mut Runs, rate: f64) -> Result<(Point, Option<Verdict>), Failure> {
         eprintln!("at {} messages/s", number(rate));
         let report = runs.run(self.run.at_rate(rate).plan()?)?;
         let point = Point::new(rate, &report);
-        let stop = match point.verdict {
-            Verdict::Broken | Verdict::TargetDown | Verdict::Interrupted => Some(point.verdict),
-            Verdict::Valid
-            | Verdict::SloMissed
-            | Verdict::TooShort
-            | Verdict::ServerLimited
-            | Verdict::MachineLimited
-            | Verdict::GeneratorLimited
-            | Verdict::Unanswered => None,
-        };
+        let is_over = [Verdict::Broken, Verdict::TargetDown, Verdict::Interrupted];
+        let stop = Some(point.verdict).filter(|verdict| is_over.contains(verdict));
         eprintln!("at {} messages/s: {}", number(rate), point.verdict.name());
         Ok((point, stop))
     }
@@ -153,17 +142,12 @@ impl SearchArgs {
 impl Point {
     fn new(rate: f64, report: &Report) -> Self {
         let summary = &report.summary;
-        let held = match summary.verdict {
-            Verdict::Valid => Held::Yes,
-            Verdict::SloMissed
-            | Verdict::ServerLimited
-            | Verdict::Unanswered
-            | Verdict::TargetDown
-            | Verdict::Broken => Held::No,
-            Verdict::TooShort
-            | Verdict::MachineLimited
-            | Verdict::GeneratorLimited
-            | Verdict::Interrupted => Held::Untold,
+        let held = if summary.verdict == Verdict::Valid {
+            Held::Yes
+        } else if summary.verdict.is_untold() {
+            Held::Untold
+        } else {
+            Held::No
         };
         Self {
             rate,
