@@ -8,6 +8,9 @@ use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+/// Between looks at commands that run.
+const LOOK_EVERY_NS: u64 = 20_000_000;
+
 /// Commands that are due, run, or ran.
 pub(super) struct Commands {
     /// Their times, monotonic ns, once the start is known.
@@ -50,14 +53,20 @@ impl Commands {
         self.due = plan.events.iter().map(|event| measure_ns + event.at_ns).collect();
     }
 
-    /// When [`Self::turn`] is needed next.
+    /// When [`Self::turn`] is needed next. A command that has ended does not call.
     pub fn next_ns(&self) -> Option<u64> {
+        let is_running = self.begun.iter().any(|begun| begun.outcome.is_none());
+        let look_ns = is_running.then(|| now_ns() + LOOK_EVERY_NS);
+        self.due().into_iter().chain(look_ns).min()
+    }
+
+    fn due(&self) -> Option<u64> {
         self.due.get(self.begun.len()).copied()
     }
 
     /// Starts what is due, and looks what has ended.
     pub fn turn(&mut self) {
-        while self.next_ns().is_some_and(|at_ns| at_ns <= now_ns()) {
+        while self.due().is_some_and(|at_ns| at_ns <= now_ns()) {
             let line = &self.lines[self.begun.len()];
             eprintln!("starting {line}");
             let child = self.spawn(line).map_err(|error| format!("could not be started: {error}"));

@@ -15,8 +15,6 @@ struct Mark {
     in_flight: Option<u64>,
     /// Those of them that were acked later.
     acked: u64,
-    /// The last ack, or the event.
-    last_ack_ns: u64,
     /// Longest time without an ack, and its end.
     silence: (u64, u64),
     /// The last ack of a message that was slowed.
@@ -29,13 +27,15 @@ struct Mark {
 #[derive(Clone, Default)]
 pub struct Marks {
     marks: Vec<Mark>,
+    /// The last ack.
+    last_ack_ns: u64,
     /// The slowest ack before the first event.
     ack_ns_max: u64,
     /// Of measured messages that were due before the first event.
     before: Latency,
 }
 
-/// What was felt of an event until the next, or the end.
+/// What was felt of an event. What the next one changes, as the end of a stop, is felt of the one that it ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Felt {
     /// Messages that waited for an answer when it came.
@@ -46,10 +46,11 @@ pub struct Felt {
     pub silence_ms: u64,
     /// From the event until that was over, ms.
     pub back_ms: u64,
-    /// From the event until the last ack that took over twice as long as any before the first
-    /// event: then the backlog is drained. `None`: none did.
+    /// From the event until the last ack, of the messages that were due before the next event, that
+    /// took over twice as long as any before the first event: then the backlog is drained. `None`:
+    /// none did.
     pub recovered_ms: Option<u64>,
-    /// Due to recipient, of messages that were due in that time.
+    /// Due to recipient, of messages that were due before the next event.
     pub e2e_ns: Brief,
 }
 
@@ -60,7 +61,6 @@ impl Marks {
             at_ns,
             in_flight: None,
             acked: 0,
-            last_ack_ns: at_ns,
             silence: (0, at_ns),
             slowed_until_ns: None,
             e2e: Latency::default(),
@@ -77,18 +77,26 @@ impl Marks {
 
     /// A message that was due at a time is acked.
     pub(super) fn acked(&mut self, now_ns: u64, due_ns: u64) {
-        let Self { marks, ack_ns_max, .. } = self;
-        let ack_ns = now_ns - due_ns;
-        let Some(mark) = at(marks, now_ns) else {
-            *ack_ns_max = ack_ns.max(*ack_ns_max);
+        let Self { marks, ack_ns_max, last_ack_ns, .. } = self;
+        let silent_from_ns = std::mem::replace(last_ack_ns, now_ns);
+        let came = marks.partition_point(|mark| mark.at_ns <= now_ns);
+        if came == 0 {
+            *ack_ns_max = (*ack_ns_max).max(now_ns - due_ns);
             return;
-        };
-        let silence_ns = now_ns - std::mem::replace(&mut mark.last_ack_ns, now_ns);
-        mark.silence = mark.silence.max((silence_ns, now_ns));
-        if ack_ns > *ack_ns_max * SLOWED {
-            mark.slowed_until_ns = Some(now_ns);
         }
-        for mark in marks.iter_mut().filter(|mark| mark.at_ns <= now_ns && due_ns < mark.at_ns) {
+        let marks = &mut marks[..came];
+        let is_slowed = now_ns - due_ns > *ack_ns_max * SLOWED;
+        // An event whose time was over when the silence began did not make it.
+        let first = marks.partition_point(|mark| mark.at_ns <= silent_from_ns).saturating_sub(1);
+        for mark in &mut marks[first..] {
+            let silence_ns = now_ns - silent_from_ns.max(mark.at_ns);
+            mark.silence = mark.silence.max((silence_ns, now_ns));
+        }
+        if is_slowed {
+            let due_in = marks.partition_point(|mark| mark.at_ns <= due_ns).saturating_sub(1);
+            marks[due_in].slowed_until_ns = Some(now_ns);
+        }
+        for mark in marks.iter_mut().filter(|mark| due_ns < mark.at_ns) {
             mark.acked += 1;
         }
     }
@@ -171,6 +179,20 @@ mod tests {
         assert_eq!((in_flight, acked, silence_ms, back_ms), (2, 1, 489, 500));
         assert_eq!((recovered_ms, e2e_ns.n, marks.before().n), (Some(600), 2, 1));
         assert_eq!((felt[1].recovered_ms, felt[1].e2e_ns.n), (None, 1));
+    }
+
+    #[test]
+    fn a_silence_that_an_event_ends_is_of_the_one_that_it_began_in() {
+        let mut marks = Marks::new([10 * MS, 100 * MS, 200 * MS].into_iter());
+        marks.acked(9 * MS, 8 * MS);
+        marks.acked(120 * MS, 50 * MS);
+        marks.acked(121 * MS, 110 * MS);
+        marks.acked(201 * MS, 200 * MS);
+        let felt: Vec<Felt> = marks.felt().collect();
+        let of = |felt: &Felt| (felt.silence_ms, felt.back_ms, felt.recovered_ms);
+        assert_eq!(of(&felt[0]), (110, 110, Some(110)));
+        assert_eq!(of(&felt[1]), (80, 101, Some(21)));
+        assert_eq!(of(&felt[2]), (1, 1, None));
     }
 
     #[test]
