@@ -19,11 +19,12 @@ const JUDGE_BYTES_PER_PAIR: u64 = 350;
 /// # Errors
 /// They do not: which bound, and what to change.
 pub fn check_run(plan: &Plan) -> Result<(), Failure> {
-    let pairs = plan.users * plan.friends.min(plan.users / plan.threads);
+    let users = plan.users / plan.shard.count;
+    let pairs = users * plan.friends.min(plan.users / plan.threads);
     // Each user's inbox is read by a device more, whose connection comes when those of the user are
     // gone.
-    let readers = plan.users as u64 * OWN_BYTES_PER_CONNECTION;
-    check(plan.users * plan.devices, pairs as u64 * JUDGE_BYTES_PER_PAIR + readers)
+    let readers = users as u64 * OWN_BYTES_PER_CONNECTION;
+    check(users * plan.devices, pairs as u64 * JUDGE_BYTES_PER_PAIR + readers)
 }
 
 /// Whether so many connections fit.

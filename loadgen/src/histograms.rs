@@ -2,7 +2,8 @@
 
 use crate::limits::{LATENCY_DIGITS, LATENCY_NS_MAX};
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use serde::{Deserialize, Serialize};
 
 /// Samples that must lie beyond a percentile for it to be told.
 const SAMPLES_BEYOND_MIN: f64 = 10.0;
@@ -31,6 +32,28 @@ impl Latency {
     /// Adds another's samples.
     pub fn add(&mut self, other: &Self) {
         self.0.add(&other.0).expect("no bound is below another's");
+    }
+
+    /// For a file: HdrHistogram's compressed V2.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
+        written.expect("memory takes a histogram whose bounds are constants");
+        bytes
+    }
+
+    /// What [`Self::bytes`] made.
+    ///
+    /// # Errors
+    /// It is something else, in words.
+    pub fn from_bytes(mut bytes: &[u8]) -> Result<Self, String> {
+        let mut new = Self::default();
+        let read: Histogram<u64> = Deserializer::new()
+            .deserialize(&mut bytes)
+            .map_err(|error| format!("it is no histogram: {error:?}"))?;
+        new.0.add(&read).map_err(|error| format!("it has other bounds: {error:?}"))?;
+        Ok(new)
     }
 
     /// The value at a quantile; `None` when fewer than ten samples lie beyond it.
@@ -62,7 +85,7 @@ impl Latency {
 }
 
 /// A distribution in a few numbers, ns. A percentile that too few samples lie beyond is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Brief {
     /// Samples.
     pub n: u64,
@@ -108,6 +131,20 @@ impl Latencies {
         [sched, held, ack, e2e, raw].into_iter().for_each(|latency| latency.0.reset());
     }
 
+    /// Of five, by name.
+    ///
+    /// # Errors
+    /// That of `of`.
+    pub fn read<E>(mut of: impl FnMut(&'static str) -> Result<Latency, E>) -> Result<Self, E> {
+        Ok(Self {
+            sched: of("sched")?,
+            held: of("held")?,
+            ack: of("ack")?,
+            e2e: of("e2e")?,
+            raw: of("raw")?,
+        })
+    }
+
     /// With their names.
     #[must_use]
     pub fn named(&self) -> [(&'static str, &Latency); 5] {
@@ -124,6 +161,17 @@ impl Latencies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_distribution_is_read_as_it_was_written() {
+        let mut latency = Latency::default();
+        (0..10_000_u64).for_each(|nth| latency.record(nth * nth * nth));
+        let read = Latency::from_bytes(&latency.bytes()).unwrap();
+        assert!(read.0 == latency.0);
+        for bytes in [&b""[..], b"a page of text that is no histogram"] {
+            assert!(Latency::from_bytes(bytes).is_err(), "{bytes:?}");
+        }
+    }
 
     #[test]
     fn a_percentile_with_too_few_samples_beyond_is_not_told() {

@@ -25,5 +25,6 @@ pub mod progress;
 pub mod report;
 pub mod search;
 pub mod compare;
+pub mod merge;
 pub mod herd;
 pub mod doctor;

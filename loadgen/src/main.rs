@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use loadgen::failure::{self, Failure};
-use loadgen::{compare, doctor, herd, keeper, run, search};
+use loadgen::{compare, doctor, herd, keeper, merge, run, search};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -26,6 +26,7 @@ enum Command {
     Run(run::RunArgs),
     Search(search::SearchArgs),
     Compare(compare::CompareArgs),
+    Merge(merge::MergeArgs),
     Idle(herd::IdleArgs),
     Storm(herd::StormArgs),
     /// Says what this machine can carry.
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Search(args) => search::search(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::Idle(args) => herd::idle(&args),
         Command::Storm(args) => herd::storm(&args),
         Command::KeepServer(args) => keeper::keep(&args),

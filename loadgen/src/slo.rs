@@ -1,10 +1,11 @@
 //! Bounds on latency as people write them: `e2e.p99<20ms`. It knows distributions, not where they come from.
 
 use crate::histograms::{Latencies, Latency};
-use crate::units::{duration, time};
-use serde::{Serialize, Serializer};
+use crate::units::duration;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A bound on one figure of one distribution.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,9 +80,10 @@ impl FromStr for Slo {
 impl fmt::Display for Slo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { latency, figure, bound_ns } = self;
+        let bound = Duration::from_nanos(*bound_ns);
         match figure {
-            Figure::Percentile(percent) => write!(f, "{latency}.p{percent}<{}", time(*bound_ns)),
-            Figure::Max => write!(f, "{latency}.max<{}", time(*bound_ns)),
+            Figure::Percentile(percent) => write!(f, "{latency}.p{percent}<{bound:?}"),
+            Figure::Max => write!(f, "{latency}.max<{bound:?}"),
         }
     }
 }
@@ -89,6 +91,12 @@ impl fmt::Display for Slo {
 impl Serialize for Slo {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Slo {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -102,11 +110,13 @@ mod tests {
         (1..=1_000).for_each(|us| latencies.e2e.record(us * 1_000));
         let of = |text: &str| text.parse::<Slo>().unwrap().measure(&latencies);
         let p99 = of("e2e.p99<20ms");
-        assert_eq!((p99.slo.as_str(), p99.bound_ns), ("e2e.p99<20.0 ms", 20_000_000));
+        assert_eq!((p99.slo.as_str(), p99.bound_ns), ("e2e.p99<20ms", 20_000_000));
         assert!(p99.value_ns.unwrap().abs_diff(990_000) < 1_000, "{p99:?}");
         assert_eq!(of("e2e.p99.9<20ms").value_ns, None, "one sample lies beyond it");
         assert!(of(" e2e.max < 1s ").value_ns.unwrap() >= 1_000_000);
         assert_eq!(of("ack.max<1s").value_ns, None);
+        let slo: Slo = "e2e.p99.9<20ms".parse().unwrap();
+        assert_eq!(slo.to_string().parse(), Ok(slo));
     }
 
     #[test]

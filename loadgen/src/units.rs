@@ -43,13 +43,14 @@ pub fn bytes(bytes: f64) -> String {
 /// # Errors
 /// It is none: what would be.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number = text.trim_end_matches(char::is_alphabetic);
     let scale = match &text[number.len()..] {
+        "us" | "µs" => 1e-6,
         "ms" => 0.001,
         "s" => 1.0,
         "m" => 60.0,
         "h" => 3_600.0,
-        _ => return Err("give a number and ms, s, m or h, such as 20s".into()),
+        _ => return Err("give a number and us, ms, s, m or h, such as 20s".into()),
     };
     let value: f64 = number.parse().map_err(|_| format!("{number:?} is no number"))?;
     Duration::try_from_secs_f64(value * scale).map_err(|error| error.to_string())
@@ -71,7 +72,9 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        for (text, ms) in [("20s", 20_000), ("500ms", 500), ("2m", 120_000), ("0.5s", 500)] {
+        for (text, ms) in
+            [("20s", 20_000), ("500ms", 500), ("2m", 120_000), ("0.5s", 500), ("1000us", 1)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for text in ["", "20", "s", "-1s", "1d", "1e99s"] {

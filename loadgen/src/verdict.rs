@@ -6,10 +6,10 @@ use crate::histograms::COMPARED;
 use crate::limits::{IN_FLIGHT_MAX, TIMER_NS};
 use crate::slo::Measured;
 use crate::units::time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a run is worth. What is later in the list comes before all that is earlier.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The figures are the server's, at the load that was asked for, and no promise was broken.

@@ -43,6 +43,10 @@ fn usage_is_1() {
     check(&["run", "--serve", "--at", "10s", "true"], 1, "before the end of --duration");
     check(&["run", "--serve", "--at", "soon", "true"], 1, "--at soon: give a number");
     check(&["run", "--serve", "--slo", "e2e<1ms"], 1, "e2e.p99<20ms");
+    check(&["run", "--serve", "--shard", "4/4", "--run", "1"], 1, "write 0/4");
+    check(&["run", "--serve", "--shard", "0/4"], 1, "--run");
+    check(&["compare", "--serve"], 1, "--against");
+    check(&["search", "--serve", "--run", "1"], 1, "leave out --uid-base, --run");
     check(&["search", "--serve", "--window", "8"], 1, "leave out --window");
     check(&["run", "--serve", "--rate", "1e8"], 1, "--rate must be above 0 and at most 1000000");
 }

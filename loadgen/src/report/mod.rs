@@ -8,9 +8,10 @@ pub(crate) mod html;
 pub(crate) mod svg;
 
 pub use interval_logs::IntervalLogs;
-pub use summary::{Generator, Machine, Measured, SUMMARY_VERSION, Summary};
+pub use summary::{Event, Generator, Machine, Measured, SUMMARY_VERSION, Summary};
+pub(crate) use table::table;
 
-use crate::histograms::Latencies;
+use crate::histograms::{Latencies, Latency};
 use crate::run::{Plan, SecondRow, Steps, Watched};
 use std::io::{self, Write};
 use std::path::Path;
@@ -21,6 +22,8 @@ pub struct Report {
     pub summary: Summary,
     /// The distributions.
     pub latencies: Latencies,
+    /// As `sched` of these, without what the machine made late.
+    pub own_sched: Latency,
     /// Second by second.
     pub seconds: Vec<SecondRow>,
     /// In finer steps.
@@ -32,7 +35,13 @@ impl Report {
     #[must_use]
     pub fn new(plan: Plan, watched: &Watched) -> Self {
         let (summary, latencies) = summary::summarise(plan, watched);
-        Self { summary, latencies, seconds: watched.seconds.clone(), steps: watched.steps() }
+        Self {
+            summary,
+            latencies,
+            own_sched: watched.own_sched(),
+            seconds: watched.seconds.clone(),
+            steps: watched.steps(),
+        }
     }
 
     /// The code to end with.
@@ -43,7 +52,7 @@ impl Report {
 
     /// The result, for a person.
     pub fn print(&self, out: Option<&Path>) {
-        print(&table::table(&self.summary), out.map(|out| out.join("report.html")).as_deref());
+        print(&table(&self.summary), out.map(|out| out.join("report.html")).as_deref());
     }
 
     /// All files but the interval logs, into a directory that is there.
@@ -51,14 +60,38 @@ impl Report {
     /// # Errors
     /// One could not be written.
     pub fn write(&self, out: &Path) -> io::Result<()> {
-        let mut json = serde_json::to_string_pretty(&self.summary)?;
-        json.push('\n');
-        std::fs::write(out.join("summary.json"), json)?;
+        write_numbers(out, &self.summary, &self.latencies, &self.own_sched)?;
         files::series(&out.join("series.csv"), &self.seconds)?;
         std::fs::write(out.join("steps.csv"), self.steps.csv())?;
-        files::percentiles(out, &self.latencies)?;
         std::fs::write(out.join("report.html"), html::page(self))
     }
+}
+
+/// The distribution that is no part of [`Latencies`].
+pub(crate) const OWN_SCHED: &str = "own-sched";
+
+/// The file of a distribution, in HdrHistogram's compressed V2.
+pub(crate) fn distribution_file(name: &str) -> String {
+    format!("{name}.hdr")
+}
+
+/// The summary and the distributions.
+///
+/// # Errors
+/// One could not be written.
+pub(crate) fn write_numbers(
+    out: &Path,
+    summary: &Summary,
+    latencies: &Latencies,
+    own_sched: &Latency,
+) -> io::Result<()> {
+    let mut json = serde_json::to_string_pretty(summary)?;
+    json.push('\n');
+    std::fs::write(out.join("summary.json"), json)?;
+    for (name, latency) in latencies.named().into_iter().chain([(OWN_SCHED, own_sched)]) {
+        std::fs::write(out.join(distribution_file(name)), latency.bytes())?;
+    }
+    files::percentiles(out, latencies)
 }
 
 /// Prints a result on stdout, and where its page is. Whoever stopped reading, as `head` does, gets

@@ -1,18 +1,18 @@
 //! The numbers of a run, as `summary.json` has them.
 
-use crate::histograms::{Brief, Latencies};
+use crate::histograms::{Brief, Latencies, Latency};
 use crate::machine::Taken;
 use crate::run::{Counters, EndedEarly, Felt, Kept, Load, Outcome, Plan, PlannedEvent, Watched};
 use crate::server_cost::Cost;
 use crate::verdict::{Facts, OpenFacts, Verdict, judge};
 use crate::verify::{Fault, Faults, Totals};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Raised when a field changes its meaning or goes.
 pub const SUMMARY_VERSION: u32 = 2;
 
 /// `summary.json`. Counts are over the whole run, warm-up included; latencies and rates over the measured time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
     /// [`SUMMARY_VERSION`].
     pub version: u32,
@@ -90,7 +90,7 @@ pub struct Summary {
 }
 
 /// A command of the timeline, and what was felt of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// Since measuring began, s.
     pub at_s: f64,
@@ -103,7 +103,7 @@ pub struct Event {
 }
 
 /// The measured time.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Measured {
     /// Its length.
     pub seconds: f64,
@@ -118,7 +118,7 @@ pub struct Measured {
 }
 
 /// The generator's own cost.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Generator {
     /// CPU of all threads in the measured time over messages delivered in it.
     pub cpu_us_per_message: Option<f64>,
@@ -132,7 +132,7 @@ pub struct Generator {
 
 /// What the machine took from the generator in the measured time. `None`: the kernel does not count
 /// it.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Machine {
     /// Times that a thread wanted to run and was kept from it, by whatever. They are in all
     /// latencies.
@@ -148,6 +148,17 @@ pub struct Machine {
 }
 
 impl Summary {
+    /// What it says of the distributions.
+    pub(crate) fn set_latencies(&mut self, latencies: &Latencies, own_sched: &Latency) {
+        let Latencies { sched, held, ack, e2e, raw } = latencies;
+        self.sched_ns = sched.brief();
+        self.own_sched_ns = own_sched.brief();
+        self.held_ns = held.brief();
+        self.ack_ns = ack.brief();
+        self.e2e_ns = e2e.brief();
+        self.raw_ns = raw.brief();
+    }
+
     /// Messages that were due and have no answer.
     #[must_use]
     pub fn unanswered(&self) -> u64 {
@@ -201,7 +212,8 @@ fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &C
         overwhelmed: watched.ended_early(EndedEarly::Overwhelmed),
         cpu_share_max: watched.cpu_share_max(),
         throttled_share: watched.taken().throttled_ns.map(share),
-        kept_share: (!is_open).then(|| share(watched.kept().0.total_ns / plan.threads as u64)),
+        kept_share: (!is_open)
+            .then(|| share(watched.kept().0.total_ns / plan.own_threads().len() as u64)),
         refusals: counters.refused(),
         written: counters.written,
         open,

@@ -7,7 +7,7 @@ use crate::units::{bytes, latency, time};
 use std::fmt::Write;
 
 /// The table that a run ends with.
-pub(super) fn table(summary: &Summary) -> String {
+pub(crate) fn table(summary: &Summary) -> String {
     let mut out = String::new();
     let mut line = |text: String| writeln!(out, "{text}").expect("writing to memory does not fail");
     line(format!("verdict      {}", summary.verdict.name()));

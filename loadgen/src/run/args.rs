@@ -1,5 +1,6 @@
 //! What `run` is told, and what that means.
 
+use super::shard::Shard;
 use crate::failure::Failure;
 use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX, EVENTS_MAX, RATE_PER_THREAD_MAX, STREAMS_MAX};
 use crate::out_dir::OutArgs;
@@ -7,7 +8,8 @@ use crate::schedule::Arrivals;
 use crate::slo::Slo;
 use crate::target::TargetArgs;
 use crate::units::duration;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -50,9 +52,21 @@ pub struct RunArgs {
     /// Seed of who talks when to whom.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Generator threads. Users of different threads do not talk to each other.
+    /// Generator threads of this process. Users of different threads do not talk to each other.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// Be the process I of N of one run, from 0: it takes its part of --users, --rate or --window.
+    /// All get the same options; `loadgen merge` puts their results together.
+    #[arg(long, value_name = "I/N", requires = "run", default_value_t)]
+    shard: Shard,
+    /// A number that all processes of a run share and no earlier run had, such as that of
+    /// `date +%s%3N`.
+    #[arg(long, value_name = "NUMBER")]
+    run: Option<u64>,
+    /// When the first message is due, in seconds since 1970, such as that of `date -d '+30 sec'
+    /// +%s`: all processes begin together.
+    #[arg(long, value_name = "SECONDS")]
+    start_at: Option<u64>,
     /// First uid; by default users that no earlier run has used.
     #[arg(long)]
     uid_base: Option<u64>,
@@ -83,7 +97,7 @@ pub struct RunArgs {
 }
 
 /// How messages are offered.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Load {
     /// At a rate, messages a second.
@@ -101,7 +115,7 @@ pub enum Load {
 }
 
 /// The arguments, checked.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// Users.
     pub users: usize,
@@ -121,8 +135,12 @@ pub struct Plan {
     pub friends: usize,
     /// Seed.
     pub seed: u64,
-    /// Generator threads.
+    /// Generator threads of all processes.
     pub threads: usize,
+    /// Which of the processes this is.
+    pub shard: Shard,
+    /// When the first message is due, in s since the Unix epoch; `None`: when all are logged in.
+    pub start_at_s: Option<u64>,
     /// First uid.
     pub uid_base: u64,
     /// Names the run in bodies.
@@ -142,12 +160,21 @@ pub struct Plan {
 }
 
 /// A command on the timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedEvent {
     /// Since measuring began, ns.
     pub at_ns: u64,
     /// For a shell.
     pub command: String,
+}
+
+impl Plan {
+    /// The threads of this process, of all.
+    #[must_use]
+    pub fn own_threads(&self) -> Range<usize> {
+        let own = self.threads / self.shard.count;
+        self.shard.index * own..(self.shard.index + 1) * own
+    }
 }
 
 impl RunArgs {
@@ -177,8 +204,8 @@ impl RunArgs {
     /// # Errors
     /// A value that makes no sense, and what would.
     pub fn first_plan(&self) -> Result<Plan, Failure> {
-        if self.uid_base.is_some() {
-            let what = "each run takes users of its own: leave out --uid-base";
+        if self.uid_base.is_some() || self.run.is_some() || self.start_at.is_some() {
+            let what = "each run takes users and a start of its own: leave out --uid-base, --run and --start-at";
             return Err(Failure::Usage(what.into()));
         }
         self.plan()
@@ -197,13 +224,14 @@ impl RunArgs {
             }
         };
         check((1..=DEVICES_MAX).contains(&self.devices), "--devices must be 1 to 4")?;
-        check(self.threads >= 1, "--threads must be at least 1")?;
-        check(self.users / self.threads.max(1) >= 2, "--users must be at least 2 for each thread")?;
+        let threads = self.threads.saturating_mul(self.shard.count);
+        check(threads >= 1, "--threads must be at least 1")?;
+        check(self.users / threads.max(1) >= 2, "--users must be at least 2 for each thread")?;
         #[allow(clippy::cast_precision_loss, reason = "a handful of threads")]
-        let rate_max = RATE_PER_THREAD_MAX * self.threads as f64;
+        let rate_max = RATE_PER_THREAD_MAX * threads as f64;
         let rate = format!("--rate must be above 0 and at most {rate_max} for so many threads");
         check(self.rate > 0.0 && self.rate <= rate_max, &rate)?;
-        let users = self.users / self.threads;
+        let users = self.users / threads;
         let pairs = users.checked_mul(self.friends.min(users - 1));
         check(
             self.friends >= 1 && pairs.is_some_and(|pairs| pairs <= STREAMS_MAX),
@@ -212,8 +240,8 @@ impl RunArgs {
             ),
         )?;
         check(
-            self.window.is_none_or(|window| window >= self.threads),
-            "--window must be at least --threads",
+            self.window.is_none_or(|window| window >= threads),
+            "--window must be at least the number of threads",
         )?;
         let sizes = BODY_BYTES_MIN..=wire::BODY_BYTES_MAX;
         let size = format!("--payload must be {} to {}", sizes.start(), sizes.end());
@@ -225,7 +253,8 @@ impl RunArgs {
         check(!self.duration.is_zero(), "--duration must be above 0")?;
         check(self.uid_base != Some(0), "--uid-base must be at least 1")?;
         let events = self.events()?;
-        let run = crate::clock::run_number();
+        // As if it had been taken from the clock.
+        let run = self.run.map_or_else(crate::clock::run_number, |run| run << 12);
         Ok(Plan {
             users: self.users,
             load: match self.window {
@@ -239,7 +268,9 @@ impl RunArgs {
             offline_share: self.offline_share,
             friends: self.friends,
             seed: self.seed,
-            threads: self.threads,
+            threads,
+            shard: self.shard,
+            start_at_s: self.start_at,
             // 24 bits of users above 38 of the clock in ms, which repeat after 8 years.
             uid_base: self.uid_base.unwrap_or((((run >> 12) & 0x3f_ffff_ffff) << 24) | 1),
             run,

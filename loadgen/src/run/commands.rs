@@ -30,7 +30,7 @@ struct Begun {
 }
 
 /// How a command ended.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Outcome {
     /// In words: its exit code, its signal, or why it could not be started.
     pub ended: String,

@@ -89,7 +89,6 @@ impl Watch {
     pub fn abandon(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.abandon.store(true, Ordering::Relaxed);
-        self.start(1);
     }
 }
 

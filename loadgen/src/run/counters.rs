@@ -2,11 +2,11 @@
 
 use crate::histograms::Latencies;
 use crate::limits::LOST_REASONS_MAX;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Counts of a run, added over threads.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Counters {
     /// Messages due in the measured time, by the schedule; in a closed loop those sent.
     pub planned: u64,

@@ -232,6 +232,9 @@ impl<'a> Island<'a> {
                 self.desk.marks = Marks::new(events.map(|event| measure_ns + event.at_ns));
                 return Ok(());
             }
+            if self.control.abandoned() {
+                return Err(Failure::Preflight("the run was given up before it began".into()));
+            }
             self.turn(now_ns() + TURN_NS)?;
         }
     }

@@ -1,6 +1,7 @@
 //! `run`: messages between users, each verified. Here the threads are started and watched, and the server is looked at;
 //! what a thread does is in `island`.
 
+mod shard;
 mod args;
 mod control;
 mod counters;
@@ -23,6 +24,7 @@ pub use effort::Effort;
 pub use island::{EndedEarly, IslandResult};
 pub use marks::{Felt, Marks};
 pub use punctual::Kept;
+pub use shard::Shard;
 pub use steps::Steps;
 pub use watched::Watched;
 
@@ -108,10 +110,10 @@ fn write(report: &Report, out: &Path) -> Result<(), Failure> {
 
 /// Starts the threads and watches them to their end.
 fn watch_all(plan: &Plan, target: &Target, out: Option<&Path>) -> Result<Watched, Failure> {
-    let (watch, controls) = control::pair(plan.threads);
+    let (watch, controls) = control::pair(plan.own_threads().len());
     stop_on_signals(&watch)?;
     std::thread::scope(|scope| {
-        for (thread, control) in controls.into_iter().enumerate() {
+        for (thread, control) in plan.own_threads().zip(controls) {
             let login = (target.addresses.as_slice(), &target.tokens);
             let body = move || {
                 let news = match island::run(plan, &control, login, thread) {

@@ -4,10 +4,10 @@
 //! privilege, and cannot stop with the thread. It reads no clock itself.
 
 use crate::limits::LATE_NS;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Times that a thread was kept from running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// How many.
     pub count: u64,

@@ -6,7 +6,7 @@ use super::commands::Commands;
 use super::control::{News, Watch};
 use super::counters::{Second, SecondRow};
 use super::watched::{Sight, Watched};
-use crate::clock::now_ns;
+use crate::clock::{now_ns, unix};
 use crate::failure::Failure;
 use crate::machine::Taken;
 use crate::progress::Progress;
@@ -56,7 +56,7 @@ impl<'a> Watcher<'a> {
             commands: Commands::new(plan, target),
             ready: 0,
             drains: false,
-            told: vec![0; plan.threads],
+            told: vec![0; plan.own_threads().len()],
             open: VecDeque::new(),
             spare: None,
             watched,
@@ -84,7 +84,7 @@ impl<'a> Watcher<'a> {
                 self.look();
             }
             self.commands.turn();
-            if self.watched.results.len() == self.plan.threads {
+            if self.watched.results.len() == self.plan.own_threads().len() {
                 self.progress.finish();
                 self.watched.outcomes = self.commands.end();
                 return Ok(self.watched);
@@ -97,7 +97,7 @@ impl<'a> Watcher<'a> {
             News::Ready(logged_in) => {
                 self.ready += 1;
                 self.watched.connections += logged_in;
-                if self.ready == self.plan.threads {
+                if self.ready == self.plan.own_threads().len() {
                     self.start(watch)?;
                 }
             }
@@ -158,18 +158,29 @@ impl<'a> Watcher<'a> {
     fn start(&mut self, watch: &Watch) -> Result<(), Failure> {
         self.look();
         let now = now_ns();
-        let start_ns = now + START_DELAY_NS;
+        let start_ns = now + self.start_delay_ns()?;
         self.watched.login_ns = now - self.watched.started_ns;
         let measure_ns = start_ns + self.plan.warmup_ns;
         self.looks = vec![measure_ns, measure_ns + self.plan.duration_ns];
         self.commands.start(self.plan, measure_ns);
         if let Some(out) = self.out {
-            let begun = IntervalLogs::begin(out, Duration::from_nanos(START_DELAY_NS));
+            let begun = IntervalLogs::begin(out, Duration::from_nanos(start_ns - now));
             self.logs =
                 Some(begun.map_err(|error| Failure::preflight("begin the interval logs", error))?);
         }
         watch.start(start_ns);
         Ok(())
+    }
+
+    /// From now until the first message.
+    fn start_delay_ns(&self) -> Result<u64, Failure> {
+        let Some(start_at_s) = self.plan.start_at_s else { return Ok(START_DELAY_NS) };
+        let delay = Duration::from_secs(start_at_s).checked_sub(unix());
+        let delay_ns = delay.and_then(|delay| u64::try_from(delay.as_nanos()).ok());
+        delay_ns.filter(|delay_ns| *delay_ns >= START_DELAY_NS).ok_or_else(|| {
+            let late = "everybody was logged in after --start-at: give a later time";
+            Failure::Preflight(late.into())
+        })
     }
 
     /// Before the logins, after them, when measuring begins, when it ends.
