@@ -3,16 +3,14 @@
 //! One commit is under way at a time; what arrives meanwhile is gathered for the next, so batches grow with
 //! the load. If the store refuses one, it and all that was built on it is taken back, last first.
 
-use super::Shard;
-use super::plant::Fault;
-use crate::command::{Answer, Mail, ReplyTo};
-use crate::partition::Partition;
-use crate::rows::{ChatRow, Completion, InboxRow, Read, Row, StoreError, Ticket};
-use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
+use super::plant::{Fault, Plant};
+use crate::command::ReplyTo;
+use crate::rows::{ChatRow, InboxRow, Row, Ticket};
+use wire::{ConversationId, DeviceId, InboxSeq, Seq, Uid};
 
-/// What a row of the batch was for.
+/// What a row of the batch is for, and what takes it back.
 #[allow(clippy::large_enum_variant, reason = "the large one is the common one")]
-pub(super) enum Written {
+pub(super) enum Change {
     /// A message in its conversation.
     Message(ConversationId, Seq),
     /// A row in an inbox; what the chat was before.
@@ -23,21 +21,30 @@ pub(super) enum Written {
     Flush { uid: Uid, conversations: Vec<ConversationId>, through_before: InboxSeq },
 }
 
-#[derive(Default)]
 pub(super) struct Commit {
     rows: Vec<Row>,
-    written: Vec<Written>,
-    under_way: Option<(Ticket, Vec<Written>)>,
-    /// Reads that must see the batch being gathered.
-    reads_after: Vec<(Ticket, Read)>,
+    changes: Vec<Change>,
+    under_way: Option<(Ticket, Vec<Change>)>,
     submitted: u64,
     completed: u64,
+    plant: Plant,
 }
 
 impl Commit {
-    pub fn push(&mut self, row: Row, written: Written) {
+    pub fn new(plant: Plant) -> Self {
+        Self {
+            rows: Vec::new(),
+            changes: Vec::new(),
+            under_way: None,
+            submitted: 0,
+            completed: 0,
+            plant,
+        }
+    }
+
+    pub fn push(&mut self, row: Row, change: Change) {
         self.rows.push(row);
-        self.written.push(written);
+        self.changes.push(change);
     }
 
     /// A further row of the entry pushed last.
@@ -55,6 +62,11 @@ impl Commit {
         round <= self.completed
     }
 
+    /// Nothing is gathered.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     pub fn is_idle(&self) -> bool {
         self.rows.is_empty() && self.under_way.is_none()
     }
@@ -62,137 +74,92 @@ impl Commit {
     pub fn is_under_way(&self) -> bool {
         self.under_way.is_some()
     }
+
+    /// Whether the gathered rows are to go to the store now.
+    pub fn is_due(&mut self, now_ms: u64) -> bool {
+        self.under_way.is_none() && !self.rows.is_empty() && !self.plant.holds_commit(now_ms)
+    }
+
+    /// The gathered rows, for the store.
+    pub fn begin(&mut self, ticket: Ticket) -> Vec<Row> {
+        assert!(self.under_way.is_none(), "one commit at a time");
+        // The next batch is about as large: growing to it would copy every row several times.
+        let room = self.rows.len();
+        let rows = std::mem::replace(&mut self.rows, Vec::with_capacity(room));
+        let room = self.changes.len();
+        let changes = std::mem::replace(&mut self.changes, Vec::with_capacity(room));
+        self.submitted += 1;
+        self.under_way = Some((ticket, changes));
+        rows
+    }
+
+    /// The commit under way is durable: what it was for, in order.
+    pub fn durable(&mut self, ticket: Ticket) -> Vec<Change> {
+        let under_way = self.under_way.take().expect("a commit was under way");
+        assert_eq!(ticket, under_way.0, "commits complete in order");
+        self.completed += 1;
+        under_way.1
+    }
+
+    /// It is not, and with it goes what was gathered: what to take back, last first.
+    pub fn refused(&mut self, ticket: Ticket) -> Vec<Change> {
+        let mut changes = self.durable(ticket);
+        self.rows.clear();
+        changes.append(&mut self.changes);
+        if !self.plant.has(Fault::TakeBackInOrder) {
+            changes.reverse();
+        }
+        changes
+    }
+
+    /// The inbox rows of the commit under way, each with the device that sent its message.
+    pub fn inbox_rows(&self) -> Vec<(InboxRow, Option<DeviceId>)> {
+        let changes = self.under_way.iter().flat_map(|under_way| &under_way.1);
+        let rows = changes.filter_map(|change| match change {
+            Change::Inbox { row, device, .. } => Some((row.clone(), *device)),
+            Change::Message(..) | Change::Chat { .. } | Change::Flush { .. } => None,
+        });
+        rows.collect()
+    }
 }
 
-impl Shard {
-    /// Hands the gathered rows to the store, if it has none of this shard.
-    pub(super) fn submit(&mut self) {
-        if self.commit.under_way.is_some() || self.commit.rows.is_empty() {
-            return;
-        }
-        if self.plant.holds_commit(self.now.mono_ms) {
-            return;
-        }
-        let ticket = self.ticket();
-        // The next batch is about as large: growing to it would copy every row several times.
-        let room = self.commit.rows.len();
-        let rows = std::mem::replace(&mut self.commit.rows, Vec::with_capacity(room));
-        let room = self.commit.written.len();
-        let written = std::mem::replace(&mut self.commit.written, Vec::with_capacity(room));
-        self.commit.submitted += 1;
-        self.commit.under_way = Some((ticket, written));
-        assert!(self.out.commit.is_none(), "one commit at a time");
-        self.out.commit = Some((ticket, rows));
-        let reads = self.commit.reads_after.drain(..);
-        self.reads_later.extend(reads);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::sample;
+
+    fn push(commit: &mut Commit, seq: u64) {
+        let row = sample(seq, 0);
+        let change = Change::Message(row.conversation, row.seq);
+        commit.push(Row::Message(row), change);
     }
 
-    /// Asks the store; what is being gathered for the next commit is seen.
-    pub(super) fn ask_after_commit(&mut self, read: Read) -> Ticket {
-        if self.commit.rows.is_empty() {
-            return self.ask(read);
-        }
-        let ticket = self.ticket();
-        self.commit.reads_after.push((ticket, read));
-        ticket
+    fn seqs(changes: Vec<Change>) -> Vec<u64> {
+        let seq = |change| if let Change::Message(_, seq) = change { seq.0 } else { 0 };
+        changes.into_iter().map(seq).collect()
     }
 
-    pub(super) fn on_completion(&mut self, completion: Completion) {
-        match completion {
-            Completion::Committed(ticket, result) => self.on_committed(ticket, result),
-            Completion::Read(ticket, Ok(found)) => {
-                self.reads_asked -= 1;
-                self.on_found(ticket, found);
-            }
-            Completion::Read(ticket, Err(error)) => {
-                self.reads_asked -= 1;
-                self.fail(error);
-                self.on_unread(ticket);
-            }
-        }
+    #[test]
+    fn what_arrives_meanwhile_is_of_the_next_commit() {
+        let mut commit = Commit::new(Plant::from_env());
+        push(&mut commit, 1);
+        let first = commit.round();
+        assert!(commit.is_due(0));
+        assert_eq!(commit.begin(Ticket(1)).len(), 1);
+        push(&mut commit, 2);
+        assert!(!commit.is_due(0) && !commit.is_over(first));
+        assert_eq!(seqs(commit.durable(Ticket(1))), [1]);
+        assert!(commit.is_over(first) && !commit.is_over(commit.round()));
+        assert!(commit.is_due(0));
     }
 
-    fn on_committed(&mut self, ticket: Ticket, result: Result<(), StoreError>) {
-        let under_way = self.commit.under_way.take().expect("a commit was under way");
-        assert_eq!(ticket, under_way.0, "commits complete in order");
-        self.commit.completed += 1;
-        match result {
-            Ok(()) => under_way.1.into_iter().for_each(|written| self.on_durable(written)),
-            Err(error) => {
-                let code = match error {
-                    StoreError::Full => RefusalCode::StoreFull,
-                    StoreError::Unavailable | StoreError::Failed(_) => {
-                        RefusalCode::StoreUnavailable
-                    }
-                };
-                self.fail(error);
-                self.commit.rows.clear();
-                let mut written = under_way.1;
-                written.append(&mut self.commit.written);
-                if self.plant.has(Fault::TakeBackInOrder) {
-                    written.reverse();
-                }
-                written.into_iter().rev().for_each(|written| self.take_back(written, code));
-                let reads = std::mem::take(&mut self.commit.reads_after);
-                self.reads_later.extend(reads);
-                self.after_taking_back();
-            }
-        }
-    }
-
-    fn fail(&mut self, error: StoreError) {
-        if matches!(error, StoreError::Failed(_)) && self.failed.is_none() {
-            self.failed = Some(error);
-        }
-    }
-
-    fn on_durable(&mut self, written: Written) {
-        match written {
-            Written::Message(conversation, seq) => self.on_message_durable(conversation, seq),
-            Written::Inbox { row, device, .. } => {
-                let (uid, inbox_seq) = (row.uid, row.inbox_seq);
-                let (conversation, seq) = (row.message.conversation, row.message.seq);
-                self.set_durable(uid, conversation, seq);
-                if !self.plant.has(Fault::PushBeforeCommit) {
-                    self.on_inbox_durable(row, device);
-                }
-                self.mail(
-                    Partition::of_conversation(conversation),
-                    Mail::Confirm { uid, conversation, seq, inbox_seq },
-                );
-            }
-            // As it was written: what changed since is not durable yet.
-            Written::Chat { after, reply, .. } => self.answer(reply, Answer::Chat(after)),
-            Written::Flush { .. } => {}
-        }
-    }
-
-    /// Undoes in memory what was not written. Called last first.
-    fn take_back(&mut self, written: Written, code: RefusalCode) {
-        match written {
-            Written::Message(conversation, seq) => self.take_back_message(conversation, seq, code),
-            Written::Inbox { row, before, .. } => {
-                let user =
-                    self.users.get_mut(&row.uid).expect("a user with rows in flight is kept");
-                assert_eq!(user.head, row.inbox_seq, "rows are taken back last first");
-                user.head = InboxSeq(row.inbox_seq.0 - 1);
-                user.chain = row.chain;
-                if !self.plant.has(Fault::KeepRefused) {
-                    self.restore_chat(before);
-                }
-                let (conversation, seq) = (row.message.conversation, row.message.seq);
-                self.mail(
-                    Partition::of_conversation(conversation),
-                    Mail::Decline { conversation, seq, code },
-                );
-            }
-            Written::Chat { before, reply, .. } => {
-                self.restore_chat(before);
-                self.refuse(reply, code);
-            }
-            Written::Flush { uid, conversations, through_before } => {
-                self.take_back_flush(uid, &conversations, through_before);
-            }
-        }
+    #[test]
+    fn what_was_built_on_a_refused_commit_is_taken_back_last_first() {
+        let mut commit = Commit::new(Plant::from_env());
+        (1..=2).for_each(|seq| push(&mut commit, seq));
+        commit.begin(Ticket(1));
+        push(&mut commit, 3);
+        assert_eq!(seqs(commit.refused(Ticket(1))), [3, 2, 1]);
+        assert!(commit.is_idle() && commit.is_empty());
     }
 }

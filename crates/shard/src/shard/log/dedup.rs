@@ -18,18 +18,18 @@ pub(super) struct Scoped {
 
 /// What a sender's id stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct FirstUse {
     pub seq: Seq,
     pub message_id: MessageId,
     pub time_ms: u64,
     pub body_hash: u64,
     /// Acknowledged: all inboxes have it.
-    pub settled: bool,
+    pub is_settled: bool,
 }
 
 /// The ids of the last [`DEDUP_WINDOW_MS`].
 pub(super) struct Dedup {
-    seen: HashMap<Scoped, Seen>,
+    ids: HashMap<Scoped, FirstUse>,
     order: VecDeque<(u64, Scoped)>,
     entries_max: usize,
     /// Ids up to this time may be in the store only, Unix ms.
@@ -39,7 +39,7 @@ pub(super) struct Dedup {
 impl Dedup {
     /// `unsure_ms`: the latest time in an id that is stored, Unix ms; 0: there is none.
     pub fn new(unsure_ms: u64, entries_max: usize) -> Self {
-        Self { seen: HashMap::new(), order: VecDeque::new(), entries_max, unsure_ms }
+        Self { ids: HashMap::new(), order: VecDeque::new(), entries_max, unsure_ms }
     }
 
     /// Whether an id made at `id_ms` would be remembered if it had been here.
@@ -47,12 +47,12 @@ impl Dedup {
         id_ms > self.unsure_ms
     }
 
-    pub fn find(&mut self, id: &Scoped) -> Option<&mut Seen> {
-        self.seen.get_mut(id)
+    pub fn find(&mut self, id: &Scoped) -> Option<&mut FirstUse> {
+        self.ids.get_mut(id)
     }
 
-    pub fn insert(&mut self, id: Scoped, seen: Seen, now_ms: u64) {
-        if self.seen.insert(id, seen).is_none() {
+    pub fn insert(&mut self, id: Scoped, first: FirstUse, now_ms: u64) {
+        if self.ids.insert(id, first).is_none() {
             self.order.push_back((now_ms, id));
         }
         self.forget(now_ms);
@@ -60,7 +60,7 @@ impl Dedup {
 
     /// Takes back an id whose message was never written.
     pub fn remove(&mut self, id: &Scoped) {
-        self.seen.remove(id);
+        self.ids.remove(id);
     }
 
     fn forget(&mut self, now_ms: u64) {
@@ -69,7 +69,7 @@ impl Dedup {
                 break;
             }
             self.order.pop_front();
-            self.seen.remove(&id);
+            self.ids.remove(&id);
             self.unsure_ms = self.unsure_ms.max(id.id.unix_ms().unwrap_or(0));
         }
     }
@@ -79,9 +79,9 @@ impl Dedup {
 mod tests {
     use super::*;
 
-    fn seen(seq: u64) -> Seen {
+    fn first(seq: u64) -> FirstUse {
         let (seq, message_id) = (Seq(seq), MessageId(seq));
-        Seen { seq, message_id, time_ms: 0, body_hash: 0, settled: false }
+        FirstUse { seq, message_id, time_ms: 0, body_hash: 0, is_settled: false }
     }
 
     fn scoped(peer: u64, ms: u64) -> Scoped {
@@ -92,11 +92,11 @@ mod tests {
     #[test]
     fn one_id_in_two_conversations_is_two_messages() {
         let mut dedup = Dedup::new(0, 9);
-        dedup.insert(scoped(2, 7), seen(1), 1);
+        dedup.insert(scoped(2, 7), first(1), 1);
         assert!(dedup.find(&scoped(3, 7)).is_none());
-        dedup.insert(scoped(3, 7), seen(2), 1);
-        assert_eq!(dedup.find(&scoped(2, 7)).copied(), Some(seen(1)));
-        assert_eq!(dedup.find(&scoped(3, 7)).copied(), Some(seen(2)));
+        dedup.insert(scoped(3, 7), first(2), 1);
+        assert_eq!(dedup.find(&scoped(2, 7)).copied(), Some(first(1)));
+        assert_eq!(dedup.find(&scoped(3, 7)).copied(), Some(first(2)));
     }
 
     #[test]
@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn of_what_is_forgotten_the_store_must_tell() {
         let (mut dedup, ids) = (Dedup::new(0, 9), [9_000, 8_000].map(|ms| scoped(2, ms)));
-        dedup.insert(ids[0], seen(1), 1_000);
-        dedup.insert(ids[1], seen(2), 1_001 + DEDUP_WINDOW_MS);
+        dedup.insert(ids[0], first(1), 1_000);
+        dedup.insert(ids[1], first(2), 1_001 + DEDUP_WINDOW_MS);
         assert!(dedup.find(&ids[0]).is_none());
         assert!(dedup.find(&ids[1]).is_some());
         assert!(!dedup.is_sure(9_000) && dedup.is_sure(9_001));

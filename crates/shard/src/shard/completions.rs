@@ -1,0 +1,197 @@
+//! What the store has done, each to the room that it is for.
+
+use super::Shard;
+use super::commit::Change;
+use super::inbox::Inboxes;
+use super::inputs::write;
+use super::load::Key;
+use super::log::Conversations;
+use super::plant::Fault;
+use super::reads::Purpose;
+use crate::command::{Answer, Mail};
+use crate::partition::Partition;
+use crate::rows::{Completion, Found, StoreError, Ticket};
+use wire::{RefusalCode, Uid};
+
+impl Shard {
+    pub(super) fn on_completion(&mut self, completion: Completion) {
+        match completion {
+            Completion::Committed(ticket, Ok(())) => {
+                for change in self.step.commit.durable(ticket) {
+                    self.on_durable(change);
+                }
+            }
+            Completion::Committed(ticket, Err(error)) => self.on_refused(ticket, error),
+            Completion::Read(ticket, Ok(found)) => {
+                let purpose = self.step.on_read(ticket);
+                self.on_found(purpose, found);
+            }
+            Completion::Read(ticket, Err(error)) => {
+                self.fail(error);
+                let purpose = self.step.on_read(ticket);
+                self.on_unread(purpose, RefusalCode::StoreUnavailable);
+            }
+        }
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        if matches!(error, StoreError::Failed(_)) && self.failed.is_none() {
+            self.failed = Some(error);
+        }
+    }
+
+    fn on_durable(&mut self, change: Change) {
+        match change {
+            Change::Message(conversation, seq) => {
+                self.conversations.on_durable(conversation, seq, &mut self.step);
+            }
+            Change::Inbox { row, device, .. } => {
+                let (uid, inbox_seq) = (row.uid, row.inbox_seq);
+                let (conversation, seq) = (row.message.conversation, row.message.seq);
+                self.inboxes.set_durable(uid, conversation, seq);
+                if !self.plant.has(Fault::PushBeforeCommit) {
+                    let user = self.inboxes.show(uid, inbox_seq);
+                    self.devices.push(user, &row, device, &mut self.step);
+                }
+                let owner = Partition::of_conversation(conversation);
+                self.step.mail(owner, Mail::Confirm { uid, conversation, seq, inbox_seq });
+            }
+            // As it was written: what changed since is not durable yet.
+            Change::Chat { after, reply, .. } => self.step.answer(reply, Answer::Chat(after)),
+            Change::Flush { .. } => {}
+        }
+    }
+
+    /// A commit was not written: everything in memory is as if it had not been asked for.
+    fn on_refused(&mut self, ticket: Ticket, error: StoreError) {
+        let code = match error {
+            StoreError::Full => RefusalCode::StoreFull,
+            StoreError::Unavailable | StoreError::Failed(_) => RefusalCode::StoreUnavailable,
+        };
+        self.fail(error);
+        for change in self.step.take_back(ticket) {
+            self.take_back(change, code);
+        }
+        for conversation in self.conversations.taken_back() {
+            self.pump(conversation);
+        }
+    }
+
+    fn take_back(&mut self, change: Change, code: RefusalCode) {
+        match change {
+            Change::Message(conversation, seq) => {
+                self.conversations.take_back(conversation, seq, code, &mut self.step);
+            }
+            Change::Inbox { row, before, .. } => {
+                self.inboxes.take_back(&row, before);
+                let (conversation, seq) = (row.message.conversation, row.message.seq);
+                let owner = Partition::of_conversation(conversation);
+                self.step.mail(owner, Mail::Decline { conversation, seq, code });
+            }
+            Change::Chat { before, reply, .. } => {
+                self.inboxes.restore_chat(before);
+                self.step.refuse(reply, code);
+            }
+            Change::Flush { uid, conversations, through_before } => {
+                let now = self.step.now();
+                self.inboxes.take_back_flush(uid, &conversations, through_before, now);
+            }
+        }
+    }
+
+    fn on_found(&mut self, purpose: Purpose, found: Found) {
+        let step = &mut self.step;
+        match (purpose, found) {
+            (Purpose::Load(Key::User(uid)), Found::User { row, head, chain, tail }) => {
+                let chats = self.inboxes.begin(uid, row, (head, chain), tail);
+                for conversation in chats {
+                    let read = Key::Chat(uid, conversation).read();
+                    step.ask_after_commit(read, Purpose::Repair(uid, conversation));
+                }
+                self.go_on(uid);
+            }
+            (Purpose::Load(key @ Key::Chat(uid, conversation)), Found::Chat(row)) => {
+                self.inboxes.add_chat(uid, conversation, row);
+                self.resume(key);
+            }
+            (Purpose::Load(key @ Key::Conversation(conversation)), Found::Messages(rows)) => {
+                self.conversations.add(conversation, rows.last());
+                self.resume(key);
+            }
+            (Purpose::Repair(uid, conversation), Found::Chat(row)) => {
+                self.inboxes.add_chat(uid, conversation, row);
+                self.go_on(uid);
+            }
+            (Purpose::Id(conversation), Found::Messages(mut rows)) => {
+                let new = self.conversations.on_looked_up(conversation, rows.pop(), step);
+                if let Some(message) = new {
+                    write(message, &mut self.inboxes, step, self.plant);
+                }
+                self.pump(conversation);
+            }
+            (Purpose::Pull(uid, committed), Found::Messages(rows)) => {
+                Conversations::on_pulled(uid, committed, rows, step);
+            }
+            (Purpose::Sync(head, reply), Found::Inbox(rows)) => {
+                Inboxes::on_rows_read(head, reply, rows, step);
+            }
+            (Purpose::History(conversation, committed, reply), Found::Messages(rows)) => {
+                Conversations::on_history_read(conversation, committed, reply, rows, step);
+            }
+            (Purpose::Chats(version, reply), Found::Chats(rows)) => {
+                Inboxes::on_chats_read(version, reply, rows, step);
+            }
+            (Purpose::Push(login), Found::Inbox(rows)) => {
+                if let Some(user) = self.inboxes.devices(login.uid) {
+                    self.devices.on_read(user, login, rows, step);
+                }
+            }
+            (purpose, found) => unreachable!("{purpose:?} was answered with {found:?}"),
+        }
+    }
+
+    /// The store could not answer: whoever waits for it is told.
+    fn on_unread(&mut self, purpose: Purpose, code: RefusalCode) {
+        match purpose {
+            Purpose::Load(key) => self.give_up(key, code),
+            Purpose::Sync(_, reply) | Purpose::History(.., reply) | Purpose::Chats(_, reply) => {
+                self.step.refuse(reply, code);
+            }
+            Purpose::Id(conversation) => {
+                self.conversations.on_not_looked_up(conversation, code, &mut self.step);
+            }
+            Purpose::Repair(uid, _) => {
+                self.inboxes.give_up(uid);
+                self.give_up(Key::User(uid), code);
+            }
+            // The conversation says its newest message again, and the inbox pulls again.
+            Purpose::Pull(..) => {}
+            Purpose::Push(login) => {
+                if let Some(user) = self.inboxes.devices(login.uid) {
+                    self.devices.on_unread(user, login, &self.step);
+                }
+            }
+        }
+    }
+
+    /// A step of a user's load is done.
+    fn go_on(&mut self, uid: Uid) {
+        if self.inboxes.go_on(uid, &mut self.step) {
+            self.resume(Key::User(uid));
+        }
+    }
+
+    /// The key is in memory: what waited for it goes on, in order.
+    fn resume(&mut self, key: Key) {
+        for input in self.parking.take(key) {
+            self.handle(input);
+        }
+    }
+
+    /// The key could not be loaded: what waited for it is told.
+    fn give_up(&mut self, key: Key, code: RefusalCode) {
+        for input in self.parking.take(key) {
+            self.decline(input, code);
+        }
+    }
+}

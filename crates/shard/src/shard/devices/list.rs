@@ -1,0 +1,71 @@
+//! The devices of one user. It does not know what is pushed to them.
+
+use super::device::Device;
+use crate::command::{Login, Session};
+use wire::{DeviceId, InboxSeq, Uid};
+
+/// The devices of a user that are logged in. At most as many as the shard's configuration says.
+#[derive(Default)]
+pub(in super::super) struct DeviceList(Vec<Device>);
+
+/// The devices of a user, and up to where its inbox is durable: what they may be shown.
+pub(in super::super) struct UserDevices<'a> {
+    pub uid: Uid,
+    pub committed: InboxSeq,
+    pub devices: &'a mut DeviceList,
+}
+
+impl DeviceList {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The session of each.
+    pub fn sessions(&self, uid: Uid) -> impl Iterator<Item = (Login, Session)> {
+        self.0.iter().map(move |device| (device.login(uid), device.session()))
+    }
+
+    /// The way to an entry is gone, and with it every session of that entry.
+    pub fn forget_entry(&mut self, entry: u16) {
+        self.0.retain(|device| device.session().entry != entry);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn add(&mut self, device: Device) {
+        // Most users have one device.
+        self.0.reserve_exact(1);
+        self.0.push(device);
+    }
+
+    /// Whoever is logged in as this device, under whatever generation.
+    pub(super) fn of(&mut self, device: DeviceId) -> Option<&mut Device> {
+        self.0.iter_mut().find(|other| other.device == device)
+    }
+
+    /// The same, and it is logged in no more.
+    pub(super) fn take(&mut self, device: DeviceId) -> Option<Device> {
+        let at = self.0.iter().position(|other| other.device == device)?;
+        Some(self.0.swap_remove(at))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Device> {
+        self.0.iter_mut()
+    }
+}
+
+impl UserDevices<'_> {
+    /// The device of a login that still holds.
+    pub(super) fn find(&mut self, login: Login) -> Option<&mut Device> {
+        let uid = self.uid;
+        self.devices.iter_mut().find(|device| device.login(uid) == login)
+    }
+
+    /// Ends a login, if it still holds.
+    pub(super) fn remove(&mut self, login: Login) {
+        let uid = self.uid;
+        self.devices.0.retain(|device| device.login(uid) != login);
+    }
+}

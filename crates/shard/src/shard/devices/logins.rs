@@ -1,0 +1,77 @@
+//! Logins: when a session begins to hold, and when it ends.
+
+use super::device::Device;
+use super::{Devices, UserDevices, pushes};
+use crate::command::{Answer, Begin, Login, ReplyTo};
+use crate::limits::PUSH_PAGE_ROWS;
+use crate::shard::step::Step;
+use wire::{DeviceId, Generation, InboxSeq, RefusalCode};
+
+impl Devices {
+    /// A device logs in, and ends what it was logged in as before.
+    pub fn log_in(
+        &mut self,
+        user: UserDevices<'_>,
+        (device, from): (DeviceId, Begin),
+        reply: ReplyTo,
+        step: &mut Step,
+    ) {
+        self.logins += 1;
+        let generation = Generation::new(self.epoch, self.logins);
+        if let Some(former) = user.devices.take(device) {
+            // The same login over again, because its answer was lost, replaces nobody.
+            if former.session() != reply.session {
+                let answer = Answer::Closed(RefusalCode::SessionReplaced);
+                step.tell(former.session(), answer);
+            }
+        } else if user.devices.len() >= self.devices_max {
+            return step.refuse(reply, RefusalCode::TooManyDevices);
+        }
+        let inbox_head = user.committed;
+        let cursor = match from {
+            Begin::Head => inbox_head,
+            Begin::After(row, epoch) if epoch == self.inbox_epoch && row <= inbox_head => row,
+            Begin::After(..) => InboxSeq(0),
+        };
+        let login = Login { uid: user.uid, device, generation };
+        let mut device = Device::new(reply.session, device, generation, cursor);
+        step.answer(reply, Answer::LoggedIn { login, inbox_head, cursor });
+        if let Some(after) = device.behind(inbox_head) {
+            pushes::read(&mut device, login, (after, PUSH_PAGE_ROWS), step);
+        }
+        user.devices.add(device);
+    }
+
+    /// A session that another owner of this partition logged in. What it has of the inbox is not known; it is told the head
+    /// and asks for what it lacks.
+    pub fn register(&self, user: UserDevices<'_>, login: Login, reply: ReplyTo, step: &mut Step) {
+        let head = user.committed;
+        let has_room = user.devices.len() < self.devices_max;
+        let new = || Device::new(reply.session, login.device, login.generation, head);
+        match user.devices.of(login.device) {
+            Some(newer) if newer.generation > login.generation => {
+                let answer = Answer::Closed(RefusalCode::SessionReplaced);
+                return step.answer(reply, answer);
+            }
+            Some(device) if device.generation == login.generation => device.moved(reply.session),
+            Some(older) => {
+                let answer = Answer::Closed(RefusalCode::SessionReplaced);
+                step.tell(older.session(), answer);
+                *older = new();
+            }
+            None if has_room => user.devices.add(new()),
+            None => return step.answer(reply, Answer::Closed(RefusalCode::TooManyDevices)),
+        }
+        step.answer(reply, Answer::News(head));
+    }
+
+    /// A session ends. Its user may not be in memory: then nothing of it is.
+    pub fn log_out(user: Option<UserDevices<'_>>, login: Login, reply: ReplyTo, step: &mut Step) {
+        if let Some(mut user) = user {
+            user.remove(login);
+        }
+        if reply.request_id != 0 {
+            step.answer(reply, Answer::LoggedOut(login.generation));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Devices: which sessions hold, and what is pushed to them.
+//!
+//! It is lent the devices of a user with how far they may be shown its inbox, and knows nothing else of users.
+
+mod device;
+mod list;
+mod logins;
+mod pushes;
+mod timers;
+#[cfg(test)]
+mod tests;
+
+pub(super) use list::{DeviceList, UserDevices};
+
+use super::config::ShardConfig;
+use super::step::Step;
+use crate::command::Login;
+use timers::PushTimers;
+
+/// What devices of all users share.
+pub(super) struct Devices {
+    epoch: u32,
+    inbox_epoch: u64,
+    /// Of one user at a time.
+    devices_max: usize,
+    /// How many logins there were.
+    logins: u64,
+    timers: PushTimers,
+}
+
+impl Devices {
+    pub fn new(config: &ShardConfig) -> Self {
+        let ShardConfig { epoch, inbox_epoch, devices_max, .. } = *config;
+        Self { epoch, inbox_epoch, devices_max, logins: 0, timers: PushTimers::default() }
+    }
+
+    /// When to look whether a push was acknowledged, in the monotonic ms of `Now`.
+    pub fn next_timer_ms(&self) -> Option<u64> {
+        self.timers.next_ms()
+    }
+
+    /// The next device whose push was to be acknowledged by now.
+    pub fn expired(&mut self, step: &Step) -> Option<Login> {
+        self.timers.expired(step.now().mono_ms)
+    }
+}

@@ -1,0 +1,176 @@
+//! Users: their inboxes, each of which gives messages their place in the order of each conversation, and their chats.
+//!
+//! It knows no conversation but by name, and of a user's devices only where they are kept.
+
+mod chat;
+mod changes;
+mod load;
+mod pages;
+mod user;
+#[cfg(test)]
+mod tests;
+
+use super::commit::Change;
+use super::config::ShardConfig;
+use super::devices::{DeviceList, UserDevices};
+use super::plant::{Fault, Plant};
+use super::step::Step;
+use crate::command::Mail;
+use crate::limits::CHAT_LAG_MAX;
+use crate::partition::Partition;
+use crate::rows::{ChatRow, InboxRow, MessageRow, Row};
+use chat::Chat;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use user::{Load, User};
+use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
+
+/// Every user in memory, and the chats of users that are.
+pub(super) struct Inboxes {
+    is_atomic: bool,
+    /// Boxed: a table has up to twice as many places as users.
+    users: HashMap<Uid, Box<User>>,
+    chats: HashMap<(Uid, ConversationId), Chat>,
+    /// Users that are being loaded.
+    loads: HashMap<Uid, Load>,
+    /// Users with changed chats, and when to store them.
+    dirty: VecDeque<(u64, Uid)>,
+    plant: Plant,
+}
+
+impl Inboxes {
+    pub fn new(config: &ShardConfig, plant: Plant) -> Self {
+        Self {
+            is_atomic: config.is_atomic || plant.has(Fault::TrustTheBatch),
+            users: HashMap::new(),
+            chats: HashMap::new(),
+            loads: HashMap::new(),
+            dirty: VecDeque::new(),
+            plant,
+        }
+    }
+
+    /// Whether the user is in memory.
+    pub fn has_user(&self, uid: Uid) -> bool {
+        self.users.contains_key(&uid)
+    }
+
+    /// Whether the chat is.
+    pub fn has_chat(&self, uid: Uid, conversation: ConversationId) -> bool {
+        self.chats.contains_key(&(uid, conversation))
+    }
+
+    /// How many users and chats are in memory.
+    pub fn len(&self) -> usize {
+        self.users.len() + self.chats.len()
+    }
+
+    /// The devices of a user in memory, and up to where its inbox is durable.
+    pub fn devices(&mut self, uid: Uid) -> Option<UserDevices<'_>> {
+        self.users.get_mut(&uid).map(|user| lend(uid, user))
+    }
+
+    /// The devices of every user in memory.
+    pub fn all_devices(&self) -> impl Iterator<Item = (Uid, &DeviceList)> {
+        self.users.iter().map(|(uid, user)| (*uid, &user.devices))
+    }
+
+    /// The same, to change.
+    pub fn all_devices_mut(&mut self) -> impl Iterator<Item = &mut DeviceList> {
+        self.users.values_mut().map(|user| &mut user.devices)
+    }
+
+    /// Puts a message into an inbox in the batch of the message itself, if the user is of this shard, in memory
+    /// and has everything before it. Where a batch is atomic neither row is ever there alone; elsewhere it waits.
+    pub fn append_now(
+        &mut self,
+        uid: Uid,
+        message: &MessageRow,
+        device: Option<DeviceId>,
+        step: &mut Step,
+    ) -> bool {
+        if !self.is_atomic || !step.has(Partition::of_user(uid)) {
+            return false;
+        }
+        let Some(user) = self.users.get(&uid) else { return false };
+        let Some(chat) = self.chats.get(&(uid, message.conversation)) else { return false };
+        let is_next = chat.row.recent_seq.next() == message.seq && user.has_room();
+        if is_next {
+            self.add(uid, message.clone(), device, step);
+        }
+        is_next
+    }
+
+    /// A message that is durable in its conversation; user and chat are in memory.
+    pub fn append(
+        &mut self,
+        uid: Uid,
+        message: MessageRow,
+        device: Option<DeviceId>,
+        step: &mut Step,
+    ) {
+        let (conversation, seq) = (message.conversation, message.seq);
+        let has_room = self.users.get(&uid).expect("it is loaded").has_room();
+        let chat = self.chats.get(&(uid, conversation)).expect("it is loaded");
+        let (recent, durable) = (chat.row.recent_seq, chat.durable);
+        let owner = Partition::of_conversation(conversation);
+        if seq <= recent {
+            // Rows in flight confirm themselves once they are durable.
+            let through = if self.plant.has(Fault::ConfirmUnwritten) { recent } else { durable };
+            if seq <= through {
+                let (seq, inbox_seq) = (through, InboxSeq(0));
+                step.mail(owner, Mail::Confirm { uid, conversation, seq, inbox_seq });
+            }
+        } else if seq > recent.next() && !self.plant.has(Fault::AppendOverGap) {
+            step.mail(owner, Mail::Pull { uid, conversation, from: recent.next(), to: seq });
+        } else if has_room {
+            self.add(uid, message, device, step);
+        } else {
+            step.mail(owner, Mail::Decline { conversation, seq, code: RefusalCode::Busy });
+        }
+    }
+
+    fn add(&mut self, uid: Uid, message: MessageRow, device: Option<DeviceId>, step: &mut Step) {
+        let user = self.users.get_mut(&uid).expect("it is loaded");
+        let chat = self.chats.get_mut(&(uid, message.conversation)).expect("it is loaded");
+        let round = step.commit.round();
+        user.touch(round);
+        let before = chat.row;
+        let row = user.append(uid, message);
+        chat.apply(&row, user.next_version());
+        chat.touched = round;
+        let due_ms = chat.mark_dirty(user, step.now());
+        self.dirty.extend(due_ms.map(|due_ms| (due_ms, uid)));
+        let is_far_behind = user.lag() >= CHAT_LAG_MAX && !self.plant.has(Fault::LagWithoutBound);
+        step.commit.push(Row::Inbox(row.clone()), Change::Inbox { row, device, before });
+        if is_far_behind {
+            self.flush(uid, step);
+        }
+    }
+
+    /// A row is durable in its inbox: the devices that may be shown it.
+    pub fn show(&mut self, uid: Uid, inbox_seq: InboxSeq) -> UserDevices<'_> {
+        let user = self.users.get_mut(&uid).expect("a user with rows in flight is kept");
+        user.commit(inbox_seq);
+        lend(uid, user)
+    }
+
+    /// The last message of the conversation that is durable in the inbox.
+    pub fn set_durable(&mut self, uid: Uid, conversation: ConversationId, seq: Seq) {
+        let chat = self.chats.get_mut(&(uid, conversation));
+        chat.expect("chats in flight are kept").durable = seq;
+    }
+
+    /// A row was not written, nor what it made of its chat.
+    pub fn take_back(&mut self, row: &InboxRow, before: ChatRow) {
+        let user = self.users.get_mut(&row.uid).expect("a user with rows in flight is kept");
+        user.take_back(row);
+        if !self.plant.has(Fault::KeepRefused) {
+            self.restore_chat(before);
+        }
+    }
+}
+
+fn lend(uid: Uid, user: &mut User) -> UserDevices<'_> {
+    UserDevices { uid, committed: user.committed(), devices: &mut user.devices }
+}

@@ -1,0 +1,214 @@
+//! What arrives, each to the room it is for, once what it needs is in memory.
+
+use super::Shard;
+use super::commit::Change;
+use super::devices::Devices;
+use super::inbox::Inboxes;
+use super::load::Key;
+use super::log::{Pending, refusal};
+use super::plant::{Fault, Plant};
+use super::reads::Purpose;
+use super::step::Step;
+use crate::command::{Answer, Command, Input, Mail, ReplyTo, Send};
+use crate::partition::Partition;
+use crate::rows::{MessageRow, Row};
+use wire::{ConversationId, InboxSeq, RefusalCode, Uid};
+
+impl Shard {
+    pub(super) fn handle(&mut self, input: Input) {
+        if self.failed.is_some() {
+            return self.decline(input, RefusalCode::StoreUnavailable);
+        }
+        match input {
+            Input::Command(command, reply) => self.on_command(command, reply),
+            Input::Mail(mail) => self.on_mail(mail),
+        }
+    }
+
+    fn on_command(&mut self, command: Command, reply: ReplyTo) {
+        let again = |command| Input::Command(command, reply);
+        match command {
+            Command::Send(send) => self.on_send(send, reply),
+            Command::PushAck(login, row) => {
+                if let Some(user) = self.inboxes.devices(login.uid) {
+                    Devices::ack(user, login, row, &mut self.step);
+                }
+            }
+            Command::Logout(login) => {
+                let user = self.inboxes.devices(login.uid);
+                Devices::log_out(user, login, reply, &mut self.step);
+            }
+            Command::Login { uid, device, from } => {
+                if self.has_user(uid, || again(command)) {
+                    let user = self.inboxes.devices(uid).expect("just found");
+                    self.devices.log_in(user, (device, from), reply, &mut self.step);
+                }
+            }
+            Command::Register(login) => {
+                if self.has_user(login.uid, || again(command)) {
+                    let user = self.inboxes.devices(login.uid).expect("just found");
+                    self.devices.register(user, login, reply, &mut self.step);
+                }
+            }
+            Command::Heartbeat { uid, time_ms } => {
+                if self.has_user(uid, || again(command)) {
+                    let head = self.inboxes.devices(uid).expect("just found").committed;
+                    self.step.answer(reply, Answer::Head { head, time_ms });
+                }
+            }
+            Command::Sync { uid, after, limit } => {
+                if self.step.may_ask(reply) && self.has_user(uid, || again(command)) {
+                    self.inboxes.ask_rows(uid, (after, limit), reply, &mut self.step);
+                }
+            }
+            Command::History { conversation, before, limit } => {
+                if self.step.may_ask(reply)
+                    && self.has_conversation(conversation, || again(command))
+                {
+                    let page = (before, limit);
+                    self.conversations.ask_history(conversation, page, reply, &mut self.step);
+                }
+            }
+            Command::Chats { uid, after, limit } => {
+                if self.step.may_ask(reply) && self.has_user(uid, || again(command)) {
+                    self.inboxes.ask_chats(uid, (after, limit), reply, &mut self.step);
+                }
+            }
+            Command::ChangeChat { uid, conversation, change } => {
+                let input =
+                    || Input::Command(Command::ChangeChat { uid, conversation, change }, reply);
+                if self.has_user(uid, input) && self.has_chat(uid, conversation, input) {
+                    let chat = (uid, conversation);
+                    self.inboxes.change_chat(chat, change, reply, &mut self.step);
+                }
+            }
+        }
+    }
+
+    fn on_mail(&mut self, mail: Mail) {
+        match mail {
+            Mail::Confirm { uid, conversation, seq, inbox_seq } => {
+                let place = (uid, inbox_seq);
+                self.conversations.confirm(conversation, seq, place, &mut self.step);
+                self.pump(conversation);
+            }
+            Mail::Decline { conversation, seq, code } => {
+                self.conversations.decline(conversation, seq, code, &mut self.step);
+                self.pump(conversation);
+            }
+            Mail::Pull { uid, conversation, from, to } => {
+                if self.has_conversation(conversation, || Input::Mail(mail)) {
+                    self.conversations.ask_pull(conversation, (from, to), uid, &mut self.step);
+                }
+            }
+            Mail::Append { uid, message, device } => {
+                let conversation = message.conversation;
+                let input = || Input::Mail(Mail::Append { uid, message: message.clone(), device });
+                if self.has_user(uid, input) && self.has_chat(uid, conversation, input) {
+                    self.inboxes.append(uid, message, device, &mut self.step);
+                }
+            }
+        }
+    }
+
+    fn on_send(&mut self, send: Send, reply: ReplyTo) {
+        if let Some(code) = refusal(&send, self.step.now()) {
+            return self.step.refuse(reply, code);
+        }
+        if self.in_flight() >= self.in_flight_max {
+            return self.step.refuse(reply, RefusalCode::Busy);
+        }
+        let conversation = send.conversation;
+        if !self.conversations.has(conversation) {
+            let input = Input::Command(Command::Send(send), reply);
+            return self.park(Key::Conversation(conversation), input);
+        }
+        let new = self.conversations.send(send, reply, &mut self.step);
+        if let Some(message) = new {
+            write(message, &mut self.inboxes, &mut self.step, self.plant);
+        }
+    }
+
+    /// Takes the sends that wait, as far as there is room.
+    pub(super) fn pump(&mut self, conversation: ConversationId) {
+        while let Some(message) = self.conversations.next(conversation, &mut self.step) {
+            write(message, &mut self.inboxes, &mut self.step, self.plant);
+        }
+    }
+
+    /// Whether the user is in memory; if not, the input waits for it.
+    fn has_user(&mut self, uid: Uid, input: impl FnOnce() -> Input) -> bool {
+        let found = self.inboxes.has_user(uid);
+        if !found {
+            self.park(Key::User(uid), input());
+        }
+        found
+    }
+
+    /// Whether the chat is in memory; if not, the input waits for it.
+    fn has_chat(
+        &mut self,
+        uid: Uid,
+        conversation: ConversationId,
+        input: impl FnOnce() -> Input,
+    ) -> bool {
+        let found = self.inboxes.has_chat(uid, conversation);
+        if !found {
+            self.park(Key::Chat(uid, conversation), input());
+        }
+        found
+    }
+
+    /// Whether the conversation is in memory; if not, the input waits for it.
+    fn has_conversation(
+        &mut self,
+        conversation: ConversationId,
+        input: impl FnOnce() -> Input,
+    ) -> bool {
+        let found = self.conversations.has(conversation);
+        if !found {
+            self.park(Key::Conversation(conversation), input());
+        }
+        found
+    }
+
+    fn park(&mut self, key: Key, input: Input) {
+        if !self.parking.has_room(key) {
+            return self.decline(input, RefusalCode::Busy);
+        }
+        if self.parking.add(key, input) {
+            self.step.ask_after_commit(key.read(), Purpose::Load(key));
+        }
+    }
+
+    /// Says no to an input: its sender must not wait for an answer that will not come.
+    pub(super) fn decline(&mut self, input: Input, code: RefusalCode) {
+        match input {
+            Input::Command(Command::PushAck(..) | Command::Logout(_), _) => {}
+            Input::Command(_, reply) => self.step.refuse(reply, code),
+            Input::Mail(Mail::Append { message, .. }) => {
+                let (conversation, seq) = (message.conversation, message.seq);
+                let owner = Partition::of_conversation(conversation);
+                self.step.mail(owner, Mail::Decline { conversation, seq, code });
+            }
+            Input::Mail(Mail::Confirm { .. } | Mail::Decline { .. } | Mail::Pull { .. }) => {}
+        }
+    }
+}
+
+/// Writes a new message; at once into the inboxes that are here and ready.
+pub(super) fn write(message: &mut Pending, inboxes: &mut Inboxes, step: &mut Step, plant: Plant) {
+    let Pending { row, device, given, .. } = message;
+    let conversation = row.conversation;
+    step.commit.push(Row::Message(row.clone()), Change::Message(conversation, row.seq));
+    *given = (0..).zip(conversation.users()).fold(0, |given, (bit, uid)| {
+        given | u64::from(inboxes.append_now(uid, row, *device, step)) << bit
+    });
+    if plant.has(Fault::AckBeforeCommit) {
+        let MessageRow { message_id, seq, time_ms, .. } = *row;
+        let inbox_seq = InboxSeq(0);
+        if let Some(reply) = message.reply {
+            step.answer(reply, Answer::Acked { message_id, seq, time_ms, inbox_seq });
+        }
+    }
+}

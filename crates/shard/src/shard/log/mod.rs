@@ -1,0 +1,281 @@
+//! The logs of conversations: each gives messages their place, and acknowledges them once all their inboxes have them.
+//!
+//! It knows no inbox and no row of the batch: whoever gets a new message from here writes it.
+
+mod conversation;
+mod dedup;
+mod pages;
+mod recipients;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+pub(super) use conversation::Pending;
+
+use super::config::ShardConfig;
+use super::plant::{Fault, Plant};
+use super::step::Step;
+use crate::command::{Answer, Mail, Now, ReplyTo, Send};
+use crate::limits::{FORWARD_AGAIN_MS, PARKED_PER_KEY_MAX};
+use crate::partition::Partition;
+use crate::rows::MessageRow;
+use conversation::{Conversation, scoped};
+use dedup::{Dedup, FirstUse, Scoped};
+use hashbrown::{DefaultHashBuilder, HashMap};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use wire::{CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, ConversationId, ConversationKind};
+use wire::{InboxSeq, MessageId, RefusalCode, Seq, Uid};
+
+/// Why a send is refused whatever its conversation has.
+pub(super) fn refusal(send: &Send, now: Now) -> Option<RefusalCode> {
+    match send.conversation.kind() {
+        ConversationKind::Direct | ConversationKind::System => {}
+        ConversationKind::Group | ConversationKind::Broadcast => {
+            return Some(RefusalCode::Unsupported);
+        }
+    }
+    let Some(made_ms) = send.client_msg_id.unix_ms() else { return Some(RefusalCode::BadId) };
+    if made_ms > now.unix_ms + CLOCK_SKEW_MS_MAX {
+        return Some(RefusalCode::IdInFuture);
+    }
+    (made_ms + CLIENT_MSG_ID_AGE_MS_MAX < now.unix_ms).then_some(RefusalCode::IdTooOld)
+}
+
+/// Every conversation in memory, and which ids were used there.
+pub(super) struct Conversations {
+    conversations: HashMap<ConversationId, Conversation>,
+    dedup: Dedup,
+    /// Those with messages in flight, and when to see that they move.
+    watched: VecDeque<(u64, ConversationId)>,
+    hasher: DefaultHashBuilder,
+    epoch: u32,
+    /// Messages that were given an id.
+    messages: u64,
+    /// Messages taken and not answered.
+    in_flight: usize,
+    /// Those whose messages were just taken back.
+    taken_back: Vec<ConversationId>,
+    plant: Plant,
+}
+
+impl Conversations {
+    pub fn new(config: &ShardConfig, now: Now, plant: Plant) -> Self {
+        let trusts = plant.has(Fault::TrustTheClock);
+        let unsure_ms = if trusts { now.unix_ms + CLOCK_SKEW_MS_MAX } else { config.newest_id_ms };
+        Self {
+            conversations: HashMap::new(),
+            dedup: Dedup::new(unsure_ms, config.ids_max),
+            watched: VecDeque::new(),
+            hasher: DefaultHashBuilder::default(),
+            epoch: config.epoch,
+            messages: 0,
+            in_flight: 0,
+            taken_back: Vec::new(),
+            plant,
+        }
+    }
+
+    /// Messages taken and not answered.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// How many are in memory.
+    pub fn len(&self) -> usize {
+        self.conversations.len()
+    }
+
+    /// Whether it is in memory.
+    pub fn has(&self, conversation: ConversationId) -> bool {
+        self.conversations.contains_key(&conversation)
+    }
+
+    /// It is in memory from now on, as it is after its newest row.
+    pub fn add(&mut self, conversation: ConversationId, last: Option<&MessageRow>) {
+        self.conversations.insert(conversation, Conversation::new(conversation, last));
+    }
+
+    /// Forgets those that nothing needs.
+    pub fn forget_quiet(&mut self) {
+        self.conversations.retain(|_, state| !state.is_quiet());
+    }
+
+    /// A send to a conversation in memory. Returns the message if it is a new one that has its place now, and is to be
+    /// written.
+    pub fn send(&mut self, send: Send, reply: ReplyTo, step: &mut Step) -> Option<&mut Pending> {
+        let state = self.conversations.get_mut(&send.conversation).expect("it is loaded");
+        if state.waiting.is_empty() && state.may_take() {
+            return self.admit(send, reply, step);
+        }
+        if let Some(same) = state.waiting.iter_mut().find(|(waiting, _)| *waiting == send) {
+            // Retries of what waits would fill the queue, each with a look-up of its own.
+            let former = std::mem::replace(&mut same.1, reply);
+            if former != reply {
+                step.refuse(former, RefusalCode::Busy);
+            }
+        } else if state.waiting.len() < PARKED_PER_KEY_MAX {
+            state.waiting.push_back((send, reply));
+            self.in_flight += 1;
+        } else {
+            step.refuse(reply, RefusalCode::Busy);
+        }
+        None
+    }
+
+    /// Takes sends that wait, in order, as far as there is room and their ids are known: up to one that is a new message, to
+    /// be written before the next is asked for.
+    pub fn next(&mut self, conversation: ConversationId, step: &mut Step) -> Option<&mut Pending> {
+        loop {
+            let state = self.conversations.get_mut(&conversation)?;
+            if !state.may_take() {
+                return None;
+            }
+            let (send, reply) = state.waiting.pop_front()?;
+            self.in_flight -= 1;
+            if self.admit(send, reply, step).is_some() {
+                return self.conversations.get_mut(&conversation)?.newest();
+            }
+        }
+    }
+
+    /// Takes a send whose turn it is, unless its id was here before or may have been.
+    fn admit(&mut self, send: Send, reply: ReplyTo, step: &mut Step) -> Option<&mut Pending> {
+        let made_ms = send.client_msg_id.unix_ms().expect("checked when it arrived");
+        if self.plant.has(Fault::SkipDedup) {
+            return Some(self.take(send, reply, step.now()));
+        }
+        let Send { sender, conversation, client_msg_id: id, .. } = send;
+        let id = Scoped { sender, conversation, id };
+        if let Some(first) = self.dedup.find(&id).copied() {
+            self.repeat(send, reply, first, step);
+            return None;
+        }
+        if self.dedup.is_sure(made_ms) || self.plant.has(Fault::SkipLookUp) {
+            return Some(self.take(send, reply, step.now()));
+        }
+        // An id may be forgotten before its message is acknowledged, even before it is stored.
+        match self.find_in_flight(&id) {
+            Some(first) if !self.plant.has(Fault::ForgetInFlight) => {
+                self.repeat(send, reply, first, step);
+            }
+            _ => self.look_up(send, reply, step),
+        }
+        None
+    }
+
+    /// What the id stands for, if its message is in flight.
+    fn find_in_flight(&self, id: &Scoped) -> Option<FirstUse> {
+        let state = self.conversations.get(&id.conversation)?;
+        let row = state.in_flight().find(|row| scoped(row) == *id)?;
+        Some(self.first_use(row))
+    }
+
+    /// Gives a new message its place.
+    fn take(&mut self, send: Send, reply: ReplyTo, now: Now) -> &mut Pending {
+        let (conversation, device) = (send.conversation, send.device);
+        let message_id = self.next_message_id(conversation);
+        let state = self.conversations.get_mut(&conversation).expect("it is loaded");
+        let row = state.place(send, message_id, now.unix_ms);
+        self.remember(&row, now);
+        let state = self.add_pending(Pending::new(row, device, reply), now);
+        state.newest().expect("just added")
+    }
+
+    fn add_pending(&mut self, pending: Pending, now: Now) -> &mut Conversation {
+        let conversation = pending.row.conversation;
+        let state = self.conversations.get_mut(&conversation).expect("it is loaded");
+        self.in_flight += 1;
+        if state.add(pending) {
+            self.watched.push_back((now.mono_ms + FORWARD_AGAIN_MS, conversation));
+        }
+        state
+    }
+
+    fn remember(&mut self, row: &MessageRow, now: Now) {
+        self.dedup.insert(scoped(row), self.first_use(row), now.unix_ms);
+    }
+
+    fn first_use(&self, row: &MessageRow) -> FirstUse {
+        FirstUse {
+            seq: row.seq,
+            message_id: row.message_id,
+            time_ms: row.time_ms,
+            body_hash: self.hasher.hash_one(&row.body),
+            is_settled: false,
+        }
+    }
+
+    fn next_message_id(&mut self, conversation: ConversationId) -> MessageId {
+        let partition = Partition::of_conversation(conversation).number();
+        self.messages += 1;
+        MessageId::new(partition, self.epoch, self.messages)
+    }
+
+    /// A message is durable in its conversation: it goes to the inboxes.
+    pub fn on_durable(&mut self, conversation: ConversationId, seq: Seq, step: &mut Step) {
+        let state = self.conversations.get_mut(&conversation).expect("it has messages in flight");
+        state.commit(seq);
+        forward(state, seq, step);
+    }
+
+    /// An inbox has the conversation up to this message, durably, at this place.
+    pub fn confirm(
+        &mut self,
+        conversation: ConversationId,
+        seq: Seq,
+        (uid, inbox_seq): (Uid, InboxSeq),
+        step: &mut Step,
+    ) {
+        let Some(state) = self.conversations.get_mut(&conversation) else { return };
+        state.recipients().confirm(uid, seq);
+        if let Some(pending) = state.pending(seq).filter(|pending| pending.row.sender == uid) {
+            pending.inbox_seq = inbox_seq;
+        }
+        self.acknowledge(conversation, step);
+    }
+
+    /// Answers what is complete, in seq order.
+    fn acknowledge(&mut self, conversation: ConversationId, step: &mut Step) {
+        let state = self.conversations.get_mut(&conversation).expect("the caller has it");
+        let is_one_enough = self.plant.has(Fault::AckAfterOneInbox);
+        let complete = if is_one_enough { state.recipients().one() } else { state.complete() };
+        while let Some(done) = state.pop_through(complete) {
+            self.in_flight -= 1;
+            if let Some(first) = self.dedup.find(&scoped(&done.row)) {
+                first.is_settled = true;
+            }
+            let MessageRow { message_id, seq, time_ms, .. } = done.row;
+            for reply in done.replies() {
+                let inbox_seq = done.inbox_seq;
+                step.answer(reply, Answer::Acked { message_id, seq, time_ms, inbox_seq });
+            }
+        }
+    }
+
+    /// Conversations that do not move give their inboxes the newest message again: mail may be lost, and the sender gone.
+    /// It is no timer to wake for: a shard is stepped often enough.
+    pub fn forward_stalled(&mut self, step: &mut Step) {
+        let now_ms = step.now().mono_ms;
+        let is_due = |watched: &mut (u64, ConversationId)| watched.0 <= now_ms;
+        while let Some((_, conversation)) = self.watched.pop_front_if(is_due) {
+            let Some(state) = self.conversations.get_mut(&conversation) else { continue };
+            if !state.watch() {
+                continue;
+            }
+            self.watched.push_back((now_ms + FORWARD_AGAIN_MS, conversation));
+            if let Some(seq) = state.stalled(now_ms) {
+                forward(state, seq, step);
+            }
+        }
+    }
+}
+
+/// Gives a durable message to the inboxes that have not confirmed it.
+fn forward(state: &mut Conversation, seq: Seq, step: &mut Step) {
+    let (pending, lacking) = state.forward(seq, step.now().mono_ms);
+    for uid in lacking {
+        let (message, device) = (pending.row.clone(), pending.device);
+        step.mail(Partition::of_user(uid), Mail::Append { uid, message, device });
+    }
+}

@@ -1,0 +1,152 @@
+//! The room of conversations by itself: no inbox and no store.
+
+use super::*;
+use crate::command::Session;
+use crate::limits::CONVERSATION_WINDOW_MAX;
+use crate::partition::{ShardId, Share};
+use bytes::Bytes;
+use wire::{ClientMsgId, DeviceId, RowKind};
+
+const A: Uid = Uid(2);
+const B: Uid = Uid(1);
+
+struct Room {
+    conversations: Conversations,
+    step: Step,
+}
+
+fn chat() -> ConversationId {
+    ConversationId::direct(A, B).unwrap()
+}
+
+fn reply(request_id: u64) -> ReplyTo {
+    ReplyTo { session: Session { entry: 0, connection: 1 }, request_id }
+}
+
+impl Room {
+    fn new() -> Self {
+        let step = Step::of_test();
+        let share = Share::Of { id: ShardId(0), shards: 1 };
+        let config = ShardConfig::new(share, 1, 1);
+        let mut conversations = Conversations::new(&config, step.now(), Plant::from_env());
+        conversations.add(chat(), None);
+        Self { conversations, step }
+    }
+
+    fn send(&self, id: u64, body: &'static str) -> Send {
+        Send {
+            conversation: chat(),
+            sender: A,
+            device: DeviceId(1),
+            client_msg_id: ClientMsgId::new(self.step.now().unix_ms, id.into()),
+            kind: RowKind::MESSAGE,
+            flags: 0,
+            body: Bytes::from_static(body.as_bytes()),
+        }
+    }
+
+    /// The place of a send, if it is given one now.
+    fn place(&mut self, id: u64, body: &'static str) -> Option<u64> {
+        let send = self.send(id, body);
+        let new = self.conversations.send(send, reply(id), &mut self.step);
+        new.map(|message| message.row.seq.0)
+    }
+
+    fn next(&mut self) -> Option<u64> {
+        self.conversations.next(chat(), &mut self.step).map(|message| message.row.seq.0)
+    }
+
+    fn confirm(&mut self, uid: Uid, seq: u64) {
+        self.conversations.confirm(chat(), Seq(seq), (uid, InboxSeq(seq)), &mut self.step);
+    }
+
+    fn acked(&mut self) -> Vec<u64> {
+        let seq = |answer| {
+            let Answer::Acked { seq, .. } = answer else { panic!("{answer:?}") };
+            seq.0
+        };
+        self.step.take().0.into_iter().map(seq).collect()
+    }
+}
+
+#[test]
+fn a_message_is_acknowledged_once_it_is_durable_and_all_its_inboxes_have_it() {
+    let mut room = Room::new();
+    assert_eq!(room.place(1, "a"), Some(1));
+    assert_eq!(room.step.take(), (vec![], vec![]));
+    room.conversations.on_durable(chat(), Seq(1), &mut room.step);
+    assert_eq!(room.step.take().1.len(), 2, "it goes to both inboxes");
+    room.confirm(A, 1);
+    assert!(room.acked().is_empty());
+    room.confirm(B, 1);
+    assert_eq!(room.acked(), [1]);
+    assert_eq!(room.conversations.in_flight(), 0);
+}
+
+#[test]
+fn an_inbox_that_was_given_a_message_is_not_sent_it() {
+    let mut room = Room::new();
+    let send = room.send(1, "a");
+    let message = room.conversations.send(send, reply(1), &mut room.step).unwrap();
+    message.given = 1;
+    room.conversations.on_durable(chat(), Seq(1), &mut room.step);
+    let mail = room.step.take().1;
+    assert!(matches!(mail[..], [Mail::Append { uid, .. }] if Some(uid) == chat().users().nth(1)));
+}
+
+#[test]
+fn a_retry_is_answered_with_the_first_and_another_body_is_refused() {
+    let mut room = Room::new();
+    room.place(1, "a");
+    assert_eq!(room.place(1, "a"), None);
+    assert_eq!(room.place(1, "b"), None);
+    let conflict = Answer::Refused { code: RefusalCode::IdConflict, retry_after_ms: 0 };
+    assert_eq!(room.step.take().0, [conflict]);
+    room.conversations.on_durable(chat(), Seq(1), &mut room.step);
+    [A, B].into_iter().for_each(|uid| room.confirm(uid, 1));
+    assert_eq!(room.acked(), [1]);
+    room.place(1, "a");
+    assert_eq!(room.acked(), [1], "as the first");
+}
+
+#[test]
+fn sends_above_the_window_wait_in_order() {
+    let mut room = Room::new();
+    let window = CONVERSATION_WINDOW_MAX as u64;
+    for id in 1..=window {
+        assert_eq!(room.place(id, "a"), Some(id));
+    }
+    assert_eq!((room.place(window + 1, "a"), room.place(window + 2, "a")), (None, None));
+    assert_eq!(room.next(), None);
+    room.conversations.on_durable(chat(), Seq(1), &mut room.step);
+    [A, B].into_iter().for_each(|uid| room.confirm(uid, 1));
+    assert_eq!((room.next(), room.next()), (Some(window + 1), None));
+}
+
+#[test]
+fn the_place_of_a_message_that_was_not_written_is_given_again() {
+    let mut room = Room::new();
+    (1..=2).for_each(|id| assert_eq!(room.place(id, "a"), Some(id)));
+    for seq in [2, 1] {
+        let code = RefusalCode::StoreFull;
+        room.conversations.take_back(chat(), Seq(seq), code, &mut room.step);
+    }
+    assert_eq!(room.step.take().0.len(), 2, "both are refused");
+    assert_eq!(room.conversations.taken_back(), [chat(), chat()]);
+    assert_eq!(room.place(1, "a"), Some(1), "its id is new again");
+}
+
+#[test]
+fn what_does_not_move_is_forwarded_again() {
+    let mut room = Room::new();
+    room.place(1, "a");
+    room.conversations.on_durable(chat(), Seq(1), &mut room.step);
+    room.confirm(A, 1);
+    room.step.take();
+    room.conversations.forward_stalled(&mut room.step);
+    assert_eq!(room.step.take().1, []);
+    room.step.pass(FORWARD_AGAIN_MS);
+    room.conversations.forward_stalled(&mut room.step);
+    let mail = room.step.take().1;
+    assert!(matches!(mail[..], [Mail::Append { uid: B, .. }]), "{mail:?}");
+}
