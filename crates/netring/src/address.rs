@@ -59,6 +59,12 @@ impl From<SocketAddr> for SocketAddress {
     }
 }
 
+/// Where a connection is being made to, kept until the kernel is done with it.
+pub(crate) struct Dial {
+    pub to: SocketAddress,
+    pub from: Option<SocketAddress>,
+}
+
 /// Who may listen on an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Share {

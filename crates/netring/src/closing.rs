@@ -7,53 +7,11 @@ use io_uring::types::Timespec;
 use crate::event::{CloseReason, Event};
 use crate::id::{Key, Op, Token};
 use crate::limits::CLOSE_FLUSH;
-use crate::slot::{Flags, State};
+use crate::slot::{Flags, State, Target};
 use crate::table::Table;
 
 /// The kernel reads it from here.
 static CLOSE_FLUSH_TIME: Timespec = CLOSE_FLUSH;
-
-/// An operation that can be called back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
-    Dial,
-    Recv,
-    Send,
-}
-
-impl Target {
-    fn flag(self) -> Flags {
-        match self {
-            Target::Dial => Flags::DIAL,
-            Target::Recv => Flags::RECV,
-            Target::Send => Flags::SEND,
-        }
-    }
-
-    fn cancel_flag(self) -> Flags {
-        match self {
-            Target::Dial => Flags::DIAL_CANCEL,
-            Target::Recv => Flags::RECV_CANCEL,
-            Target::Send => Flags::SEND_CANCEL,
-        }
-    }
-
-    fn op(self) -> Op {
-        match self {
-            Target::Dial => Op::Dial,
-            Target::Recv => Op::Recv,
-            Target::Send => Op::Send,
-        }
-    }
-
-    fn cancel_op(self) -> Op {
-        match self {
-            Target::Dial => Op::DialCancel,
-            Target::Recv => Op::RecvCancel,
-            Target::Send => Op::SendCancel,
-        }
-    }
-}
 
 impl Table {
     pub(crate) fn on_cancel(&mut self, key: Key, target: Target, result: i32) -> Option<Event> {

@@ -2,17 +2,11 @@
 //! the connect. Nothing here knows what follows once it is open.
 #![allow(unsafe_code, reason = "a dial points to addresses the table keeps")]
 
-use crate::address::SocketAddress;
+use crate::address::{Dial, SocketAddress};
 use crate::event::{CloseReason, Event};
 use crate::id::{Key, Op, Token};
 use crate::slot::{Flags, State};
 use crate::table::Table;
-
-/// Where a connection is being made to, kept until the kernel is done with it.
-pub(crate) struct Dial {
-    pub to: SocketAddress,
-    pub from: Option<SocketAddress>,
-}
 
 impl Table {
     /// Starts a connection: first its socket.

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::buffers::Chunk;
-use crate::file_writes::FileWrite;
+use crate::file_write::FileWrite;
 use crate::id::ConnId;
 
 /// One thing that happened. Every connection begins with `Accepted` or `Connected` and ends with

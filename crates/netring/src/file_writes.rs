@@ -2,37 +2,14 @@
 //! wake. They know nothing of connections. Writes under way at the same time may end in any order.
 #![allow(unsafe_code, reason = "the kernel reads the buffers")]
 
-use std::fmt;
-use std::fs::File;
 use std::io;
-use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 
 use crate::event::Event;
+use crate::file_write::FileWrite;
 use crate::id::{Key, Op, Token};
 use crate::limits::{FILE_WRITE_SIZE_MAX, FILE_WRITES_MAX};
-use crate::net_ring::NetRing;
 use crate::uring::Uring;
-
-/// Bytes for a place in a file. How durable a write is, is said when the file is opened (`O_DSYNC`,
-/// `O_DIRECT`, the latter with its rules of alignment).
-pub struct FileWrite {
-    /// Open for writing.
-    pub file: Arc<File>,
-    /// Where, in bytes from the file's start.
-    pub offset: u64,
-    /// Holds what is written; comes back with `Event::Written`.
-    pub buffer: Vec<u8>,
-    /// Which part of it is written.
-    pub content: Range<usize>,
-}
-
-impl fmt::Debug for FileWrite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FileWrite({} bytes at {})", self.content.len(), self.offset)
-    }
-}
 
 /// Writes in flight, each at its number.
 #[derive(Debug, Default)]
@@ -45,7 +22,7 @@ impl FileWrites {
         self.slots.iter().flatten().count()
     }
 
-    fn start(&mut self, write: FileWrite, uring: &mut Uring) {
+    pub(crate) fn start(&mut self, write: FileWrite, uring: &mut Uring) {
         let free = self.slots.iter().position(Option::is_none);
         let index = free.unwrap_or(self.slots.len());
         assert!(index < FILE_WRITES_MAX, "the caller has at most {FILE_WRITES_MAX} in flight");
@@ -72,17 +49,5 @@ impl FileWrites {
     /// Gives up the memory of writes that the kernel did not give back.
     pub(crate) fn leak(&mut self) {
         std::mem::forget(std::mem::take(&mut self.slots));
-    }
-}
-
-impl NetRing {
-    /// Starts a write with the next `submit` or wait; `Event::Written` follows, with the buffer. It may have written
-    /// less than asked for.
-    ///
-    /// # Panics
-    /// More than `limits::FILE_WRITES_MAX` are in flight, one is larger than `limits::FILE_WRITE_SIZE_MAX`, or its
-    /// content is not in its buffer.
-    pub fn write_file(&mut self, write: FileWrite) {
-        self.file_writes.start(write, &mut self.tables[0].uring);
     }
 }

@@ -9,13 +9,14 @@ use crate::address::{Share, SocketAddress};
 use crate::config::{Config, Plan};
 use crate::error::Error;
 use crate::event::{CloseReason, Event};
+use crate::file_write::FileWrite;
 use crate::file_writes::FileWrites;
 use crate::id::{ConnId, Key, Op, Token};
 use crate::limits::REAPED_MAX;
-use crate::sleep::Tick;
 use crate::slot::{Flags, State};
 use crate::stats::Stats;
 use crate::table::Table;
+use crate::tick::Tick;
 use crate::uring::Completion;
 use crate::waker::{Sleeper, Waker};
 
@@ -131,6 +132,16 @@ impl NetRing {
                 table.dial(addr.into(), from).map(|key| table.id(key))
             })
             .ok_or(Error::Full { connections_max: self.connections_max })
+    }
+
+    /// Starts a write with the next `submit` or wait; `Event::Written` follows, with the buffer. It may have written
+    /// less than asked for.
+    ///
+    /// # Panics
+    /// More than `limits::FILE_WRITES_MAX` are in flight, one is larger than `limits::FILE_WRITE_SIZE_MAX`, or its
+    /// content is not in its buffer.
+    pub fn write_file(&mut self, write: FileWrite) {
+        self.file_writes.start(write, &mut self.tables[0].uring);
     }
 
     /// The next thing that happened, of what the last `submit` or wait found.

@@ -26,40 +26,11 @@ use std::time::{Duration, Instant};
 use futures_lite::AsyncRead;
 use glommio::net::TcpStream;
 use glommio::timer::Timer;
-use io_uring::types::Timespec;
 
 use crate::error::Error;
 use crate::id::{Key, Op, Token};
 use crate::limits::TICKS_PER_EXECUTOR_TURN;
 use crate::net_ring::NetRing;
-
-/// The timer that tells a wait how long nothing came.
-#[derive(Debug)]
-pub(crate) struct Tick {
-    length: Duration,
-    /// The same for the kernel, which reads it when the timer is submitted: leaked, once a net ring.
-    timer: &'static Timespec,
-    armed: bool,
-    /// Something came since the last tick.
-    busy: bool,
-    /// Nothing came between the last two.
-    idle: bool,
-    /// Ticks since the executor had a turn.
-    passed: u32,
-}
-
-impl Tick {
-    pub(crate) fn new(length: Duration) -> Self {
-        let timer = Box::leak(Box::new(Timespec::from(length)));
-        Self { length, timer, armed: false, busy: false, idle: false, passed: 0 }
-    }
-
-    pub(crate) fn fire(&mut self) {
-        self.armed = false;
-        self.passed += 1;
-        self.idle = !std::mem::replace(&mut self.busy, false);
-    }
-}
 
 impl NetRing {
     /// Sleeps until there is a completion, a wake, or `timeout` is over, inside a glommio executor.

@@ -2,7 +2,7 @@
 //! slot and nothing else. Slots do not know the ring.
 
 use crate::event::CloseReason;
-use crate::id::Key;
+use crate::id::{Key, Op};
 use crate::outbox::Outbox;
 
 /// Where a connection is in its life.
@@ -64,6 +64,48 @@ impl Flags {
 
     pub(crate) fn in_flight(self) -> bool {
         self.0 & Self::IN_FLIGHT != 0
+    }
+}
+
+/// An operation that can be called back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Dial,
+    Recv,
+    Send,
+}
+
+impl Target {
+    pub(crate) fn flag(self) -> Flags {
+        match self {
+            Target::Dial => Flags::DIAL,
+            Target::Recv => Flags::RECV,
+            Target::Send => Flags::SEND,
+        }
+    }
+
+    pub(crate) fn cancel_flag(self) -> Flags {
+        match self {
+            Target::Dial => Flags::DIAL_CANCEL,
+            Target::Recv => Flags::RECV_CANCEL,
+            Target::Send => Flags::SEND_CANCEL,
+        }
+    }
+
+    pub(crate) fn op(self) -> Op {
+        match self {
+            Target::Dial => Op::Dial,
+            Target::Recv => Op::Recv,
+            Target::Send => Op::Send,
+        }
+    }
+
+    pub(crate) fn cancel_op(self) -> Op {
+        match self {
+            Target::Dial => Op::DialCancel,
+            Target::Recv => Op::RecvCancel,
+            Target::Send => Op::SendCancel,
+        }
     }
 }
 

@@ -5,15 +5,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
+use crate::address::Dial;
 use crate::buffers::Buffers;
-use crate::closing::Target;
 use crate::config::Plan;
-use crate::dial::Dial;
 use crate::error::Error;
 use crate::event::{CloseReason, Event};
 use crate::id::{ConnId, Key, Op, Token};
 use crate::outbox::OutboxPool;
-use crate::slot::{Flags, Slot, Slots, State};
+use crate::slot::{Flags, Slot, Slots, State, Target};
 use crate::stats::Stats;
 use crate::uring::{Completion, Uring};
 

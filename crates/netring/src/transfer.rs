@@ -2,10 +2,9 @@
 //! of how connections begin; when one has to end it says so to the table.
 #![allow(unsafe_code, reason = "sends point to memory the slot keeps")]
 
-use crate::closing::Target;
 use crate::event::{CloseReason, Event};
 use crate::id::{Key, Op, Token};
-use crate::slot::{Flags, State};
+use crate::slot::{Flags, State, Target};
 use crate::table::Table;
 use crate::uring::Completion;
 
