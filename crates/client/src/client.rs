@@ -3,30 +3,12 @@
 use crate::command::{Command, Reply, Request};
 use crate::limits::{COMMANDS_MAX, RECEIVED_MAX, REQUEST_TIMEOUT_MS};
 use crate::task::Task;
-use crate::{Ack, ChatState, ChatsPage, ClientError, Message};
+use crate::{Ack, ChatState, ChatsPage, ClientError, Config, Message, Received};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use wire::{
-    BODY_BYTES_MAX, Bytes, ConversationId, DeviceId, InboxSeq, Kind, PAGE_ROWS_MAX, Seq,
-    TOKEN_BYTES_MAX, Uid,
-};
-
-/// How to reach the server, and as whom.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// `host:port`, one or more: the next is tried when one fails.
-    pub addresses: Vec<String>,
-    /// A JWT whose `sub` is the uid in decimal.
-    pub token: String,
-    /// Chosen once a device and kept.
-    pub device: DeviceId,
-    /// The `inbox_seq` of the last message that the application has kept; 0 for none.
-    pub cursor: InboxSeq,
-    /// The epoch that came with it ([`Received::LoggedIn`], [`Received::InboxReset`]); 0 for none.
-    pub inbox_epoch: u64,
-}
+use wire::{BODY_BYTES_MAX, Bytes, ConversationId, Kind, PAGE_ROWS_MAX, Seq, TOKEN_BYTES_MAX, Uid};
 
 /// Sends and asks. Clones share one session; it ends when all of them are dropped, or one is closed.
 #[derive(Clone)]
@@ -41,46 +23,6 @@ pub struct Client {
 pub struct Inbox {
     received: mpsc::Receiver<Received>,
     end: Arc<OnceLock<ClientError>>,
-}
-
-/// What comes to the application, in order.
-#[derive(Clone, Debug)]
-pub enum Received {
-    /// The next message of the inbox, each once. One that this device sent comes only if it was away since.
-    Message {
-        /// The message.
-        message: Message,
-        /// It had been missed, and was caught up with.
-        via_sync: bool,
-    },
-    /// The inbox started anew: its messages come again from the first row; forget the cursor.
-    InboxReset {
-        /// Keep it beside the cursor.
-        inbox_epoch: u64,
-    },
-    /// The server's inbox no longer has the rows between these two; the conversations' histories do.
-    RowsMissing {
-        /// The last row that came.
-        after: InboxSeq,
-        /// The next that will.
-        before: InboxSeq,
-    },
-    /// A session started.
-    LoggedIn {
-        /// Who the token is for.
-        uid: Uid,
-        /// Keep it beside the cursor.
-        inbox_epoch: u64,
-        /// The last inbox row.
-        inbox_head: InboxSeq,
-    },
-    /// The session ended, and will be started again.
-    Disconnected {
-        /// Why.
-        error: ClientError,
-        /// In how many ms.
-        retry_after_ms: u64,
-    },
 }
 
 impl Client {

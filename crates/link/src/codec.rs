@@ -10,9 +10,10 @@
 
 use super::fields::{Fault, Field, Fixed, Reader, Run};
 use super::fields::{begin, end, fields, fixed, kinds, records};
-use super::handshake::{Challenge, Hello, Peer, PeerId, Refused, Versions, Welcome};
+use super::handshake::{Challenge, Hello, Peer, PeerId, Refused, Welcome};
 use super::item::{Item, NodeAddress};
 use super::next;
+use super::versions::Versions;
 use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, Mail};
 use shard::command::{ReplyTo, Send, Session};
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};

@@ -13,6 +13,7 @@
 //!    │ ◄═════════════ Batch{items} ═══════════► │  in the highest version that both speak
 //! ```
 
+mod versions;
 mod limits;
 mod item;
 mod lane;
@@ -29,10 +30,11 @@ mod line;
 pub mod dial;
 
 pub use frame::{FrameError, HANDSHAKE_VERSION, HEADER_BYTES, Kind};
-pub use handshake::{Admission, Agreed, Nonce, Peer, PeerId, Versions};
+pub use handshake::{Admission, Agreed, Nonce, Peer, PeerId};
 pub use item::{Item, NodeAddress};
 pub use lane::{Lane, LinkDrop};
 pub use limits::*;
 pub use line::{HANDSHAKE_MS_MAX, Line, PING_MS, SILENT_MS_MAX};
 pub use secret::{Secret, SecretError};
 pub use session::{Event, Link, LinkError, Terms};
+pub use versions::Versions;

@@ -2,7 +2,7 @@
 
 use wire::{FRAME_BYTES_MAX, PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 
-use super::handshake::Versions;
+use super::versions::Versions;
 use shard::limits::PARTITIONS;
 
 /// The newest version of links that a release has.

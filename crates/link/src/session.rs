@@ -5,11 +5,12 @@ use super::batch::{self, Batch, Said};
 use super::fields::{Field, Reader};
 use super::frame::{Expected, FrameError, HANDSHAKE_VERSION, HEADER_BYTES, Kind, RawFrame, seal};
 use super::handshake::{Admission, Agreed, Challenge, Hello, Mac, Nonce, Peer, Refused, Role};
-use super::handshake::{Transcript, Versions, Welcome};
+use super::handshake::{Transcript, Welcome};
 use super::intake::Intake;
 use super::item::Item;
 use super::limits::{LINK_CLUSTER_BYTES_MAX, LINK_FEATURES, LINK_TEXT_BYTES_MAX, LINK_VERSIONS};
 use super::secret::Secret;
+use super::versions::Versions;
 use shard::command::{Answer, Delivery};
 use wire::RefusalCode;
 

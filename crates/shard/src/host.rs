@@ -49,7 +49,7 @@ impl Host {
     ) -> Result<Self, OpenError> {
         let store = EmbeddedStore::open(store, wake)?;
         let config = ShardConfig { newest_id_ms: store.newest_id_ms(), ..config };
-        Ok(Self::new(Shard::new(config, now), store))
+        Ok(Self::new(Shard::new(config, now), Store::Embedded(Box::new(store))))
     }
 
     /// Hands an input in, for the next step.

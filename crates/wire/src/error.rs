@@ -1,30 +1,6 @@
-//! What can be wrong with a frame, and the reasons a request can be refused for.
+//! The reasons a request can be refused for.
 
-use crate::{Kind, VERSION};
 use rkyv::{Archive, Deserialize, Serialize};
-
-/// A frame that was not accepted. All but `Version` are the peer's fault and end its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
-    /// The header's version is not served.
-    #[error("protocol version {0} is not served; this side speaks version {VERSION}")]
-    Version(u8),
-    /// The length is below the header's, above the limit, or no multiple of 8.
-    #[error("frame length {0} is not a multiple of 8 within the header's size and the limit {1}")]
-    Length(u32, usize),
-    /// The extension is larger than the frame, or no multiple of 8.
-    #[error("an extension of {0} bytes does not fit its frame")]
-    Extension(u32),
-    /// Bits that must be zero are not.
-    #[error("reserved bits of the header are not zero")]
-    Reserved,
-    /// The checksum does not fit the bytes.
-    #[error("frame checksum does not match")]
-    Checksum,
-    /// The archive is no valid archive of the kind that the header names.
-    #[error("payload is not a valid archive of kind {0:?}")]
-    Archive(Kind),
-}
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {

@@ -13,8 +13,6 @@
 //! The payload lies between the header and the extension. What a later release adds to a kind goes into its extension; a
 //! receiver reads as much of it as it knows, so a frame with more is as good as one without.
 
-use crate::FrameError;
-
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 24;
 /// The protocol version of this crate.
@@ -93,6 +91,29 @@ kinds! {
 
 /// Kinds from this one on are notes: nothing answers them, and whoever does not know one skips it.
 pub const NOTES_FROM: u8 = 0x80;
+
+/// A frame that was not accepted. All but `Version` are the peer's fault and end its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The header's version is not served.
+    #[error("protocol version {0} is not served; this side speaks version {VERSION}")]
+    Version(u8),
+    /// The length is below the header's, above the limit, or no multiple of 8.
+    #[error("frame length {0} is not a multiple of 8 within the header's size and the limit {1}")]
+    Length(u32, usize),
+    /// The extension is larger than the frame, or no multiple of 8.
+    #[error("an extension of {0} bytes does not fit its frame")]
+    Extension(u32),
+    /// Bits that must be zero are not.
+    #[error("reserved bits of the header are not zero")]
+    Reserved,
+    /// The checksum does not fit the bytes.
+    #[error("frame checksum does not match")]
+    Checksum,
+    /// The archive is no valid archive of the kind that the header names.
+    #[error("payload is not a valid archive of kind {0:?}")]
+    Archive(Kind),
+}
 
 /// A header that was read and found possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

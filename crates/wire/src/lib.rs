@@ -18,9 +18,9 @@ mod frame_buffer;
 
 pub use bytes::Bytes;
 pub use codec::{Frame, Output, RawFrame, encode};
-pub use error::{FrameError, RefusalCode};
+pub use error::RefusalCode;
 pub use frame_buffer::{FrameBuffer, Frames, Scratch};
-pub use header::{HEADER_BYTES, Header, Kind, NOTES_FROM, VERSION};
+pub use header::{FrameError, HEADER_BYTES, Header, Kind, NOTES_FROM, VERSION};
 pub use ids::{ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq};
 pub use ids::{MessageId, RowKind, Seq, Uid};
 pub use limits::*;

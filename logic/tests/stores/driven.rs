@@ -53,7 +53,8 @@ impl Driven {
         let wake = Arc::new(move || {
             let _ = wake.try_send(());
         });
-        Ok(Self { store: EmbeddedStore::open(config, wake)?, woken })
+        let store = EmbeddedStore::open(config, wake)?;
+        Ok(Self { store: Store::Embedded(Box::new(store)), woken })
     }
 
     /// A store that is opened with the wake it is given.

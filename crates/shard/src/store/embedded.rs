@@ -6,15 +6,13 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 use std::{io, thread};
 
 use flume::{Receiver, Sender};
 
-use super::Store;
-use super::index::{Index, Reply, Request};
+use super::index::{Index, Reply, Request, Wake};
 use super::limits::{
     INDEX_BATCH_BYTES, INDEX_DELAY, JOURNAL_BYTES_MIN, READS_MAX, REQUESTS_MAX, SEGMENTS_MAX,
 };
@@ -23,9 +21,6 @@ use super::plant::Plant;
 use super::space::Space;
 use super::tables::Tables;
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
-
-/// Called from the index's thread when there is something to poll.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Where and how large.
 #[derive(Clone, Debug)]
@@ -105,11 +100,9 @@ impl EmbeddedStore {
     ///
     /// # Errors
     /// The directory is in use, damaged, not writable.
-    pub fn open(config: EmbeddedConfig, wake: Wake) -> Result<Store, OpenError> {
+    pub fn open(config: EmbeddedConfig, wake: Wake) -> Result<Self, OpenError> {
         let dir = config.dir.clone();
-        Self::start(config, wake)
-            .map(|store| Store::Embedded(Box::new(store)))
-            .map_err(|reason| OpenError { dir, reason })
+        Self::start(config, wake).map_err(|reason| OpenError { dir, reason })
     }
 
     fn start(config: EmbeddedConfig, wake: Wake) -> Result<Self, OpenReason> {
@@ -157,13 +150,13 @@ impl EmbeddedStore {
         })
     }
 
-    /// See [`Store::newest_id_ms`].
+    /// See [`super::Store::newest_id_ms`].
     #[must_use]
     pub fn newest_id_ms(&self) -> u64 {
         self.newest_id_ms
     }
 
-    /// See [`Store::commit`].
+    /// See [`super::Store::commit`].
     pub fn commit(&mut self, ticket: Ticket, batch: &[Row]) {
         match self.space.has_room_for(bytes(batch)) {
             Ok(true) => self.front.commit(ticket, batch),
@@ -175,7 +168,7 @@ impl EmbeddedStore {
         }
     }
 
-    /// See [`Store::read`].
+    /// See [`super::Store::read`].
     pub fn read(&mut self, ticket: Ticket, read: Read) {
         assert!(self.reads < READS_MAX, "the shard bounds its reads");
         self.reads += 1;
@@ -183,12 +176,12 @@ impl EmbeddedStore {
         self.release_reads();
     }
 
-    /// See [`Store::next_write`].
+    /// See [`super::Store::next_write`].
     pub fn next_write(&mut self) -> Option<LogWrite> {
         self.front.next_write()
     }
 
-    /// See [`Store::on_written`].
+    /// See [`super::Store::on_written`].
     pub fn on_written(&mut self, write: LogWrite, result: io::Result<usize>) {
         let result = if self.plant.fails() { Err(io::Error::other("planted")) } else { result };
         self.front.on_written(write, result);
@@ -196,7 +189,7 @@ impl EmbeddedStore {
         self.release_reads();
     }
 
-    /// See [`Store::write_now`].
+    /// See [`super::Store::write_now`].
     pub fn write_now(&mut self) {
         while let Some(write) = self.next_write() {
             let result = write.perform();
@@ -204,7 +197,7 @@ impl EmbeddedStore {
         }
     }
 
-    /// See [`Store::poll`].
+    /// See [`super::Store::poll`].
     pub fn poll(&mut self, completions: &mut Vec<Completion>) {
         // An answer may know the commits that complete here: they come first.
         self.front.completed(completions);
@@ -219,13 +212,13 @@ impl EmbeddedStore {
         self.release_reads();
     }
 
-    /// See [`Store::in_flight`].
+    /// See [`super::Store::in_flight`].
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.front.commits() + self.reads
     }
 
-    /// See [`Store::close`].
+    /// See [`super::Store::close`].
     ///
     /// # Errors
     /// The failure that stopped the store.

@@ -2,16 +2,19 @@
 //! segments free again. It acknowledges nothing: the log is durable before it hears of it.
 
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flume::{Receiver, RecvTimeoutError, Sender};
 
-use super::Wake;
 use super::limits::{RECORD_BYTES_MAX, SPACE_CHECK_INTERVAL};
 use super::log::{Record, Segment, SegmentFiles, Through};
 use super::read::read;
 use super::tables::Tables;
 use crate::rows::{Completion, Read, StoreError, Ticket};
+
+/// Called from the index's thread when there is something to poll.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// What the front asks for.
 pub enum Request {

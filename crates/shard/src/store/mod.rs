@@ -16,7 +16,8 @@ mod embedded;
 mod data_dir;
 
 pub use data_dir::{DataDir, DataDirError};
-pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Wake};
+pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError};
+pub use index::Wake;
 pub use limits::READS_MAX;
 pub use log::LogWrite;
 pub use memory::MemoryStore;
