@@ -18,6 +18,7 @@ pub mod ids;
 pub mod limits;
 pub mod settings;
 pub mod tables;
+pub mod effects;
 pub mod rendezvous;
 pub mod lease;
 pub mod watch;
@@ -26,8 +27,8 @@ pub mod ownership;
 pub mod takeover;
 pub mod window;
 
-pub use crate::fence::Fence;
+pub use effects::{Effect, Input, Table};
 pub use ids::{Moment, Position};
-pub use ownership::{Effect, Input, Ownership, Table};
+pub use ownership::Ownership;
 pub use settings::Settings;
 pub use tables::{LeaseChange, LeaseRow, Outcome, OwnerChange, Standing};

@@ -1,9 +1,9 @@
 //! What one node knows of each partition's owner, which ones it holds, and what it does to hold the right ones.
 //! It does not know how the node's own lease is kept.
 
+use super::effects::Effect;
 use super::ids::Moment;
 use super::limits::{CLAIMS_MAX, HANDOVERS_MAX};
-use super::ownership::Effect;
 use super::rendezvous::winner;
 use super::settings::Settings;
 use super::tables::{Outcome, OwnerChange};

@@ -1,7 +1,7 @@
 //! The bounds of message ids, read a slice of partitions at a time: a takeover opens hundreds of partitions at once. It keeps
 //! none: an answer is of a reading that began after it was asked for.
 
-use super::codec::slice;
+use super::keys::slice;
 use arc_swap::ArcSwapOption;
 use shard::limits::PARTITIONS;
 use shard::partition::Partition;

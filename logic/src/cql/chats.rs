@@ -1,6 +1,7 @@
 //! A page of a user's chats: the slots of its list, merged in order, and the newest messages. It knows no takeovers.
 
-use super::statements::{Statements, bucket};
+use super::entry::bucket;
+use super::statements::Statements;
 use crate::cql::limits::{CQL_CHAT_SLOTS, CQL_PAGE_ROWS, CQL_PLACES_MAX};
 use futures_util::future::join_all;
 use shard::rows::{ChatRow, MessageRow};

@@ -6,31 +6,27 @@
 use super::backoff::Backoff;
 use super::bounds::Bounds;
 use super::breaker::{Breaker, Look, TICK};
-use super::config::{CqlConfig, CqlError, check_keyspace};
+use super::config::{BadRow, CqlConfig, CqlError, check_keyspace};
 use super::places::{Pace, Places};
 use super::schema;
+use super::session::{may_pass, open};
 use super::stats::{Kind, Stats};
 use super::texts::Texts;
 use crate::fence::moment;
 use arc_swap::ArcSwap;
-use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
-use scylla::client::session_builder::SessionBuilder;
-use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::errors::ExecutionError;
 use scylla::response::query_result::{QueryResult, QueryRowsResult};
 use scylla::serialize::batch::BatchValues;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::Batch;
 use scylla::statement::prepared::PreparedStatement;
-use scylla::statement::{Consistency, SerialConsistency};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-/// A paused server holds every place until this has passed twice; the driver's own 30 s are too long.
-const KEEPALIVE: Duration = Duration::from_secs(1);
 /// Between two tries to connect again.
 const CONNECT_EVERY: Duration = Duration::from_secs(1);
 /// After one that was taken: a server that lets in and does not answer is not helped by more sessions.
@@ -48,11 +44,6 @@ pub struct CqlClient {
     breaker: Breaker,
     stats: Stats,
 }
-
-/// A row that is not what it must be.
-#[derive(Debug, thiserror::Error)]
-#[error("a row cannot be read: {0}")]
-pub struct BadRow(pub String);
 
 #[derive(Debug, thiserror::Error)]
 enum TryError {
@@ -76,7 +67,7 @@ impl CqlClient {
     /// Nobody answers, or the tables are not those of this program: what to run is said.
     pub async fn connect(config: CqlConfig, runtime: &Handle) -> Result<Arc<Self>, CqlError> {
         check_keyspace(&config.keyspace)?;
-        let session = session(&config).await?;
+        let session = open(&config).await?;
         schema::check(&session, &config).await?;
         let texts = Texts::prepare(&session, &config.keyspace).await?;
         let client = Arc::new(Self {
@@ -219,7 +210,7 @@ impl CqlClient {
 
     /// Tries a new session, once, and waits until another may be tried.
     async fn connect_again(&self) {
-        let pause = match session(&self.config).await {
+        let pause = match open(&self.config).await {
             // The former ends with the statements that wait in it; each is tried again in this one.
             Ok(session) if self.breaker.is_open() => {
                 self.session.store(Arc::new(session));
@@ -245,26 +236,6 @@ impl CqlClient {
     }
 }
 
-/// A session as every part of this program uses it.
-pub(super) async fn session(config: &CqlConfig) -> Result<Session, CqlError> {
-    let profile = ExecutionProfile::builder()
-        .consistency(Consistency::LocalQuorum)
-        .serial_consistency(Some(SerialConsistency::LocalSerial))
-        .request_timeout(Some(config.request_timeout))
-        .build();
-    let builder = SessionBuilder::new()
-        .known_nodes(&config.contact_points)
-        .default_execution_profile_handle(profile.into_handle())
-        .keyspaces_to_fetch([&config.keyspace])
-        .tcp_nodelay(true)
-        .keepalive_interval(KEEPALIVE)
-        .keepalive_timeout(KEEPALIVE);
-    builder.build().await.map_err(|error| CqlError::Unreachable {
-        contact_points: config.contact_points.join(","),
-        reason: error.to_string(),
-    })
-}
-
 /// Looks at the breaker and at the pace of takeovers, and asks for signs of life, as long as the client lives.
 async fn watch(client: Weak<CqlClient>) {
     let (mut look, mut pace) = (Look::default(), Pace::default());
@@ -283,20 +254,4 @@ async fn watch(client: Weak<CqlClient>) {
             tokio::spawn(async move { client.probe().await });
         }
     }
-}
-
-/// Whether it may pass by itself; if not, somebody must mend something.
-pub(super) fn may_pass(error: &ExecutionError) -> bool {
-    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) = error else {
-        return !matches!(error, ExecutionError::BadQuery(_));
-    };
-    !matches!(
-        error,
-        DbError::SyntaxError
-            | DbError::Invalid
-            | DbError::AlreadyExists { .. }
-            | DbError::AuthenticationError
-            | DbError::Unauthorized
-            | DbError::ConfigError
-    )
 }

@@ -1,38 +1,17 @@
-//! Answers of the server as values, and the keys of partitions. It knows no statement.
+//! Answers of the server as values. It knows no statement.
 
-use super::client::BadRow;
 use super::columns::{ChatColumns, InboxColumns, MessageColumns};
-use super::statements::Entry;
+use super::config::BadRow;
+use super::entry::Entry;
+use super::keys::partition;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::query_result::QueryRowsResult;
-use shard::limits::PARTITIONS;
 use shard::partition::Partition;
 use shard::rows::{ChatRow, InboxRow};
 use std::collections::HashMap;
 use wire::Uid;
 
 type Result<T> = std::result::Result<T, BadRow>;
-
-/// Partitions of a slice, as a power of two: 128, so a batch has at most 128 statements of some 60 bytes, far below the
-/// 50 KiB at which Cassandra refuses one.
-const SLICE_BITS: u32 = 7;
-
-/// The slice of a partition's owner and bound.
-pub fn slice(partition: Partition) -> u16 {
-    partition.number() >> SLICE_BITS
-}
-
-/// The columns that name a partition: slice, partition.
-pub fn key(partition: Partition) -> (i32, i32) {
-    (slice(partition).into(), partition.number().into())
-}
-
-/// A partition by its number.
-pub fn partition(number: i32) -> Result<Partition> {
-    let number = usize::try_from(number).ok();
-    let partition = number.and_then(|number| Partition::all(PARTITIONS).nth(number));
-    partition.ok_or_else(|| BadRow("there is no partition of that number".into()))
-}
 
 /// Each row of an answer, decoded.
 pub fn all<'a, R, T>(rows: &'a QueryRowsResult, decode: impl Fn(R) -> Result<T>) -> Result<Vec<T>>

@@ -1,8 +1,9 @@
 //! The columns of each table as values: how they are named, written and read. Numbers without a sign (user ids, chains) are
 //! kept as the signed ones of the same bits. It knows no statement.
 
-use super::client::BadRow;
-use super::statements::{Entry, bucket, slot};
+use super::config::BadRow;
+use super::entry::{Entry, bucket};
+use super::keys::slot;
 use crate::cluster::Position;
 use bytes::Bytes;
 use scylla::value::CqlVarint;

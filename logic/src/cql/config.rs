@@ -104,6 +104,11 @@ pub enum CqlError {
     },
 }
 
+/// A row that is not what it must be.
+#[derive(Debug, thiserror::Error)]
+#[error("a row cannot be read: {0}")]
+pub struct BadRow(pub String);
+
 /// Whether it can stand in a statement without quotes.
 pub(super) fn check_keyspace(keyspace: &str) -> Result<(), CqlError> {
     let is_good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';

@@ -4,9 +4,10 @@
 //!
 //! A failing seed is run again by `SEED=n cargo test -p logic --lib late_writes`.
 
+use super::entry::Entry;
 use super::load;
 use super::read;
-use super::statements::{Entry, Statements};
+use super::statements::Statements;
 use super::write::{Log, Phase, Write, Writer};
 use crate::cluster::Position;
 use bytes::Bytes;

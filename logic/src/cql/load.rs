@@ -13,7 +13,8 @@
 //! statement of the first would meet a new row at the same place under the same timestamp. So what was decided is a
 //! value, kept until it is done.
 
-use super::statements::{Entry, Statements, bucket, bucket_start};
+use super::entry::{Entry, bucket, bucket_start};
+use super::statements::Statements;
 use super::write::{Log, Write};
 use crate::cluster::Position;
 use crate::cluster::takeover::{TailRow, longest_run, tail_rows};

@@ -7,9 +7,8 @@
 //! whole row, also of nulls. So columns are looked up by name.
 
 use super::client::CqlClient;
-use super::codec;
 use super::config::CqlError;
-use super::schema;
+use super::{codec, keys, schema};
 use crate::cluster::{LeaseChange, LeaseRow, Outcome, OwnerChange, Standing};
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::response::query_result::QueryRowsResult;
@@ -89,7 +88,7 @@ type Changed = (i64, i32, i64, i32, i32, i64, i32, i64);
 
 fn add_values(row: &OwnerRow) -> Added {
     let (epoch, node, incarnation) = owner_values(row);
-    let (slice, number) = codec::key(row.partition);
+    let (slice, number) = keys::key(row.partition);
     (epoch, node, incarnation, slice, number)
 }
 
@@ -139,7 +138,7 @@ impl CqlClient {
     pub async fn owners(&self) -> Result<Vec<OwnerRow>, CqlError> {
         let rows = self.once(&self.texts.owners, ()).await?;
         let decode = |row: (i32, i64, i32, i64)| {
-            let partition = codec::partition(row.0)?;
+            let partition = keys::partition(row.0)?;
             Ok(owner(partition, (row.1, row.2, row.3)))
         };
         let rows = codec::all(&rows, decode).map_err(|error| bad_row(&error.to_string()))?;
@@ -184,7 +183,7 @@ impl CqlClient {
     pub fn together(changes: impl IntoIterator<Item = OwnerChange>) -> Vec<Vec<OwnerChange>> {
         let mut all = BTreeMap::<_, Vec<_>>::new();
         for change in changes {
-            let key = (codec::slice(change.next.partition), change.expected.is_some());
+            let key = (keys::slice(change.next.partition), change.expected.is_some());
             all.entry(key).or_default().push(change);
         }
         all.into_values().collect()

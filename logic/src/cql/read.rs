@@ -1,7 +1,8 @@
 //! Pages, and single rows. It knows neither tickets nor takeovers.
 
+use super::entry::{Entry, bucket, bucket_start};
 use super::load;
-use super::statements::{Entry, Statements, bucket, bucket_start};
+use super::statements::Statements;
 use super::write::Log;
 use crate::cluster::Position;
 use crate::cluster::takeover::tail_rows;

@@ -6,9 +6,9 @@
 //! the operator's.
 
 use super::backoff::Backoff;
-use super::client::{self, BadRow, may_pass};
 use super::codec;
-use super::config::{CqlConfig, CqlError, check_keyspace};
+use super::config::{BadRow, CqlConfig, CqlError, check_keyspace};
+use super::session::{may_pass, open};
 use scylla::client::session::Session;
 use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -139,7 +139,7 @@ pub async fn apply(config: &CqlConfig, settings: &SchemaConfig) -> Result<u32, C
     check_keyspace(&config.keyspace)?;
     settings.check()?;
     let patient = CqlConfig { request_timeout: APPLY_TIMEOUT, ..config.clone() };
-    let session = client::session(&patient).await?;
+    let session = open(&patient).await?;
     let found = match check(&session, config).await {
         Err(CqlError::NoSchema { .. }) => 0,
         Err(CqlError::OldSchema { found, .. }) => found,

@@ -4,43 +4,17 @@
 use super::client::CqlClient;
 use super::codec;
 use super::columns::{PutChat, PutInbox, PutMessage, chat_parts, parts};
+use super::entry::{Entry, bucket};
+use super::keys::{key, slot};
 use super::stats::Kind;
 use super::write::{Log, Write};
 use crate::cluster::Position;
-use crate::cql::limits::{CQL_BUCKET_BITS, CQL_CHAT_SLOTS, CQL_HEAD_EVERY};
+use crate::cql::limits::CQL_HEAD_EVERY;
 use futures_util::future::{OptionFuture, join3};
 use shard::partition::Partition;
-use shard::rows::{Chain, ChatRow, InboxRow, MessageRow, Row, UserRow};
+use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
 use std::future::Future;
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
-
-/// A row of a log as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Where.
-    pub position: Position,
-    /// What its writer knew to be committed.
-    pub committed: Position,
-    /// [`Row::Message`] or [`Row::Inbox`].
-    pub row: Row,
-}
-
-/// Which partition of a log's table a place is in.
-pub fn bucket(position: Position) -> u64 {
-    position.0 >> CQL_BUCKET_BITS
-}
-
-/// The first place of a bucket.
-pub fn bucket_start(bucket: u64) -> Position {
-    Position(bucket << CQL_BUCKET_BITS)
-}
-
-/// Which partition of a user's list a chat is in. It is stored, so it never changes.
-pub fn slot(conversation: ConversationId) -> i8 {
-    let (kind, a, b) = conversation.parts();
-    let hash = Chain::default().after(&[kind.into(), a, b]).0;
-    i8::try_from(hash % CQL_CHAT_SLOTS).expect("below the count")
-}
 
 /// Whether the message at a place writes its conversation's head as well.
 fn writes_head(seq: Seq) -> bool {
@@ -142,7 +116,7 @@ impl Statements for CqlClient {
                 self.put(Kind::User, &self.texts.put_user, values).await;
             }
             Write::Bound { partition, bound_ms } => {
-                let (slice, number) = codec::key(*partition);
+                let (slice, number) = key(*partition);
                 let values = (slice, number, place(*bound_ms), timestamp_us);
                 self.put(Kind::Bound, &self.texts.put_bound, values).await;
             }
@@ -150,7 +124,7 @@ impl Statements for CqlClient {
     }
 
     async fn bound(&self, partition: Partition) -> u64 {
-        let (slice, _) = codec::key(partition);
+        let (slice, _) = key(partition);
         let read = || self.ask(&self.texts.bounds, (slice,), |rows| codec::bounds(&rows));
         self.bounds.of(partition, read).await
     }
@@ -239,16 +213,5 @@ impl Statements for CqlClient {
             Row::Inbox(_) | Row::Chat(_) | Row::User(_) => unreachable!("of that table"),
         };
         entries.into_iter().map(message).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_slot_of_a_chat_never_changes() {
-        let slots = (1..=10).map(|peer| slot(ConversationId::direct(Uid(77), Uid(peer)).unwrap()));
-        assert_eq!(slots.collect::<Vec<_>>(), [2, 7, 1, 3, 1, 1, 0, 1, 6, 3]);
     }
 }

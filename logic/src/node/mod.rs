@@ -16,5 +16,6 @@ pub mod core;
 pub mod links;
 pub mod slots;
 pub mod routing;
+mod sessions;
 pub mod owners;
 pub mod ownership;

@@ -1,6 +1,5 @@
 //! What the cores want of Redis as one pipeline, and what its replies mean. It knows no connection.
 
-use super::FindError;
 use super::layout::{self, Route};
 use super::limits::{PIPELINE_COMMANDS_MAX, ROUTE_TTL_S};
 use super::state::{State, count};
@@ -9,6 +8,17 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Script, ServerErr
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 use wire::{DeviceId, Generation, Uid};
+
+/// Why routes were not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    /// Redis is away, or too much waits for it. Transient.
+    #[error("the routes cannot be read now")]
+    Unavailable,
+    /// The user's key holds something else.
+    #[error("the key of the user's routes holds something else")]
+    Foreign,
+}
 
 /// One thing that a core wants of Redis.
 #[derive(Debug)]

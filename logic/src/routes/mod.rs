@@ -33,6 +33,7 @@ mod state;
 mod batch;
 mod task;
 
+pub use batch::FindError;
 pub use layout::Route;
 pub use state::Counts;
 
@@ -70,17 +71,6 @@ impl Config {
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         redis::Client::open(info).map(|client| Self { client }).map_err(BadAddress)
     }
-}
-
-/// Why routes were not found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FindError {
-    /// Redis is away, or too much waits for it. Transient.
-    #[error("the routes cannot be read now")]
-    Unavailable,
-    /// The user's key holds something else.
-    #[error("the key of the user's routes holds something else")]
-    Foreign,
 }
 
 /// A core's handle. A clone is another core's: each is told of repairs, and of the users that it refreshed itself.

@@ -7,7 +7,7 @@
 use crate::cql::keyspace::Keyspace;
 use crate::driven::{Driven, config};
 use bytes::Bytes;
-use logic::cluster::Fence;
+use logic::fence::Fence;
 use shard::rows::{
     Chain, ChatRow, Completion, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
 };

@@ -4,7 +4,7 @@
 use super::keyspace::Keyspace;
 use crate::driven::Driven;
 use bytes::Bytes;
-use logic::cluster::Fence;
+use logic::fence::Fence;
 use shard::rows::{Chain, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow};
 use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use logic::cluster::Fence;
 use logic::cql::schema::{self, SchemaConfig};
 use logic::cql::{CqlClient, CqlConfig, CqlStore};
+use logic::fence::Fence;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use shard::owner::Epoch;

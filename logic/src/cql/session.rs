@@ -1,0 +1,48 @@
+//! A session of the driver as this program uses it, and which of its errors may pass. It knows no table.
+
+use super::config::{CqlConfig, CqlError};
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::statement::{Consistency, SerialConsistency};
+use std::time::Duration;
+
+/// A paused server holds every place until this has passed twice; the driver's own 30 s are too long.
+const KEEPALIVE: Duration = Duration::from_secs(1);
+
+/// Connects.
+pub async fn open(config: &CqlConfig) -> Result<Session, CqlError> {
+    let profile = ExecutionProfile::builder()
+        .consistency(Consistency::LocalQuorum)
+        .serial_consistency(Some(SerialConsistency::LocalSerial))
+        .request_timeout(Some(config.request_timeout))
+        .build();
+    let builder = SessionBuilder::new()
+        .known_nodes(&config.contact_points)
+        .default_execution_profile_handle(profile.into_handle())
+        .keyspaces_to_fetch([&config.keyspace])
+        .tcp_nodelay(true)
+        .keepalive_interval(KEEPALIVE)
+        .keepalive_timeout(KEEPALIVE);
+    builder.build().await.map_err(|error| CqlError::Unreachable {
+        contact_points: config.contact_points.join(","),
+        reason: error.to_string(),
+    })
+}
+
+/// Whether it may pass by itself; if not, somebody must mend something.
+pub fn may_pass(error: &ExecutionError) -> bool {
+    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) = error else {
+        return !matches!(error, ExecutionError::BadQuery(_));
+    };
+    !matches!(
+        error,
+        DbError::SyntaxError
+            | DbError::Invalid
+            | DbError::AlreadyExists { .. }
+            | DbError::AuthenticationError
+            | DbError::Unauthorized
+            | DbError::ConfigError
+    )
+}
