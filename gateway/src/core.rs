@@ -7,7 +7,7 @@ use crate::backend::{Backend, News, Post};
 use crate::canary::{Ask, Canary, Traffic};
 use crate::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
 use crate::metrics::CoreMetrics;
-use crate::serve::{Setup, connections_max};
+use crate::setup::Setup;
 use crate::transport::Channel;
 use crate::transport::tcp::Tcp;
 use netring::{Chunk, CloseReason, ConnId, Event, NetRing};
@@ -77,7 +77,7 @@ impl Core {
         let settings = Settings {
             id,
             entries: setup.shards(),
-            clients_max: connections_max(&setup),
+            clients_max: setup.connections_max(),
             login_timeout_ms: config.login_timeout_ms,
             heartbeat_ms: config.heartbeat_ms,
             connection_rate: config.connection_rate,

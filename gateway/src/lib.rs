@@ -10,6 +10,7 @@ pub mod auth;
 pub mod metrics;
 pub mod admin;
 pub mod limits;
+mod setup;
 pub mod chunks;
 pub mod core;
 pub mod transport;

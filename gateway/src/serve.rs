@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::core::{Core, Parts};
 use crate::limits::CLOSING_SLOTS;
 use crate::metrics::Metrics;
+use crate::setup::Setup;
 use flume::{Receiver, Sender};
 use service::clock::unix_ms;
 use service::cores::{self, Plan, RING_TICK};
@@ -22,29 +23,6 @@ use shard::partition::{ShardId, Share};
 use shard::store::{DataDir, DataDirError, EmbeddedConfig};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-
-/// What every core is given.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// Verifies tokens.
-    pub auth: Arc<Auth>,
-    /// The numbers; each core writes its own.
-    pub metrics: Arc<Metrics>,
-    /// The state of the process.
-    pub shutdown: Shutdown,
-    /// Cores of a draining process that have nothing left to do.
-    pub quiet: Arc<AtomicUsize>,
-}
-
-impl Setup {
-    /// How many cores there are; each has a shard.
-    pub(crate) fn shards(&self) -> u16 {
-        u16::try_from(self.metrics.cores().len()).expect("at most 512")
-    }
-}
 
 /// Serves until it is told to stop and has.
 ///
@@ -196,7 +174,7 @@ async fn run_core(
     listen: SocketAddr,
     started: Sender<SocketAddr>,
 ) -> Result<(), Fatal> {
-    let connections_max = connections_max(&parts.setup) + CLOSING_SLOTS;
+    let connections_max = parts.setup.connections_max() + CLOSING_SLOTS;
     let config = netring::Config { connections_max, tick: RING_TICK, ..netring::Config::default() };
     let (ring, bound) = cores::listen(parts.id, config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
@@ -204,13 +182,4 @@ async fn run_core(
     // The starter waits for this; if it is gone, the process is ending.
     let _ = started.send(bound);
     core.run().await
-}
-
-/// Connections of one core, at most.
-pub(crate) fn connections_max(setup: &Setup) -> usize {
-    let connections = usize::try_from(setup.config.connections_max).unwrap_or(usize::MAX);
-    // The kernel spreads connections over the cores' listeners by chance: each core takes an eighth
-    // more than the mean.
-    let share = connections.div_ceil(setup.metrics.cores().len());
-    share + share / 8
 }

@@ -4,24 +4,10 @@ mod health;
 mod routes;
 
 pub use health::Health;
+pub use routes::Seen;
 
-use crate::config::Config;
-use crate::metrics::Metrics;
 use service::admin::Admin;
-use service::lifecycle::Shutdown;
 use std::io;
-use std::sync::Arc;
-
-/// What the pages read.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// The configuration in effect.
-    pub config: Arc<Config>,
-    /// The numbers.
-    pub metrics: Arc<Metrics>,
-    /// The state.
-    pub shutdown: Shutdown,
-}
 
 /// Binds the address of the configuration and serves.
 ///

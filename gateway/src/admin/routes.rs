@@ -1,8 +1,8 @@
 //! The pages: what each says and with which status.
 
-use super::Seen;
 use super::health::Health;
-use crate::metrics::CoreMetrics;
+use crate::config::Config;
+use crate::metrics::{CoreMetrics, Metrics};
 use axum::Router;
 use axum::extract::State as Given;
 use axum::http::header;
@@ -10,7 +10,20 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 use service::admin::{prometheus, said};
+use service::lifecycle::Shutdown;
 use service::metrics::Gauge;
+use std::sync::Arc;
+
+/// What the pages read.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The configuration in effect.
+    pub config: Arc<Config>,
+    /// The numbers.
+    pub metrics: Arc<Metrics>,
+    /// The state.
+    pub shutdown: Shutdown,
+}
 
 pub fn router(seen: Seen) -> Router {
     Router::new()

@@ -3,36 +3,21 @@
 //! It knows no frame of a client and no connection but its own links to nodes.
 
 pub mod post;
+pub mod news;
 pub mod local;
 pub mod remote;
 
 pub use local::Local;
+pub use news::News;
 pub use post::Post;
 pub use remote::Remote;
 
 use crate::metrics::CoreMetrics;
 use netring::{ConnId, FileWrite, NetRing};
-use shard::command::{Command, Delivery, Now, ReplyTo};
-use shard::partition::Partition;
+use shard::command::{Command, Now, ReplyTo};
 use shard::rows::StoreError;
-use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-
-/// What came of it. Whoever acts on it empties it.
-#[derive(Default)]
-pub struct News {
-    /// For sessions of this core, in order.
-    pub deliveries: Vec<Delivery>,
-    /// Answers that nobody waits for any more.
-    pub late: Vec<Delivery>,
-    /// Partitions of which all sessions are to be registered.
-    pub register: BTreeSet<Partition>,
-    /// The epoch of the inboxes, if it was told.
-    pub inbox_epoch: Option<u64>,
-    /// Writes of the store to be begun.
-    pub writes: Vec<FileWrite>,
-}
 
 /// Where shards are.
 #[allow(clippy::large_enum_variant, reason = "there is one a core")]

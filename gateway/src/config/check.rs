@@ -1,8 +1,8 @@
 //! What settings must hold together.
 
 use super::problem::Problem;
-use super::raw::Raw;
 use super::settings::Config;
+use super::typed::Raw;
 
 /// Adds what does not fit together.
 pub fn together(config: &Config, raw: &Raw, problems: &mut Vec<Problem>) {

@@ -7,16 +7,17 @@
 mod limits;
 mod value;
 mod problem;
-mod raw;
+mod typed;
 mod settings;
+mod raw;
 mod check;
 mod text;
 
 pub use limits::CORES_MAX;
 pub use problem::{Problem, Problems, Source};
-pub use raw::Raw;
 pub use settings::{Config, Flags};
 pub use text::example;
+pub use typed::Raw;
 pub use value::{Addresses, LogFilter, LogFormat};
 
 use std::ffi::OsString;

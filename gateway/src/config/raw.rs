@@ -1,8 +1,8 @@
-//! What was typed: texts with their sources, the strongest of each key. It knows which keys there are, not what they mean.
+//! Reads what was typed, layer by layer. It knows which keys there are, not what they mean.
 
 use super::problem::{Problem, Problems, Source};
 use super::settings::{Flags, SETTINGS};
-use std::collections::BTreeMap;
+use super::typed::Raw;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -12,12 +12,6 @@ const ENV_PREFIX: &str = "LONGLINE_";
 const NO_SETTINGS: [&str; 3] = ["CONFIG", "CQL", "REDIS"];
 /// Begins the variables of a logic node; a gateway may have them in its environment.
 const NODE_PREFIX: &str = "LOGIC_";
-
-/// What was typed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Raw {
-    typed: BTreeMap<&'static str, (String, Source)>,
-}
 
 impl Raw {
     /// Reads the layers, the weakest first.
@@ -36,23 +30,9 @@ impl Raw {
         }
         raw.take_env(env, &mut problems);
         for (key, text) in flags.typed() {
-            raw.typed.insert(key, (text, Source::Flag));
+            raw.set(key, text, Source::Flag);
         }
         if problems.is_empty() { Ok(raw) } else { Err(Problems(problems)) }
-    }
-
-    /// The text of a key and where it was typed, if it was.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&(String, Source)> {
-        self.typed.get(key)
-    }
-
-    /// A problem with a key, as it was typed or with its default.
-    #[must_use]
-    pub fn problem(&self, key: &str, default: &str, advice: String) -> Problem {
-        let (value, source) =
-            self.get(key).cloned().unwrap_or_else(|| (default.to_owned(), Source::Default));
-        Problem { key: key.to_owned(), value, source, advice }
     }
 
     fn take_file(&mut self, path: &Path, problems: &mut Vec<Problem>) {
@@ -128,7 +108,7 @@ impl Raw {
 
     fn take(&mut self, key: String, text: String, source: Source, problems: &mut Vec<Problem>) {
         if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == key) {
-            self.typed.insert(setting.name, (text, source));
+            self.set(setting.name, text, source);
             return;
         }
         let mut advice = match nearest(&key) {

@@ -4,7 +4,7 @@
 
 use super::limits::{CORES_MAX, TIMER_MS_MAX};
 use super::problem::Problem;
-use super::raw::Raw;
+use super::typed::Raw;
 use super::value::{Addresses, LogFilter, LogFormat, Value};
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The configuration as text: the effective one, and the example with every default and its documentation.
 
-use super::raw::Raw;
 use super::settings::{Config, SETTINGS};
+use super::typed::Raw;
 use std::fmt;
 
 /// TOML that gives the same configuration again. No setting is a secret; keys are named by their files.

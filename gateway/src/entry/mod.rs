@@ -15,6 +15,7 @@ mod ask;
 mod tell;
 mod end;
 mod drain;
+mod send_away;
 
 pub use session::SessionKey;
 pub use tickets::Ticket;

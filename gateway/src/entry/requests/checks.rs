@@ -1,6 +1,6 @@
 //! Bounds that several requests have in common.
 
-use super::Action;
+use super::action::Action;
 use crate::canary::is_reserved;
 use shard::command::{ChatChange, Command};
 use wire::frames::ArchivedConversation;

@@ -1,6 +1,6 @@
 //! Is the server there, and where does the inbox end?
 
-use super::Action;
+use super::action::Action;
 use shard::command::{Command, Login};
 use wire::{FrameError, RawFrame, frames};
 

@@ -1,6 +1,6 @@
 //! The answer to the entry's own question; that anything was said is enough.
 
-use super::Action;
+use super::action::Action;
 use shard::command::Login;
 use wire::{FrameError, RawFrame, frames};
 

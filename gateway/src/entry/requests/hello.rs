@@ -1,6 +1,6 @@
 //! What a client says first: the versions that it speaks, and the largest frame that it takes.
 
-use super::Action;
+use super::action::Action;
 use wire::{FRAME_BYTES_MAX, FrameError, RawFrame, RefusalCode, VERSION, frames};
 
 pub(super) fn act(frame: &RawFrame<'_>) -> Result<Action, FrameError> {

@@ -1,6 +1,7 @@
 //! A chat is hidden until its next message.
 
-use super::{Action, checks};
+use super::action::Action;
+use super::checks;
 use shard::command::{ChatChange, Login};
 use wire::{FrameError, RawFrame, frames};
 

@@ -1,6 +1,6 @@
 //! Who a client says it is, and what it has. The token is judged by the entry.
 
-use super::Action;
+use super::action::Action;
 use shard::command::Begin;
 use wire::{DeviceId, FrameError, InboxSeq, RawFrame, RefusalCode, frames};
 

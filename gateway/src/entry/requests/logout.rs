@@ -1,6 +1,6 @@
 //! The session ends.
 
-use super::Action;
+use super::action::Action;
 use shard::command::{Command, Login};
 use wire::{FrameError, RawFrame, frames};
 

@@ -1,6 +1,7 @@
 //! A conversation is read up to here.
 
-use super::{Action, checks};
+use super::action::Action;
+use super::checks;
 use shard::command::{ChatChange, Login};
 use wire::{FrameError, RawFrame, Seq, frames};
 

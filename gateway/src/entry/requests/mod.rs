@@ -3,6 +3,7 @@
 //!
 //! It knows no socket, no token's worth, no shard's place.
 
+mod action;
 mod hello;
 mod login;
 mod send;
@@ -17,33 +18,11 @@ mod hide_chat;
 mod logout;
 mod checks;
 
-use super::session::Stage;
-use shard::command::{Begin, Command, Login};
-use wire::{Bytes, DeviceId, FrameError, Kind, RawFrame, RefusalCode};
+pub use action::Action;
 
-/// What to do about a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing.
-    Ignore,
-    /// Answer hello.
-    Greet,
-    /// Verify the token, then ask the shard.
-    Login {
-        /// Which device.
-        device: DeviceId,
-        /// Where its pushes begin.
-        from: Begin,
-        /// The token.
-        token: Bytes,
-    },
-    /// Ask the shard that this belongs to.
-    Submit(Command),
-    /// Refuse the request, and go on.
-    Refuse(RefusalCode),
-    /// Refuse, and close.
-    Close(RefusalCode),
-}
+use super::session::Stage;
+use shard::command::Login;
+use wire::{FrameError, Kind, RawFrame, RefusalCode};
 
 /// By which rates a request is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Everything in the inbox up to here has arrived.
 
-use super::Action;
+use super::action::Action;
 use shard::command::{Command, Login};
 use wire::{FrameError, InboxSeq, RawFrame, frames};
 

@@ -1,6 +1,7 @@
 //! A message to a conversation.
 
-use super::{Action, checks};
+use super::action::Action;
+use super::checks;
 use shard::command::{Command, Login, Send};
 use wire::{BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationKind, FrameError, RawFrame};
 use wire::{RefusalCode, RowKind, frames};

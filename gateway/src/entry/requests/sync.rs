@@ -1,6 +1,7 @@
 //! A page of the inbox after a cursor.
 
-use super::{Action, checks};
+use super::action::Action;
+use super::checks;
 use shard::command::{Command, Login};
 use wire::{FrameError, InboxSeq, RawFrame, frames};
 

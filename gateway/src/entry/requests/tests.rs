@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::canary::is_reserved;
+use shard::command::{Begin, Command};
 use wire::{
-    BODY_BYTES_MAX, FRAME_BYTES_MAX, FrameBuffer, Generation, InboxSeq, Scratch, Uid, encode,
-    frames,
+    BODY_BYTES_MAX, Bytes, DeviceId, FRAME_BYTES_MAX, FrameBuffer, Generation, InboxSeq, Scratch,
+    Uid, encode, frames,
 };
 
 const LOGIN: Login = Login { uid: Uid(7), device: DeviceId(1), generation: Generation(1) };

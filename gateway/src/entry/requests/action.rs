@@ -1,0 +1,28 @@
+//! What a request decides.
+
+use shard::command::{Begin, Command};
+use wire::{Bytes, DeviceId, RefusalCode};
+
+/// What to do about a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    Ignore,
+    /// Answer hello.
+    Greet,
+    /// Verify the token, then ask the shard.
+    Login {
+        /// Which device.
+        device: DeviceId,
+        /// Where its pushes begin.
+        from: Begin,
+        /// The token.
+        token: Bytes,
+    },
+    /// Ask the shard that this belongs to.
+    Submit(Command),
+    /// Refuse the request, and go on.
+    Refuse(RefusalCode),
+    /// Refuse, and close.
+    Close(RefusalCode),
+}

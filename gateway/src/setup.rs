@@ -1,0 +1,39 @@
+//! What every core of a gateway is given. It does nothing.
+
+use crate::auth::Auth;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use service::lifecycle::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+/// What every core is given.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Verifies tokens.
+    pub auth: Arc<Auth>,
+    /// The numbers; each core writes its own.
+    pub metrics: Arc<Metrics>,
+    /// The state of the process.
+    pub shutdown: Shutdown,
+    /// Cores of a draining process that have nothing left to do.
+    pub quiet: Arc<AtomicUsize>,
+}
+
+impl Setup {
+    /// How many cores there are; each has a shard.
+    pub(crate) fn shards(&self) -> u16 {
+        u16::try_from(self.metrics.cores().len()).expect("at most 512")
+    }
+
+    /// Connections of one core, at most.
+    pub(crate) fn connections_max(&self) -> usize {
+        let connections = usize::try_from(self.config.connections_max).unwrap_or(usize::MAX);
+        // The kernel spreads connections over the cores' listeners by chance: each core takes an eighth
+        // more than the mean.
+        let share = connections.div_ceil(self.metrics.cores().len());
+        share + share / 8
+    }
+}
