@@ -8,6 +8,7 @@ mod limits;
 mod token;
 mod ring;
 mod users;
+mod connections;
 mod relay;
 mod frames;
 

@@ -6,28 +6,14 @@ use wire::frames::{
 };
 use wire::{Bytes, FrameError, Kind, RawFrame, Uid, encode};
 
-use super::relay::Relay;
+use super::connections::{Arrival, Relay, Session};
 use super::token;
-use super::users::{Slot, Users};
+use super::users::Users;
 
 /// As the gateway asks for.
 const HEARTBEAT_MS: u32 = 60_000;
 /// One epoch: a device that comes back goes on from its cursor.
 const INBOX_EPOCH: u64 = 1;
-
-/// Who a connection speaks for.
-#[derive(Default)]
-pub struct Session {
-    /// None before login.
-    pub uid: Option<u64>,
-}
-
-/// Where a frame came from, and when.
-#[derive(Clone, Copy)]
-pub struct Arrival {
-    pub slot: Slot,
-    pub now_ms: u64,
-}
 
 /// Answers one frame.
 ///

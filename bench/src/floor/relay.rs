@@ -6,59 +6,13 @@ use std::net::TcpListener;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use wire::{FRAME_BYTES_MAX, FrameBuffer, Scratch};
+use wire::{FRAME_BYTES_MAX, Scratch};
 
-use super::frames::{Arrival, Session, on_frame};
+use super::connections::{Arrival, Connection, Outboxes, Relay};
+use super::frames::on_frame;
 use super::limits::{CONNECTIONS_MAX, OUT_BYTES_MAX};
 use super::ring::{Event, Ring};
 use super::users::{Slot, Users};
-
-/// One connection: what it received in part, and what it has to send.
-#[derive(Default)]
-struct Connection {
-    frames: FrameBuffer,
-    session: Session,
-    out: Vec<u8>,
-    /// The other buffer is with the kernel.
-    sending: bool,
-    /// In the list of those that have something to send.
-    listed: bool,
-    /// No more comes, and nothing more is sent.
-    ended: bool,
-}
-
-/// All that the relay knows.
-pub struct Relay {
-    pub outboxes: Outboxes,
-    pub users: Users,
-}
-
-/// The connections and what they have to send.
-pub struct Outboxes {
-    connections: Vec<Connection>,
-    listed: Vec<Slot>,
-}
-
-impl Outboxes {
-    /// Appends a frame for `slot`.
-    pub fn append(&mut self, slot: Slot, encode: impl FnOnce(&mut Vec<u8>)) {
-        let connection = self.at(slot);
-        if !connection.ended {
-            encode(&mut connection.out);
-            self.list(slot);
-        }
-    }
-
-    fn list(&mut self, slot: Slot) {
-        if !mem::replace(&mut self.at(slot).listed, true) {
-            self.listed.push(slot);
-        }
-    }
-
-    fn at(&mut self, slot: Slot) -> &mut Connection {
-        &mut self.connections[slot as usize]
-    }
-}
 
 /// Serves until the environment fails.
 pub fn serve(listener: TcpListener) -> Result<Infallible> {
