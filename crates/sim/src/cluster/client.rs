@@ -2,7 +2,7 @@
 //! guess the owner, and learn from refusals.
 
 use super::judge::Judge;
-use super::log_owner::Packet;
+use super::log_rows::Packet;
 use super::store::{Log, Row};
 use crate::random::Random;
 use logic::cluster::Position;

@@ -1,6 +1,6 @@
 //! What only the owner of the conversation does: dedup, forwarding to both inboxes, acknowledging.
 
-use super::log_owner::{Context, LogOwner, Out, Packet};
+use super::log_rows::{Context, LogRows, Out, Packet};
 use super::plant::Plant;
 use super::store::{Log, Request, Row};
 use logic::cluster::Position;
@@ -20,12 +20,7 @@ impl Conversation {
         self.by_id = values.values().map(|row| (row.id, row.seq)).collect();
     }
 
-    pub(super) fn on_packet(
-        &mut self,
-        owner: &mut LogOwner,
-        packet: &Packet,
-        cx: &mut Context<'_>,
-    ) {
+    pub(super) fn on_packet(&mut self, owner: &mut LogRows, packet: &Packet, cx: &mut Context<'_>) {
         match packet {
             Packet::Send(id) => match self.by_id.get(id) {
                 Some(seq) => self.forward(owner, Row { seq: *seq, id: *id }, cx),
@@ -41,7 +36,7 @@ impl Conversation {
 
     pub(super) fn on_looked_up(
         &mut self,
-        owner: &mut LogOwner,
+        owner: &mut LogRows,
         id: MessageId,
         found: Option<Seq>,
         cx: &mut Context<'_>,
@@ -67,11 +62,11 @@ impl Conversation {
         self.looking_up.clear();
     }
 
-    pub(super) fn on_committed(&mut self, owner: &LogOwner, row: Row, cx: &mut Context<'_>) {
+    pub(super) fn on_committed(&mut self, owner: &LogRows, row: Row, cx: &mut Context<'_>) {
         append_to_both(owner, row, cx);
     }
 
-    fn forward(&self, owner: &LogOwner, row: Row, cx: &mut Context<'_>) {
+    fn forward(&self, owner: &LogRows, row: Row, cx: &mut Context<'_>) {
         if Position::from(row.seq) > owner.window.committed() {
             return;
         }
@@ -81,7 +76,7 @@ impl Conversation {
         append_to_both(owner, row, cx);
     }
 
-    fn confirm(&mut self, owner: &LogOwner, user: usize, row: Row, cx: &mut Context<'_>) {
+    fn confirm(&mut self, owner: &LogRows, user: usize, row: Row, cx: &mut Context<'_>) {
         let is_mine = self.by_id.get(&row.id) == Some(&row.seq);
         if !is_mine || Position::from(row.seq) > owner.window.committed() {
             return;
@@ -94,7 +89,7 @@ impl Conversation {
     }
 }
 
-fn append_to_both(owner: &LogOwner, row: Row, cx: &mut Context<'_>) {
+fn append_to_both(owner: &LogRows, row: Row, cx: &mut Context<'_>) {
     let append = |user| Out::ToOwner(Log::Inbox(owner.log.chat(), user), Packet::Append(row));
     cx.out.extend([0, 1].map(append));
 }

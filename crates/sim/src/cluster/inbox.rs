@@ -1,6 +1,6 @@
 //! What only the owner of an inbox does: appending in the conversation's order, healing gaps, confirming.
 
-use super::log_owner::{Context, LogOwner, Out, Packet};
+use super::log_rows::{Context, LogRows, Out, Packet};
 use super::store::{Log, Request, Row};
 use logic::cluster::Position;
 use std::collections::BTreeMap;
@@ -22,12 +22,7 @@ impl Inbox {
         self.last = self.by_seq.keys().next_back().copied().unwrap_or_default().max(last);
     }
 
-    pub(super) fn on_packet(
-        &mut self,
-        owner: &mut LogOwner,
-        packet: &Packet,
-        cx: &mut Context<'_>,
-    ) {
+    pub(super) fn on_packet(&mut self, owner: &mut LogRows, packet: &Packet, cx: &mut Context<'_>) {
         let Packet::Append(row) = packet else { return };
         if row.seq <= self.last {
             let position = self.by_seq.get(&row.seq).copied().unwrap_or_default();
@@ -50,7 +45,7 @@ impl Inbox {
     /// What was missing, from the conversation: all of it is committed there, as what came after it was sent.
     pub(super) fn on_pulled(
         &mut self,
-        owner: &mut LogOwner,
+        owner: &mut LogRows,
         rows: &[(Position, Row)],
         cx: &mut Context<'_>,
     ) {
@@ -66,11 +61,11 @@ impl Inbox {
         self.is_pulling = false;
     }
 
-    pub(super) fn on_committed(&mut self, owner: &LogOwner, row: Row, cx: &mut Context<'_>) {
+    pub(super) fn on_committed(&mut self, owner: &LogRows, row: Row, cx: &mut Context<'_>) {
         confirm(owner, row, cx);
     }
 
-    fn append(&mut self, owner: &mut LogOwner, row: Row, cx: &mut Context<'_>) {
+    fn append(&mut self, owner: &mut LogRows, row: Row, cx: &mut Context<'_>) {
         if owner.has_room() {
             let position = owner.append(|_| row, cx);
             self.by_seq.insert(row.seq, position);
@@ -79,7 +74,7 @@ impl Inbox {
     }
 }
 
-fn confirm(owner: &LogOwner, row: Row, cx: &mut Context<'_>) {
+fn confirm(owner: &LogRows, row: Row, cx: &mut Context<'_>) {
     if let Log::Inbox(chat, user) = owner.log {
         cx.out.push(Out::ToOwner(Log::Conversation(chat), Packet::Confirm(user, row)));
     }

@@ -3,6 +3,7 @@
 
 use super::conversation::Conversation;
 use super::inbox::Inbox;
+use super::log_rows::{Context, LogRows, Out, Packet};
 use super::plant::Plant;
 use super::store::{Log, Reply, Request, Row};
 use crate::random::Random;
@@ -14,56 +15,10 @@ use shard::rows::Chain;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::{MessageId, Seq};
 
-/// Between processes, and from clients.
-#[derive(Clone, Debug)]
-pub enum Packet {
-    /// A client sends a message; again and again, until it is acknowledged.
-    Send(MessageId),
-    /// The conversation's owner wants a committed message in an inbox.
-    Append(Row),
-    /// A user's inbox has it, for good.
-    Confirm(usize, Row),
-    /// A client reads a whole log; the number is the client's.
-    Read(Log, u64),
-}
-
-/// What the owner of a log does.
-#[derive(Debug)]
-pub enum Out {
-    /// Ask the store.
-    Ask(Request),
-    /// Send to the owner of another log.
-    ToOwner(Log, Packet),
-    /// Acknowledge a message to its client.
-    Ack(MessageId, Seq),
-    /// Answer a client's read.
-    ReadDone(u64, Vec<(Position, Row)>),
-    /// A row counts as committed.
-    Commit(Position, Row),
-}
-
-/// What its process knows at the time of a call.
-#[derive(Debug)]
-pub struct Context<'a> {
-    /// Whether it may take something new.
-    pub serves: bool,
-    /// Whether what came back counts.
-    pub may_commit: bool,
-    /// What its machine's wall clock shows.
-    pub wall_us: u64,
-    /// Where to put what it does.
-    pub out: &'a mut Vec<Out>,
-}
-
 /// The owner of one log under one epoch.
 #[derive(Debug)]
 pub struct LogOwner {
-    pub(super) log: Log,
-    pub(super) plant: Plant,
-    pub(super) window: LogWindow,
-    pub(super) values: BTreeMap<Position, Row>,
-    epoch: Epoch,
-    size: u64,
+    rows: LogRows,
     phase: Phase,
     /// Derived rows that are being stored.
     deriving: BTreeSet<Position>,
@@ -96,12 +51,7 @@ impl LogOwner {
             Log::Inbox(..) => Kind::Inbox(Inbox::default()),
         };
         let owner = Self {
-            log,
-            plant,
-            window: LogWindow::new(size, Position(0), []),
-            values: BTreeMap::new(),
-            epoch,
-            size,
+            rows: LogRows::new(log, epoch, size, plant),
             phase: Phase::ReadingTail,
             deriving: BTreeSet::new(),
             revision: 0,
@@ -115,7 +65,7 @@ impl LogOwner {
     /// Its epoch.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        self.rows.epoch
     }
 
     /// Whether its takeover is done.
@@ -127,16 +77,20 @@ impl LogOwner {
     /// Whether nothing of it is in flight.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        !self.is_serving() || self.window.in_flight() == 0
+        !self.is_serving() || self.rows.window.in_flight() == 0
     }
 
     fn read_tail(&self) -> Request {
         let rows = tail_rows(self.takeover_size());
-        Request::Tail(self.log, usize::try_from(rows).expect("a window is small"))
+        Request::Tail(self.rows.log, usize::try_from(rows).expect("a window is small"))
     }
 
     fn takeover_size(&self) -> u64 {
-        if self.plant == Plant::TailOfOneWindow { self.size.div_ceil(2) } else { self.size }
+        if self.rows.plant == Plant::TailOfOneWindow {
+            self.rows.size.div_ceil(2)
+        } else {
+            self.rows.size
+        }
     }
 
     /// Takes a packet.
@@ -147,15 +101,16 @@ impl LogOwner {
         match packet {
             Packet::Read(_, number) => {
                 // Client reads go up to what is committed now, and what is committed stays.
-                self.reading.insert(*number, self.window.committed());
-                let range = (Position(1), self.window.committed());
-                cx.out.push(Out::Ask(Request::Rows(self.log, range.0, range.1)));
+                self.reading.insert(*number, self.rows.window.committed());
+                let range = (Position(1), self.rows.window.committed());
+                cx.out.push(Out::Ask(Request::Rows(self.rows.log, range.0, range.1)));
             }
             Packet::Send(_) | Packet::Append(..) | Packet::Confirm(..) => {
-                self.with_kind(|owner, kind| match kind {
-                    Kind::Conversation(conversation) => conversation.on_packet(owner, packet, cx),
-                    Kind::Inbox(inbox) => inbox.on_packet(owner, packet, cx),
-                })
+                let rows = &mut self.rows;
+                match &mut self.kind {
+                    Kind::Conversation(conversation) => conversation.on_packet(rows, packet, cx),
+                    Kind::Inbox(inbox) => inbox.on_packet(rows, packet, cx),
+                }
             }
         }
     }
@@ -169,27 +124,27 @@ impl LogOwner {
             }
             (Request::WriteLastSeq(_, seq, _), reply) => {
                 let covered = |row: &(&Position, &Row)| row.1.seq <= seq;
-                let through = self.values.iter().take_while(covered).last().map(|row| *row.0);
+                let through = self.rows.values.iter().take_while(covered).last().map(|row| *row.0);
                 self.on_derived(Position(1), through.unwrap_or_default(), reply.is_some());
             }
             (Request::Tail(..), Some(Reply::Rows(rows))) => self.on_tail(&rows, cx),
             (Request::Dedup(ids), Some(Reply::Dedup(found))) => self.on_dedup(&ids, &found, cx),
             (Request::LastSeq(_), Some(Reply::LastSeq(last))) => {
                 let run = self.take_run();
-                let values = self.values.clone();
+                let values = self.rows.values.clone();
                 self.adopt(run, |position, _| values[&position].seq <= last, cx);
                 if let Kind::Inbox(inbox) = &mut self.kind {
-                    inbox.adopt(last, &self.values);
+                    inbox.adopt(last, &self.rows.values);
                 }
             }
-            (Request::Rows(log, _, to), Some(Reply::Rows(rows))) if log == self.log => {
+            (Request::Rows(log, _, to), Some(Reply::Rows(rows))) if log == self.rows.log => {
                 self.on_read(to, &rows, cx);
             }
-            (Request::Rows(..), Some(Reply::Rows(rows))) => self.with_kind(|owner, kind| {
-                if let Kind::Inbox(inbox) = kind {
-                    inbox.on_pulled(owner, &rows, cx);
+            (Request::Rows(..), Some(Reply::Rows(pulled))) => {
+                if let Kind::Inbox(inbox) = &mut self.kind {
+                    inbox.on_pulled(&mut self.rows, &pulled, cx);
                 }
-            }),
+            }
             (request, None) => self.on_unknown(request, cx),
             (request, reply) => unreachable!("{request:?} was answered {reply:?}"),
         }
@@ -200,18 +155,20 @@ impl LogOwner {
     pub fn commit(&mut self, cx: &mut Context<'_>) {
         if matches!(&self.phase, Phase::Rewriting(left) if left.is_empty()) && cx.may_commit {
             self.phase = Phase::Serving;
-            cx.out.extend(self.values.iter().map(|(position, row)| Out::Commit(*position, *row)));
+            cx.out.extend(
+                self.rows.values.iter().map(|(position, row)| Out::Commit(*position, *row)),
+            );
         }
         if !self.is_serving() {
             return;
         }
-        for position in self.window.commit(cx.may_commit) {
-            let row = self.values[&position];
+        for position in self.rows.window.commit(cx.may_commit) {
+            let row = self.rows.values[&position];
             cx.out.push(Out::Commit(position, row));
-            self.with_kind(|owner, kind| match kind {
-                Kind::Conversation(conversation) => conversation.on_committed(owner, row, cx),
-                Kind::Inbox(inbox) => inbox.on_committed(owner, row, cx),
-            });
+            match &mut self.kind {
+                Kind::Conversation(conversation) => conversation.on_committed(&self.rows, row, cx),
+                Kind::Inbox(inbox) => inbox.on_committed(&self.rows, row, cx),
+            }
         }
     }
 
@@ -220,9 +177,13 @@ impl LogOwner {
         if !cx.serves || !self.is_serving() {
             return;
         }
-        let mut due: Vec<Position> =
-            self.window.to_derive().filter(|position| !self.deriving.contains(position)).collect();
-        match self.log {
+        let mut due: Vec<Position> = self
+            .rows
+            .window
+            .to_derive()
+            .filter(|position| !self.deriving.contains(position))
+            .collect();
+        match self.rows.log {
             Log::Conversation(_) => due = random.pick(&due).into_iter().collect(),
             // One cell tells of all rows up to it: the writes of it go one after the other.
             Log::Inbox(..) if !self.deriving.is_empty() => due.clear(),
@@ -230,59 +191,25 @@ impl LogOwner {
         }
         for position in due {
             self.revision += 1;
-            let (row, timestamp) = (self.values[&position], self.timestamp(self.revision, cx));
+            let (row, timestamp) =
+                (self.rows.values[&position], self.rows.timestamp(self.revision, cx));
             self.deriving.insert(position);
-            cx.out.push(Out::Ask(match self.log {
+            cx.out.push(Out::Ask(match self.rows.log {
                 Log::Conversation(_) => Request::WriteDedup(row.id, row.seq, timestamp),
-                Log::Inbox(..) => Request::WriteLastSeq(self.log, row.seq, timestamp),
+                Log::Inbox(..) => Request::WriteLastSeq(self.rows.log, row.seq, timestamp),
             }));
         }
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        let has_room = self.window.has_room();
-        has_room || self.plant == Plant::NoLagBound && self.window.in_flight() < self.size
-    }
-
-    /// Appends a row; `row` says which, once its place is known.
-    pub(super) fn append(
-        &mut self,
-        row: impl FnOnce(Position) -> Row,
-        cx: &mut Context<'_>,
-    ) -> Position {
-        let position = self.window.append();
-        let row = row(position);
-        self.values.insert(position, row);
-        self.write(position, cx);
-        position
-    }
-
-    fn write(&mut self, position: Position, cx: &mut Context<'_>) {
-        let timestamp = self.timestamp(0, cx);
-        cx.out.push(Out::Ask(Request::WriteRow(
-            self.log,
-            position,
-            self.values[&position],
-            timestamp,
-        )));
-    }
-
-    fn timestamp(&self, revision: u32, cx: &Context<'_>) -> i64 {
-        if self.plant == Plant::NoEpochs {
-            return i64::try_from(cx.wall_us).expect("simulated time is short");
-        }
-        self.epoch.timestamp_us(revision)
     }
 
     fn on_tail(&mut self, rows: &[(Position, Row)], cx: &mut Context<'_>) {
         let run = self.run_of(rows);
         let kept = |row: &&(Position, Row)| run.kept.iter().any(|kept| kept.0 == row.0);
-        self.values = rows.iter().filter(kept).copied().collect();
+        self.rows.values = rows.iter().filter(kept).copied().collect();
         let ids = run.kept.iter().map(|row| row.1).collect();
         self.phase = Phase::ReadingDerived(run);
-        cx.out.push(Out::Ask(match self.log {
+        cx.out.push(Out::Ask(match self.rows.log {
             Log::Conversation(_) => Request::Dedup(ids),
-            Log::Inbox(..) => Request::LastSeq(self.log),
+            Log::Inbox(..) => Request::LastSeq(self.rows.log),
         }));
     }
 
@@ -298,14 +225,14 @@ impl LogOwner {
         };
         let tail: Vec<_> = rows.iter().map(row).collect();
         let mut run = longest_run(self.takeover_size(), Position(0), &tail);
-        if self.plant == Plant::NoTail {
+        if self.rows.plant == Plant::NoTail {
             let head = rows.last().map_or(Position(0), |row| row.0);
             return Run { head, kept: Vec::new(), end: End::Whole };
         }
         let goes_on = |end: End| match end {
             End::Whole => false,
-            End::Hole(_) => self.plant == Plant::OverHoles,
-            End::Repeat(_) => self.plant == Plant::RepeatedIds,
+            End::Hole(_) => self.rows.plant == Plant::OverHoles,
+            End::Repeat(_) => self.rows.plant == Plant::RepeatedIds,
             End::Stranger(_) => unreachable!("every chain fits"),
         };
         if goes_on(run.end) {
@@ -331,9 +258,9 @@ impl LogOwner {
         cx: &mut Context<'_>,
     ) {
         let debts = run.debts(is_derived);
-        self.window = LogWindow::new(self.size, run.head, debts.derive);
-        let rewrite = if self.plant == Plant::NoRewrite { Vec::new() } else { debts.rewrite };
-        rewrite.iter().for_each(|position| self.write(*position, cx));
+        self.rows.window = LogWindow::new(self.rows.size, run.head, debts.derive);
+        let rewrite = if self.rows.plant == Plant::NoRewrite { Vec::new() } else { debts.rewrite };
+        rewrite.iter().for_each(|position| self.rows.write(*position, cx));
         self.phase = Phase::Rewriting(rewrite.into_iter().collect());
     }
 
@@ -342,7 +269,7 @@ impl LogOwner {
             Phase::Rewriting(left) => {
                 left.remove(&position);
             }
-            Phase::Serving => self.window.landed(position),
+            Phase::Serving => self.rows.window.landed(position),
             Phase::ReadingTail | Phase::ReadingDerived(_) => {}
         }
     }
@@ -350,8 +277,8 @@ impl LogOwner {
     fn on_derived(&mut self, from: Position, through: Position, is_stored: bool) {
         if is_stored {
             let stored: Vec<_> =
-                self.window.to_derive().filter(|p| from <= *p && *p <= through).collect();
-            stored.into_iter().for_each(|position| self.window.derived(position));
+                self.rows.window.to_derive().filter(|p| from <= *p && *p <= through).collect();
+            stored.into_iter().for_each(|position| self.rows.window.derived(position));
         }
         self.deriving.retain(|position| *position < from || *position > through);
     }
@@ -361,15 +288,14 @@ impl LogOwner {
             let run = self.take_run();
             self.adopt(run, |position, id| found.contains(&(id, position.into())), cx);
             if let Kind::Conversation(conversation) = &mut self.kind {
-                conversation.adopt(&self.values);
+                conversation.adopt(&self.rows.values);
             }
             return;
         }
-        self.with_kind(|owner, kind| {
-            if let Kind::Conversation(conversation) = kind {
-                conversation.on_looked_up(owner, ids[0], found.first().map(|row| row.1), cx);
-            }
-        });
+        if let Kind::Conversation(conversation) = &mut self.kind {
+            let found = found.first().map(|row| row.1);
+            conversation.on_looked_up(&mut self.rows, ids[0], found, cx);
+        }
     }
 
     fn on_read(&mut self, to: Position, rows: &[(Position, Row)], cx: &mut Context<'_>) {
@@ -384,7 +310,7 @@ impl LogOwner {
     /// Nobody knows what became of it, so it is asked again: every write may be repeated under the same epoch.
     fn on_unknown(&mut self, request: Request, cx: &mut Context<'_>) {
         match &request {
-            Request::Rows(log, _, to) if *log == self.log => {
+            Request::Rows(log, _, to) if *log == self.rows.log => {
                 return self.reading.retain(|_, read_to| read_to != to);
             }
             Request::Rows(..) => {}
@@ -404,11 +330,5 @@ impl LogOwner {
             Kind::Conversation(conversation) => conversation.forget_look_ups(),
             Kind::Inbox(inbox) => inbox.forget_pull(),
         }
-    }
-
-    fn with_kind(&mut self, call: impl FnOnce(&mut Self, &mut Kind)) {
-        let mut kind = std::mem::replace(&mut self.kind, Kind::Inbox(Inbox::default()));
-        call(self, &mut kind);
-        self.kind = kind;
     }
 }

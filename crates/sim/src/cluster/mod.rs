@@ -8,6 +8,7 @@ pub mod plant;
 pub mod clock;
 pub mod store;
 pub mod weather;
+pub mod log_rows;
 pub mod log_owner;
 pub mod conversation;
 pub mod inbox;

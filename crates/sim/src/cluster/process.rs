@@ -2,7 +2,8 @@
 //! says what it does; it does not know what becomes of that.
 
 use super::clock::Clock;
-use super::log_owner::{Context, LogOwner, Out, Packet};
+use super::log_owner::LogOwner;
+use super::log_rows::{Context, Out, Packet};
 use super::plant::Plant;
 use super::store::{Log, Reply, Request, Row};
 use crate::random::Random;

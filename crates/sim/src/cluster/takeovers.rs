@@ -5,7 +5,8 @@
 
 use super::Report;
 use super::judge::Judge;
-use super::log_owner::{Context, LogOwner, Out, Packet};
+use super::log_owner::LogOwner;
+use super::log_rows::{Context, Out, Packet};
 use super::plant::Plant;
 use super::store::{Log, Request, Store};
 use crate::random::Random;

@@ -4,7 +4,7 @@
 use super::client::{Answer, Client};
 use super::clock::Clock;
 use super::judge::Judge;
-use super::log_owner::Packet;
+use super::log_rows::Packet;
 use super::plant::Plant;
 use super::process::{Action, Arrival, Asker, Process, Shared};
 use super::store::{Log, PARTITIONS, Reply, Request, Store};
