@@ -77,6 +77,7 @@ impl RefusalCode {
             self,
             Self::RateLimited
                 | Self::Busy
+                | Self::IdInFuture
                 | Self::StoreUnavailable
                 | Self::StoreFull
                 | Self::Draining

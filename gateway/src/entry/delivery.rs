@@ -175,8 +175,10 @@ fn explain(code: RefusalCode) -> Cow<'static, str> {
         RefusalCode::StoreUnavailable => "the store failed; retry with the same client_msg_id",
         RefusalCode::StoreFull => "the store has no room; retry later with the same client_msg_id",
         RefusalCode::IdConflict => "this client_msg_id was used for another body here",
-        RefusalCode::IdTooOld => "this client_msg_id is too old to be checked; make a new one",
-        RefusalCode::IdInFuture => "this client_msg_id is from the future; use the server's clock",
+        RefusalCode::IdTooOld => "this client_msg_id is too old to be checked; see the history",
+        RefusalCode::IdInFuture => {
+            "this client_msg_id is ahead of the server's clock; send it again after the hint"
+        }
         RefusalCode::BadId => "a client_msg_id is a UUIDv7",
         RefusalCode::BodyTooLarge => {
             return format!("the body is over {BODY_BYTES_MAX} bytes").into();

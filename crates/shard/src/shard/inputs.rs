@@ -112,7 +112,7 @@ impl Shard {
     }
 
     fn on_send(&mut self, send: Send, reply: ReplyTo) {
-        if let Some(code) = refusal(&send, self.step.now()) {
+        if let Some(code) = refusal(&send) {
             return self.step.refuse(reply, code);
         }
         if self.in_flight() >= self.in_flight_max {

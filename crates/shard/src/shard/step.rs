@@ -71,6 +71,11 @@ impl Step {
         } else {
             0
         };
+        self.refuse_for(to, code, retry_after_ms);
+    }
+
+    /// Refuses what may be asked again after a while; 0: it may not.
+    pub fn refuse_for(&mut self, to: ReplyTo, code: RefusalCode, retry_after_ms: u32) {
         self.answer(to, Answer::Refused { code, retry_after_ms });
     }
 
@@ -164,6 +169,11 @@ impl Step {
     /// Time passes.
     pub fn pass(&mut self, ms: u64) {
         self.now = Now { unix_ms: self.now.unix_ms + ms, mono_ms: self.now.mono_ms + ms };
+    }
+
+    /// The wall clock is set.
+    pub fn set_clock(&mut self, by_ms: i64) {
+        self.now.unix_ms = self.now.unix_ms.strict_add_signed(by_ms);
     }
 
     /// What was said since the last call: answers, and mail.

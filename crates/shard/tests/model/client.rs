@@ -448,7 +448,8 @@ impl World {
     fn on_refused(&mut self, at: usize, request: Option<Request>, code: RefusalCode) {
         let is_retryable = code.is_retryable() && (!self.is_calm() || code == RefusalCode::Busy);
         let is_forged = matches!(request, Some(Request::Forged));
-        let is_ahead = code == RefusalCode::IdInFuture && self.clock_set_back > 0;
+        // What was never acknowledged waits until the clock has come by.
+        let is_ahead = code == RefusalCode::IdInFuture && self.clock_steps > 0;
         assert!(is_retryable || is_forged || is_ahead, "refused: {code:?}");
         if matches!(request, Some(Request::Sync)) {
             self.sync(at);

@@ -36,6 +36,11 @@ impl World {
             (Answer::Refused { code, .. }, Some(Said { request, .. })) => {
                 let is_conflict = *code == RefusalCode::IdConflict;
                 assert!(!is_conflict || matches!(request, Request::Forged), "a false conflict");
+                let is_untimely = matches!(code, RefusalCode::IdInFuture | RefusalCode::IdTooOld);
+                if let (true, Request::Send(index)) = (is_untimely, request) {
+                    let told = self.clients.sends[index].told;
+                    assert_eq!(told, None, "acknowledged, and refused for its time");
+                }
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ use shape::Shape;
 use shard::command::{Answer, Command, Delivery, Effects, Input, Mail, Now, ReplyTo, Session};
 use shard::partition::Partition;
 use std::collections::VecDeque;
-use wire::{CLOCK_SKEW_MS_MAX, ConversationId, Uid};
+use wire::{CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, ConversationId, Uid};
 
 /// Entries that clients connect to, and one more that asks in the end.
 const ENTRIES: u64 = 2;
@@ -23,8 +23,8 @@ const READER: Session = Session { entry: 2, connection: 0 };
 /// Rounds of half a second until everything must be acknowledged and delivered.
 const ROUNDS_MAX: u32 = 1_000;
 
-/// How often the wall clock is set back at most: the rounds of the end must make it good.
-const CLOCK_SET_BACK_MAX: u32 = 3;
+/// How often the wall clock is set at most: the rounds of the end must make good what it is behind.
+const CLOCK_STEPS_MAX: u32 = 3;
 /// Rounds until everything that was under way has ended.
 const ROUNDS_CLEARING: u32 = 20;
 
@@ -63,7 +63,7 @@ pub struct World {
     /// No fault any more.
     pub is_ending: bool,
     /// How often the wall clock was set back.
-    pub clock_set_back: u32,
+    pub clock_steps: u32,
     nodes: Vec<Node>,
     /// From shard to shard.
     mail: Vec<VecDeque<Mail>>,
@@ -92,7 +92,7 @@ impl World {
         Self {
             shape,
             is_ending: false,
-            clock_set_back: 0,
+            clock_steps: 0,
             rng,
             now,
             durable: Durable::default(),
@@ -177,10 +177,17 @@ impl World {
         self.now.mono_ms += ms;
     }
 
-    /// Sometimes a process that comes back finds a clock that was set back, further than ids may be ahead of it.
-    fn set_clock_back(&mut self) {
-        if self.clock_set_back < CLOCK_SET_BACK_MAX && !self.is_ending && self.rng.chance(10) {
-            self.clock_set_back += 1;
+    /// Sometimes a process that comes back finds a clock that was set: back, further than ids may be ahead of it, or so far
+    /// on that every id in memory is forgotten.
+    fn step_clock(&mut self) {
+        if self.clock_steps == CLOCK_STEPS_MAX || self.is_ending || !self.rng.chance(10) {
+            return;
+        }
+        self.clock_steps += 1;
+        if self.rng.chance(30) {
+            self.now.unix_ms +=
+                self.rng.below(CLIENT_MSG_ID_AGE_MS_MAX / u64::from(CLOCK_STEPS_MAX));
+        } else {
             self.now.unix_ms -= self.rng.below(3 * CLOCK_SKEW_MS_MAX);
         }
     }
@@ -253,7 +260,7 @@ impl World {
     /// A shard's process dies and comes back. What was on its way to it is lost; some of what it said arrives.
     pub fn crash(&mut self, at: usize) {
         let shards = self.nodes.len();
-        self.set_clock_back();
+        self.step_clock();
         self.nodes[at].restart(self.now, &mut self.rng, &mut self.durable);
         for other in 0..shards {
             self.mail[other * shards + at].clear();

@@ -28,18 +28,25 @@ use wire::{CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, ConversationId, Conversa
 use wire::{InboxSeq, MessageId, RefusalCode, Seq, Uid};
 
 /// Why a send is refused whatever its conversation has.
-pub(super) fn refusal(send: &Send, now: Now) -> Option<RefusalCode> {
+pub(super) fn refusal(send: &Send) -> Option<RefusalCode> {
     match send.conversation.kind() {
         ConversationKind::Direct | ConversationKind::System => {}
         ConversationKind::Group | ConversationKind::Broadcast => {
             return Some(RefusalCode::Unsupported);
         }
     }
-    let Some(made_ms) = send.client_msg_id.unix_ms() else { return Some(RefusalCode::BadId) };
-    if made_ms > now.unix_ms + CLOCK_SKEW_MS_MAX {
-        return Some(RefusalCode::IdInFuture);
+    send.client_msg_id.unix_ms().is_none().then_some(RefusalCode::BadId)
+}
+
+/// Why a message that is new is refused for the time in its id, and in how many ms it is not. One that was here before is
+/// never asked: whatever the clock did since, its first answer stands.
+fn untimely(made_ms: u64, now: Now) -> Option<(RefusalCode, u32)> {
+    let latest_ms = now.unix_ms + CLOCK_SKEW_MS_MAX;
+    if made_ms > latest_ms {
+        let wait_ms = u32::try_from(made_ms - latest_ms).unwrap_or(u32::MAX);
+        return Some((RefusalCode::IdInFuture, wait_ms));
     }
-    (made_ms + CLIENT_MSG_ID_AGE_MS_MAX < now.unix_ms).then_some(RefusalCode::IdTooOld)
+    (made_ms + CLIENT_MSG_ID_AGE_MS_MAX < now.unix_ms).then_some((RefusalCode::IdTooOld, 0))
 }
 
 /// Every conversation in memory, and which ids were used there.
@@ -152,7 +159,7 @@ impl Conversations {
             return None;
         }
         if self.dedup.is_sure(made_ms) || self.plant.has(Fault::SkipLookUp) {
-            return Some(self.take(send, reply, step.now()));
+            return self.take_new(send, reply, step);
         }
         // An id may be forgotten before its message is acknowledged, even before it is stored.
         match self.find_in_flight(&id) {
@@ -169,6 +176,16 @@ impl Conversations {
         let state = self.conversations.get(&id.conversation)?;
         let row = state.in_flight().find(|row| scoped(row) == *id)?;
         Some(self.first_use(row))
+    }
+
+    /// Gives a new message its place, unless it comes too early or too late.
+    fn take_new(&mut self, send: Send, reply: ReplyTo, step: &mut Step) -> Option<&mut Pending> {
+        let made_ms = send.client_msg_id.unix_ms().expect("checked when it arrived");
+        if let Some((code, wait_ms)) = untimely(made_ms, step.now()) {
+            step.refuse_for(reply, code, wait_ms);
+            return None;
+        }
+        Some(self.take(send, reply, step.now()))
     }
 
     /// Gives a new message its place.

@@ -60,7 +60,7 @@ impl Conversations {
         self.in_flight -= 1;
         // What lies above is a former owner's, never acknowledged, and about to be covered.
         match found.filter(|row| row.seq <= committed) {
-            None => return Some(self.take(send, reply, step.now())),
+            None => return self.take_new(send, reply, step),
             Some(row) if row.body != send.body => step.refuse(reply, RefusalCode::IdConflict),
             Some(row) => self.finish(row, send.device, reply, step),
         }

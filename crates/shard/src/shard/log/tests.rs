@@ -4,6 +4,7 @@ use super::*;
 use crate::command::Session;
 use crate::limits::CONVERSATION_WINDOW_MAX;
 use crate::partition::{ShardId, Share};
+use crate::rows::Read;
 use bytes::Bytes;
 use wire::{ClientMsgId, DeviceId, RowKind};
 
@@ -34,11 +35,16 @@ impl Room {
     }
 
     fn send(&self, id: u64, body: &'static str) -> Send {
+        self.made(self.step.now().unix_ms, id, body)
+    }
+
+    /// With an id that was made at such a time.
+    fn made(&self, unix_ms: u64, id: u64, body: &'static str) -> Send {
         Send {
             conversation: chat(),
             sender: A,
             device: DeviceId(1),
-            client_msg_id: ClientMsgId::new(self.step.now().unix_ms, id.into()),
+            client_msg_id: ClientMsgId::new(unix_ms, id.into()),
             kind: RowKind::MESSAGE,
             flags: 0,
             body: Bytes::from_static(body.as_bytes()),
@@ -149,4 +155,51 @@ fn what_does_not_move_is_forwarded_again() {
     room.conversations.forward_stalled(&mut room.step);
     let mail = room.step.take().1;
     assert!(matches!(mail[..], [Mail::Append { uid: B, .. }]), "{mail:?}");
+}
+
+/// A room whose first message is acknowledged, and that message as a retry.
+fn with_an_acked_message() -> (Room, Send) {
+    let mut room = Room::new();
+    let send = room.send(1, "a");
+    room.place(1, "a");
+    room.conversations.on_durable(chat(), Seq(1), &mut room.step);
+    [A, B].into_iter().for_each(|uid| room.confirm(uid, 1));
+    assert_eq!(room.acked(), [1]);
+    (room, send)
+}
+
+#[test]
+fn a_retry_of_an_acked_message_is_answered_whatever_the_clock_did_since() {
+    for step_ms in [-172_800_000, -10_001, 10_001, 172_800_000] {
+        let (mut room, send) = with_an_acked_message();
+        room.step.set_clock(step_ms);
+        assert!(room.conversations.send(send, reply(2), &mut room.step).is_none());
+        assert_eq!(room.acked(), [1], "the clock was set by {step_ms} ms");
+    }
+}
+
+#[test]
+fn a_retry_that_is_only_stored_is_looked_up_before_its_time_is_judged() {
+    let (mut room, send) = with_an_acked_message();
+    let step_ms = 172_800_000;
+    room.step.set_clock(step_ms);
+    // Another message makes the room forget what is older.
+    room.place(9, "b");
+    assert!(room.conversations.send(send.clone(), reply(2), &mut room.step).is_none());
+    assert!(matches!(room.step.take_reads()[..], [Read::ByClientMsgId { .. }]));
+    // The store has it no more: it may have been there, and is not stored again.
+    assert!(room.conversations.on_looked_up(chat(), None, &mut room.step).is_none());
+    let late = Answer::Refused { code: RefusalCode::IdTooOld, retry_after_ms: 0 };
+    assert_eq!(room.step.take().0, [late]);
+}
+
+#[test]
+fn a_new_message_ahead_of_the_clock_is_refused_until_it_is_not() {
+    let mut room = Room::new();
+    let send = room.made(room.step.now().unix_ms + CLOCK_SKEW_MS_MAX + 7, 1, "a");
+    assert!(room.conversations.send(send.clone(), reply(1), &mut room.step).is_none());
+    let early = Answer::Refused { code: RefusalCode::IdInFuture, retry_after_ms: 7 };
+    assert_eq!(room.step.take().0, [early]);
+    room.step.pass(7);
+    assert!(room.conversations.send(send, reply(2), &mut room.step).is_some());
 }
