@@ -2,7 +2,6 @@
 
 use crate::failure::Failure;
 use crate::limits::{PORTS_PER_SOURCE, SOURCES_MAX};
-use crate::run::Plan;
 use std::fs::read_to_string;
 
 /// Kernel memory of a loopback connection, both ends: design.md, 3.
@@ -14,17 +13,15 @@ const OWN_BYTES_PER_CONNECTION: u64 = 1_024;
 /// seen by each device.
 const JUDGE_BYTES_PER_PAIR: u64 = 350;
 
-/// Whether a run's connections and its judge fit.
+/// Whether the connections and the judge of a run fit: so many users, each with so many devices, and so many pairs of them.
 ///
 /// # Errors
 /// They do not: which bound, and what to change.
-pub fn check_run(plan: &Plan) -> Result<(), Failure> {
-    let users = plan.users / plan.shard.count;
-    let pairs = users * plan.friends.min(plan.users / plan.threads);
+pub fn check_run(users: usize, devices: usize, pairs: usize) -> Result<(), Failure> {
     // Each user's inbox is read by a device more, whose connection comes when those of the user are
     // gone.
     let readers = users as u64 * OWN_BYTES_PER_CONNECTION;
-    check(users * plan.devices, pairs as u64 * JUDGE_BYTES_PER_PAIR + readers)
+    check(users * devices, pairs as u64 * JUDGE_BYTES_PER_PAIR + readers)
 }
 
 /// Whether so many connections fit.

@@ -23,6 +23,7 @@ pub mod run;
 pub mod verdict;
 pub mod progress;
 pub mod report;
+pub mod runs;
 pub mod search;
 pub mod compare;
 pub mod merge;

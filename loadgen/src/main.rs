@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use loadgen::failure::{self, Failure};
-use loadgen::{compare, doctor, herd, keeper, merge, run, search};
+use loadgen::{compare, doctor, herd, keeper, merge, run, runs, search};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         }
     };
     let ended: Result<u8, Failure> = match cli.command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => runs::run(&args),
         Command::Search(args) => search::search(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Merge(args) => merge::merge(&args),

@@ -1,8 +1,6 @@
 //! What a person sees while it runs: one line that changes on a terminal, a line a second elsewhere. On stderr, so that
 //! stdout has the result alone.
 
-use crate::run::{SecondCounts, SecondRow};
-use crate::units;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -34,19 +32,6 @@ impl Progress {
             Some(bar) => bar.set_message(text.to_owned()),
             None => eprintln!("{text}"),
         }
-    }
-
-    /// A second is over.
-    pub fn second(&self, nth: usize, row: &SecondRow) {
-        let SecondCounts { phase, sent, acked, delivered, refused, logged_in, .. } = row.counts;
-        let [sent, acked, delivered] = [sent, acked, delivered].map(|count| row.counts.rate(count));
-        let [p50, p99, sched, held] =
-            [row.e2e_p50, row.e2e_p99, row.sched_p99, row.held_p99].map(units::latency);
-        self.say(&format!(
-            "{nth:>4} s  {}  sent {sent:.0}/s  acked {acked:.0}/s  delivered {delivered:.0}/s  e2e p50 {p50} p99 {p99}  \
-             sched p99 {sched}  held p99 {held}  refused {refused}  logged in {logged_in}",
-            phase.name()
-        ));
     }
 
     /// Makes room for the result.

@@ -4,7 +4,8 @@ mod paired;
 
 use crate::failure::{self, Failure};
 use crate::report::{Report, Summary};
-use crate::run::{RunArgs, Runs};
+use crate::run::RunArgs;
+use crate::runs::Runs;
 use crate::target::Against;
 use crate::units::{number, time};
 use crate::verdict::Verdict;

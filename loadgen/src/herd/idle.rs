@@ -1,6 +1,6 @@
 //! `idle`: holds logged-in sessions and says what each costs.
 
-use super::{Herd, SECOND_NS, TURN_NS, write_summary};
+use super::sessions::{Herd, SECOND_NS, TURN_NS, write_summary};
 use crate::clock::now_ns;
 use crate::failure::{CORRECTNESS, Failure, PASS};
 use crate::histograms::Brief;

@@ -1,6 +1,6 @@
 //! `storm`: logged-in sessions all drop and return at once.
 
-use super::{Herd, TURN_NS, write_summary};
+use super::sessions::{Herd, TURN_NS, write_summary};
 use crate::clock::now_ns;
 use crate::failure::{Failure, PASS};
 use crate::histograms::{Brief, Latency};

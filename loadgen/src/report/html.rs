@@ -1,6 +1,6 @@
 //! The run as one HTML file that needs nothing else: verdict, numbers, plots.
 
-use super::Report;
+use super::result::Report;
 use super::svg::{Line, Plot, step};
 use super::table::table;
 use crate::histograms::Latency;

@@ -1,55 +1,21 @@
 //! What came of a run: the summary, and the ways it is shown. It measures nothing.
 
 mod summary;
+mod result;
 mod table;
 mod files;
-mod interval_logs;
 pub(crate) mod html;
 pub(crate) mod svg;
 
-pub use interval_logs::IntervalLogs;
+pub use result::Report;
 pub use summary::{Event, Generator, Machine, Measured, SUMMARY_VERSION, Summary};
 pub(crate) use table::table;
 
 use crate::histograms::{Latencies, Latency};
-use crate::run::{Plan, SecondRow, Steps, Watched};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// A run's result with all that its files need.
-pub struct Report {
-    /// The numbers.
-    pub summary: Summary,
-    /// The distributions.
-    pub latencies: Latencies,
-    /// As `sched` of these, without what the machine made late.
-    pub own_sched: Latency,
-    /// Second by second.
-    pub seconds: Vec<SecondRow>,
-    /// In finer steps.
-    pub steps: Steps,
-}
-
 impl Report {
-    /// From what was seen.
-    #[must_use]
-    pub fn new(plan: Plan, watched: &Watched) -> Self {
-        let (summary, latencies) = summary::summarise(plan, watched);
-        Self {
-            summary,
-            latencies,
-            own_sched: watched.own_sched(),
-            seconds: watched.seconds.clone(),
-            steps: watched.steps(),
-        }
-    }
-
-    /// The code to end with.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        self.summary.verdict.exit_code()
-    }
-
     /// The result, for a person.
     pub fn print(&self, out: Option<&Path>) {
         print(&table(&self.summary), out.map(|out| out.join("report.html")).as_deref());

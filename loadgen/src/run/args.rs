@@ -1,6 +1,7 @@
 //! What `run` is told, and what that means.
 
 use super::shard::Shard;
+use crate::doctor::check_run;
 use crate::failure::Failure;
 use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX, EVENTS_MAX, RATE_PER_THREAD_MAX, STREAMS_MAX};
 use crate::out_dir::OutArgs;
@@ -189,7 +190,9 @@ impl RunArgs {
     /// # Errors
     /// It cannot, or they cannot go there.
     pub fn prepare(&self, plan: &Plan) -> Result<Option<&Path>, Failure> {
-        crate::doctor::check_run(plan)?;
+        let users = plan.users / plan.shard.count;
+        let pairs = users * plan.friends.min(plan.users / plan.threads);
+        check_run(users, plan.devices, pairs)?;
         self.out.prepare()
     }
 

@@ -1,7 +1,7 @@
 //! Between the generator threads and the one that watches them: a start time, a stop, and news.
 
 use super::counters::Second;
-use super::island::IslandResult;
+use super::result::IslandResult;
 use crate::failure::Failure;
 use crate::limits::{SNAPSHOTS_MAX, SPARES_MAX};
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use crate::histograms::Latencies;
 use crate::limits::LOST_REASONS_MAX;
+use crate::units;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -203,6 +204,23 @@ pub struct SecondRow {
     pub sched_p99: Option<u64>,
     /// The server's part of the delay before writing, 99th percentile, ns.
     pub held_p99: Option<u64>,
+}
+
+impl SecondRow {
+    /// As a line for a person, the `nth` of the run.
+    #[must_use]
+    pub fn line(&self, nth: usize) -> String {
+        let SecondCounts { phase, sent, acked, delivered, refused, logged_in, .. } = self.counts;
+        let [sent, acked, delivered] =
+            [sent, acked, delivered].map(|count| self.counts.rate(count));
+        let [p50, p99, sched, held] =
+            [self.e2e_p50, self.e2e_p99, self.sched_p99, self.held_p99].map(units::latency);
+        format!(
+            "{nth:>4} s  {}  sent {sent:.0}/s  acked {acked:.0}/s  delivered {delivered:.0}/s  e2e p50 {p50} p99 {p99}  \
+             sched p99 {sched}  held p99 {held}  refused {refused}  logged in {logged_in}",
+            phase.name()
+        )
+    }
 }
 
 impl From<&Second> for SecondRow {

@@ -3,28 +3,26 @@
 
 use super::args::{Load, Plan};
 use super::control::{Control, News};
-use super::counters::{Counters, Phase};
+use super::counters::Phase;
 use super::desk::{Desk, Due};
-use super::effort::{Effort, Looks};
+use super::effort::Looks;
 use super::marks::Marks;
 use super::offers::Offers;
 use super::punctual::Punctual;
+use super::result::{EndedEarly, IslandResult};
 use super::steps::Steps;
 use crate::clock::{now_ns, thread_cpu_ns};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::friends::Friends;
-use crate::histograms::{Latencies, Latency};
 use crate::limits::{
     IN_FLIGHT_MAX, LOGINS_UNDER_WAY_MAX, OVERRUN_NS_MIN, READERS_UNDER_WAY_MAX, SENDS_PER_TURN,
 };
 use crate::token::Tokens;
-use crate::verify::{Faults, Totals};
 use client::machine::Credentials;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::net::SocketAddr;
-use std::ops::Range;
 use wire::DeviceId;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -36,41 +34,6 @@ const PATIENCE_NS: u64 = 15 * SECOND_NS;
 const PUSH_PATIENCE_NS: u64 = 2 * SECOND_NS;
 /// The reader of an inbox is a device of its own; a user's devices are 1 to 4.
 const READER_DEVICE: u64 = 1_000;
-
-/// What a thread found.
-pub struct IslandResult {
-    /// Totals of its judge.
-    pub totals: Totals,
-    /// Faults found by its judge.
-    pub faults: Faults,
-    /// Latencies.
-    pub latencies: Latencies,
-    /// As `sched` of these, without what was late by the machine's doing.
-    pub own_sched: Latency,
-    /// The measured time.
-    pub measured: Range<u64>,
-    /// Counts.
-    pub counters: Counters,
-    /// Step by step from the first message on.
-    pub steps: Steps,
-    /// What was felt of the events.
-    pub marks: Marks,
-    /// What the thread used and was kept from in the measured time.
-    pub effort: Effort,
-    /// Why the target counts as gone, if it does: then nothing is verified.
-    pub down: Option<String>,
-    /// Why its sending ended before its time, if it did.
-    pub ended_early: Option<EndedEarly>,
-}
-
-/// Why a thread stopped sending before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndedEarly {
-    /// By a signal.
-    Interrupted,
-    /// So many messages were unanswered that no more are kept.
-    Overwhelmed,
-}
 
 pub(super) struct Island<'a> {
     plan: &'a Plan,

@@ -3,6 +3,7 @@
 
 mod shard;
 mod args;
+mod result;
 mod control;
 mod counters;
 mod steps;
@@ -14,6 +15,7 @@ mod punctual;
 mod effort;
 mod desk;
 mod island;
+mod interval_logs;
 mod watched;
 mod watcher;
 
@@ -21,95 +23,26 @@ pub use args::{Load, Plan, PlannedEvent, RunArgs};
 pub use commands::Outcome;
 pub use counters::{Counters, Phase, Second, SecondCounts, SecondRow};
 pub use effort::Effort;
-pub use island::{EndedEarly, IslandResult};
 pub use marks::{Felt, Marks};
 pub use punctual::Kept;
+pub use result::{EndedEarly, IslandResult};
 pub use shard::Shard;
 pub use steps::Steps;
 pub use watched::Watched;
 
 use crate::failure::Failure;
-use crate::report::Report;
-use crate::target::{Target, TargetArgs};
+use crate::target::Target;
 use control::{News, Watch};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use watcher::Watcher;
 
-/// Runs, reports, and says with which code to end.
-///
-/// # Errors
-/// There is no result.
-pub fn run(args: &RunArgs) -> Result<u8, Failure> {
-    let plan = args.plan()?;
-    let out = args.prepare(&plan)?;
-    let runs = Runs::new(&args.target, out.map(Path::to_path_buf))?;
-    let report = runs.watch(plan, out);
-    runs.end();
-    let report = report?;
-    if let Some(out) = out {
-        write(&report, out)?;
-    }
-    report.print(out);
-    Ok(report.exit_code())
-}
-
-/// Runs against one target, one after the other.
-pub struct Runs {
-    target: Target,
-    out: Option<PathBuf>,
-    count: usize,
-}
-
-impl Runs {
-    /// Finds the target or starts it. Its log and the runs' files go into a directory.
-    ///
-    /// # Errors
-    /// It is not there, or cannot be started.
-    pub fn new(target: &TargetArgs, out: Option<PathBuf>) -> Result<Self, Failure> {
-        out.as_deref().map_or(Ok(()), make)?;
-        Ok(Self { target: Target::find(target, out.as_deref())?, out, count: 0 })
-    }
-
-    /// One more, with its files in a directory of its own.
-    ///
-    /// # Errors
-    /// There is no result.
-    pub fn run(&mut self, plan: Plan) -> Result<Report, Failure> {
-        self.count += 1;
-        let Some(out) = self.out.as_ref().map(|out| out.join(format!("run-{:02}", self.count)))
-        else {
-            return self.watch(plan, None);
-        };
-        make(&out)?;
-        let report = self.watch(plan, Some(&out))?;
-        write(&report, &out)?;
-        Ok(report)
-    }
-
-    /// Ends the target, if it is ours.
-    pub fn end(mut self) {
-        self.target.stop();
-    }
-
-    fn watch(&self, plan: Plan, out: Option<&Path>) -> Result<Report, Failure> {
-        let watched = watch_all(&plan, &self.target, out)?;
-        Ok(Report::new(plan, &watched))
-    }
-}
-
-fn make(out: &Path) -> Result<(), Failure> {
-    let made = std::fs::create_dir_all(out);
-    made.map_err(|error| Failure::preflight(&format!("make {}", out.display()), error))
-}
-
-fn write(report: &Report, out: &Path) -> Result<(), Failure> {
-    let wrote = report.write(out);
-    wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))
-}
-
 /// Starts the threads and watches them to their end.
-fn watch_all(plan: &Plan, target: &Target, out: Option<&Path>) -> Result<Watched, Failure> {
+pub(crate) fn watch_all(
+    plan: &Plan,
+    target: &Target,
+    out: Option<&Path>,
+) -> Result<Watched, Failure> {
     let (watch, controls) = control::pair(plan.own_threads().len());
     stop_on_signals(&watch)?;
     std::thread::scope(|scope| {

@@ -2,9 +2,9 @@
 
 use super::commands::Outcome;
 use super::counters::{Counters, SecondRow};
-use super::island::{EndedEarly, IslandResult};
 use super::marks::Marks;
 use super::punctual::Kept;
+use super::result::{EndedEarly, IslandResult};
 use super::steps::Steps;
 use crate::histograms::{Latencies, Latency};
 use crate::machine::Taken;

@@ -5,12 +5,12 @@ use super::args::Plan;
 use super::commands::Commands;
 use super::control::{News, Watch};
 use super::counters::{Second, SecondRow};
+use super::interval_logs::IntervalLogs;
 use super::watched::{Sight, Watched};
 use crate::clock::{now_ns, unix};
 use crate::failure::Failure;
 use crate::machine::Taken;
 use crate::progress::Progress;
-use crate::report::IntervalLogs;
 use crate::server_cost::Sample;
 use crate::target::Target;
 use std::collections::VecDeque;
@@ -147,7 +147,7 @@ impl<'a> Watcher<'a> {
                 wrote.map_err(|error| Failure::preflight("write the interval logs", error))?;
             }
             let row = SecondRow::from(&second);
-            self.progress.second(self.watched.seconds.len() + 1, &row);
+            self.progress.say(&row.line(self.watched.seconds.len() + 1));
             self.watched.seconds.push(row);
             second.clear();
             self.spare = Some(second);

@@ -2,22 +2,20 @@
 //! are chosen and put together.
 
 mod bracket;
+mod found;
 mod page;
 
-use crate::failure::{self, Failure};
-use crate::histograms::Brief;
-use crate::report::Report;
-use crate::run::{RunArgs, Runs};
-use crate::units::{latency, number};
+use crate::failure::Failure;
+use crate::run::RunArgs;
+use crate::runs::Runs;
+use crate::units::number;
 use crate::verdict::Verdict;
-use bracket::{Bracket, End, Held, round};
-use serde::Serialize;
+use bracket::{Bracket, End, round};
+use found::{Found, Point};
 use std::path::Path;
 
 /// Raised when a field of `search.json` changes its meaning or goes.
 const SEARCH_VERSION: u32 = 1;
-/// Why a rate says nothing of the server.
-const LIMITED: &str = "the generator or the machine is the limit";
 /// Rates of the curve, as parts of the one that was found.
 const CURVE: [f64; 5] = [0.5, 0.7, 0.9, 1.0, 1.1];
 
@@ -35,36 +33,6 @@ pub struct SearchArgs {
     /// End when the rate is known to this part of it, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
     within: f64,
-}
-
-/// `search.json`, and what is printed.
-#[derive(Debug, Serialize)]
-struct Found {
-    /// [`SEARCH_VERSION`].
-    version: u32,
-    /// The highest rate that holds, messages a second.
-    rate: Option<f64>,
-    /// Why the search ended there.
-    end: End,
-    /// The runs that were tried, in order.
-    tried: Vec<Point>,
-    /// At [`CURVE`] of the rate.
-    curve: Vec<Point>,
-}
-
-/// A run of a search.
-#[derive(Debug, Serialize)]
-struct Point {
-    /// Messages a second that were due.
-    rate: f64,
-    held: Held,
-    verdict: Verdict,
-    reasons: Vec<String>,
-    /// Messages a second that were delivered.
-    throughput_per_s: f64,
-    /// Due to recipient.
-    e2e_ns: Brief,
-    server_cpu_us_per_message: Option<f64>,
 }
 
 /// Searches, reports, and says with which code to end.
@@ -105,7 +73,7 @@ pub fn search(args: &SearchArgs) -> Result<u8, Failure> {
     }
     runs.end();
     if let Some(out) = out {
-        let wrote = found.write(out);
+        let wrote = write(&found, out);
         wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))?;
     }
     crate::report::print(&found.table(), out.map(|out| out.join("search.html")).as_deref());
@@ -139,92 +107,9 @@ impl SearchArgs {
     }
 }
 
-impl Point {
-    fn new(rate: f64, report: &Report) -> Self {
-        let summary = &report.summary;
-        let held = if summary.verdict == Verdict::Valid {
-            Held::Yes
-        } else if summary.verdict.is_untold() {
-            Held::Untold
-        } else {
-            Held::No
-        };
-        Self {
-            rate,
-            held,
-            verdict: summary.verdict,
-            reasons: summary.verdict_reasons.clone(),
-            throughput_per_s: summary.throughput_per_s,
-            e2e_ns: summary.e2e_ns,
-            server_cpu_us_per_message: summary.server.cpu_us_per_message,
-        }
-    }
-}
-
-impl Found {
-    /// For a person.
-    fn table(&self) -> String {
-        let mut lines = vec![self.headline()];
-        let mut rows = |title: &str, points: &[Point]| {
-            lines.push(format!(
-                "{title:<12} {:>10} {:>10} {:>12} {:>12} {:>12} {:>10}  verdict",
-                "rate/s", "delivered", "e2e p50", "p99", "p99.9", "CPU us"
-            ));
-            lines.extend(points.iter().map(Point::row));
-        };
-        rows("tried", &self.tried);
-        if !self.curve.is_empty() {
-            rows("curve", &self.curve);
-        }
-        lines.push(String::new());
-        lines.join("\n")
-    }
-
-    fn headline(&self) -> String {
-        let what = match (self.rate.map(number), self.end) {
-            (Some(rate), End::AtMax) => {
-                format!("{rate} messages/s hold, the most that was to be tried")
-            }
-            (Some(rate), End::Unmeasurable) => {
-                format!(
-                    "{rate} messages/s hold; above, the figures are not the server's: {LIMITED}"
-                )
-            }
-            (Some(rate), _) => format!("{rate} messages/s hold, and no more"),
-            (None, End::Unmeasurable) => format!("no rate could be measured: {LIMITED}"),
-            (None, _) => "no rate holds".into(),
-        };
-        format!("search       {what}")
-    }
-
-    fn write(&self, out: &Path) -> std::io::Result<()> {
-        let mut json = serde_json::to_string_pretty(self)?;
-        json.push('\n');
-        std::fs::write(out.join("search.json"), json)?;
-        std::fs::write(out.join("search.html"), page::page(self))
-    }
-
-    fn exit_code(&self) -> u8 {
-        match (self.end, self.rate) {
-            (End::Found | End::AtMax, _) => failure::PASS,
-            (End::Unmeasurable, _) => failure::GENERATOR_LIMITED,
-            (End::None, _) => failure::SLO_MISSED,
-        }
-    }
-}
-
-impl Point {
-    fn row(&self) -> String {
-        let Self { rate, throughput_per_s, e2e_ns, verdict, reasons, .. } = self;
-        let [p50, p99, p999] = [e2e_ns.p50, e2e_ns.p99, e2e_ns.p999].map(latency);
-        let cpu = self.server_cpu_us_per_message;
-        let cpu = cpu.map_or_else(|| "unknown".into(), |us| format!("{us:.1}"));
-        let [rate, throughput] = [rate, throughput_per_s].map(|value| number(*value));
-        let why = reasons.first().map_or_else(String::new, |why| format!(": {why}"));
-        format!(
-            "{:<12} {rate:>10} {throughput:>10} {p50:>12} {p99:>12} {p999:>12} {cpu:>10}  {}{why}",
-            "",
-            verdict.name()
-        )
-    }
+fn write(found: &Found, out: &Path) -> std::io::Result<()> {
+    let mut json = serde_json::to_string_pretty(found)?;
+    json.push('\n');
+    std::fs::write(out.join("search.json"), json)?;
+    std::fs::write(out.join("search.html"), page::page(found))
 }

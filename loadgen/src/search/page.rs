@@ -1,6 +1,6 @@
 //! A search as one HTML file: the result, the tables, latency and CPU over the rate.
 
-use super::{Found, Point};
+use super::found::{Found, Point};
 use crate::report::html;
 use crate::report::svg::{Line, Plot};
 use crate::units::number;

@@ -2,9 +2,9 @@
 //! message, a line a second. A reader of the format adds the lines up; those of the warm-up have a
 //! tag of their own.
 
+use super::counters::{Phase, Second};
 use crate::clock::unix;
 use crate::histograms::{Latencies, Latency};
-use crate::run::{Phase, Second};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use std::fs::File;
