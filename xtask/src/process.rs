@@ -47,6 +47,13 @@ pub fn scratch_dir(name: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// A command that the kernel kills when this process, or the thread of it that starts the command, ends in whatever way.
+pub fn mortal(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command
+}
+
 /// Runs a command to its end with the output of this process.
 pub fn run(command: &mut Command) -> Result<ExitStatus> {
     command.status().with_context(|| could_not_start(command))

@@ -20,10 +20,9 @@ use super::felt::{self, Step};
 use crate::drill::nodes::{self, Patience, Ports};
 use crate::drill::relay::{Manner, Relay};
 use crate::drill::watch::Metrics;
-use crate::process::{self, Guarded};
+use crate::process::{self, Guarded, mortal};
 use crate::programs::{self, Release};
 use crate::servers::cassandra::Cassandra;
-use crate::servers::mortal;
 use crate::servers::redis::Redis;
 use crate::summary;
 

@@ -12,10 +12,9 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::drill::nodes::{self, Patience, Ports};
-use crate::process::{self, Guarded};
+use crate::process::{self, Guarded, mortal};
 use crate::programs;
 use crate::servers::cassandra::Cassandra;
-use crate::servers::mortal;
 use crate::servers::node::Commitlog;
 use crate::servers::redis::Redis;
 

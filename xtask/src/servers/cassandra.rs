@@ -60,7 +60,7 @@ impl Cassandra {
 
 fn launch(node: &Node) -> Result<Guarded> {
     let arguments = node.configure(&maven::class_path()?)?;
-    let mut command = super::mortal(&PathBuf::from("java"));
+    let mut command = process::mortal(&PathBuf::from("java"));
     command.args(arguments);
     node::quiet(&mut command, node)?;
     let mut process = Guarded::spawn("cassandra", &mut command)?;

@@ -9,8 +9,6 @@ pub mod cassandra;
 pub mod redis;
 
 use std::env;
-use std::path::Path;
-use std::process::Command;
 
 use anyhow::Result;
 
@@ -56,11 +54,4 @@ impl Servers {
     pub fn variables(&self) -> &[(&'static str, String)] {
         &self.variables
     }
-}
-
-/// A command that the kernel kills when this process, or the thread of it that starts the command, ends in whatever way.
-pub fn mortal(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]).arg(program);
-    command
 }

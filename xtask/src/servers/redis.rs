@@ -44,7 +44,7 @@ impl Redis {
 }
 
 fn launch(port: u16) -> Result<Guarded> {
-    let mut command = super::mortal(Path::new("redis-server"));
+    let mut command = process::mortal(Path::new("redis-server"));
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
     command.args(["--save", "", "--appendonly", "no"]);
     let mut process = Guarded::spawn("redis", &mut command)?;
