@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Finding;
 use super::code::is_word;
+use super::finding::Finding;
 use super::tables::{BANS, Ban, Look, REQUIRED};
 use super::tree::{SourceFile, is_in};
 

@@ -4,7 +4,7 @@
 
 use toml::{Table, Value};
 
-use super::Finding;
+use super::finding::Finding;
 use super::tables::{IMPORTS, Imports};
 use super::tree::SourceFile;
 

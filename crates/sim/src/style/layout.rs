@@ -1,6 +1,6 @@
 //! How a source file begins, and how long it and some pages may be.
 
-use super::Finding;
+use super::finding::Finding;
 use super::tables::{FILE_LINES_MAX, PAGE_LINES_MAX};
 use super::tree::SourceFile;
 
