@@ -13,6 +13,8 @@ pub const FAULTS_REMEMBERED_MAX: usize = 100_000;
 pub const LATENCY_NS_MAX: u64 = 60_000_000_000;
 /// Digits that a histogram keeps.
 pub const LATENCY_DIGITS: u8 = 3;
+/// Stages of a run; each keeps two distributions of 230 KB in every thread.
+pub const STAGES_MAX: usize = 32;
 /// Commands on a run's timeline; each keeps a distribution of 230 KB in every thread.
 pub const EVENTS_MAX: usize = 16;
 /// Steps of a thread's sending and draining that are told apart; 20 bytes each, 27 hours. What

@@ -95,6 +95,7 @@ fn merged(parts: Vec<Part>) -> Part {
     // Each saw the whole server, or one of several.
     summary.server = Cost::default();
     // Each has its own; they are not kept whole.
+    summary.stages.clear();
     summary.before_events_e2e_ns = Brief::default();
     summary.verdict_reasons = of_shard(&summary.plan, &summary.verdict_reasons);
     summary.examples = of_shard(&summary.plan, &summary.examples);

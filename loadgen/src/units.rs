@@ -38,22 +38,56 @@ pub fn bytes(bytes: f64) -> String {
     }
 }
 
-/// A length of time as it is typed: `20s`, `500ms`, `2m`.
+/// A length of time as it is typed: `20s`, `500ms`, `1h30m`.
 ///
 /// # Errors
 /// It is none: what would be.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let number = text.trim_end_matches(char::is_alphabetic);
-    let scale = match &text[number.len()..] {
-        "us" | "µs" => 1e-6,
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        _ => return Err("give a number and us, ms, s, m or h, such as 20s".into()),
+    let (mut rest, mut seconds) = (text, 0.0);
+    while !rest.is_empty() || text.is_empty() {
+        let number = rest.trim_start_matches(|c: char| !c.is_alphabetic());
+        let digits = &rest[..rest.len() - number.len()];
+        rest = number.trim_start_matches(char::is_alphabetic);
+        let scale = match &number[..number.len() - rest.len()] {
+            "us" | "µs" => 1e-6,
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3_600.0,
+            _ => return Err("give a number and us, ms, s, m or h, such as 20s".into()),
+        };
+        let value: f64 = digits.parse().map_err(|_| format!("{digits:?} is no number"))?;
+        seconds += value * scale;
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// An amount as it is typed: `500`, `20k`, `1.5M`, `1_000`.
+///
+/// # Errors
+/// It is none: what would be.
+pub fn amount(text: &str) -> Result<f64, String> {
+    let (digits, scale) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1e3),
+        None => text.strip_suffix('M').map_or((text, 1.0), |digits| (digits, 1e6)),
     };
-    let value: f64 = number.parse().map_err(|_| format!("{number:?} is no number"))?;
-    Duration::try_from_secs_f64(value * scale).map_err(|error| error.to_string())
+    let value = digits.replace('_', "").parse::<f64>().ok().filter(|value| *value >= 0.0);
+    let value = value.filter(|value| value.is_finite());
+    value
+        .map(|value| value * scale)
+        .ok_or(format!("{text:?} is no number such as 500, 20k or 1.5M"))
+}
+
+/// An amount of whole things.
+///
+/// # Errors
+/// It is none: what would be.
+pub fn count(text: &str) -> Result<usize, String> {
+    let value = amount(text)?;
+    let is_whole = value.fract().abs() < 1e-9 && value < 1e15;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "just checked")]
+    let whole = value.round() as usize;
+    is_whole.then_some(whole).ok_or(format!("{text:?} is no whole number such as 500 or 20k"))
 }
 
 #[cfg(test)]
@@ -72,13 +106,30 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        for (text, ms) in
-            [("20s", 20_000), ("500ms", 500), ("2m", 120_000), ("0.5s", 500), ("1000us", 1)]
-        {
+        for (text, ms) in [
+            ("20s", 20_000),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("0.5s", 500),
+            ("1000us", 1),
+            ("1m30s", 90_000),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
-        for text in ["", "20", "s", "-1s", "1d", "1e99s"] {
+        for text in ["", "20", "s", "-1s", "1d", "1e99s", "1h30", "1s "] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_may_be_in_thousands_and_millions() {
+        for (text, value) in [("500", 500), ("20k", 20_000), ("1.5M", 1_500_000), ("1_000", 1_000)]
+        {
+            assert_eq!(count(text), Ok(value), "{text}");
+        }
+        assert_eq!(amount("0.5"), Ok(0.5));
+        for text in ["", "k", "-1", "1e999", "NaN", "inf", "20kk", "0.5", "1.0005k"] {
+            assert!(count(text).is_err(), "{text}");
         }
     }
 }

@@ -40,7 +40,7 @@ fn usage_is_1() {
     check(&["run", "--serve", "--friends", "0"], 1, "--friends at least 1");
     let pairs = ["run", "--serve", "--users", "70000", "--friends", "69999"];
     check(&pairs, 1, "--users times --friends must be at most 16000000");
-    check(&["run", "--serve", "--at", "10s", "true"], 1, "before the end of --duration");
+    check(&["run", "--serve", "--at", "10s", "true"], 1, "before the end of the measured time");
     check(&["run", "--serve", "--at", "soon", "true"], 1, "--at soon: give a number");
     check(&["run", "--serve", "--slo", "e2e<1ms"], 1, "e2e.p99<20ms");
     check(&["run", "--serve", "--shard", "4/4", "--run", "1"], 1, "write 0/4");
@@ -48,6 +48,11 @@ fn usage_is_1() {
     check(&["compare", "--serve"], 1, "--against");
     check(&["search", "--serve", "--run", "1"], 1, "leave out --uid-base, --run");
     check(&["search", "--serve", "--window", "8"], 1, "leave out --window");
+    check(&["search", "--serve", "--stage", "1s:5"], 1, "leave out --window and --stage");
+    check(&["run", "--serve", "--stage", "1s"], 1, "30s:1000");
+    check(&["run", "--serve", "--stage", "1s:2M"], 1, "the rates of a --stage must be");
+    check(&["run", "--serve", "--stage", "1s:5", "--duration", "1s"], 1, "--duration");
+    check(&["run", "--serve", "--users", "many"], 1, "such as 500, 20k");
     check(&["run", "--serve", "--rate", "1e8"], 1, "--rate must be above 0 and at most 1000000");
 }
 

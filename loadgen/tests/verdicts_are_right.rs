@@ -39,8 +39,9 @@ impl Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
         command.args(["run", "--target", &target, "--arrivals", "constant", "--friends", "2"]);
         for (option, value) in [("--rate", "500"), ("--users", "10")] {
-            let is_closed = option == "--rate" && more.contains(&"--window");
-            if !is_closed && !more.contains(&option) {
+            let has_rate = more.contains(&"--window") || more.contains(&"--stage");
+            let is_told = more.contains(&option) || option == "--rate" && has_rate;
+            if !is_told {
                 command.args([option, value]);
             }
         }
@@ -292,4 +293,21 @@ fn what_is_felt_of_a_command_on_the_timeline_is_told() {
     let before = ran.count("/before_events_e2e_ns/n");
     let after: u64 = (0..3).map(|nth| ran.count(&format!("/events/{nth}/felt/e2e_ns/n"))).sum();
     assert_eq!((before, after), (250, 1_750), "{}", ran.table);
+}
+
+#[test]
+fn each_stage_is_told_by_itself() {
+    // The rate of the stages takes the place of the one that the other runs have.
+    let more =
+        ["--warmup", "0s", "--stage", "1s:200", "--stage", "2s:200-600", "--stage", "500ms:600"];
+    let ran = Run::start(Planted::Nothing, &more).end();
+    ran.is_the_servers();
+    let planned = [0, 1, 2].map(|nth| ran.count(&format!("/stages/{nth}/planned")));
+    // A ramp begins and ends at any part of a message.
+    for (planned, expected) in planned.into_iter().zip([200_u64, 800, 300]) {
+        assert!(planned.abs_diff(expected) <= 1, "{}", ran.table);
+    }
+    let delivered = (0..3).map(|nth| ran.count(&format!("/stages/{nth}/e2e_ns/n"))).sum::<u64>();
+    assert_eq!((delivered, ran.count("/measured/planned")), (1_300, 1_300), "{}", ran.table);
+    assert!(ran.table.contains("2.00 s at 200-600/s"), "{}", ran.table);
 }

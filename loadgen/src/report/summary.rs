@@ -2,7 +2,9 @@
 
 use crate::histograms::{Brief, Latencies, Latency};
 use crate::machine::Taken;
-use crate::run::{Counters, EndedEarly, Felt, Kept, Load, Outcome, Plan, PlannedEvent, Watched};
+use crate::run::{
+    Counters, EndedEarly, Felt, Kept, Load, Outcome, Plan, PlannedEvent, StageFigures, Watched,
+};
 use crate::server_cost::Cost;
 use crate::verdict::{Facts, OpenFacts, Verdict, judge};
 use crate::verify::{Fault, Faults, Totals};
@@ -81,6 +83,8 @@ pub struct Summary {
     pub counters: Counters,
     /// What was asked for.
     pub plan: Plan,
+    /// What was measured of each stage of the plan, if there are several.
+    pub stages: Vec<StageFigures>,
     /// The commands of the timeline.
     pub events: Vec<Event>,
     /// Due to recipient, of messages that were due before the first of them.
@@ -293,6 +297,7 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies) {
         generator: generator(watched, delivered),
         machine: machine(watched, &counters),
         counters,
+        stages: watched.stages().figures().collect(),
         events: events(&plan, watched),
         before_events_e2e_ns: watched.marks().before(),
         plan,

@@ -2,8 +2,9 @@
 
 use super::summary::{Event, Machine, Summary};
 use crate::histograms::Brief;
-use crate::run::{Felt, Outcome};
-use crate::units::{bytes, latency, time};
+use crate::run::{Felt, Outcome, StageFigures};
+use crate::schedule::Stage;
+use crate::units::{bytes, latency, number, time};
 use std::fmt::Write;
 
 /// The table that a run ends with.
@@ -46,8 +47,20 @@ pub(crate) fn table(summary: &Summary) -> String {
         let [p50, p99, p999, max] = [latency(p50), latency(p99), latency(p999), time(max)];
         line(format!("  {name:<10} {p50:>12} {p99:>12} {p999:>12} {max:>12} {n:>10}"));
     }
+    for (stage, figures) in summary.plan.stages.iter().zip(&summary.stages) {
+        let Stage { length_ns, from, to } = *stage;
+        let StageFigures { planned, ack_ns, e2e_ns } = figures;
+        let rate = if from.total_cmp(&to).is_eq() {
+            number(from)
+        } else {
+            format!("{}-{}", number(from), number(to))
+        };
+        line(format!("stage        {} at {rate}/s, {planned} messages", time(length_ns)));
+        line(format!("             e2e {}", brief(*e2e_ns)));
+        line(format!("             ack {}", brief(*ack_ns)));
+    }
     if !summary.events.is_empty() {
-        line(format!("before it    {}", brief(summary.before_events_e2e_ns)));
+        line(format!("before it    e2e {}", brief(summary.before_events_e2e_ns)));
     }
     for event in &summary.events {
         felt(event, &mut line);
@@ -82,12 +95,12 @@ fn felt(event: &Event, line: &mut impl FnMut(String)) {
         ms(silence_ms),
         ms(back_ms)
     ));
-    line(format!("             from there {}", brief(e2e_ns)));
+    line(format!("             from there e2e {}", brief(e2e_ns)));
 }
 
 fn brief(Brief { n, p50, p99, max, .. }: Brief) -> String {
     let [p50, p99, max] = [latency(p50), latency(p99), time(max)];
-    format!("e2e p50 {p50}  p99 {p99}  max {max}  of {n}")
+    format!("p50 {p50}  p99 {p99}  max {max}  of {n}")
 }
 
 /// What server and generator cost, and what else was seen.

@@ -3,12 +3,14 @@
 use super::shard::Shard;
 use crate::doctor::check_run;
 use crate::failure::Failure;
-use crate::limits::{BODY_BYTES_MIN, DEVICES_MAX, EVENTS_MAX, RATE_PER_THREAD_MAX, STREAMS_MAX};
+use crate::limits::{
+    BODY_BYTES_MIN, DEVICES_MAX, EVENTS_MAX, RATE_PER_THREAD_MAX, STAGES_MAX, STREAMS_MAX,
+};
 use crate::out_dir::OutArgs;
-use crate::schedule::Arrivals;
+use crate::schedule::{Arrivals, Stage};
 use crate::slo::Slo;
 use crate::target::TargetArgs;
-use crate::units::duration;
+use crate::units::{amount, count, duration};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::Path;
@@ -20,17 +22,21 @@ pub struct RunArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     /// Users that talk to each other.
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value = "1000", value_parser = count)]
     users: usize,
     /// Messages a second, due whether or not earlier ones were answered.
-    #[arg(long, default_value_t = 1_000.0, conflicts_with = "window")]
+    #[arg(long, default_value = "1000", value_parser = amount, conflicts_with = "window")]
     pub(crate) rate: f64,
+    /// Instead of --rate and --duration: a time at a rate, such as 30s:1k, or from one to another,
+    /// such as 1m:1k-20k; repeat it, and each is told by itself.
+    #[arg(long, value_name = "TIME:RATE", conflicts_with_all = ["window", "rate", "duration"])]
+    stage: Vec<Stage>,
     /// How arrivals are spread.
     #[arg(long, value_enum, default_value_t = Arrivals::Poisson)]
     arrivals: Arrivals,
     /// Closed loop instead of a rate: so many messages in flight in all, each until acked and
     /// delivered.
-    #[arg(long)]
+    #[arg(long, value_parser = count)]
     window: Option<usize>,
     /// Measured time, after the warm-up.
     #[arg(long, default_value = "10s", value_parser = duration)]
@@ -103,7 +109,7 @@ pub struct RunArgs {
 pub enum Load {
     /// At a rate, messages a second.
     Open {
-        /// Messages a second.
+        /// Messages a second, on average.
         rate: f64,
         /// How they are spread.
         arrivals: Arrivals,
@@ -122,6 +128,8 @@ pub struct Plan {
     pub users: usize,
     /// How messages are offered.
     pub load: Load,
+    /// The measured time of an open loop in parts.
+    pub stages: Vec<Stage>,
     /// Measured time, ns.
     pub duration_ns: u64,
     /// Time before it, ns.
@@ -170,6 +178,15 @@ pub struct PlannedEvent {
 }
 
 impl Plan {
+    /// The warm-up, at the rate of the first stage, and all stages.
+    #[must_use]
+    pub fn schedule(&self) -> Vec<Stage> {
+        let rate = self.stages.first().map_or(0.0, |stage| stage.from.max(1.0));
+        let warm_up = Stage { length_ns: self.warmup_ns, from: rate, to: rate };
+        let is_warm = |stage: &Stage| stage.length_ns > 0;
+        Some(warm_up).filter(is_warm).into_iter().chain(self.stages.iter().copied()).collect()
+    }
+
     /// The threads of this process, of all.
     #[must_use]
     pub fn own_threads(&self) -> Range<usize> {
@@ -196,10 +213,10 @@ impl RunArgs {
         self.out.prepare()
     }
 
-    /// Messages are sent when earlier ones are answered, at no rate.
+    /// Whether they are sent at one rate from begin to end.
     #[must_use]
-    pub fn is_closed_loop(&self) -> bool {
-        self.window.is_some()
+    pub fn has_one_rate(&self) -> bool {
+        self.window.is_none() && self.stage.is_empty()
     }
 
     /// As [`Self::plan`], of the first of several runs.
@@ -230,10 +247,10 @@ impl RunArgs {
         let threads = self.threads.saturating_mul(self.shard.count);
         check(threads >= 1, "--threads must be at least 1")?;
         check(self.users / threads.max(1) >= 2, "--users must be at least 2 for each thread")?;
-        #[allow(clippy::cast_precision_loss, reason = "a handful of threads")]
-        let rate_max = RATE_PER_THREAD_MAX * threads as f64;
-        let rate = format!("--rate must be above 0 and at most {rate_max} for so many threads");
-        check(self.rate > 0.0 && self.rate <= rate_max, &rate)?;
+        check(!self.duration.is_zero(), "--duration must be above 0")?;
+        let stages = self.stages(threads)?;
+        let duration_ns =
+            stages.iter().fold(0, |sum: u64, stage| sum.saturating_add(stage.length_ns));
         let users = self.users / threads;
         let pairs = users.checked_mul(self.friends.min(users - 1));
         check(
@@ -253,18 +270,18 @@ impl RunArgs {
             (0.0..1.0).contains(&self.offline_share),
             "--offline-share must be 0 up to, not including, 1",
         )?;
-        check(!self.duration.is_zero(), "--duration must be above 0")?;
         check(self.uid_base != Some(0), "--uid-base must be at least 1")?;
-        let events = self.events()?;
+        let events = self.events(duration_ns)?;
         // As if it had been taken from the clock.
         let run = self.run.map_or_else(crate::clock::run_number, |run| run << 12);
         Ok(Plan {
             users: self.users,
             load: match self.window {
                 Some(window) => Load::Closed { window },
-                None => Load::Open { rate: self.rate, arrivals: self.arrivals },
+                None => Load::Open { rate: mean(&stages), arrivals: self.arrivals },
             },
-            duration_ns: ns(self.duration),
+            stages: if self.window.is_some() { Vec::new() } else { stages },
+            duration_ns,
             warmup_ns: ns(self.warmup),
             payload: self.payload,
             devices: self.devices,
@@ -286,14 +303,37 @@ impl RunArgs {
         })
     }
 
-    fn events(&self) -> Result<Vec<PlannedEvent>, Failure> {
+    fn stages(&self, threads: usize) -> Result<Vec<Stage>, Failure> {
+        let usage = |what: String| Err(Failure::Usage(format!("{what}; see loadgen run --help")));
+        #[allow(clippy::cast_precision_loss, reason = "a handful of threads")]
+        let rate_max = RATE_PER_THREAD_MAX * threads as f64;
+        let single = Stage { length_ns: ns(self.duration), from: self.rate, to: self.rate };
+        let (name, stages) = match self.stage.as_slice() {
+            [] => ("--rate", vec![single]),
+            stages => ("the rates of a --stage", stages.to_vec()),
+        };
+        let fits = |stage: &Stage| (0.0..=rate_max).contains(&stage.from.max(stage.to));
+        if !stages.iter().all(fits) || stages.iter().any(|stage| stage.messages() <= 0.0) {
+            return usage(format!(
+                "{name} must be above 0 and at most {rate_max} for so many threads"
+            ));
+        }
+        if stages.len() > STAGES_MAX {
+            return usage(format!("--stage can be given {STAGES_MAX} times"));
+        }
+        Ok(stages)
+    }
+
+    fn events(&self, duration_ns: u64) -> Result<Vec<PlannedEvent>, Failure> {
         let usage = |what: String| Failure::Usage(format!("{what}; see loadgen run --help"));
         let (pairs, _) = self.at.as_chunks();
         let mut events = Vec::new();
         for [at, command] in pairs {
             let at = duration(at).map_err(|why| usage(format!("--at {at}: {why}")))?;
-            if at >= self.duration {
-                return Err(usage(format!("--at {at:?} is not before the end of --duration")));
+            if ns(at) >= duration_ns {
+                return Err(usage(format!(
+                    "--at {at:?} is not before the end of the measured time"
+                )));
             }
             events.push(PlannedEvent { at_ns: ns(at), command: command.clone() });
         }
@@ -303,6 +343,13 @@ impl RunArgs {
         events.sort_by_key(|event| event.at_ns);
         Ok(events)
     }
+}
+
+/// Messages a second over all stages.
+#[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
+fn mean(stages: &[Stage]) -> f64 {
+    let length_ns: u64 = stages.iter().map(|stage| stage.length_ns).sum();
+    stages.iter().map(Stage::messages).sum::<f64>() / (length_ns as f64 / 1e9)
 }
 
 fn ns(duration: Duration) -> u64 {

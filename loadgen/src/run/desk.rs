@@ -4,6 +4,7 @@
 use super::counters::{Counters, Second};
 use super::lanes::Lanes;
 use super::marks::Marks;
+use super::stages::StageLatencies;
 use super::steps::Steps;
 use crate::body::Stamp;
 use crate::clock::now_ns;
@@ -69,6 +70,7 @@ pub(super) struct Desk {
     pub second: Box<Second>,
     pub steps: Steps,
     pub marks: Marks,
+    pub stages: StageLatencies,
     /// Why a connection was last lost.
     pub lost_why: String,
     /// Readers that have read all.
@@ -107,6 +109,7 @@ impl Desk {
             second: Box::default(),
             steps: Steps::default(),
             marks: Marks::default(),
+            stages: StageLatencies::default(),
             lost_why: String::new(),
             finished: Vec::new(),
             unblocked: Vec::new(),
@@ -136,6 +139,9 @@ impl Desk {
         let is_measured = self.measured.contains(&due_ns);
         let middle_ns = self.measured.start.midpoint(self.measured.end);
         self.counters.planned += u64::from(is_measured);
+        if is_measured {
+            self.stages.planned(due_ns);
+        }
         self.counters.planned_half += u64::from(is_measured && due_ns >= middle_ns);
         is_measured
     }
@@ -197,6 +203,7 @@ impl Desk {
         let waited_ns = now.saturating_sub(due.due_ns);
         self.second.latencies.ack.record(waited_ns);
         if self.measured.contains(&due.due_ns) {
+            self.stages.acked(due.due_ns, waited_ns);
             self.latencies.ack.record(waited_ns);
         }
         let (_, to) = self.friends.ends(stream);
@@ -308,6 +315,7 @@ impl Desk {
         self.counters.acked += u64::from(self.measured.contains(&now));
         self.second.latencies.ack.record(ack_ns);
         if self.measured.contains(&due.due_ns) {
+            self.stages.acked(due.due_ns, ack_ns);
             self.latencies.ack.record(ack_ns);
         }
         let (_, to) = self.friends.ends(stream);
@@ -373,6 +381,7 @@ impl Desk {
         let is_measured = self.measured.contains(&due_ns);
         if is_measured {
             self.marks.delivered(due_ns, e2e_ns);
+            self.stages.delivered(due_ns, e2e_ns);
         }
         let measured = is_measured.then_some(&mut self.latencies);
         for latencies in std::iter::once(&mut self.second.latencies).chain(measured) {

@@ -10,6 +10,7 @@ use super::marks::Marks;
 use super::offers::Offers;
 use super::punctual::Punctual;
 use super::result::{EndedEarly, IslandResult};
+use super::stages::StageLatencies;
 use super::steps::Steps;
 use crate::clock::{now_ns, thread_cpu_ns};
 use crate::failure::Failure;
@@ -18,6 +19,7 @@ use crate::friends::Friends;
 use crate::limits::{
     IN_FLIGHT_MAX, LOGINS_UNDER_WAY_MAX, OVERRUN_NS_MIN, READERS_UNDER_WAY_MAX, SENDS_PER_TURN,
 };
+use crate::schedule::Stage;
 use crate::token::Tokens;
 use client::machine::Credentials;
 use rand::rngs::StdRng;
@@ -146,8 +148,9 @@ impl<'a> Island<'a> {
         self.tell_rest(now_ns());
         let measured = &self.desk.measured;
         let effort = self.looks.effort(measured.end - measured.start);
-        let Desk { verifier, latencies, own_sched, counters, measured, steps, marks, .. } =
-            self.desk;
+        let Desk {
+            verifier, latencies, own_sched, counters, measured, steps, marks, stages, ..
+        } = self.desk;
         let (totals, faults) = verifier.finish();
         let ended_early = self.ended_early;
         IslandResult {
@@ -159,6 +162,7 @@ impl<'a> Island<'a> {
             counters,
             steps,
             marks,
+            stages,
             effort,
             down,
             ended_early,
@@ -192,6 +196,12 @@ impl<'a> Island<'a> {
                 self.desk.measured = measure_ns..measure_ns + self.plan.duration_ns;
                 self.desk.steps = Steps::new(start_ns);
                 let events = self.plan.events.iter();
+                let end_of = |at_ns: &mut u64, stage: &Stage| {
+                    *at_ns += stage.length_ns;
+                    Some(*at_ns)
+                };
+                let ends = self.plan.stages.iter().scan(measure_ns, end_of);
+                self.desk.stages = StageLatencies::new(ends);
                 self.desk.marks = Marks::new(events.map(|event| measure_ns + event.at_ns));
                 return Ok(());
             }

@@ -2,6 +2,7 @@
 //! what a thread does is in `island`.
 
 mod shard;
+mod stages;
 mod args;
 mod result;
 mod control;
@@ -27,6 +28,7 @@ pub use marks::{Felt, Marks};
 pub use punctual::Kept;
 pub use result::{EndedEarly, IslandResult};
 pub use shard::Shard;
+pub use stages::{StageFigures, StageLatencies};
 pub use steps::Steps;
 pub use watched::Watched;
 

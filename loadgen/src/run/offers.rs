@@ -24,13 +24,10 @@ impl Offers {
         let schedule = match plan.load {
             Load::Closed { .. } => None,
             #[allow(clippy::cast_precision_loss, reason = "a handful of threads")]
-            Load::Open { rate, arrivals } => {
-                let (threads, nth) = (plan.threads as f64, thread as f64);
-                let end_ns = plan.warmup_ns + plan.duration_ns;
+            Load::Open { arrivals, .. } => {
+                let (part, nth) = (1.0 / plan.threads as f64, thread as f64);
                 // The threads' constant gaps lie between each other.
-                let first_ns = nth * 1e9 / rate;
-                let new = Schedule::new(arrivals, rate / threads, first_ns, seed(1));
-                Some(new.until(end_ns))
+                Some(Schedule::new(arrivals, &plan.schedule(), part, nth * part, seed(1)))
             }
         };
         Self { schedule, random: StdRng::seed_from_u64(seed(2)), friends, online }

@@ -3,6 +3,7 @@
 use super::counters::Counters;
 use super::effort::Effort;
 use super::marks::Marks;
+use super::stages::StageLatencies;
 use super::steps::Steps;
 use crate::histograms::{Latencies, Latency};
 use crate::verify::{Faults, Totals};
@@ -26,6 +27,8 @@ pub struct IslandResult {
     pub steps: Steps,
     /// What was felt of the events.
     pub marks: Marks,
+    /// What was measured of each stage.
+    pub stages: StageLatencies,
     /// What the thread used and was kept from in the measured time.
     pub effort: Effort,
     /// Why the target counts as gone, if it does: then nothing is verified.

@@ -5,6 +5,7 @@ use super::counters::{Counters, SecondRow};
 use super::marks::Marks;
 use super::punctual::Kept;
 use super::result::{EndedEarly, IslandResult};
+use super::stages::StageLatencies;
 use super::steps::Steps;
 use crate::histograms::{Latencies, Latency};
 use crate::machine::Taken;
@@ -106,6 +107,14 @@ impl Watched {
     pub fn steps(&self) -> Steps {
         let mut sum = Steps::default();
         self.results.iter().for_each(|result| sum.add(&result.steps));
+        sum
+    }
+
+    /// What was measured of each stage, by all threads.
+    #[must_use]
+    pub fn stages(&self) -> StageLatencies {
+        let mut sum = StageLatencies::default();
+        self.results.iter().for_each(|result| sum.add(&result.stages));
         sum
     }
 

@@ -86,8 +86,8 @@ impl SearchArgs {
         if !(0.1..=100.0).contains(&self.within) {
             return usage("--within must be 0.1 to 100 percent");
         }
-        if self.run.is_closed_loop() {
-            return usage("a closed loop has no rate to keep: leave out --window");
+        if !self.run.has_one_rate() {
+            return usage("a search tries one rate at a time: leave out --window and --stage");
         }
         if self.rate_max < 1.0 {
             return usage("--rate-max must be at least 1");
