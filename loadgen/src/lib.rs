@@ -4,6 +4,7 @@
 pub mod failure;
 pub mod limits;
 pub mod out_dir;
+pub mod scenario;
 pub mod clock;
 pub mod units;
 pub mod body;

@@ -2,13 +2,15 @@
 
 use clap::{Parser, Subcommand};
 use loadgen::failure::{self, Failure};
-use loadgen::{compare, doctor, herd, keeper, merge, run, runs, search};
+use loadgen::{compare, doctor, herd, keeper, merge, run, runs, scenario, search};
 use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The Longline load generator: measures what a user feels, and verifies every message.
+///
+/// Options may stand in a file, under the same names: `--scenario FILE`. What is typed comes first.
 ///
 /// Exit codes: 0 valid, 1 usage, 2 preflight, 3 SLO missed, 4 a promise was broken, 5 the generator
 /// was the bottleneck, 6 the target is down, 7 the server did not keep up, 8 the machine did not
@@ -24,6 +26,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Plan(run::PlanArgs),
     Search(search::SearchArgs),
     Compare(compare::CompareArgs),
     Merge(merge::MergeArgs),
@@ -37,7 +40,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let line = match scenario::expand(std::env::args_os().collect()) {
+        Ok(line) => line,
+        Err(failure) => {
+            eprintln!("loadgen: {failure}");
+            return failure.into();
+        }
+    };
+    let cli = match Cli::try_parse_from(line) {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { failure::USAGE } else { failure::PASS };
@@ -48,6 +58,7 @@ fn main() -> ExitCode {
     };
     let ended: Result<u8, Failure> = match cli.command {
         Command::Run(args) => runs::run(&args),
+        Command::Plan(args) => run::print_plan(&args),
         Command::Search(args) => search::search(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Merge(args) => merge::merge(&args),

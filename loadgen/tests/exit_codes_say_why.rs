@@ -48,6 +48,8 @@ fn usage_is_1() {
     check(&["compare", "--serve"], 1, "--against");
     check(&["search", "--serve", "--run", "1"], 1, "leave out --uid-base, --run");
     check(&["search", "--serve", "--window", "8"], 1, "leave out --window");
+    check(&["run", "--scenario", "nowhere.toml"], 1, "nowhere.toml");
+    check(&["plan", "--serve", "--rate", "0"], 1, "--rate must be above 0");
     check(&["search", "--serve", "--stage", "1s:5"], 1, "leave out --window and --stage");
     check(&["run", "--serve", "--stage", "1s"], 1, "30s:1000");
     check(&["run", "--serve", "--stage", "1s:2M"], 1, "the rates of a --stage must be");
@@ -80,4 +82,19 @@ fn a_target_that_is_not_there_is_6() {
     for command in ["run", "idle", "storm"] {
         check(&[command, "--target", &nobody(), "--key-file", &key], 6, "could not connect");
     }
+}
+
+#[test]
+fn a_plan_is_printed_and_nothing_is_run() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let file = directory.path().join("scenario.toml");
+    std::fs::write(&file, "target = \"127.0.0.1:1\"\nstage = [\"10s:1k-3k\"]\n")
+        .expect("it is there");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(["plan", "--users", "2k", "--warmup", "0s", "--scenario"]).arg(&file);
+    let output = command.output().expect("it starts");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("2000 users"), "{told}");
+    assert!(told.contains("about 20000 messages at 2000/s on average"), "{told}");
 }

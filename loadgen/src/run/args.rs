@@ -207,10 +207,18 @@ impl RunArgs {
     /// # Errors
     /// It cannot, or they cannot go there.
     pub fn prepare(&self, plan: &Plan) -> Result<Option<&Path>, Failure> {
+        self.check_machine(plan)?;
+        self.out.prepare()
+    }
+
+    /// Looks whether the machine can carry the plan.
+    ///
+    /// # Errors
+    /// It cannot: what to change.
+    pub fn check_machine(&self, plan: &Plan) -> Result<(), Failure> {
         let users = plan.users / plan.shard.count;
         let pairs = users * plan.friends.min(plan.users / plan.threads);
-        check_run(users, plan.devices, pairs)?;
-        self.out.prepare()
+        check_run(users, plan.devices, pairs)
     }
 
     /// Whether they are sent at one rate from begin to end.

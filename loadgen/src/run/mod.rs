@@ -1,6 +1,7 @@
 //! `run`: messages between users, each verified. Here the threads are started and watched, and the server is looked at;
 //! what a thread does is in `island`.
 
+mod print_plan;
 mod shard;
 mod stages;
 mod args;
@@ -25,6 +26,7 @@ pub use commands::Outcome;
 pub use counters::{Counters, Phase, Second, SecondCounts, SecondRow};
 pub use effort::Effort;
 pub use marks::{Felt, Marks};
+pub use print_plan::{PlanArgs, print_plan};
 pub use punctual::Kept;
 pub use result::{EndedEarly, IslandResult};
 pub use shard::Shard;
