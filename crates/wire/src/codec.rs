@@ -1,7 +1,7 @@
 //! Frames to bytes and back.
 
 use crate::exact::{Exact, Walk};
-use crate::{ARCHIVE_DEPTH_MAX, FRAME_BYTES_MAX, FrameError, HEADER_BYTES, Header, Kind};
+use crate::{ARCHIVE_DEPTH_MAX, FRAME_BYTES_MAX, Frame, FrameError, HEADER_BYTES, Header};
 use rkyv::api::access_with_context;
 use rkyv::api::high::{HighDeserializer, HighSerializer, HighValidator};
 use rkyv::bytecheck::CheckBytes;
@@ -13,12 +13,6 @@ use rkyv::validation::archive::ArchiveValidator;
 use rkyv::validation::shared::SharedValidator;
 use rkyv::{Archive, Deserialize, Portable, Serialize};
 use std::num::NonZeroUsize;
-
-/// A struct that is the payload of one kind of frame.
-pub trait Frame: Archive<Archived: Exact> + 'static {
-    /// The kind that a header of it carries.
-    const KIND: Kind;
-}
 
 /// The root of every archive: the struct, then its kind.
 #[derive(Archive, Serialize)]

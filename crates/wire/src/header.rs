@@ -13,84 +13,10 @@
 //! The payload lies between the header and the extension. What a later release adds to a kind goes into its extension; a
 //! receiver reads as much of it as it knows, so a frame with more is as good as one without.
 
+use crate::frames::{Kind, NOTES_FROM, VERSION};
+
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 24;
-/// The protocol version of this crate.
-pub const VERSION: u8 = 2;
-
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $kind:literal,)*) => {
-        /// What a frame is. The number is on the wire.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u8)]
-        pub enum Kind { $($(#[$doc])* $name = $kind,)* }
-
-        impl Kind {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// The kind with this number; one of a later release is `None`.
-            #[must_use]
-            pub fn from_wire(kind: u8) -> Option<Self> {
-                match kind { $($kind => Some(Self::$name),)* _ => None }
-            }
-        }
-    };
-}
-
-kinds! {
-    /// Client: the versions it speaks. The first frame.
-    Hello = 0x01,
-    /// Server: the version chosen and its limits.
-    HelloReply = 0x02,
-    /// Client: who it is, and how far its inbox goes.
-    Login = 0x03,
-    /// Server: the session, and how far the inbox goes.
-    LoginReply = 0x04,
-    /// Client: the session ends.
-    Logout = 0x05,
-    /// Server: the session has ended; the connection closes.
-    LogoutReply = 0x06,
-    /// Either side: are you there?
-    Heartbeat = 0x07,
-    /// Either side: yes; from the server with the inbox head.
-    HeartbeatReply = 0x08,
-    /// Client: a message.
-    Send = 0x10,
-    /// Server: the message is durable in all inboxes that it is for.
-    SendAck = 0x11,
-    /// Server: a message from the inbox.
-    Push = 0x12,
-    /// Client: everything in the inbox up to here has arrived.
-    PushAck = 0x13,
-    /// Client: inbox rows after a cursor, please.
-    Sync = 0x20,
-    /// Server: them.
-    SyncPage = 0x21,
-    /// Client: a conversation's messages, please.
-    History = 0x22,
-    /// Server: them.
-    HistoryPage = 0x23,
-    /// Client: chats, please.
-    Chats = 0x24,
-    /// Server: them.
-    ChatsPage = 0x25,
-    /// Client: a conversation is read up to here.
-    MarkRead = 0x26,
-    /// Client: hide a chat until its next message.
-    HideChat = 0x27,
-    /// Server: the chat after the change.
-    ChatReply = 0x28,
-    /// Server: no, and why.
-    Refusal = 0x30,
-    /// Server: it will close; when to come back.
-    GoingAway = 0x31,
-    /// Server: the inbox reaches this far.
-    InboxHead = 0x80,
-}
-
-/// Kinds from this one on are notes: nothing answers them, and whoever does not know one skips it.
-pub const NOTES_FROM: u8 = 0x80;
 
 /// A frame that was not accepted. All but `Version` are the peer's fault and end its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

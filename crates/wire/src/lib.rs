@@ -10,17 +10,18 @@
 mod limits;
 mod ids;
 mod error;
-mod header;
-pub mod frames;
 mod exact;
+pub mod frames;
+mod header;
 mod codec;
 mod frame_buffer;
 
 pub use bytes::Bytes;
-pub use codec::{Frame, Output, RawFrame, encode};
+pub use codec::{Output, RawFrame, encode};
 pub use error::RefusalCode;
 pub use frame_buffer::{FrameBuffer, Frames, Scratch};
-pub use header::{FrameError, HEADER_BYTES, Header, Kind, NOTES_FROM, VERSION};
+pub use frames::{Frame, Kind, NOTES_FROM, VERSION};
+pub use header::{FrameError, HEADER_BYTES, Header};
 pub use ids::{ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq};
 pub use ids::{MessageId, RowKind, Seq, Uid};
 pub use limits::*;
