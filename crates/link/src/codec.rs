@@ -89,33 +89,8 @@ kinds! { Item {
     11 = Pong(number),
 }}
 
-kinds! { Command {
-    1 = Login { uid, device, from },
-    2 = Logout(login),
-    3 = Register(login),
-    4 = Send(send),
-    5 = PushAck(login, inbox_seq),
-    6 = Heartbeat { uid, time_ms },
-    7 = Sync { uid, after, limit },
-    8 = History { conversation, before, limit },
-    9 = Chats { uid, after, limit },
-    10 = ChangeChat { uid, conversation, change },
-}}
-
-kinds! { Answer {
-    1 = LoggedIn { login, inbox_head, cursor },
-    2 = LoggedOut(generation),
-    3 = Acked { message_id, seq, time_ms, inbox_seq },
-    4 = Push { previous, row },
-    5 = Head { head, time_ms },
-    6 = News(head),
-    7 = Inbox { head, rows },
-    8 = History { conversation, rows },
-    9 = Chats { version, chats, more },
-    10 = Chat(row),
-    11 = Refused { code, retry_after_ms },
-    12 = Closed(code),
-}}
+shard::commands!(kinds);
+shard::answers!(kinds);
 
 kinds! { Mail {
     1 = Append { uid, message, device },

@@ -1,50 +1,16 @@
-//! What goes into a shard and what comes out, as values.
+//! What an entry asks of a shard, and what it is told. All that is to be known of a command stands here, and here only: what it
+//! needs, what answers it, whether it can be meant, and how a link says it.
+
+pub use crate::mail::{Delivery, Effects, Input, Inputs, Mail, Now};
+pub use crate::session::{Login, ReplyTo, Session};
 
 use crate::partition::Partition;
-use crate::rows::{ChatRow, Completion, InboxRow, MessageRow, Read, Row, Ticket};
+use crate::rows::{ChatRow, InboxRow, MessageRow, is_of};
 use bytes::Bytes;
 use wire::{
-    ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, RowKind,
-    Seq, Uid,
+    BODY_BYTES_MAX, CHAT_BYTES, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq,
+    MESSAGE_BYTES, MessageId, PAGE_BYTES_MAX, PAGE_ROWS_MAX, RefusalCode, RowKind, Seq, Uid,
 };
-
-/// One session of one entry: where answers and pushes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Session {
-    /// The entry's number.
-    pub entry: u16,
-    /// The entry's key of the session, never given twice. It says nothing of how the client is connected.
-    pub connection: u64,
-}
-
-/// A request that wants an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplyTo {
-    /// Who asked.
-    pub session: Session,
-    /// The number that whoever passes the request on gives it, its own for each; no client chose it. 0: no answer is wanted.
-    pub request_id: u64,
-}
-
-/// A user's device as logged in; a command with an old generation does nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// The user.
-    pub uid: Uid,
-    /// The device.
-    pub device: DeviceId,
-    /// The login.
-    pub generation: Generation,
-}
-
-/// The two clocks at the time of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    /// Wall clock, Unix ms: stamps messages, judges the time in ids.
-    pub unix_ms: u64,
-    /// Monotonic, ms from any start: timers.
-    pub mono_ms: u64,
-}
 
 /// A message on its way into a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +38,47 @@ pub enum Begin {
     After(InboxSeq, u64),
     /// After the last one.
     Head,
+}
+
+/// Commands over links: number and fields, for whoever writes and reads them. Both are for ever: a field is added at the end,
+/// and a number is used once.
+#[macro_export]
+macro_rules! commands {
+    ($with:ident) => {
+        $with! { Command {
+            1 = Login { uid, device, from },
+            2 = Logout(login),
+            3 = Register(login),
+            4 = Send(send),
+            5 = PushAck(login, inbox_seq),
+            6 = Heartbeat { uid, time_ms },
+            7 = Sync { uid, after, limit },
+            8 = History { conversation, before, limit },
+            9 = Chats { uid, after, limit },
+            10 = ChangeChat { uid, conversation, change },
+        }}
+    };
+}
+
+/// Answers over links, as [`commands!`].
+#[macro_export]
+macro_rules! answers {
+    ($with:ident) => {
+        $with! { Answer {
+            1 = LoggedIn { login, inbox_head, cursor },
+            2 = LoggedOut(generation),
+            3 = Acked { message_id, seq, time_ms, inbox_seq },
+            4 = Push { previous, row },
+            5 = Head { head, time_ms },
+            6 = News(head),
+            7 = Inbox { head, rows },
+            8 = History { conversation, rows },
+            9 = Chats { version, chats, more },
+            10 = Chat(row),
+            11 = Refused { code, retry_after_ms },
+            12 = Closed(code),
+        }}
+    };
 }
 
 /// What an entry asks of a shard.
@@ -178,6 +185,26 @@ impl Command {
         self.needs().partition
     }
 
+    /// Whether a correct entry can have said it; what is done with it may rely on that.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        match self {
+            Self::Send(send) => {
+                is_of(send.conversation, send.sender) && send.body.len() <= BODY_BYTES_MAX
+            }
+            Self::History { conversation, limit, .. } => {
+                conversation.is_possible() && is_limit(*limit)
+            }
+            Self::Sync { limit, .. } => is_limit(*limit),
+            Self::Chats { after, limit, .. } => {
+                after.is_none_or(ConversationId::is_possible) && is_limit(*limit)
+            }
+            Self::ChangeChat { uid, conversation, .. } => is_of(*conversation, *uid),
+            Self::Login { .. } | Self::Logout(_) | Self::Register(_) => true,
+            Self::PushAck(..) | Self::Heartbeat { .. } => true,
+        }
+    }
+
     /// Whether this is what answers it; a refusal answers everything. What comes over a link is to be asked.
     #[must_use]
     pub fn is_answered_by(&self, answer: &Answer) -> bool {
@@ -205,60 +232,6 @@ pub enum ChatChange {
     Read(Seq),
     /// Hidden until its next message.
     Hide,
-}
-
-/// What shards say to each other. The same between processes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mail {
-    /// To a user's shard: this message is durable in its conversation; put it in the user's inbox.
-    Append {
-        /// Whose inbox.
-        uid: Uid,
-        /// The message.
-        message: MessageRow,
-        /// The sending device, if this is its first way; `None` when the message comes from the store.
-        device: Option<DeviceId>,
-    },
-    /// Answers [`Mail::Append`], to the conversation's shard: the inbox has everything up to it, durably.
-    Confirm {
-        /// Whose inbox.
-        uid: Uid,
-        /// The conversation.
-        conversation: ConversationId,
-        /// Which message.
-        seq: Seq,
-        /// Its place in the inbox, if still known.
-        inbox_seq: InboxSeq,
-    },
-    /// Answers [`Mail::Append`]: not now, and why.
-    Decline {
-        /// The conversation.
-        conversation: ConversationId,
-        /// Which message.
-        seq: Seq,
-        /// Why.
-        code: RefusalCode,
-    },
-    /// To the conversation's shard: the inbox lacks these messages; append them again, in order.
-    Pull {
-        /// Whose inbox.
-        uid: Uid,
-        /// The conversation.
-        conversation: ConversationId,
-        /// From here ...
-        from: Seq,
-        /// ... up to here, both included.
-        to: Seq,
-    },
-}
-
-/// One input of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// From an entry.
-    Command(Command, ReplyTo),
-    /// From a shard.
-    Mail(Mail),
 }
 
 /// What an entry is told.
@@ -344,37 +317,56 @@ impl Answer {
     pub fn is_unasked(&self) -> bool {
         matches!(self, Self::Push { .. } | Self::News(_) | Self::Closed(_))
     }
+
+    /// Bytes of the bodies in it.
+    #[must_use]
+    pub fn body_bytes(&self) -> usize {
+        match self {
+            Self::Push { row, .. } => row.message.body.len(),
+            Self::Inbox { rows, .. } => rows.iter().map(|row| row.message.body.len()).sum(),
+            Self::History { rows, .. } => rows.iter().map(|row| row.body.len()).sum(),
+            Self::Chats { chats, .. } => recent(chats).map(|row| row.body.len()).sum(),
+            Self::Acked { .. } | Self::LoggedIn { .. } | Self::LoggedOut(_) => 0,
+            Self::Head { .. } | Self::News(_) | Self::Chat(_) => 0,
+            Self::Refused { .. } | Self::Closed(_) => 0,
+        }
+    }
+
+    /// Whether a correct shard can have said it: a page has room in a client's frame.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let is_page = |rows: usize, row_bytes: usize| {
+            let bytes = rows * row_bytes + self.body_bytes();
+            is_limit(rows.max(1)) && bytes <= PAGE_BYTES_MAX
+        };
+        match self {
+            Self::Push { row, .. } => row.is_possible(),
+            Self::Inbox { rows, .. } => {
+                rows.iter().all(InboxRow::is_possible) && is_page(rows.len(), MESSAGE_BYTES)
+            }
+            Self::History { rows, .. } => {
+                rows.iter().all(MessageRow::is_possible) && is_page(rows.len(), MESSAGE_BYTES)
+            }
+            Self::Chats { chats, .. } => {
+                chats.iter().all(|(row, _)| row.is_possible())
+                    && recent(chats).all(MessageRow::is_possible)
+                    && is_page(chats.len(), CHAT_BYTES)
+            }
+            Self::Chat(row) => row.is_possible(),
+            Self::LoggedIn { .. } | Self::LoggedOut(_) | Self::Acked { .. } => true,
+            Self::Head { .. } | Self::News(_) | Self::Refused { .. } | Self::Closed(_) => true,
+        }
+    }
 }
 
-/// An answer and whom it is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// Whom. The request id is 0 for pushes and closes.
-    pub to: ReplyTo,
-    /// What.
-    pub answer: Answer,
+/// Whether a page may have so many rows.
+fn is_limit(rows: usize) -> bool {
+    u32::try_from(rows).is_ok_and(|rows| (1..=PAGE_ROWS_MAX).contains(&rows))
 }
 
-/// What a step wants done, in any order between the lists and in order within one. The driver empties them.
-#[derive(Debug, Default)]
-pub struct Effects {
-    /// At most one: a shard has one commit under way.
-    pub commit: Option<(Ticket, Vec<Row>)>,
-    /// To be asked after the commit.
-    pub reads: Vec<(Ticket, Read)>,
-    /// For entries.
-    pub deliveries: Vec<Delivery>,
-    /// For the shards of other partitions. It may be lost: what matters is said again.
-    pub mail: Vec<(Partition, Mail)>,
-}
-
-/// Everything that a step takes.
-#[derive(Debug, Default)]
-pub struct Inputs {
-    /// From entries and shards, in order of arrival.
-    pub inputs: Vec<Input>,
-    /// From the store.
-    pub completions: Vec<Completion>,
+/// The newest messages of chats.
+fn recent(chats: &[(ChatRow, Option<MessageRow>)]) -> impl Iterator<Item = &MessageRow> {
+    chats.iter().filter_map(|(_, recent)| recent.as_ref())
 }
 
 #[cfg(test)]

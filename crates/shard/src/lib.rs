@@ -6,6 +6,8 @@
 pub mod limits;
 pub mod partition;
 pub mod owner;
+mod session;
+mod mail;
 pub mod command;
 mod shard;
 pub mod rows;

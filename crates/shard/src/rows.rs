@@ -1,7 +1,7 @@
 //! What the store holds, as values. It does not know how a store lays them out.
 
 use bytes::Bytes;
-use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
+use wire::{BODY_BYTES_MAX, ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 /// What identifies everything in a log before a row: a hash of the ids of all rows before it. A row that a former owner
 /// wrote late, behind others than those it was taken after, does not fit.
@@ -52,7 +52,24 @@ pub struct MessageRow {
     pub body: Bytes,
 }
 
+/// Whether a conversation is possible, and this user's if its id names users.
+#[must_use]
+pub fn is_of(conversation: ConversationId, uid: Uid) -> bool {
+    let is_open = conversation.users().next().is_none();
+    conversation.is_possible() && (is_open || conversation.names(uid))
+}
+
 impl MessageRow {
+    /// Whether a correct shard can have made it.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let is_sender = self.conversation.peer_of(self.sender).is_some();
+        let is_direct = self.conversation.users().count() == 2;
+        self.conversation.is_possible()
+            && (is_sender || !is_direct)
+            && self.body.len() <= BODY_BYTES_MAX
+    }
+
     /// The chain of the row after it.
     #[must_use]
     pub fn next_chain(&self) -> Chain {
@@ -99,6 +116,12 @@ pub struct InboxRow {
 impl InboxRow {
     /// The flag of a row whose message's body is only the beginning: the whole is in the conversation.
     pub const POINTS: u8 = 1;
+
+    /// Whether a correct shard can have made it.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        self.message.is_possible() && is_of(self.message.conversation, self.uid)
+    }
 
     /// The chain of the row after it.
     #[must_use]
@@ -151,6 +174,14 @@ impl ChatRow {
             version: 0,
             is_hidden: false,
         }
+    }
+
+    /// Whether a correct shard can have made it.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        is_of(self.conversation, self.uid)
+            && self.read_seq <= self.recent_seq
+            && self.read_number <= self.recent_number
     }
 
     /// Messages that the user has not read.

@@ -35,7 +35,7 @@ impl Entry {
         if let Some(refused) = self.over_rate(key, request, &action, turn.now_us) {
             self.answer(key, request_id, refused, turn);
         } else {
-            self.act(key, request_id, (action, request), turn);
+            self.act(key, request_id, action, turn);
         }
         !is_over
     }
@@ -44,7 +44,7 @@ impl Entry {
         &mut self,
         key: SessionKey,
         request_id: u64,
-        (action, request): (Action, Option<&Request>),
+        action: Action,
         turn: &mut Turn<'_, O>,
     ) {
         match action {
@@ -54,7 +54,7 @@ impl Entry {
                 self.log_in(key, request_id, (device, from, &token), turn);
             }
             Action::Submit(command) => {
-                let is_answered = request.is_some_and(|request| request.is_answered);
+                let is_answered = command.needs().answer;
                 self.submit(key, command, is_answered.then_some(request_id), turn);
             }
             Action::Refuse(code) => {

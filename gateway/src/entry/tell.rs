@@ -1,7 +1,7 @@
 //! From an answer to an outbox: whom it is for, whether it still fits, and what it means for the
 //! session.
 
-use super::delivery::{self, Context};
+use super::requests::{self, Context};
 use super::session::{SessionKey, Stage};
 use super::{Do, Entry, Ticket, Turn};
 use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
@@ -66,30 +66,28 @@ impl Entry {
             return turn.effects.own.push((key, request_id, answer));
         };
         let login = session.login();
-        match &answer {
-            // A session of an earlier life of this process had the same key, and a node still knew
-            // it.
-            Answer::Push { row, .. } if login.is_some_and(|login| login.uid != row.uid) => {
-                return self.metrics.deliveries_dropped.of(DropReason::ConnectionGone).inc();
-            }
-            Answer::LoggedIn { login, .. } => {
-                session.activate(*login, turn.now.mono_ms);
-                self.users_online += 1;
-                self.metrics.logins.inc();
-            }
-            Answer::Closed(code) => return self.end(key, *code, turn),
-            Answer::Refused { code, .. } if session.stage() == Stage::LoggingIn => {
-                return self.end_with(key, request_id, (*code, ""), turn);
-            }
-            Answer::LoggedOut(_) => {
-                self.write(key, (channel, request_id), answer, turn);
-                return self.end_logged_out(key, turn);
-            }
-            Answer::Push { .. } | Answer::Acked { .. } | Answer::Refused { .. } => {}
-            Answer::Head { .. } | Answer::News(_) | Answer::Inbox { .. } => {}
-            Answer::History { .. } | Answer::Chats { .. } | Answer::Chat(_) => {}
+        if let Answer::Push { row, .. } = &answer
+            && login.is_some_and(|login| login.uid != row.uid)
+        {
+            // A session of an earlier life of this process had the same key, and a node still knew it.
+            return self.metrics.deliveries_dropped.of(DropReason::ConnectionGone).inc();
         }
+        if let Answer::LoggedIn { login, .. } = &answer {
+            session.activate(*login, turn.now.mono_ms);
+            self.users_online += 1;
+            self.metrics.logins.inc();
+        } else if let Answer::Closed(code) = &answer {
+            return self.end(key, *code, turn);
+        } else if let Answer::Refused { code, .. } = &answer
+            && session.stage() == Stage::LoggingIn
+        {
+            return self.end_with(key, request_id, (*code, ""), turn);
+        }
+        let ends = matches!(answer, Answer::LoggedOut(_));
         self.write(key, (channel, request_id), answer, turn);
+        if ends {
+            self.end_logged_out(key, turn);
+        }
     }
 
     fn write<O: Outboxes>(
@@ -107,7 +105,7 @@ impl Entry {
         let (inbox_epoch, server_time_ms) = (self.inbox_epoch, turn.now.unix_ms);
         let context = Context { inbox_epoch, server_time_ms };
         let before = out.bytes.len();
-        let copied = delivery::write(out.bytes, request_id, answer, context);
+        let copied = requests::answer(out.bytes, request_id, answer, context);
         self.metrics.frames_out.inc();
         self.metrics.body_copies_bytes.of(CopyStage::Outbox).add(copied as u64);
         let waiting = out.waiting + out.bytes.len() - before;

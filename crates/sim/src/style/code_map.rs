@@ -6,13 +6,15 @@
 use std::path::Path;
 
 use super::finding::Finding;
-use super::tables::MAPS;
+use super::tables::{MAPS, NEW_REQUEST, ShortList};
 use super::tree::SourceFile;
 
 const RULE: &str = "code map";
 
-/// Every path in every map exists, and every crate is in the first.
+/// Every path in every map exists, and every crate is in the first; a list that is to be short is.
 pub fn check(root: &Path, files: &[SourceFile], findings: &mut Vec<Finding>) {
+    let page = files.iter().find(|file| file.path == NEW_REQUEST.page);
+    findings.extend(page.and_then(|page| too_long(&page.text, &NEW_REQUEST)));
     for (page, title) in MAPS {
         let text = files.iter().find(|file| file.path == *page).map_or("", |file| &file.text);
         let map = section(text, title);
@@ -40,11 +42,32 @@ pub fn check(root: &Path, files: &[SourceFile], findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether more rows of a table have numbers than a list may have.
+fn too_long(page: &str, list: &ShortList) -> Option<Finding> {
+    let is_row = |line: &&(usize, &str)| {
+        let cell = line.1.strip_prefix("| ").and_then(|rest| rest.split(' ').next());
+        cell.is_some_and(|cell| cell.parse::<usize>().is_ok())
+    };
+    let lines = lines(page, list.title);
+    let (line, _) = lines.iter().filter(is_row).nth(list.rows_max)?;
+    let advice = format!("more than {} rows: let one file say what two do", list.rows_max);
+    Some(Finding { path: list.page.to_owned(), line: *line, rule: RULE, advice })
+}
+
 /// Line number and path of every path in the section of that title.
 fn section<'a>(page: &'a str, title: &str) -> Vec<(usize, &'a str)> {
+    let is_path = |word: &&str| word.contains(['/', '.']) && !word.contains([' ', ':']);
+    let quoted = |(line, text): (usize, &'a str)| {
+        text.split('`').skip(1).step_by(2).filter(is_path).map(move |word| (line, word))
+    };
+    lines(page, title).into_iter().flat_map(quoted).collect()
+}
+
+/// The lines of the section of that title, with their numbers.
+fn lines<'a>(page: &'a str, title: &str) -> Vec<(usize, &'a str)> {
     let mut level = None;
     let mut fenced = false;
-    let mut paths = Vec::new();
+    let mut lines = Vec::new();
     for (index, line) in page.lines().enumerate() {
         fenced ^= line.trim_start().starts_with("```");
         let hashes = line.chars().take_while(|c| *c == '#').count();
@@ -53,12 +76,10 @@ fn section<'a>(page: &'a str, title: &str) -> Vec<(usize, &'a str)> {
             let inside = level.is_some_and(|level| hashes > level);
             level = if begins { Some(hashes) } else { level.filter(|_| inside) };
         } else if level.is_some() {
-            let quoted = line.split('`').skip(1).step_by(2);
-            let is_path = |word: &&str| word.contains(['/', '.']) && !word.contains([' ', ':']);
-            paths.extend(quoted.filter(is_path).map(|word| (index + 1, word)));
+            lines.push((index + 1, line));
         }
     }
-    paths
+    lines
 }
 
 #[cfg(test)]
@@ -101,6 +122,16 @@ mod tests {
         check(root, &[SourceFile::new(page, &text)], &mut findings);
         let found: Vec<_> = findings.iter().filter(|f| f.path == page).map(|f| f.line).collect();
         assert_eq!(found, [4]);
+    }
+
+    #[test]
+    fn a_list_that_grows_too_long_is_caught() {
+        let list = ShortList { page: "P.md", title: "A list", rows_max: 2 };
+        let page =
+            |rows: &str| format!("## A list\n| | file |\n|---|---|\n{rows}## More\n| 3 | x |\n");
+        assert_eq!(too_long(&page("| 1 | a |\n| 2 | b |\n"), &list), None);
+        let found = too_long(&page("| 1 | a |\n| 2 | b |\n| 3 | c |\n"), &list).unwrap();
+        assert_eq!((found.path.as_str(), found.line), ("P.md", 6));
     }
 
     #[test]

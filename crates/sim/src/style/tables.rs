@@ -17,8 +17,26 @@ pub const PAGE_LINES_MAX: &[(&str, usize)] = &[("README.md", 150)];
 pub const REQUIRED: &[&str] = &["CONTRIBUTING.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Sections whose paths must be in the tree: page and title. The first must also name every crate.
-pub const MAPS: &[(&str, &str)] =
-    &[("README.md", "Code map"), ("docs/architecture.md", "The files a message passes")];
+pub const MAPS: &[(&str, &str)] = &[
+    ("README.md", "Code map"),
+    ("docs/architecture.md", "The files a message passes"),
+    (NEW_REQUEST.page, NEW_REQUEST.title),
+];
+
+/// A list whose rows have numbers, and how many there may be.
+#[derive(Debug)]
+pub struct ShortList {
+    /// Where it stands.
+    pub page: &'static str,
+    /// The title of its section.
+    pub title: &'static str,
+    /// Rows at most.
+    pub rows_max: usize,
+}
+
+/// The files that a new request touches.
+pub const NEW_REQUEST: ShortList =
+    ShortList { page: "CONTRIBUTING.md", title: "Where a new request goes", rows_max: 6 };
 
 /// How much of a file a ban looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What a request decides.
+//! What a request decides, and what its answer needs.
 
 use shard::command::{Begin, Command};
 use wire::{Bytes, DeviceId, RefusalCode};
@@ -25,4 +25,13 @@ pub enum Action {
     Refuse(RefusalCode),
     /// Refuse, and close.
     Close(RefusalCode),
+}
+
+/// What answers need beside themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// The inbox's epoch.
+    pub inbox_epoch: u64,
+    /// Unix ms.
+    pub server_time_ms: u64,
 }

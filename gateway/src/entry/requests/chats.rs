@@ -2,8 +2,11 @@
 
 use super::action::Action;
 use super::checks;
+use crate::entry::delivery::message;
 use shard::command::{Command, Login};
-use wire::{FrameError, RawFrame, RefusalCode, frames};
+use shard::rows::{ChatRow, MessageRow};
+use wire::frames::{Chat, ChatsPage, Conversation, Message};
+use wire::{Bytes, FrameError, RawFrame, RefusalCode, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     let uid = login.uid;
@@ -13,4 +16,42 @@ pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameErr
         return Ok(Action::Refuse(RefusalCode::OutOfRange));
     }
     Ok(checks::page(chats.limit.to_native(), |limit| Command::Chats { uid, after, limit }))
+}
+
+pub(super) fn reply(
+    version: u64,
+    chats: Vec<(ChatRow, Option<MessageRow>)>,
+    more: bool,
+) -> ChatsPage {
+    let last = chats.last().filter(|_| more).map(|(row, _)| row.conversation.into());
+    let next_after = last.unwrap_or(Conversation::NONE);
+    let chats = chats.into_iter().map(|(row, recent)| chat(row, recent)).collect();
+    ChatsPage { next_after, version, chats }
+}
+
+fn chat(row: ChatRow, recent: Option<MessageRow>) -> Chat {
+    let conversation = Conversation::from(row.conversation);
+    let empty = || Message {
+        inbox_seq: row.recent_inbox_seq.0,
+        conversation: conversation.clone(),
+        seq: row.recent_seq.0,
+        number: row.recent_number,
+        sender: 0,
+        message_id: 0,
+        time_ms: 0,
+        client_msg_id: [0; 16],
+        kind: 0,
+        row_flags: 0,
+        flags: 0,
+        body: Bytes::new(),
+    };
+    Chat {
+        recent: recent.map_or_else(empty, |recent| message(recent, row.recent_inbox_seq, 0)),
+        conversation: conversation.clone(),
+        read_time_ms: row.read_time_ms,
+        read_seq: row.read_seq.0,
+        unread: row.unread(),
+        version: row.version,
+        is_hidden: row.is_hidden.into(),
+    }
 }

@@ -2,8 +2,11 @@
 
 use super::action::Action;
 use super::checks;
+use crate::entry::delivery::message;
 use shard::command::{Command, Login};
-use wire::{FrameError, RawFrame, Seq, frames};
+use shard::rows::MessageRow;
+use wire::frames::HistoryPage;
+use wire::{ConversationId, FrameError, InboxSeq, RawFrame, Seq, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     let history = frame.access::<frames::History>()?;
@@ -15,4 +18,9 @@ pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameErr
         }
         Err(code) => Action::Refuse(code),
     })
+}
+
+pub(super) fn reply(conversation: ConversationId, rows: Vec<MessageRow>) -> HistoryPage {
+    let messages = rows.into_iter().map(|row| message(row, InboxSeq(0), 0)).collect();
+    HistoryPage { conversation: conversation.into(), messages }
 }

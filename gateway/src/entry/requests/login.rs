@@ -1,7 +1,8 @@
 //! Who a client says it is, and what it has. The token is judged by the entry.
 
-use super::action::Action;
-use shard::command::Begin;
+use super::action::{Action, Context};
+use shard::command::{Begin, Login};
+use wire::frames::LoginReply;
 use wire::{DeviceId, FrameError, InboxSeq, RawFrame, RefusalCode, frames};
 
 pub(super) fn act(frame: &RawFrame<'_>) -> Result<Action, FrameError> {
@@ -12,4 +13,15 @@ pub(super) fn act(frame: &RawFrame<'_>) -> Result<Action, FrameError> {
         _ => return Ok(Action::Close(RefusalCode::OutOfRange)),
     };
     Ok(Action::Login { device: DeviceId(device), from, token })
+}
+
+pub(super) fn reply(
+    login: Login,
+    (inbox_head, cursor): (InboxSeq, InboxSeq),
+    context: Context,
+) -> LoginReply {
+    let Context { inbox_epoch, server_time_ms } = context;
+    let (uid, generation) = (login.uid.0, login.generation.0);
+    let (inbox_head, cursor) = (inbox_head.0, cursor.0);
+    LoginReply { uid, generation, inbox_epoch, inbox_head, cursor, server_time_ms }
 }

@@ -1,5 +1,5 @@
-//! What a client's frames mean, by how far its session has come: a request a file, and one table of
-//! all that a session that is logged in may say. Pure.
+//! What a client's frames mean, by how far its session has come, and what it is answered: a request a
+//! file, and one table of all that a session that is logged in may say. Pure.
 //!
 //! It knows no socket, no token's worth, no shard's place.
 
@@ -18,11 +18,12 @@ mod hide_chat;
 mod logout;
 mod checks;
 
-pub use action::Action;
+pub use action::{Action, Context};
 
+use super::delivery;
 use super::session::Stage;
-use shard::command::Login;
-use wire::{FrameError, Kind, RawFrame, RefusalCode};
+use shard::command::{Answer, Login};
+use wire::{FrameError, Generation, InboxSeq, Kind, RawFrame, RefusalCode, encode, frames};
 
 /// By which rates a request is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +40,6 @@ pub enum RateClass {
 pub struct Request {
     /// Its frame.
     pub kind: Kind,
-    /// Its command is answered, once.
-    pub is_answered: bool,
     /// Its rates.
     pub rates: RateClass,
     act: Act,
@@ -48,23 +47,61 @@ pub struct Request {
 
 type Act = fn(Login, &RawFrame<'_>) -> Result<Action, FrameError>;
 
-const fn request(kind: Kind, is_answered: bool, rates: RateClass, act: Act) -> Request {
-    Request { kind, is_answered, rates, act }
+const fn request(kind: Kind, rates: RateClass, act: Act) -> Request {
+    Request { kind, rates, act }
 }
 
 /// All that a session that is logged in may say.
 pub const REQUESTS: &[Request] = &[
-    request(Kind::Send, true, RateClass::Message, send::act),
-    request(Kind::PushAck, false, RateClass::Owed, push_ack::act),
-    request(Kind::Heartbeat, true, RateClass::Frame, heartbeat::act),
-    request(Kind::HeartbeatReply, false, RateClass::Owed, heartbeat_reply::act),
-    request(Kind::Sync, true, RateClass::Frame, sync::act),
-    request(Kind::History, true, RateClass::Frame, history::act),
-    request(Kind::Chats, true, RateClass::Frame, chats::act),
-    request(Kind::MarkRead, true, RateClass::Frame, mark_read::act),
-    request(Kind::HideChat, true, RateClass::Frame, hide_chat::act),
-    request(Kind::Logout, true, RateClass::Frame, logout::act),
+    request(Kind::Send, RateClass::Message, send::act),
+    request(Kind::PushAck, RateClass::Owed, push_ack::act),
+    request(Kind::Heartbeat, RateClass::Frame, heartbeat::act),
+    request(Kind::HeartbeatReply, RateClass::Owed, heartbeat_reply::act),
+    request(Kind::Sync, RateClass::Frame, sync::act),
+    request(Kind::History, RateClass::Frame, history::act),
+    request(Kind::Chats, RateClass::Frame, chats::act),
+    request(Kind::MarkRead, RateClass::Frame, mark_read::act),
+    request(Kind::HideChat, RateClass::Frame, hide_chat::act),
+    request(Kind::Logout, RateClass::Frame, logout::act),
 ];
+
+/// Writes an answer as a frame; returns the bytes of the bodies in it, which were copied.
+pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Context) -> usize {
+    let inbox_epoch = context.inbox_epoch;
+    let copied = answer.body_bytes();
+    match answer {
+        Answer::Push { previous, row } => delivery::push(out, previous, *row),
+        Answer::Acked { message_id, seq, time_ms, inbox_seq } => {
+            let (message_id, seq, inbox_seq) = (message_id.0, seq.0, inbox_seq.0);
+            encode(out, request_id, frames::SendAck { message_id, seq, time_ms, inbox_seq });
+        }
+        Answer::LoggedIn { login, inbox_head, cursor } => {
+            encode(out, request_id, login::reply(login, (inbox_head, cursor), context));
+        }
+        Answer::LoggedOut(Generation(generation)) => {
+            encode(out, request_id, frames::LogoutReply { generation });
+        }
+        Answer::Head { head: InboxSeq(inbox_head), time_ms } => {
+            encode(out, request_id, frames::HeartbeatReply { time_ms, inbox_epoch, inbox_head });
+        }
+        Answer::News(InboxSeq(inbox_head)) => {
+            encode(out, 0, frames::InboxHead { inbox_epoch, inbox_head });
+        }
+        Answer::Inbox { head, rows } => encode(out, request_id, sync::reply(head, rows, context)),
+        Answer::History { conversation, rows } => {
+            encode(out, request_id, history::reply(conversation, rows));
+        }
+        Answer::Chats { version, chats, more } => {
+            encode(out, request_id, chats::reply(version, chats, more));
+        }
+        Answer::Chat(row) => encode(out, request_id, mark_read::reply(&row)),
+        Answer::Refused { code, retry_after_ms } => {
+            delivery::refusal(out, request_id, code, retry_after_ms, "");
+        }
+        Answer::Closed(code) => delivery::going_away(out, code),
+    }
+    copied
+}
 
 /// Decides about a frame of a session; who it is, is known when it is active.
 #[must_use]
