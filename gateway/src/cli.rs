@@ -1,15 +1,15 @@
 //! The command line: what may be typed, and what it does.
 
 use crate::auth::{self, sign};
-use crate::config::{Config, Flags, LogFormat, Problems};
+use crate::config::Config;
 use crate::serve::serve;
 use clap::{Args, Parser, Subcommand};
 use service::admin::show;
+use service::config::{Layers, LogFormat, Run};
 use service::exit;
 use service::exit::Fatal;
 use service::logging;
 use service::stdout;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use wire::Uid;
@@ -21,26 +21,17 @@ pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    run: Run,
+    run: Run<Config>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve. The default.
-    Run(Run),
+    Run(Run<Config>),
     /// Print a token for trying out.
     Token(Token),
     /// Print what a running gateway says of itself, as JSON.
-    Status(Layers),
-}
-
-#[derive(Args, Debug)]
-struct Run {
-    /// Print the configuration that results as TOML, or what is wrong with it, and exit with 0 or 2.
-    #[arg(long)]
-    check_config: bool,
-    #[command(flatten)]
-    layers: Layers,
+    Status(Layers<Config>),
 }
 
 #[derive(Args, Debug)]
@@ -52,31 +43,14 @@ struct Token {
     #[arg(long, default_value = "30d", value_parser = ttl_s, value_name = "TIME")]
     ttl: u64,
     #[command(flatten)]
-    layers: Layers,
-}
-
-#[derive(Args, Debug)]
-struct Layers {
-    /// A TOML file with settings; gateway.example.toml has all of them.
-    #[arg(long, env = "LONGLINE_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
-    #[command(flatten)]
-    flags: Flags,
-}
-
-impl Layers {
-    fn load(&self) -> Result<Config, Fatal> {
-        Config::load(self.config.as_deref(), std::env::vars_os(), &self.flags)
-            .map_err(|problems: Problems| Fatal::Config(format!("configuration:\n{problems}")))
-    }
+    layers: Layers<Config>,
 }
 
 /// Does what was typed. Failures go to stderr.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
-        Command::Run(run) if run.check_config => check(&run.layers),
-        Command::Run(run) => run.layers.load().and_then(|config| {
+        Command::Run(run) => run.run(look, |config| {
             logging::start(config.log.to_filter(), config.log_format == LogFormat::Json);
             serve(config)
         }),
@@ -86,11 +60,8 @@ pub fn main(cli: Cli) -> ExitCode {
     exit::end("gateway", &done)
 }
 
-fn check(layers: &Layers) -> Result<(), Fatal> {
-    let config = layers.load()?;
-    auth::check(&config).map_err(|e| Fatal::Config(e.to_string()))?;
-    stdout::print(&config.to_string());
-    Ok(())
+fn look(config: &Config) -> Result<(), Fatal> {
+    auth::check(config).map_err(|e| Fatal::Config(e.to_string()))
 }
 
 fn print_token(token: &Token) -> Result<(), Fatal> {

@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::setup::Setup;
 use flume::{Receiver, Sender};
 use service::clock::unix_ms;
+use service::config::{self, Settings};
 use service::cores::{self, Plan, RING_TICK};
 use service::exit::Fatal;
 use service::lifecycle::{Reload, Shutdown};
@@ -29,7 +30,7 @@ use std::sync::Arc;
 /// # Errors
 /// Why it could not start or go on.
 pub fn serve(config: Config) -> Result<(), Fatal> {
-    tracing::info!(config = %config.to_string().trim_end().replace('\n', ", "), "starting");
+    tracing::info!(config = %config::line(&config), "starting");
     // The allocator asks for huge pages. One takes 2 MiB as soon as a byte of it is used, and the
     // allocator has some for each size and thread: at 38,000 connections 460 B more a connection,
     // and no less CPU for a message.
@@ -64,7 +65,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         let line =
             format!("longline gateway listening on {listen}, admin on {at}, data in {data_dir}");
         ready::announce(&line, listen, at, config.ready_file.as_deref())
-            .map_err(|e| Fatal::Config(format!("ready_file: could not be written: {e}")))
+            .map_err(|e| config.refuse("ready_file", &format!("could not be written: {e}")))
     };
     // An earlier process may have left one.
     ready::retract(config.ready_file.as_deref());

@@ -110,3 +110,9 @@ pub fn said(verdict: Result<(), String>) -> Response {
 pub fn prometheus(text: String) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
+
+/// The page of the configuration.
+#[must_use]
+pub fn toml(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/toml")], text).into_response()
+}

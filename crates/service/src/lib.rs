@@ -1,8 +1,9 @@
-//! What every server process of Longline has: how it ends, what it logs and counts, how its cores talk.
+//! What every server process of Longline has: how it is configured and ends, what it logs and counts, how its cores talk.
 //!
 //! It knows neither connections nor messages.
 
 pub mod exit;
+pub mod config;
 pub mod lifecycle;
 pub mod logging;
 pub mod stdout;

@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
-use service::admin::{prometheus, said};
+use service::admin::{prometheus, said, toml};
 use service::lifecycle::Shutdown;
 use service::metrics::Gauge;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ async fn readyz(Given(seen): Given<Seen>) -> Response {
 }
 
 async fn config(Given(seen): Given<Seen>) -> Response {
-    ([(header::CONTENT_TYPE, "application/toml")], seen.config.to_string()).into_response()
+    toml(seen.config.to_string())
 }
 
 async fn status(Given(seen): Given<Seen>) -> Response {

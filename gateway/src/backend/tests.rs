@@ -2,7 +2,7 @@
 //! nodes do not answer. No ring, no clock.
 
 use super::*;
-use crate::config::{Config, Flags};
+use crate::config::Config;
 use crate::limits::REMOTE_GIVE_UP_MS;
 use crate::metrics::Metrics;
 use remote::Cluster;
@@ -132,8 +132,8 @@ fn what_a_full_mailbox_would_hold_is_refused_but_a_logout() {
 
 #[test]
 fn what_no_node_takes_is_refused_in_time() {
-    let flags = Flags { logic: Some("127.0.0.1:1".to_owned()), ..Flags::default() };
-    let config = Config::load(None, [].into_iter(), &flags).unwrap();
+    let mut config = Config::default();
+    config.logic.0.push("127.0.0.1:1".to_owned());
     let cluster = Cluster::open(&config).unwrap().expect("a node is named");
     let mut backend = Backend::Remote(Box::new(Remote::new(&cluster, 0)));
     let mut news = News::default();

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 fn start() -> (Admin, Seen) {
-    let config = config(|flags| flags.admin = Some("127.0.0.1:0".into()));
+    let config = config(|config| config.admin = "127.0.0.1:0".parse().unwrap());
     let metrics = Arc::new(Metrics::new(2));
     let seen = Seen { config: Arc::new(config), metrics, shutdown: Shutdown::default() };
     (admin::start(seen.clone()).unwrap(), seen)

@@ -2,9 +2,10 @@
 
 use crate::tokens::{PRIVATE_PEM, PUBLIC_PEM, SECRET, config, file};
 use gateway::auth::{Auth, DEV_KEY_FILE, dev_key, sign};
-use gateway::config::Flags;
+use gateway::config::Config;
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Barrier;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -46,7 +47,7 @@ fn the_token_command_makes_what_the_gateway_believes() {
     let out = Command::new(env!("CARGO_BIN_EXE_gateway")).env_clear().args(args).output().unwrap();
     assert!(out.status.success(), "{out:?}");
     let token = String::from_utf8(out.stdout).unwrap();
-    let auth = Auth::open(&config(|flags| flags.data_dir = Some(data_dir.into()))).unwrap();
+    let auth = Auth::open(&config(|config| config.data_dir = data_dir.into())).unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let claims = auth.verify(token.trim_end().as_bytes(), now).unwrap();
     assert_eq!(claims.uid, Uid(7));
@@ -56,9 +57,9 @@ fn the_token_command_makes_what_the_gateway_believes() {
 #[test]
 fn a_configured_key_leaves_no_key_for_trying_out() {
     let dir = tempfile::tempdir().unwrap();
-    let config = config(|flags| {
-        flags.data_dir = Some(dir.path().to_str().unwrap().into());
-        flags.jwt_eddsa_public_key_file = file(dir.path(), "public", PUBLIC_PEM.as_bytes());
+    let config = config(|config| {
+        config.data_dir = dir.path().to_owned();
+        config.jwt_eddsa_public_key_file = file(dir.path(), "public", PUBLIC_PEM.as_bytes());
     });
     Auth::open(&config).unwrap();
     let error = sign(&config, Uid(7), 0, 1).unwrap_err().to_string();
@@ -69,25 +70,24 @@ fn a_configured_key_leaves_no_key_for_trying_out() {
 #[test]
 fn a_key_file_that_cannot_be_used_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
-    let check = |set: fn(&mut Flags, Option<String>), bytes: &[u8], part: &str| {
+    let check = |set: fn(&mut Config, Option<PathBuf>), bytes: &[u8], part: &str| {
         let path = file(dir.path(), "key", bytes);
-        let error = Auth::open(&config(|flags| set(flags, path))).unwrap_err().to_string();
+        let error = Auth::open(&config(|config| set(config, path))).unwrap_err().to_string();
         assert!(error.contains(part) && error.contains("/key"), "{part:?} is not in {error}");
     };
-    let secret: fn(&mut Flags, _) = |flags, path| flags.jwt_hs256_key_file = path;
+    let secret: fn(&mut Config, _) = |config, path| config.jwt_hs256_key_file = path;
     check(secret, b"", "has 0 bytes");
     check(secret, &SECRET[..31], "openssl rand -hex 32");
     check(secret, &[b"short".as_slice(), &[b'\n'; 60]].concat(), "has 5 bytes");
     check(secret, PUBLIC_PEM.as_bytes(), "jwt_eddsa_public_key_file");
     check(secret, &[b'x'; 70_000], "small regular file");
-    let public: fn(&mut Flags, _) = |flags, path| flags.jwt_eddsa_public_key_file = path;
+    let public: fn(&mut Config, _) = |config, path| config.jwt_eddsa_public_key_file = path;
     // The public key cut to 31 bytes, well-formed as DER.
     let short = "-----BEGIN PUBLIC KEY-----\nMCkwBQYDK2VwAyAAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZg==\n\
                  -----END PUBLIC KEY-----\n";
     for bytes in [b"".as_slice(), SECRET, PRIVATE_PEM.as_bytes(), short.as_bytes()] {
         check(public, bytes, "no Ed25519 public key");
     }
-    let directory = Some(dir.path().to_str().unwrap().to_owned());
-    let config = config(|flags| flags.jwt_hs256_key_file = directory);
+    let config = config(|config| config.jwt_hs256_key_file = Some(dir.path().to_owned()));
     assert!(Auth::open(&config).unwrap_err().to_string().contains("regular file"));
 }

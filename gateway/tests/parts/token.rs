@@ -20,10 +20,10 @@ fn keys() -> Keys {
     let dir = tempfile::tempdir().unwrap();
     let secret = file(dir.path(), "secret", SECRET);
     let public = file(dir.path(), "public", PUBLIC_PEM.as_bytes());
-    let open = |secret: Option<String>, public: Option<String>| {
-        let config = config(|flags| {
-            flags.jwt_hs256_key_file = secret;
-            flags.jwt_eddsa_public_key_file = public;
+    let open = |secret, public| {
+        let config = config(|config| {
+            config.jwt_hs256_key_file = secret;
+            config.jwt_eddsa_public_key_file = public;
         });
         Auth::open(&config).unwrap()
     };
@@ -183,10 +183,10 @@ fn claims_that_lack_or_twist_something_are_refused() {
 #[test]
 fn issuer_and_audience_must_match_when_configured() {
     let dir = tempfile::tempdir().unwrap();
-    let config = config(|flags| {
-        flags.jwt_hs256_key_file = file(dir.path(), "secret", SECRET);
-        flags.jwt_issuer = Some("app".into());
-        flags.jwt_audience = Some("chat".into());
+    let config = config(|config| {
+        config.jwt_hs256_key_file = file(dir.path(), "secret", SECRET);
+        config.jwt_issuer = Some("app".into());
+        config.jwt_audience = Some("chat".into());
     });
     let auth = Auth::open(&config).unwrap();
     let with =

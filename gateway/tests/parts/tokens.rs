@@ -1,8 +1,8 @@
 //! What the tests share: configurations, keys, and tokens made by hand as an attacker would.
 
-use gateway::config::{Config, Flags};
+use gateway::config::Config;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An HS256 secret.
 pub const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -13,18 +13,18 @@ pub const PRIVATE_PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
 pub const PUBLIC_PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
     MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
 
-/// A configuration with these flags.
-pub fn config(change: impl FnOnce(&mut Flags)) -> Config {
-    let mut flags = Flags::default();
-    change(&mut flags);
-    Config::load(None, [].into_iter(), &flags).unwrap()
+/// The defaults but for what is changed.
+pub fn config(change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::default();
+    change(&mut config);
+    config
 }
 
-/// A file in a directory, as a flag's text.
-pub fn file(dir: &Path, name: &str, bytes: &[u8]) -> Option<String> {
+/// A file in a directory, as a setting.
+pub fn file(dir: &Path, name: &str, bytes: &[u8]) -> Option<PathBuf> {
     let path = dir.join(name);
     std::fs::write(&path, bytes).unwrap();
-    Some(path.to_str().unwrap().to_owned())
+    Some(path)
 }
 
 /// Base64 for URLs without padding: RFC 4648, section 5.

@@ -1,17 +1,17 @@
 //! The command line: what may be typed, and what it does.
 
 use super::serve::{runtime, serve};
-use super::settings::ServeArgs;
+use super::settings::Config;
 use crate::cql::CqlConfig;
 use crate::cql::schema::{self, SchemaConfig, Server};
 use clap::{Args, Parser, Subcommand};
 use service::admin::show;
+use service::config::Run;
 use service::exit::{self, Fatal};
 use service::logging;
 use service::stdout;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// A Longline logic node.
 #[derive(Debug, Parser)]
@@ -24,7 +24,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve.
-    Serve(Box<ServeArgs>),
+    Serve(Run<Config>),
     /// The tables.
     #[command(subcommand)]
     Schema(Schema),
@@ -86,12 +86,10 @@ struct Locate {
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     let done = match cli.command {
-        Command::Serve(args) => EnvFilter::try_new(&args.log)
-            .map_err(|e| Fatal::Config(format!("--log: {e}")))
-            .and_then(|filter| {
-                logging::start(filter, args.log_json);
-                serve(&args)
-            }),
+        Command::Serve(run) => run.run(Config::look, |config| {
+            logging::start(config.log.to_filter(), config.log_json);
+            serve(config)
+        }),
         Command::Schema(Schema::Apply(args)) => apply(&args),
         Command::Status(status) => show(status.admin, "/status"),
         Command::Locate(Locate { uids, admin }) => {

@@ -2,6 +2,7 @@
 
 use super::metrics::{Metrics, ProcessCells};
 use super::ownership::Seen;
+use super::settings::Config;
 use crate::cql::CqlClient;
 use crate::routes::Routes;
 use axum::Router;
@@ -10,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
-use service::admin::{TICK_AGE_MS_MAX, prometheus, said};
+use service::admin::{TICK_AGE_MS_MAX, prometheus, said, toml};
 use service::lifecycle::{Shutdown, State};
 use service::metrics::Cells;
 use shard::partition::Partition;
@@ -22,8 +23,8 @@ use wire::Uid;
 /// What the pages read.
 #[derive(Clone)]
 pub struct Sources {
-    /// This node's number.
-    pub node: u16,
+    /// The configuration in effect.
+    pub config: Arc<Config>,
     /// The numbers of all cores.
     pub metrics: Arc<Metrics>,
     /// The state of the process.
@@ -46,10 +47,14 @@ pub struct Cluster {
 /// The pages.
 pub fn router(sources: Sources) -> Router {
     Router::new()
-        .route("/", get(|| async { "/metrics /healthz /readyz /status /users/{uid},...\n" }))
+        .route(
+            "/",
+            get(|| async { "/metrics /healthz /readyz /config /status /users/{uid},...\n" }),
+        )
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/config", get(config))
         .route("/status", get(status))
         .route("/users/{uids}", get(users))
         .with_state(sources)
@@ -110,6 +115,10 @@ async fn readyz(Given(sources): Given<Sources>) -> Response {
     said(sources.ready())
 }
 
+async fn config(Given(sources): Given<Sources>) -> Response {
+    toml(sources.config.to_string())
+}
+
 async fn status(Given(sources): Given<Sources>) -> Response {
     let cores = sources.metrics.cores();
     let cluster = sources.cluster.as_ref().map(|Cluster { client, seen, routes }| {
@@ -131,7 +140,7 @@ async fn status(Given(sources): Given<Sources>) -> Response {
         })
     });
     let page = json!({
-        "node": sources.node,
+        "node": sources.config.node,
         "ready": sources.ready().err().unwrap_or_else(|| "yes".into()),
         "partitions": cores.iter().map(|cells| cells.partitions.get()).sum::<u64>(),
         "links": cores.iter().map(|cells| cells.links.get()).sum::<u64>(),
@@ -154,8 +163,11 @@ async fn users(Given(sources): Given<Sources>, Path(uids): Path<String>) -> Resp
         let partition = Partition::of_user(Uid(uid));
         let row = owners.as_ref().and_then(|rows| *rows.get(usize::from(partition.number()))?);
         // Without a cluster the node owns them all, and there are no epochs.
-        let node =
-            if owners.is_some() { row.map(|row| row.holder.node.0) } else { Some(sources.node) };
+        let node = if owners.is_some() {
+            row.map(|row| row.holder.node.0)
+        } else {
+            Some(sources.config.node)
+        };
         let epoch = row.map(|row| row.epoch.0);
         json!({"uid": uid, "partition": partition.number(), "node": node, "epoch": epoch})
     };

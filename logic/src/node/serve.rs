@@ -9,7 +9,7 @@ use super::ownership::{self, Seen, Task, Told};
 use super::pages::{self, Sources, router};
 use super::post::{Control, Post};
 use super::routing::Routing;
-use super::settings::ServeArgs;
+use super::settings::Config;
 use super::slots::{Bounds, Slots};
 use crate::cluster;
 use crate::cql::{CqlClient, CqlConfig, CqlError};
@@ -21,6 +21,7 @@ use link::{NodeAddress, PeerId, Terms};
 use rand::random;
 use service::admin::Admin;
 use service::clock::unix_ms;
+use service::config::{self, Settings};
 use service::cores::{self, Plan, RING_TICK};
 use service::exit::Fatal;
 use service::lifecycle::{Shutdown, State};
@@ -41,7 +42,7 @@ use tokio::task::JoinHandle;
 
 /// What all cores of a node have in common.
 struct Node {
-    args: ServeArgs,
+    config: Arc<Config>,
     plan: Plan,
     terms: Terms,
     me: Holder,
@@ -69,17 +70,18 @@ enum Truth {
 ///
 /// # Errors
 /// Why it could not start or go on.
-pub fn serve(args: &ServeArgs) -> Result<(), Fatal> {
-    tracing::info!(?args, "starting");
+pub fn serve(config: Config) -> Result<(), Fatal> {
+    tracing::info!(config = %config::line(&config), "starting");
+    let config = Arc::new(config);
     let shutdown = Shutdown::default();
     shutdown
         .listen_for_signals()
         .map_err(|e| Fatal::Environment(format!("could not listen for signals: {e}")))?;
-    let plan = Plan { count: args.cores()?, listen: args.listen, shutdown };
-    let (node, mailboxes) = Node::open(args, plan)?;
-    ready::retract(args.ready_file.as_deref());
+    let plan = Plan { count: config.cores()?, listen: config.listen, shutdown };
+    let (node, mailboxes) = Node::open(config.clone(), plan)?;
+    ready::retract(config.ready_file.as_deref());
     let served = node.run(mailboxes);
-    ready::retract(args.ready_file.as_deref());
+    ready::retract(config.ready_file.as_deref());
     served
 }
 
@@ -93,42 +95,48 @@ pub(super) fn runtime() -> Result<Runtime, Fatal> {
 }
 
 /// The routes in Redis, if there is one. It need not be there yet.
-fn open_routes(args: &ServeArgs, runtime: &Runtime) -> Result<Option<Routes>, Fatal> {
-    let Some(address) = &args.redis else { return Ok(None) };
-    let config =
-        routes::Config::new(address).map_err(|e| Fatal::Config(format!("--redis: {e}")))?;
-    Ok(Some(Routes::start(config, runtime.handle())))
+fn open_routes(config: &Config, runtime: &Runtime) -> Option<Routes> {
+    let server = routes::Config::new(&config.redis.as_ref()?.0).expect("checked when it was read");
+    Some(Routes::start(server, runtime.handle()))
 }
 
 impl Node {
-    fn open(args: &ServeArgs, plan: Plan) -> Result<(Self, Mailboxes), Fatal> {
+    fn open(config: Arc<Config>, plan: Plan) -> Result<(Self, Mailboxes), Fatal> {
         let runtime = runtime()?;
-        let terms = args.terms()?;
-        args.ownership()?;
-        let me = Holder { node: args.node(), incarnation: Incarnation(random()) };
-        let (truth, inbox_epoch, fence) = if let Some(dir) = &args.data_dir {
+        let terms = config.terms()?;
+        let me = Holder { node: config.node(), incarnation: Incarnation(random()) };
+        let (truth, inbox_epoch, fence) = if let Some(dir) = &config.data_dir {
             let data = DataDir::open(dir, plan.count).map_err(|e| Fatal::Store(e.to_string()))?;
             let inbox_epoch = data.inbox_epoch();
             (Truth::Own(data), inbox_epoch, Fence::always_open())
         } else {
-            let config = CqlConfig::new(args.cql.clone(), args.keyspace.clone());
+            let cql = CqlConfig::new(config.cql.0.clone(), config.keyspace.clone());
             let connected = async {
-                let client = CqlClient::connect(config, runtime.handle()).await?;
+                let client = CqlClient::connect(cql, runtime.handle()).await?;
                 let inbox_epoch = client.inbox_epoch().await?;
                 Ok((client, inbox_epoch))
             };
             let (client, inbox_epoch) =
                 runtime.block_on(connected).map_err(|e: CqlError| Fatal::Store(e.to_string()))?;
             let told = flume::bounded(OWNERSHIP_INPUTS_MAX);
-            let routes = open_routes(args, &runtime)?;
+            let routes = open_routes(&config, &runtime);
             (Truth::Shared { client, told, routes }, inbox_epoch, Fence::default())
         };
         let (directory, mailboxes) = Directory::new(plan.count.into());
         let metrics = Arc::new(Metrics::new(plan.count.into()));
         let fence = Arc::new(fence);
-        let args = args.clone();
-        let node =
-            Self { args, plan, terms, me, inbox_epoch, metrics, fence, directory, runtime, truth };
+        let node = Self {
+            config,
+            plan,
+            terms,
+            me,
+            inbox_epoch,
+            metrics,
+            fence,
+            directory,
+            runtime,
+            truth,
+        };
         Ok((node, mailboxes))
     }
 
@@ -137,8 +145,9 @@ impl Node {
         let (controls, controlled): (Vec<_>, Vec<_>) =
             (0..count).map(|_| flume::bounded(CONTROL_MAX)).unzip();
         let (shown, seen) = watch::channel(Seen::default());
-        let admin = Admin::start(self.args.admin, router(self.sources(seen)))
-            .map_err(|e| Fatal::Environment(format!("could not serve {}: {e}", self.args.admin)))?;
+        let admin = Admin::start(self.config.admin, router(self.sources(seen))).map_err(|e| {
+            Fatal::Environment(format!("could not serve {}: {e}", self.config.admin))
+        })?;
         let mut ends = mailboxes.into_iter().zip(controlled);
         let core = |id| {
             let parts = self.parts(id, ends.next().expect("one a core"))?;
@@ -146,11 +155,12 @@ impl Node {
             Ok(move |listen, started| run_core(parts, plan, listen, started))
         };
         let announce = |listen: SocketAddr| {
-            self.join(self.args.advertised(listen)?, controls, shown);
-            let (node, at) = (self.args.node, admin.address());
+            self.join(self.config.advertised(listen)?, controls, shown);
+            let (node, at) = (self.config.node, admin.address());
             let line = format!("longline logic node {node} listening on {listen}, admin on {at}");
-            ready::announce(&line, listen, at, self.args.ready_file.as_deref())
-                .map_err(|e| Fatal::Config(format!("--ready-file: could not be written: {e}")))
+            ready::announce(&line, listen, at, self.config.ready_file.as_deref()).map_err(|e| {
+                self.config.refuse("ready_file", &format!("could not be written: {e}"))
+            })
         };
         cores::run(&self.plan, core, announce)
     }
@@ -163,7 +173,7 @@ impl Node {
             Truth::Own(_) => None,
         };
         Sources {
-            node: self.args.node,
+            config: self.config.clone(),
             metrics: self.metrics.clone(),
             shutdown: self.plan.shutdown.clone(),
             cluster,
@@ -183,9 +193,9 @@ impl Node {
             return shutdown.subscribe(Arc::new(move || stop.stop()));
         };
         let task = Task::new(ownership::Parts {
-            node: self.args.node(),
+            node: self.config.node(),
             address: address.to_string(),
-            settings: self.args.ownership().expect("checked at the start"),
+            settings: self.config.ownership(),
             client: client.clone(),
             fence: self.fence.clone(),
             controls,
@@ -216,15 +226,15 @@ impl Node {
         (mailbox, controls): (Receiver<Vec<Post>>, Receiver<Control>),
     ) -> Result<Parts, Fatal> {
         let bounds = Bounds {
-            cached_max: self.args.cached_max,
-            devices_max: self.args.devices_max,
+            cached_max: self.config.cached_max(),
+            devices_max: self.config.devices_max.into(),
             inbox_epoch: self.inbox_epoch,
         };
         let mut owners = Owners::default();
         let (slots, cluster) = match &self.truth {
             Truth::Shared { client, told, routes } => {
                 let (client, told) = (client.clone(), told.0.clone());
-                let routing = routes.clone().map(|routes| Routing::new(routes, self.args.node()));
+                let routing = routes.clone().map(|routes| Routing::new(routes, self.config.node()));
                 let ready = flume::bounded(2 * usize::from(PARTITIONS));
                 (Slots::new(bounds), Some(Cluster { client, controls, told, ready, routing }))
             }
@@ -237,7 +247,7 @@ impl Node {
         Ok(Parts {
             id,
             cores: self.plan.count,
-            node: self.args.node(),
+            node: self.config.node(),
             inbox_epoch: self.inbox_epoch,
             directory: self.directory.clone(),
             mailbox,
@@ -266,8 +276,8 @@ impl Node {
         let config = EmbeddedConfig::new(data.shard_dir(id));
         let share = Share::Of { id: ShardId(id), shards: self.plan.count };
         let shard = ShardConfig {
-            devices_max: self.args.devices_max,
-            cached_max: self.args.cached_max,
+            devices_max: self.config.devices_max.into(),
+            cached_max: self.config.cached_max(),
             ..ShardConfig::new(share, data.boot(), self.inbox_epoch)
         };
         let now = Now { unix_ms: unix_ms(), mono_ms: 0 };

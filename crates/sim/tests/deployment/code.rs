@@ -4,14 +4,16 @@
 use super::tree::{Tree, words};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A program, and the file with all its settings, which a test of its own holds to the code.
+const EXAMPLES: [(&str, &str); 2] =
+    [("gateway", "gateway/gateway.example.toml"), ("logic", "logic/logic.example.toml")];
+
 /// The names that the code offers.
 pub struct Offered {
-    /// Names of the gateway's settings.
-    pub settings: BTreeSet<String>,
-    /// Names of the flags of `logic`, with underscores.
+    /// Names of settings, by program.
+    pub settings: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Names of the flags of `logic` that are no settings, with underscores.
     pub logic_flags: BTreeSet<String>,
-    /// Variables that `logic` reads.
-    pub logic_variables: BTreeSet<String>,
     /// As Prometheus shows them, with the three of each histogram.
     pub metrics: BTreeSet<String>,
     /// By program: the port of its work and that of its pages.
@@ -20,54 +22,45 @@ pub struct Offered {
 
 impl Offered {
     pub fn read(tree: &Tree) -> Self {
-        let example = tree.text("gateway/gateway.example.toml");
-        let settings: BTreeMap<&str, &str> =
-            example.lines().filter_map(|line| line.split_once(" = ")).filter(is_setting).collect();
         let logic = || tree.code("logic/src/");
-        let default = |name: &str| logic().find_map(|code| default(code, name)).unwrap_or(0);
         let of_both = tree.code("gateway/src/").chain(tree.code("crates/service/src/"));
         let metrics = logic().chain(of_both).flat_map(metrics).collect();
-        let gateway = [port(settings["listen"]), port(settings["admin"])];
-        Self {
-            settings: settings.keys().map(|name| (*name).to_owned()).collect(),
-            logic_flags: logic().flat_map(flags).collect(),
-            logic_variables: logic().flat_map(variables).collect(),
-            metrics,
-            ports: [("gateway", gateway), ("logic", [default("LISTEN"), default("ADMIN")])].into(),
+        let (mut settings, mut ports) = (BTreeMap::new(), BTreeMap::new());
+        for (program, example) in EXAMPLES {
+            let defaults: BTreeMap<&str, &str> = defaults(tree.text(example)).collect();
+            settings.insert(program, defaults.keys().map(|name| (*name).to_owned()).collect());
+            ports.insert(program, [port(defaults["listen"]), port(defaults["admin"])]);
         }
+        Self { settings, logic_flags: logic().flat_map(flags).collect(), metrics, ports }
     }
 
     pub fn has_flag(&self, program: &str, flag: &str) -> bool {
         let name = flag.trim_start_matches("--").split('=').next().unwrap_or_default();
         let name = name.replace('-', "_");
-        match program {
-            "gateway" => {
-                ["config", "check_config", "help"].contains(&&*name)
-                    || self.settings.contains(&name)
-            }
-            _ => self.logic_flags.contains(&name),
-        }
+        ["config", "check_config", "help"].contains(&&*name)
+            || self.settings[program].contains(&name)
+            || (program == "logic" && self.logic_flags.contains(&name))
     }
 
     pub fn has_variable(&self, variable: &str) -> bool {
-        let setting = variable.trim_start_matches("LONGLINE_").to_lowercase();
-        self.logic_variables.contains(variable) || self.settings.contains(&setting)
+        let is_of = |program: &str, prefix: &str| {
+            let setting = variable.strip_prefix(prefix).map(str::to_lowercase);
+            setting.is_some_and(|it| it == "config" || self.settings[program].contains(&it))
+        };
+        is_of("gateway", "LONGLINE_") || is_of("logic", "LONGLINE_LOGIC_")
     }
 }
 
-fn is_setting((name, _): &(&str, &str)) -> bool {
-    name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+/// Names and defaults of an example file.
+fn defaults(example: &str) -> impl Iterator<Item = (&str, &str)> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let pairs = example.lines().filter_map(|line| line.split_once(" = "));
+    pairs.filter(move |(name, _)| name.chars().all(is_name))
 }
 
 /// The number behind the last colon, of an address in quotes.
 fn port(address: &str) -> u16 {
     address.trim_matches('"').rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(0)
-}
-
-/// The port in the default of the flag whose variable ends so.
-fn default(code: &str, name: &str) -> Option<u16> {
-    let (_, rest) = code.split_once(&format!("\"LONGLINE_LOGIC_{name}\", default_value = \""))?;
-    Some(port(rest.split('"').next()?))
 }
 
 /// Fields with `#[arg(.. long ..)]`.
@@ -77,11 +70,6 @@ fn flags(code: &str) -> impl Iterator<Item = String> {
         let field = rest.trim_start().trim_start_matches("pub ").split(':').next()?;
         words(attribute, "long").any(|word| word == "long").then(|| field.trim().to_owned())
     })
-}
-
-fn variables(code: &str) -> impl Iterator<Item = String> {
-    let quoted = code.split('"').filter(|text| text.starts_with("LONGLINE_LOGIC_"));
-    quoted.map(str::to_owned)
 }
 
 fn metrics(code: &str) -> Vec<String> {

@@ -10,7 +10,7 @@ use std::path::Path;
 #[derive(Clone)]
 pub struct Tree(pub BTreeMap<String, String>);
 
-const ROOTS: &[&str] = &["crates/service/src", "deploy", "docs", "gateway", "logic/src"];
+const ROOTS: &[&str] = &["crates/service/src", "deploy", "docs", "gateway", "logic"];
 
 impl Tree {
     pub fn read() -> Self {

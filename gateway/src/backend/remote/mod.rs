@@ -13,6 +13,7 @@ use crate::limits::{REMOTE_HOLD_FIRST_MS, REMOTE_LOOK_EVERY_MS};
 use link::dial::{Dialed, Dialer, open_secret};
 use link::{Item, PeerId, Terms};
 use netring::{ConnId, NetRing};
+use service::config::Settings;
 use service::exit::Fatal;
 use shard::command::{Command, ReplyTo};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -47,12 +48,12 @@ impl Cluster {
         let mut places = Vec::new();
         for name in &config.logic.0 {
             let found = name.to_socket_addrs();
-            let text = |e| Fatal::Config(format!("logic: could not look {name} up: {e}"));
+            let text = |e| config.refuse("logic", &format!("could not look {name} up: {e}"));
             places.extend(found.map_err(text)?);
         }
         let is_loopback = places.iter().all(|place| place.ip().is_loopback());
         let secret = open_secret(config.link_secret_file.as_deref(), is_loopback)
-            .map_err(|e| Fatal::Config(format!("link_secret_file: {e}")))?;
+            .map_err(|e| config.refuse("link_secret_file", &e.to_string()))?;
         let cluster = config.link_cluster.clone();
         let terms = Terms::new(cluster, secret);
         Ok(Some(Self { terms, instance: rand::random(), places }))

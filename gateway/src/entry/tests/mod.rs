@@ -11,7 +11,7 @@ mod own;
 
 use super::*;
 use crate::auth::sign;
-use crate::config::{Config, Flags};
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::transport::Outbox;
 use crate::transport::tcp::Tcp;
@@ -85,7 +85,7 @@ impl Scene {
 
     fn with(settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::load(None, [].into_iter(), &Flags::default()).unwrap();
+        let mut config = Config::default();
         config.data_dir = dir.path().to_owned();
         let metrics = Metrics::new(1).core(0);
         let auth = Arc::new(Auth::open(&config).unwrap());

@@ -1,5 +1,6 @@
 //! What a setting's text can mean: one implementation per type.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
@@ -9,10 +10,16 @@ use tracing_subscriber::filter::LevelFilter;
 pub trait Value: Sized {
     /// What may be typed, for a person.
     const EXPECTED: &'static str;
+    /// The flag may stand alone, and then means true.
+    const IS_SWITCH: bool = false;
     /// The meaning of a text, or `None`.
     fn parse(text: &str) -> Option<Self>;
-    /// As the file has it; [`Value::parse`] of it gives the same value again.
+    /// As the file has it; [`Value::parse`] of it gives the same value again, if it hides no password.
     fn to_toml(&self) -> toml::Value;
+    /// What a range is about.
+    fn number(&self) -> Option<u64> {
+        None
+    }
 }
 
 macro_rules! whole_numbers {
@@ -27,6 +34,9 @@ macro_rules! whole_numbers {
             fn to_toml(&self) -> toml::Value {
                 toml::Value::Integer(i64::try_from(*self).unwrap_or(i64::MAX))
             }
+            fn number(&self) -> Option<u64> {
+                Some((*self).into())
+            }
         }
     )+};
 }
@@ -34,6 +44,7 @@ whole_numbers!(u16 u32 u64);
 
 impl Value for bool {
     const EXPECTED: &'static str = "true or false";
+    const IS_SWITCH: bool = true;
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
     }
@@ -61,7 +72,9 @@ impl Value for Addresses {
     fn parse(text: &str) -> Option<Self> {
         let is_one = |part: &str| {
             let port = part.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-            port.is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
+            let has_port = |(_, port): (_, &str)| port.parse::<u16>().is_ok_and(|port| port > 0);
+            // Nobody is told a password here, so that these can be printed.
+            port.is_some_and(has_port) && !part.contains('@')
         };
         let parts: Vec<String> = text.split_terminator(',').map(|it| it.trim().into()).collect();
         parts.iter().all(|part| is_one(part)).then_some(Self(parts))
@@ -69,6 +82,42 @@ impl Value for Addresses {
     fn to_toml(&self) -> toml::Value {
         self.0.join(",").into()
     }
+}
+
+/// The address of one server as a URL, which may have a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address(pub String);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&masked(&self.0))
+    }
+}
+
+impl Value for Address {
+    const EXPECTED: &'static str = "a URL, such as redis://127.0.0.1:6379, or nothing";
+    fn parse(text: &str) -> Option<Self> {
+        text.contains("://").then(|| Self(text.to_owned()))
+    }
+    fn to_toml(&self) -> toml::Value {
+        masked(&self.0).into()
+    }
+}
+
+/// A text that may be printed: an address without the name and password before its host, and without its query.
+pub(super) fn masked(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let (place, query) = match rest.split_once('?') {
+        // It may be a part of the password.
+        Some((_, query)) if query.contains('@') => return scheme + "***",
+        Some((place, _)) if !scheme.is_empty() => (place, "?***"),
+        _ => (rest, ""),
+    };
+    let (user, host) = place.rsplit_once('@').map_or(("", place), |(_, host)| ("***@", host));
+    format!("{scheme}{user}{host}{query}")
 }
 
 impl Value for PathBuf {
@@ -152,6 +201,29 @@ impl Value for LogFormat {
         match self {
             Self::Text => "text".into(),
             Self::Json => "json".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_has_no_password() {
+        for (text, printed) in [
+            ("redis://h:1/0", "redis://h:1/0"),
+            ("redis://h?", "redis://h?***"),
+            ("redis://me:p@h:1", "redis://***@h:1"),
+            ("redis://:p@p@h", "redis://***@h"),
+            ("redis://:p?p@h", "redis://***"),
+            ("unix:///s?pass=p@p", "unix://***"),
+            ("unix:///s?pass=p", "unix:///s?***"),
+            ("me:p,p@h:1", "***@h:1"),
+            ("me:p?p@h:1", "***"),
+            ("what?", "what?"),
+        ] {
+            assert_eq!(masked(text), printed);
         }
     }
 }

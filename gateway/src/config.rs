@@ -1,92 +1,45 @@
-//! Every setting, once: name, type, default, what it may be, documentation.
+//! Every setting of the gateway, once: name, type, default, what it may be, documentation.
 //!
-//! A name ends with its unit. The documentation is that of the flag and of the example file.
+//! A name ends with its unit. The documentation is that of the flag and of the example file. How settings are read is
+//! [`service::config`]'s.
 
-use super::limits::{CORES_MAX, TIMER_MS_MAX};
-use super::problem::Problem;
-use super::typed::Raw;
-use super::value::{Addresses, LogFilter, LogFormat, Value};
+use service::CORES_MAX;
+use service::config::{ANY, Addresses, LogFilter, LogFormat, Settings, between};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A line of the table, as far as it is data.
-#[derive(Debug)]
-pub struct Setting {
-    pub name: &'static str,
-    pub docs: &'static [&'static str],
-}
+/// Milliseconds that a timer may be set to: one day.
+const TIMER_MS_MAX: u64 = 86_400_000;
 
-macro_rules! settings {
-    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:literal, $check:expr;)+) => {
-        /// The flags, as typed.
-        #[derive(Clone, Debug, Default, clap::Args)]
-        #[command(next_help_heading = "Settings (also in the file, and as LONGLINE_<NAME>)")]
-        pub struct Flags {$(
-            $(#[doc = $doc])+
-            #[arg(long, value_name = "VALUE")]
-            pub $name: Option<String>,
-        )+}
+service::settings! {
+    /// What the gateway runs with. Read-only.
+    Config of "gateway", "LONGLINE_" but &["CQL", "REDIS", "LOGIC_"];
 
-        impl Flags {
-            pub(super) fn typed(&self) -> impl Iterator<Item = (&'static str, String)> {
-                [$((stringify!($name), self.$name.clone()),)+]
-                    .into_iter()
-                    .filter_map(|(key, text)| Some((key, text?)))
-            }
-        }
-
-        /// What the gateway runs with. Read-only.
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct Config {$(
-            $(#[doc = $doc])+
-            pub $name: $type,
-        )+}
-
-        pub(super) const SETTINGS: &[Setting] = &[$(
-            Setting { name: stringify!($name), docs: &[$($doc),+] },
-        )+];
-
-        impl Config {
-            /// Gives each setting its meaning; `None` with at least one problem.
-            pub(super) fn each(raw: &Raw, problems: &mut Vec<Problem>) -> Option<Self> {
-                $(let $name = one::<$type>(raw, (stringify!($name), $default), $check, problems);)+
-                Some(Self { $($name: $name?,)+ })
-            }
-
-            /// Names and values in the order of the table.
-            pub(super) fn values(&self) -> Vec<(&'static str, toml::Value)> {
-                vec![$((stringify!($name), self.$name.to_toml()),)+]
-            }
-        }
-    };
-}
-
-settings! {
     /// Where clients connect. The default serves this machine only: bind to a public address on purpose.
     /// Port 0 takes a free one.
-    listen: SocketAddr = "127.0.0.1:7400", any;
+    listen: SocketAddr = "127.0.0.1:7400", ANY;
     /// Where /metrics, /healthz, /readyz and /config are served, over plain HTTP and to everybody who can connect.
-    admin: SocketAddr = "127.0.0.1:7401", any;
+    admin: SocketAddr = "127.0.0.1:7401", ANY;
     /// Whether `admin` may be other than a loopback address.
-    admin_allow_remote: bool = "false", any;
+    admin_allow_remote: bool = "false", ANY;
     /// The directory of the embedded store and of the key for trying out. Made at the first start.
-    data_dir: PathBuf = "./longline-data", any;
+    data_dir: PathBuf = "./longline-data", ANY;
     /// Cores to use: one executor and one shard each. 0: one for each CPU that this process may use. If there are just as
     /// many CPUs, each executor has one of its own; else the kernel spreads them over those that it may use.
-    cores: u16 = "0", between(0, CORES_MAX);
+    cores: u16 = "0", between(0, CORES_MAX as u64);
     /// Shards. 0: as many as the data directory was made with, or `cores` if it is new. A data directory
     /// keeps its number of shards for life, and the gateway runs one executor a shard.
-    shards: u16 = "0", between(0, CORES_MAX);
+    shards: u16 = "0", between(0, CORES_MAX as u64);
     /// Logic nodes to begin with, host:port,...; the others are learnt from them. Empty: this process has the shards
     /// itself. With nodes nothing of `data_dir` is used but the key for trying out.
-    logic: Addresses = "", any;
+    logic: Addresses = "", ANY;
     /// Where clients reach this gateway, as operators see it in the routes. Empty: where it listens.
-    advertise: Option<SocketAddr> = "", any;
+    advertise: Option<SocketAddr> = "", ANY;
     /// The cluster that the nodes belong to.
-    link_cluster: String = "longline", any;
+    link_cluster: String = "longline", ANY;
     /// File with the secret that all processes of the cluster share, 16 bytes at least. Empty: none, which will do
     /// while all nodes are on loopback.
-    link_secret_file: Option<PathBuf> = "", any;
+    link_secret_file: Option<PathBuf> = "", ANY;
     /// Connections that are open at once in this process, at most; more are refused.
     connections_max: u32 = "100000", between(1, 10_000_000);
     /// Heartbeat that clients are asked for. A connection that is silent for two of them is closed.
@@ -104,14 +57,14 @@ settings! {
     cached_max: u32 = "400000", between(1_000, 100_000_000);
     /// File with the secret of HS256 tokens: its bytes without the line end at the end, 32 at least.
     /// Empty: none. With no key at all a key for trying out is made in `data_dir`.
-    jwt_hs256_key_file: Option<PathBuf> = "", any;
+    jwt_hs256_key_file: Option<PathBuf> = "", ANY;
     /// File with the public key of EdDSA (Ed25519) tokens, PEM. Empty: none.
-    jwt_eddsa_public_key_file: Option<PathBuf> = "", any;
+    jwt_eddsa_public_key_file: Option<PathBuf> = "", ANY;
     /// The `iss` that a token must have. Empty: not looked at.
-    jwt_issuer: Option<String> = "", any;
+    jwt_issuer: Option<String> = "", ANY;
     /// The `aud` that a token must have, alone or among others. Empty: a token with an `aud` is refused,
     /// being meant for somebody else.
-    jwt_audience: Option<String> = "", any;
+    jwt_audience: Option<String> = "", ANY;
     /// How far the clocks of the issuer and of this machine may be apart, in seconds.
     jwt_leeway_s: u64 = "30", between(0, 3_600);
     /// How long a stop may take: after it, connections that are left are closed at once.
@@ -124,37 +77,36 @@ settings! {
     /// gateway is not ready while such a message does not arrive. 0: never.
     canary_ms: u64 = "15000", between(0, TIMER_MS_MAX);
     /// What is logged: off, error, warn, info, debug or trace, also per module (info,gateway::auth=debug).
-    log: LogFilter = "info", any;
+    log: LogFilter = "info", ANY;
     /// How it is logged to stderr: text, or json with an object a line.
-    log_format: LogFormat = "text", any;
+    log_format: LogFormat = "text", ANY;
     /// File to write when everything is served, with the lines `listen`, `admin`, `pid`. Empty: none.
-    ready_file: Option<PathBuf> = "", any;
+    ready_file: Option<PathBuf> = "", ANY;
 }
 
-fn any<T>(_: &T) -> Result<(), String> {
-    Ok(())
-}
-
-fn between<T: PartialOrd + std::fmt::Display>(
-    low: T,
-    high: T,
-) -> impl Fn(&T) -> Result<(), String> {
-    move |value| {
-        let fits = low <= *value && *value <= high;
-        if fits { Ok(()) } else { Err(format!("is out of range: give {low} to {high}")) }
+impl Config {
+    fn together(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        let mut add = |name, advice: &str| problems.push((name, advice.to_owned()));
+        if !self.admin.ip().is_loopback() && !self.admin_allow_remote {
+            let advice = "is not a loopback address, and whoever reaches it reads the metrics: give a \
+                          127.0.0.1 port, or set admin_allow_remote = true behind a firewall";
+            add("admin", advice);
+        }
+        if self.listen == self.admin && self.listen.port() != 0 {
+            add("admin", "is the same as listen: give another port");
+        }
+        if self.shards != 0 && self.cores != 0 && self.shards != self.cores {
+            let advice =
+                "differs from cores, but each shard has one core: give only one of the two";
+            add("shards", advice);
+        }
+        problems
     }
 }
 
-fn one<T: Value>(
-    raw: &Raw,
-    (key, default): (&'static str, &'static str),
-    check: impl Fn(&T) -> Result<(), String>,
-    problems: &mut Vec<Problem>,
-) -> Option<T> {
-    let text = raw.get(key).map_or(default, |(text, _)| text);
-    let checked = match T::parse(text) {
-        Some(value) => check(&value).map(|()| value),
-        None => Err(format!("cannot be understood: give {}", T::EXPECTED)),
-    };
-    checked.map_err(|advice| problems.push(raw.problem(key, default, advice))).ok()
+impl Default for Config {
+    fn default() -> Self {
+        Self::defaults()
+    }
 }
