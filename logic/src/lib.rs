@@ -5,6 +5,8 @@
 
 pub mod cluster;
 pub mod fence;
+mod backoff;
+mod breaker;
 pub mod cql;
 pub mod routes;
 pub mod node;

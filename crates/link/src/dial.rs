@@ -2,7 +2,7 @@
 //! is one link a node, dialed again whenever it is lost. It knows no partition.
 
 use crate::{
-    Admission, Event, Item, LINK_CLOSE_BYTES, Line, Link, LinkDrop, Peer, PeerId, Secret,
+    Admission, Backoff, Event, Item, LINK_CLOSE_BYTES, Line, Link, LinkDrop, Peer, PeerId, Secret,
     SecretError, Terms,
 };
 use netring::{ConnId, NetRing};
@@ -13,8 +13,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// How long before a lost link is dialed again, in ms.
-pub const REDIAL_MS: u64 = 200;
+/// The first wait before a lost link is dialed again, at most, in ms.
+const REDIAL_FIRST_MS: u64 = 200;
+/// The longest, at a place where nobody answers.
+const REDIAL_LONGEST_MS: u64 = 1_000;
+/// The waits between dials of a place.
+const BACKOFF: Backoff = Backoff::new(REDIAL_FIRST_MS, REDIAL_LONGEST_MS);
+
 /// Reads the secret from a file. Without a file it is a secret that everybody knows, which is
 /// allowed on loopback only.
 ///
@@ -51,7 +56,6 @@ pub struct Dialer {
 }
 
 /// A place to dial.
-#[derive(Default)]
 struct Place {
     conn: Option<ConnId>,
     line: Option<Line>,
@@ -59,6 +63,14 @@ struct Place {
     node: Option<NodeId>,
     dials: u64,
     redial_ms: u64,
+    backoff: Backoff,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        let (conn, line, node) = (None, None, None);
+        Self { conn, line, node, dials: 0, redial_ms: 0, backoff: BACKOFF }
+    }
 }
 
 impl Dialer {
@@ -69,9 +81,12 @@ impl Dialer {
         Self { terms, me, places, conns, nodes }
     }
 
-    /// Keeps a link to this place from now on.
+    /// Keeps a link to this place from now on. Whoever says so again has heard of it: it is dialed soon.
     pub fn want(&mut self, address: SocketAddr) {
-        self.places.entry(address).or_default();
+        let place = self.places.entry(address).or_default();
+        if place.conn.is_none() {
+            (place.redial_ms, place.backoff) = (0, BACKOFF);
+        }
     }
 
     /// Whether a connection is one of these.
@@ -114,7 +129,7 @@ impl Dialer {
             match event {
                 Event::Welcomed(admission) => {
                     let node = admission.holder.node;
-                    place.node = Some(node);
+                    (place.node, place.backoff) = (Some(node), BACKOFF);
                     if *self.nodes.entry(node).or_insert(conn) == conn {
                         let version = line.link().agreed().map(|agreed| agreed.version);
                         tracing::info!(%at, node = node.0, version, "a link is up");
@@ -145,7 +160,8 @@ impl Dialer {
     pub fn on_closed(&mut self, conn: ConnId, now_ms: u64) -> Option<Dialed> {
         let at = self.conns.remove(&conn)?;
         let place = self.places.get_mut(&at).expect("its connection is known");
-        (place.conn, place.line, place.redial_ms) = (None, None, now_ms + REDIAL_MS);
+        (place.conn, place.line) = (None, None);
+        place.redial_ms = now_ms + place.backoff.next_ms(&mut rand::rng());
         let node = place.node.filter(|node| self.nodes.get(node) == Some(&conn))?;
         self.nodes.remove(&node);
         Some(Dialed::Down(node))
@@ -189,7 +205,7 @@ impl Dialer {
             let Some(conn) = place.conn else {
                 let is_linked = place.node.is_some_and(|node| self.nodes.contains_key(&node));
                 if now_ms >= place.redial_ms && !is_linked {
-                    place.redial_ms = now_ms + REDIAL_MS;
+                    place.redial_ms = now_ms + REDIAL_FIRST_MS;
                     place.dials += 1;
                     place.conn = ring.connect(*address, None).ok();
                     self.conns.extend(place.conn.map(|conn| (conn, *address)));

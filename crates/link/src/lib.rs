@@ -27,8 +27,10 @@ mod batch;
 mod intake;
 mod session;
 mod line;
+mod backoff;
 pub mod dial;
 
+pub use backoff::Backoff;
 pub use frame::{FrameError, HANDSHAKE_VERSION, HEADER_BYTES, Kind};
 pub use handshake::{Admission, Agreed, Nonce, Peer, PeerId};
 pub use item::{Item, NodeAddress};

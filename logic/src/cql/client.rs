@@ -3,15 +3,15 @@
 //! The driver waits longer and longer before it connects again, up to 10 s. While the breaker is open a session of another
 //! life is tried meanwhile, and takes the former's place as soon as the store answers it.
 
-use super::backoff::Backoff;
 use super::bounds::Bounds;
-use super::breaker::{Breaker, Look, TICK};
 use super::config::{BadRow, CqlConfig, CqlError, check_keyspace};
 use super::places::{Pace, Places};
 use super::schema;
-use super::session::{may_pass, open};
+use super::session::{backoff, may_pass, open};
+use super::signs::Signs;
 use super::stats::{Kind, Stats};
 use super::texts::Texts;
+use crate::breaker::Breaker;
 use crate::fence::moment;
 use arc_swap::ArcSwap;
 use scylla::client::session::Session;
@@ -27,6 +27,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+/// How often the breaker is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// Without a success for so long, and a tick, are 2 s.
+const BREAKER_OPENS_AFTER_MS: u64 = 1_900;
+/// How often the store is asked for a sign of life while there is none.
+const PROBE_EVERY_MS: u64 = 500;
 /// Between two tries to connect again.
 const CONNECT_EVERY: Duration = Duration::from_secs(1);
 /// After one that was taken: a server that lets in and does not answer is not helped by more sessions.
@@ -41,7 +47,7 @@ pub struct CqlClient {
     places: Semaphore,
     pub(super) takeovers: Arc<Places>,
     pub(super) bounds: Bounds,
-    breaker: Breaker,
+    signs: Signs,
     stats: Stats,
 }
 
@@ -78,17 +84,17 @@ impl CqlClient {
             session: ArcSwap::from_pointee(session),
             texts,
             runtime: runtime.clone(),
-            breaker: Breaker::default(),
+            signs: Signs::default(),
             stats: Stats::default(),
         });
         runtime.spawn(watch(Arc::downgrade(&client)));
         Ok(client)
     }
 
-    /// Whether the store answers at all.
+    /// Whether the store does not answer at all. To be asked before something is taken that needs it.
     #[must_use]
-    pub fn breaker(&self) -> &Breaker {
-        &self.breaker
+    pub fn breaker_is_open(&self) -> bool {
+        self.signs.is_open()
     }
 
     /// Statements sent.
@@ -140,8 +146,8 @@ impl CqlClient {
         values: &impl SerializeRow,
         decode: impl Fn(QueryResult) -> Result<T, BadRow>,
     ) -> T {
-        let _waiting = self.breaker.begin();
-        let mut backoff = Backoff::new();
+        let _waiting = self.signs.begin();
+        let mut backoff = backoff();
         loop {
             let place = self.places.acquire().await.expect("it is never closed");
             self.stats.count(kind);
@@ -153,17 +159,18 @@ impl CqlClient {
             }
             match result.map_err(TryError::from).and_then(|result| Ok(decode(result)?)) {
                 Ok(answer) => {
-                    self.breaker.succeeded(moment());
+                    self.signs.succeeded(moment());
                     return answer;
                 }
                 Err(error) => self.on_failed(statement, &error),
             }
-            tokio::time::sleep(backoff.next()).await;
+            let pause_ms = backoff.next_ms(&mut rand::rng());
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         }
     }
 
     fn on_failed(&self, statement: &PreparedStatement, error: &TryError) {
-        self.breaker.failed();
+        self.signs.failed();
         self.stats.count_failed();
         let statement = statement.get_statement();
         if matches!(error, TryError::Execution(error) if may_pass(error)) {
@@ -201,10 +208,10 @@ impl CqlClient {
             CqlError::Statement { what: "read or change who owns what", reason }
         };
         let rows = result.map_err(|error| {
-            self.breaker.failed();
+            self.signs.failed();
             failed(error.to_string())
         })?;
-        self.breaker.succeeded(moment());
+        self.signs.succeeded(moment());
         rows.into_rows_result().map_err(|error| failed(error.to_string()))
     }
 
@@ -212,7 +219,7 @@ impl CqlClient {
     async fn connect_again(&self) {
         let pause = match open(&self.config).await {
             // The former ends with the statements that wait in it; each is tried again in this one.
-            Ok(session) if self.breaker.is_open() => {
+            Ok(session) if self.signs.is_open() => {
                 self.session.store(Arc::new(session));
                 self.probe().await;
                 CONNECTED_PAUSE
@@ -230,7 +237,7 @@ impl CqlClient {
         self.stats.count(Kind::Probe);
         let statement = &self.texts.cluster_value;
         match self.session().execute_unpaged(statement, (schema::VERSION_NAME,)).await {
-            Ok(_) => self.breaker.succeeded(moment()),
+            Ok(_) => self.signs.succeeded(moment()),
             Err(error) => self.on_failed(statement, &error.into()),
         }
     }
@@ -238,19 +245,27 @@ impl CqlClient {
 
 /// Looks at the breaker and at the pace of takeovers, and asks for signs of life, as long as the client lives.
 async fn watch(client: Weak<CqlClient>) {
-    let (mut look, mut pace) = (Look::default(), Pace::default());
+    let (opens_after_ms, probe_every_ms) = (BREAKER_OPENS_AFTER_MS, PROBE_EVERY_MS);
+    let mut breaker = Breaker::new(opens_after_ms, probe_every_ms, moment());
+    let mut pace = Pace::default();
     let mut ticks = tokio::time::interval(TICK);
     let mut connecting: Option<JoinHandle<()>> = None;
     loop {
         ticks.tick().await;
         let Some(client) = client.upgrade() else { return };
         let is_idle = connecting.as_ref().is_none_or(JoinHandle::is_finished);
-        if is_idle && client.breaker.is_open() {
+        if is_idle && breaker.is_open() {
             let client = Arc::clone(&client);
             connecting = Some(tokio::spawn(async move { client.connect_again().await }));
         }
         client.takeovers.keep_to(&mut pace);
-        if client.breaker.look(&mut look, moment()) {
+        breaker.look(client.signs.seen(), moment());
+        match (client.signs.set_open(breaker.is_open()), breaker.is_open()) {
+            (false, true) => tracing::warn!("the store does not answer"),
+            (true, false) => tracing::info!("the store answers again"),
+            _ => {}
+        }
+        if breaker.probe(moment()) {
             tokio::spawn(async move { client.probe().await });
         }
     }

@@ -11,8 +11,7 @@
 
 mod limits;
 mod config;
-mod breaker;
-mod backoff;
+mod signs;
 mod bounds;
 mod places;
 mod session;
@@ -35,7 +34,6 @@ pub mod schema;
 #[cfg(test)]
 mod late_writes;
 
-pub use breaker::Breaker;
 pub use client::CqlClient;
 pub use config::{CqlConfig, CqlError};
 pub use stats::{Kind, Stats};

@@ -5,10 +5,9 @@
 //! What cannot be said so is another layout, in another keyspace. What an operator chose is not changed: `ALTER` is
 //! the operator's.
 
-use super::backoff::Backoff;
 use super::codec;
 use super::config::{BadRow, CqlConfig, CqlError, check_keyspace};
-use super::session::{may_pass, open};
+use super::session::{backoff, may_pass, open};
 use scylla::client::session::Session;
 use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -119,12 +118,13 @@ impl SchemaConfig {
 
 /// A statement that changes nothing when it is done again. Servers that are busy may not agree on a schema in time.
 async fn make(session: &Session, statement: &str, deadline: Instant) -> Result<(), ExecutionError> {
-    let mut backoff = Backoff::new();
+    let mut backoff = backoff();
     loop {
         match session.query_unpaged(statement, ()).await {
             Err(error) if may_pass(&error) && Instant::now() < deadline => {
                 tracing::debug!(%error, "could not make a table; it is tried again");
-                tokio::time::sleep(backoff.next()).await;
+                let pause_ms = backoff.next_ms(&mut rand::rng());
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
             }
             result => return result.map(drop),
         }

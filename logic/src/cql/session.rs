@@ -1,6 +1,7 @@
 //! A session of the driver as this program uses it, and which of its errors may pass. It knows no table.
 
 use super::config::{CqlConfig, CqlError};
+use crate::backoff::Backoff;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -10,6 +11,11 @@ use std::time::Duration;
 
 /// A paused server holds every place until this has passed twice; the driver's own 30 s are too long.
 const KEEPALIVE: Duration = Duration::from_secs(1);
+
+/// The first wait before a statement is tried again, at most.
+const RETRY_FIRST_MS: u64 = 50;
+/// The longest such wait.
+const RETRY_LONGEST_MS: u64 = 1_000;
 
 /// Connects.
 pub async fn open(config: &CqlConfig) -> Result<Session, CqlError> {
@@ -29,6 +35,11 @@ pub async fn open(config: &CqlConfig) -> Result<Session, CqlError> {
         contact_points: config.contact_points.join(","),
         reason: error.to_string(),
     })
+}
+
+/// Between the tries of a statement. A dead pool refuses in microseconds: without a wait a retry spins.
+pub fn backoff() -> Backoff {
+    Backoff::new(RETRY_FIRST_MS, RETRY_LONGEST_MS)
 }
 
 /// Whether it may pass by itself; if not, somebody must mend something.

@@ -334,7 +334,7 @@ impl Core {
     fn refusal(&self, command: &Command) -> Option<(RefusalCode, u32)> {
         let needs_store = command.needs().store;
         let cluster = self.parts.cluster.as_ref();
-        let is_broken = cluster.is_some_and(|cluster| cluster.client.breaker().is_open());
+        let is_broken = cluster.is_some_and(|cluster| cluster.client.breaker_is_open());
         if needs_store && is_broken {
             return Some((RefusalCode::StoreUnavailable, STORE_RETRY_MS));
         }

@@ -84,7 +84,7 @@ impl Sources {
             if seen.lease_valid_ms == 0 {
                 return Err("no valid lease".into());
             }
-            if client.breaker().is_open() {
+            if client.breaker_is_open() {
                 return Err("the CQL store does not answer".into());
             }
         }
@@ -98,7 +98,7 @@ async fn metrics(Given(sources): Given<Sources>) -> Response {
     cells.cpu_milliseconds.set(cpu_ms());
     if let Some(Cluster { client, seen, routes }) = &sources.cluster {
         cells.lease_valid_ms.set(seen.borrow().lease_valid_ms);
-        cells.breaker_open.set(client.breaker().is_open().into());
+        cells.breaker_open.set(client.breaker_is_open().into());
         let routes_open = routes.as_ref().is_some_and(Routes::breaker_is_open);
         cells.routes_breaker_open.set(routes_open.into());
         cells.cql_statements.set(client.stats().all());
@@ -134,7 +134,7 @@ async fn status(Given(sources): Given<Sources>) -> Response {
             "lives": seen.lives,
             "partitions_by_node": partitions,
             "nodes": nodes,
-            "cql_breaker_open": client.breaker().is_open(),
+            "cql_breaker_open": client.breaker_is_open(),
             "cql_statements": client.stats().all(),
             "routes_breaker_open": routes.as_ref().map(Routes::breaker_is_open),
         })

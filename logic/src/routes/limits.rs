@@ -19,8 +19,12 @@ pub const MISSING_MAX: usize = 4 * 1024;
 pub const CONNECT_TIMEOUT_MS: u64 = 1_000;
 /// How long a pipeline may take, in ms. 500 logins were measured to take 5 ms (`tests/routes/redis_is_asked_little.rs`).
 pub const RESPONSE_TIMEOUT_MS: u64 = 1_000;
-/// Failures one after the other that open the breaker.
-pub const BREAKER_FAILURES_MAX: u32 = 3;
+/// How long Redis may fail before the breaker opens, in ms.
+pub const BREAKER_OPENS_AFTER_MS: u64 = 3_000;
+/// The first wait after a failure, at most, in ms. What is asked meanwhile waits too.
+pub const RETRY_FIRST_MS: u64 = 50;
+/// The longest such wait, in ms.
+pub const RETRY_LONGEST_MS: u64 = 1_000;
 /// How long the open breaker waits before the next probe, in ms; also how often an idle connection
 /// is checked.
 pub const PROBE_EVERY_MS: u64 = 1_000;
@@ -33,6 +37,6 @@ const _: () = assert!(REFRESHES_WAITING_MAX < ROUTE_JOBS_MAX);
 const _: () = assert!(REFRESH_USERS_MAX <= PIPELINE_COMMANDS_MAX);
 // What Redis missed while it was away for less than the breaker needs to open is refreshed in time.
 const _: () = assert!(
-    BREAKER_FAILURES_MAX as u64 * (CONNECT_TIMEOUT_MS + RESPONSE_TIMEOUT_MS)
+    BREAKER_OPENS_AFTER_MS + RETRY_LONGEST_MS + CONNECT_TIMEOUT_MS + RESPONSE_TIMEOUT_MS
         < (ROUTE_TTL_S - 2 * ROUTE_REFRESH_S) as u64 * 1_000
 );

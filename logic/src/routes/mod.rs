@@ -28,7 +28,6 @@
 
 pub mod limits;
 mod layout;
-mod breaker;
 mod state;
 mod batch;
 mod task;
@@ -156,7 +155,7 @@ impl Routes {
     /// Where a user's devices are logged in. Sees every change that was taken before, through whatever handle.
     ///
     /// # Errors
-    /// At once when the breaker is open, else after the time-outs of [`limits`] at the latest.
+    /// At once when the breaker is open, else after the time-outs and the wait of [`limits`] at the latest.
     pub async fn find(&self, uid: Uid) -> Result<Vec<Route>, FindError> {
         let (answer, answered) = oneshot::channel();
         self.put(Job::Find { uid, answer });

@@ -2,10 +2,14 @@
 //! breaker.
 
 use super::batch::{self, Batch, Job, Replies};
-use super::breaker::Breaker;
 use super::layout::witness_key;
-use super::limits::{CONNECT_TIMEOUT_MS, PROBE_EVERY_MS, RESPONSE_TIMEOUT_MS, ROUTE_TTL_S};
+use super::limits::{
+    BREAKER_OPENS_AFTER_MS, CONNECT_TIMEOUT_MS, PROBE_EVERY_MS, RESPONSE_TIMEOUT_MS,
+    RETRY_FIRST_MS, RETRY_LONGEST_MS, ROUTE_TTL_S,
+};
 use super::state::{State, count};
+use crate::backoff::Backoff;
+use crate::breaker::{Breaker, Seen};
 use crate::cluster::Moment;
 use crate::fence::moment;
 use flume::{Receiver, RecvError};
@@ -25,8 +29,13 @@ pub struct Task {
     /// `None` before the first and after a failure.
     connection: Option<MultiplexedConnection>,
     breaker: Breaker,
+    seen: Seen,
+    backoff: Backoff,
     witness: Witness,
 }
+
+/// The waits between tries.
+const BACKOFF: Backoff = Backoff::new(RETRY_FIRST_MS, RETRY_LONGEST_MS);
 
 /// The key that is gone when Redis has lost what this process wrote.
 struct Witness {
@@ -44,7 +53,9 @@ impl Task {
             state,
             script: Script::new(include_str!("route.lua")),
             connection: None,
-            breaker: Breaker::default(),
+            breaker: Breaker::new(BREAKER_OPENS_AFTER_MS, PROBE_EVERY_MS, moment()),
+            seen: Seen::default(),
+            backoff: BACKOFF,
             witness: Witness { key, is_written: false, look_at: Moment(0) },
         }
     }
@@ -59,7 +70,9 @@ impl Task {
                 Err(_) => None,
             };
             let batch = Batch::gather(first, &self.jobs);
-            if self.breaker.allows(moment()) {
+            let now = moment();
+            self.breaker.look(self.seen, now);
+            if !self.breaker.is_open() || self.breaker.probe(now) {
                 self.deliver(batch).await;
             } else {
                 batch.give_up(&self.state);
@@ -76,6 +89,10 @@ impl Task {
             Err(error) => {
                 self.failed(&error);
                 batch.give_up(&self.state);
+                if !self.breaker.is_open() {
+                    let pause_ms = self.backoff.next_ms(&mut rand::rng());
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                }
             }
         }
     }
@@ -140,7 +157,8 @@ impl Task {
         if self.breaker.is_open() {
             tracing::info!("Redis answers again: the routes are sent anew");
         }
-        self.breaker.succeeded();
+        (self.seen, self.backoff) = (Seen { succeeded: moment(), is_missed: false }, BACKOFF);
+        self.breaker.look(self.seen, moment());
         self.state.is_open.store(false, Ordering::Release);
         // While changes wait, a repair would only fill the queue.
         if self.jobs.is_empty() && self.state.has_lost.swap(false, Ordering::Relaxed) {
@@ -151,7 +169,8 @@ impl Task {
     fn failed(&mut self, error: &redis::RedisError) {
         let was_open = self.breaker.is_open();
         count(&self.state.counts.failures, 1);
-        self.breaker.failed(moment());
+        self.seen.is_missed = true;
+        self.breaker.look(self.seen, moment());
         self.witness.look_at = Moment(0);
         self.state.is_open.store(self.breaker.is_open(), Ordering::Release);
         if self.breaker.is_open() && !was_open {

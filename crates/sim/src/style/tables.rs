@@ -74,6 +74,7 @@ pub const PURE_CORES: &[&str] = &[
     "gateway/src/backend/remote/desk.rs",
     "gateway/src/canary.rs",
     "gateway/src/entry",
+    "logic/src/breaker.rs",
     "logic/src/cluster",
 ];
 

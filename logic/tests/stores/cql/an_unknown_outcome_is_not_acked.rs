@@ -38,7 +38,7 @@ fn an_unanswered_write_is_not_acked_until_it_is_repeated() {
     between.mute();
     driven.store.commit(Ticket(2), vec![message(2, 9)]);
     let landed = until("the write lands", || keyspace.messages() == 2);
-    let opened = until("the breaker opens", || client.breaker().is_open());
+    let opened = until("the breaker opens", || client.breaker_is_open());
     let mut completions = Vec::new();
     driven.turn(&mut completions);
     assert_eq!(completions, [], "it is there, but nobody said so");
@@ -47,7 +47,7 @@ fn an_unanswered_write_is_not_acked_until_it_is_repeated() {
     let mut other = open(&client, 2, Arc::new(Fence::always_open()));
 
     between.heal();
-    let closed = until("the breaker closes", || !client.breaker().is_open());
+    let closed = until("the breaker closes", || !client.breaker_is_open());
     println!(
         "landed {landed:?}, breaker open {opened:?} after that, closed {closed:?} after the heal"
     );
