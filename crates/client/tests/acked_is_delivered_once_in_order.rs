@@ -12,8 +12,10 @@ mod common;
 mod model;
 
 use client::machine::{Credentials, Event, Machine, Turn};
-use common::{Random, START_MS};
+use common::START_MS;
 use model::{Faults, Server};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
 use std::collections::HashSet;
 use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, Scratch, Uid};
 
@@ -35,7 +37,7 @@ struct Device {
 struct World {
     server: Server,
     devices: Vec<Device>,
-    random: Random,
+    random: Xoshiro256PlusPlus,
     now_ms: u64,
     duplicates: u64,
     gaps: u64,
@@ -61,7 +63,7 @@ impl World {
         Self {
             server: Server::new(&UIDS, faults, START_MS, seed ^ 1),
             devices: (0..UIDS.len()).map(device).collect(),
-            random: Random(seed),
+            random: Xoshiro256PlusPlus::seed_from_u64(seed),
             now_ms: START_MS,
             duplicates: 0,
             gaps: 0,
@@ -70,26 +72,29 @@ impl World {
     }
 
     fn step(&mut self) {
-        let index = self.random.below(UIDS.len());
-        match self.random.below(100) {
+        let index = self.random.random_range(0..UIDS.len());
+        match self.random.random_range(0..100) {
             0..30 => self.send(index),
             30..60 => self.reach_server(index),
             60..90 => self.reach_device(index),
             90..92 => self.disconnect(index),
             92..95 => self.hold(index, self.devices[index].is_held),
-            _ => self.pass(self.random.0 % 5_000),
+            _ => {
+                let ms = self.random.random_range(0..5_000);
+                self.pass(ms);
+            }
         }
         self.timers();
     }
 
     fn send(&mut self, index: usize) {
-        let to = Uid(UIDS[(index + 1 + self.random.below(2)) % 3]);
+        let to = Uid(UIDS[(index + 1 + self.random.random_range(0..2)) % 3]);
         let device = &mut self.devices[index];
         let Some(conversation) = ConversationId::direct(Uid(UIDS[index]), to) else { return };
         if device.machine.sends_pending() > 20 {
             return;
         }
-        let body = Bytes::from(vec![0; self.random.below(100)]);
+        let body = Bytes::from(vec![0; self.random.random_range(0..100)]);
         let now_ms = self.now_ms;
         let sent = device.machine.send(conversation, body, now_ms, &mut device.out);
         device.sent.insert(sent.unwrap());
@@ -98,7 +103,7 @@ impl World {
     /// Some of the bytes under way arrive, cut anywhere.
     fn reach_server(&mut self, index: usize) {
         let out = &mut self.devices[index].out;
-        let length = self.random.below(out.len() + 1);
+        let length = self.random.random_range(0..=out.len());
         let bytes: Vec<_> = out.drain(..length).collect();
         if self.server.links[index].is_up {
             self.server.on_bytes(index, &bytes);
@@ -107,7 +112,7 @@ impl World {
 
     fn reach_device(&mut self, index: usize) {
         let out = &mut self.server.links[index].out;
-        let length = self.random.below(out.len() + 1);
+        let length = self.random.random_range(0..=out.len());
         let bytes: Vec<_> = out.drain(..length).collect();
         let Device { machine, out, delivered, acked, .. } = &mut self.devices[index];
         if !self.server.links[index].is_up {

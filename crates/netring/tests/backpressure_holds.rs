@@ -30,7 +30,7 @@ fn a_paused_connection_blocks_its_peer_and_loses_nothing() {
     let (mut rig, addr) = Rig::listening(small());
     let (mut stream, conn) = rig.accept(addr);
     rig.ring.pause(conn);
-    let bytes = Random(11).bytes(32 << 20);
+    let bytes = Random::new(11).bytes(32 << 20);
     let written = fill(&mut rig, &mut stream, &bytes);
     assert!(written < bytes.len(), "the peer was never held back");
     let held = rig.data.get(&conn).map_or(0, Vec::len);
@@ -51,7 +51,7 @@ fn pausing_and_resuming_at_random_loses_nothing() {
     let (mut rig, addr) = Rig::listening(small());
     let (mut stream, conn) = rig.accept(addr);
     stream.set_nonblocking(true).unwrap();
-    let mut random = Random(13);
+    let mut random = Random::new(13);
     let bytes = random.bytes(4 << 20);
     let mut sent = 0;
     rig.until("all of it", |rig| {
@@ -78,7 +78,7 @@ fn held_chunks_starve_the_ring_until_they_are_dropped() {
     for _ in 0..8 {
         streams.push(rig.accept(addr));
     }
-    let bytes = Random(17).bytes(10_000);
+    let bytes = Random::new(17).bytes(10_000);
     for (stream, _) in &mut streams {
         stream.write_all(&bytes).unwrap();
     }

@@ -16,7 +16,7 @@ fn an_echo_of_random_sizes_and_chunks() {
         let (mut rig, addr) = Rig::listening(small());
         rig.echo = true;
         let client = std::thread::spawn(move || {
-            let mut random = Random(seed);
+            let mut random = Random::new(seed);
             let mut stream = TcpStream::connect(addr).unwrap();
             for _ in 0..200 {
                 let len = 1 + random.below(20_000);
@@ -56,7 +56,7 @@ fn talk(addr: &str) {
         server.turn();
         client.connected.len() == 20
     });
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let mut expected = Vec::new();
     for conn in &conns {
         let len = 1 + random.below(50_000);
@@ -88,7 +88,7 @@ fn eight_mebibytes_to_a_slow_reader() {
     let (mut rig, addr) = Rig::listening(small());
     let (mut stream, conn) = rig.accept(addr);
     stream.set_nonblocking(true).unwrap();
-    let bytes = Random(3).bytes(SIZE);
+    let bytes = Random::new(3).bytes(SIZE);
     rig.send(conn, &bytes);
     rig.ring.notify_sent(conn);
     let mut got = Vec::new();
@@ -110,7 +110,7 @@ fn eight_mebibytes_to_a_slow_reader() {
 fn output_appended_before_close_arrives_and_then_the_end() {
     let (mut rig, addr) = Rig::listening(Config { buffer_count: 2, ..small() });
     let (mut stream, conn) = rig.accept(addr);
-    let bytes = Random(5).bytes(3 << 20);
+    let bytes = Random::new(5).bytes(3 << 20);
     // Unread input at the time of the close must not turn it into a reset.
     stream.write_all(b"more").unwrap();
     rig.send(conn, &bytes);

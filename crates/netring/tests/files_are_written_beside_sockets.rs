@@ -27,7 +27,7 @@ fn scratch() -> Arc<File> {
 #[test]
 fn every_write_comes_back_with_its_buffer() {
     let file = scratch();
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let mut rig = Rig::new(small());
     let mut expect = Vec::new();
     for round in 0..4 {

@@ -14,7 +14,7 @@ use support::{Random, Rig, small};
 #[test]
 fn churn_confuses_no_id_and_loses_no_buffer() {
     let (mut rig, addr) = Rig::listening(small());
-    let mut random = Random(23);
+    let mut random = Random::new(23);
     let mut seen = HashSet::new();
     for round in 0..100 {
         let mut streams: Vec<TcpStream> = Vec::new();

@@ -23,7 +23,7 @@ struct Pings {
 }
 
 fn pinger(waker: Waker, asked: Arc<AtomicU64>, answered: Arc<AtomicU64>, pings: Pings) {
-    let mut random = Random(29);
+    let mut random = Random::new(29);
     for number in 1..=pings.count {
         // A wait parks after one to two ticks without events: wakes hit every point of a wait.
         if number % pings.delay_every == 0 {

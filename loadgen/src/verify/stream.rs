@@ -4,6 +4,7 @@
 use super::run_set::RunSet;
 use crate::limits::DEVICES_MAX;
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Whose device or inbox it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,11 +93,7 @@ impl Stream {
 
 /// Three numbers into one, so that sums over equal sets are equal and others are not, but for 1 in 2^64.
 pub(super) fn mix(count: u64, seq: u64, message_id: u64) -> u64 {
-    let scramble = |mut x: u64| {
-        // The finisher of SplitMix64.
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    };
-    scramble(scramble(scramble(count).wrapping_add(seq)).wrapping_add(message_id))
+    let mut hasher = DefaultHasher::new();
+    (count, seq, message_id).hash(&mut hasher);
+    hasher.finish()
 }

@@ -5,7 +5,6 @@
 //! Message ids are made on the server's clock, which hello and login tell.
 
 mod event;
-mod random;
 mod reconnect;
 mod inbox;
 mod outbox;
@@ -19,7 +18,8 @@ use crate::ClientError;
 use crate::limits::{LOGIN_TIMEOUT_MS, SENDS_PENDING_MAX, SYNC_TIMEOUT_MS};
 use inbox::Inbox;
 use outbox::{Outbox, Pending};
-use random::Random;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
 use reconnect::Reconnect;
 use wire::{
     BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationId, DeviceId, FEATURES, FRAME_BYTES_MAX,
@@ -45,7 +45,7 @@ pub struct Machine {
     outbox: Outbox,
     frame_buffer: FrameBuffer,
     reconnect: Reconnect,
-    random: Random,
+    random: Xoshiro256PlusPlus,
     request_id_last: u64,
     /// The server's clock minus the caller's.
     clock_offset_ms: i64,
@@ -98,7 +98,7 @@ impl Machine {
             outbox: Outbox::new(),
             frame_buffer: FrameBuffer::default(),
             reconnect: Reconnect::default(),
-            random: Random::new(seed),
+            random: Xoshiro256PlusPlus::seed_from_u64(seed),
             request_id_last: 0,
             clock_offset_ms: 0,
             watch_ms: u64::MAX,
@@ -201,7 +201,7 @@ impl Machine {
             return Err(ClientError::SendsPending);
         }
         let server_ms = now_ms.saturating_add_signed(self.clock_offset_ms);
-        let client_msg_id = ClientMsgId::new(server_ms, self.random.next_u128());
+        let client_msg_id = ClientMsgId::new(server_ms, self.random.random());
         let request_id = self.next_request_id();
         self.outbox.push(Pending::new(request_id, client_msg_id, conversation, body));
         if self.phase == Phase::LoggedIn {

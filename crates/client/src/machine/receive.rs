@@ -5,6 +5,7 @@ use super::{Event, Heartbeats, Machine, Phase};
 use crate::ClientError;
 use crate::error::ends_connection;
 use crate::limits::{ACK_TIMEOUT_MS_MAX, HEARTBEAT_MS_MIN, PUSHES_TIMEOUT_MS, REFUSED_WAIT_MS};
+use rand::RngExt;
 use wire::frames::{
     ArchivedLoginReply, ArchivedPush, ArchivedRefusal, ArchivedSyncPage, ChatReply, ChatsPage,
     GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead, LoginReply,
@@ -173,7 +174,7 @@ impl Machine {
         self.set_clock(reply.server_time_ms.to_native(), now_ms);
         // Clients that came back together do not stay together.
         let heartbeat_ms = u64::from(self.heartbeat_ms);
-        self.watch_ms = now_ms + heartbeat_ms / 2 + self.random.up_to(heartbeat_ms / 2);
+        self.watch_ms = now_ms + heartbeat_ms / 2 + self.random.random_range(0..=heartbeat_ms / 2);
         let inbox_epoch = reply.inbox_epoch.to_native();
         let inbox_head = InboxSeq(reply.inbox_head.to_native());
         let cursor = InboxSeq(reply.cursor.to_native());

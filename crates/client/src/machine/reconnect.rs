@@ -1,8 +1,8 @@
 //! When to connect again: full jitter over a doubling bound, or what the server asked for.
 //! It does not know why the connection went.
 
-use super::random::Random;
 use crate::limits::{RECONNECT_HINT_MS_MAX, RECONNECT_MS, RECONNECT_MS_MAX};
+use rand::{Rng, RngExt};
 
 #[derive(Default)]
 pub(super) struct Reconnect {
@@ -23,23 +23,29 @@ impl Reconnect {
         self.failures = 0;
     }
 
-    pub(super) fn delay_ms(&mut self, random: &mut Random) -> u64 {
+    pub(super) fn delay_ms(&mut self, random: &mut impl Rng) -> u64 {
         let bound = (RECONNECT_MS << self.failures.min(16)).min(RECONNECT_MS_MAX);
         let jitter = if self.jitter_ms > 0 { u64::from(self.jitter_ms) } else { bound };
         let after = u64::from(self.after_ms).min(RECONNECT_HINT_MS_MAX);
         self.hint(0, 0);
         self.failures = self.failures.saturating_add(1);
-        after + random.up_to(jitter.min(RECONNECT_HINT_MS_MAX))
+        after + random.random_range(0..=jitter.min(RECONNECT_HINT_MS_MAX))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::Xoshiro256PlusPlus;
+
+    fn reconnect() -> (Reconnect, Xoshiro256PlusPlus) {
+        (Reconnect::default(), Xoshiro256PlusPlus::seed_from_u64(1))
+    }
 
     #[test]
     fn delays_double_up_to_the_bound_with_full_jitter() {
-        let (mut reconnect, mut random) = (Reconnect::default(), Random::new(1));
+        let (mut reconnect, mut random) = reconnect();
         let mut bound = RECONNECT_MS;
         for _ in 0..300 {
             assert!(reconnect.delay_ms(&mut random) <= bound);
@@ -54,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_hint_is_followed_once_and_bounded() {
-        let (mut reconnect, mut random) = (Reconnect::default(), Random::new(1));
+        let (mut reconnect, mut random) = reconnect();
         reconnect.hint(5_000, 100);
         assert!((5_000..=5_100).contains(&reconnect.delay_ms(&mut random)));
         assert!(reconnect.delay_ms(&mut random) <= 2 * RECONNECT_MS);

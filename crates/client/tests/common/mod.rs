@@ -1,8 +1,9 @@
-//! A scripted other end for one machine, and a small random number generator. Each test binary uses a part of it.
+//! A scripted other end for one machine. Each test binary uses a part of it.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use client::ClientError;
 use client::machine::{Credentials, Event, Machine, Turn};
+use rand::{Rng, RngExt};
 use wire::frames::{HelloReply, LoginReply, Message, Push};
 use wire::{
     Bytes, ConversationId, DeviceId, Frame, FrameBuffer, InboxSeq, Kind, Scratch, Uid, encode,
@@ -213,22 +214,7 @@ pub fn name(event: &Event<'_>) -> String {
     }
 }
 
-/// SplitMix64.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    pub fn percent(&mut self, percent: u64) -> bool {
-        self.next() % 100 < percent
-    }
+/// Whether it is one of so many cases of 100.
+pub fn percent(random: &mut impl Rng, percent: u64) -> bool {
+    random.random_range(0..100) < percent
 }

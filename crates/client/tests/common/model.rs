@@ -3,7 +3,9 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "what only a server says ends the test")]
 
-use crate::common::{Encode, Random, frame, hello_reply, login_reply};
+use crate::common::{Encode, frame, hello_reply, login_reply, percent};
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
 use std::collections::HashMap;
 use wire::frames::{
     Heartbeat, HeartbeatReply, HelloReply, Login, LoginReply, Message, Push, PushAck, Refusal,
@@ -51,7 +53,7 @@ pub struct Row {
 
 pub struct Server {
     pub now_ms: u64,
-    pub random: Random,
+    pub random: Xoshiro256PlusPlus,
     pub faults: Faults,
     pub links: Vec<Link>,
     pub inboxes: HashMap<u64, Vec<Row>>,
@@ -65,7 +67,7 @@ impl Server {
         let link = |&uid: &u64| Link { uid, ..Link::default() };
         Self {
             now_ms,
-            random: Random(seed),
+            random: Xoshiro256PlusPlus::seed_from_u64(seed),
             faults,
             links: uids.iter().map(link).collect(),
             inboxes: uids.iter().map(|&uid| (uid, vec![])).collect(),
@@ -111,10 +113,10 @@ impl Server {
                 let ack = frame.read::<PushAck>().unwrap();
                 assert!(ack.inbox_seq <= self.head(device), "an ack of what there is");
             }
-            Kind::Send if self.random.percent(self.faults.refuse) => {
+            Kind::Send if percent(&mut self.random, self.faults.refuse) => {
                 self.refuse(device, request_id)
             }
-            Kind::Sync if self.random.percent(self.faults.refuse) => {
+            Kind::Sync if percent(&mut self.random, self.faults.refuse) => {
                 self.refuse(device, request_id)
             }
             Kind::Send => self.on_send(device, request_id, frame.read().unwrap()),
@@ -146,7 +148,7 @@ impl Server {
         } else {
             self.store(device, send)
         };
-        if self.random.percent(self.faults.eat_ack) {
+        if percent(&mut self.random, self.faults.eat_ack) {
             return;
         }
         self.say(device, request_id, ack);
@@ -200,11 +202,11 @@ impl Server {
     fn push(&mut self, device: usize, message: Message) {
         let previous = std::mem::replace(&mut self.links[device].pushed, message.inbox_seq);
         let bytes = frame(0, Push { previous, message });
-        if self.random.percent(self.faults.lose_push) {
+        if percent(&mut self.random, self.faults.lose_push) {
             return;
         }
-        let is_late = self.random.percent(self.faults.reorder_push);
-        let is_double = self.random.percent(self.faults.double_push);
+        let is_late = percent(&mut self.random, self.faults.reorder_push);
+        let is_double = percent(&mut self.random, self.faults.double_push);
         let link = &mut self.links[device];
         if is_late {
             link.late.extend(&bytes);

@@ -6,6 +6,9 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+
 use netring::{CloseReason, Config, ConnId, Event, FileWrite, NetRing};
 
 /// Far beyond any wait of a passing test.
@@ -130,21 +133,20 @@ pub fn small() -> Config {
 }
 
 /// Seeded, for sizes and bytes that differ from run to run of a loop but not of the test.
-pub struct Random(pub u64);
+pub struct Random(Xoshiro256PlusPlus);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+    pub fn new(seed: u64) -> Self {
+        Self(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
     pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
+        self.0.random_range(0..end)
     }
 
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| (self.next() >> 32 & 0xff) as u8).collect()
+        let mut bytes = vec![0; len];
+        self.0.fill(&mut bytes[..]);
+        bytes
     }
 }

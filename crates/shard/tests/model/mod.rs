@@ -9,6 +9,8 @@ mod shape;
 
 use client::Clients;
 use node::{Durable, Node};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng as _, SeedableRng};
 use shape::Shape;
 use shard::command::{Answer, Command, Delivery, Effects, Input, Mail, Now, ReplyTo, Session};
 use shard::partition::Partition;
@@ -28,16 +30,12 @@ const CLOCK_STEPS_MAX: u32 = 3;
 /// Rounds until everything that was under way has ended.
 const ROUNDS_CLEARING: u32 = 20;
 
-/// splitmix64.
-pub struct Rng(pub u64);
+/// What a seed repeats on every machine.
+pub struct Rng(Xoshiro256PlusPlus);
 
 impl Rng {
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
+        self.0.next_u64()
     }
 
     pub fn below(&mut self, end: u64) -> u64 {
@@ -81,7 +79,7 @@ fn queues<T>(count: usize) -> Vec<VecDeque<T>> {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        let mut rng = Rng(seed);
+        let mut rng = Rng(Xoshiro256PlusPlus::seed_from_u64(seed));
         let shards = u16::try_from(1 + seed % 3).unwrap();
         let now = Now { unix_ms: 1_700_000_000_000, mono_ms: 0 };
         let shape = Shape::new(seed, &mut rng);

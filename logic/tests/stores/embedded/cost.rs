@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::driven::Driven;
 use bytes::Bytes;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
 use rustix::time::{ClockId, clock_gettime};
 use shard::rows::{Chain, Completion, InboxRow, MessageRow, Read, Row, Ticket};
 use shard::store::EmbeddedConfig;
@@ -21,7 +23,7 @@ fn cpu() -> Duration {
 
 /// Messages between random friends.
 struct Traffic {
-    random: u64,
+    random: Xoshiro256PlusPlus,
     seqs: Vec<u64>,
     inbox_seqs: Vec<u64>,
     count: u64,
@@ -33,14 +35,11 @@ impl Traffic {
         let seqs = vec![0; usize::try_from((USERS + 1) * (FRIENDS + 1)).unwrap()];
         let inbox_seqs = vec![0; usize::try_from(USERS + FRIENDS + 1).unwrap()];
         let body = Bytes::from(vec![7; 128]);
-        Self { random: 88_172_645_463_325_252, seqs, inbox_seqs, count: 0, body }
+        Self { random: Xoshiro256PlusPlus::seed_from_u64(1), seqs, inbox_seqs, count: 0, body }
     }
 
     fn random(&mut self, below: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % below
+        self.random.random_range(0..below)
     }
 
     /// A message and its inbox rows, as a shard commits them.
@@ -62,7 +61,7 @@ impl Traffic {
             chain: Chain::default(),
             client_msg_id: ClientMsgId::new(
                 1_700_000_000_000 + self.count / 8,
-                u128::from(self.random) << 64 | u128::from(self.random),
+                self.random.random(),
             ),
             body: self.body.clone(),
         };
@@ -163,7 +162,7 @@ fn cost() {
     });
     bench.ask("client's id that is not there", 5_000, |traffic| {
         let time = 1_700_000_000_000 + traffic.random(60_000);
-        let client_msg_id = ClientMsgId::new(time, u128::from(traffic.random));
+        let client_msg_id = ClientMsgId::new(time, traffic.random.random());
         let sender = user(traffic);
         let conversation = ConversationId::direct(sender, Uid(sender.0 + 1)).unwrap();
         Read::ByClientMsgId { sender, conversation, client_msg_id }
