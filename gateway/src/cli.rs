@@ -2,7 +2,7 @@
 
 use crate::auth::{self, sign};
 use crate::config::Config;
-use crate::serve::serve;
+use crate::serve::{data_dir_failed, serve};
 use clap::{Args, Parser, Subcommand};
 use service::admin::show;
 use service::config::{Layers, LogFormat, Run};
@@ -10,6 +10,8 @@ use service::exit;
 use service::exit::Fatal;
 use service::logging;
 use service::stdout;
+use shard::store::{DataDir, verify};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use wire::Uid;
@@ -32,6 +34,11 @@ enum Command {
     Token(Token),
     /// Print what a running gateway says of itself, as JSON.
     Status(Layers<Config>),
+    /// Read all of a data directory that no process uses, and print what is damaged; exit with 0 or 74.
+    Check(Directory),
+    /// Say that a data directory, which no process uses, was put back from a backup or a snapshot: clients read their inboxes
+    /// anew.
+    Restored(Directory),
 }
 
 #[derive(Args, Debug)]
@@ -46,6 +53,13 @@ struct Token {
     layers: Layers<Config>,
 }
 
+#[derive(Args, Debug)]
+struct Directory {
+    /// The data directory.
+    #[arg(value_name = "DIR")]
+    path: PathBuf,
+}
+
 /// Does what was typed. Failures go to stderr.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
@@ -56,12 +70,25 @@ pub fn main(cli: Cli) -> ExitCode {
         }),
         Command::Token(token) => print_token(&token),
         Command::Status(layers) => layers.load().and_then(|config| show(config.admin, "/status")),
+        Command::Check(directory) => check_directory(&directory.path),
+        Command::Restored(directory) => DataDir::restored(&directory.path).map_err(data_dir_failed),
     };
     exit::end("gateway", &done)
 }
 
 fn look(config: &Config) -> Result<(), Fatal> {
     auth::check(config).map_err(|e| Fatal::Config(e.to_string()))
+}
+
+fn check_directory(path: &Path) -> Result<(), Fatal> {
+    let report = verify(path).map_err(data_dir_failed)?;
+    for line in report.lines.iter().chain(&report.damaged) {
+        stdout::print(&format!("{line}\n"));
+    }
+    match report.damaged.len() {
+        0 => Ok(()),
+        count => Err(Fatal::Store(format!("{} is damaged: {count} findings", path.display()))),
+    }
 }
 
 fn print_token(token: &Token) -> Result<(), Fatal> {

@@ -41,6 +41,7 @@ pub struct Parts {
 
 /// One core of a gateway.
 pub struct Core {
+    id: usize,
     setup: Setup,
     metrics: Arc<CoreMetrics>,
     ring: NetRing,
@@ -87,6 +88,7 @@ impl Core {
         let mut entry = Entry::new(settings, setup.auth.clone(), metrics.clone());
         entry.set_inbox_epoch(inbox_epoch);
         Self {
+            id: id.into(),
             setup,
             metrics,
             ring,
@@ -321,6 +323,9 @@ impl Core {
         metrics.connections.set(self.entry.clients() as u64);
         metrics.users_online.set(self.entry.users_online());
         self.backend.show(metrics);
+        if let Some(first) = self.backend.damaged().first() {
+            self.setup.damage[self.id].get_or_init(|| first.clone());
+        }
         metrics.ring_enters.set(stats.enters);
         metrics.ring_recv_chunks.set(stats.recv_chunks);
         metrics.ring_sends.set(stats.sends);

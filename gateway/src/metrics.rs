@@ -4,8 +4,13 @@ mod labels;
 
 pub use labels::{CloseReason, CopyStage, DropReason};
 
+use std::sync::{Arc, OnceLock};
+
 use service::metrics::{Counter, Counters, Gauge, Histogram};
 use wire::RefusalCode;
+
+/// Of each core's store, the first file that could not be read, once there is one.
+pub type FirstDamage = Arc<[OnceLock<String>]>;
 
 /// The cells of all cores.
 pub type Metrics = service::metrics::Metrics<CoreMetrics>;
@@ -53,6 +58,12 @@ service::table! {
         store_in_flight: Gauge = "longline_store_in_flight", CORE;
         /// 1 while the store cannot write: no room, or failing.
         store_failing: Gauge = "longline_store_failing", CORE;
+        /// 1 while the store has no room: it refuses, and goes on by itself.
+        store_full: Gauge = "longline_store_full", CORE;
+        /// Files of the store's index that cannot be read; what is in them is refused, the rest is served.
+        store_damaged: Gauge = "longline_store_damaged_files", CORE;
+        /// Logins whose device had inbox rows that the inbox has not: the data directory was put back, or a client lies.
+        forked_logins: Counter = "longline_forked_logins_total", SUM;
         /// Messages that the shard has taken and not answered.
         shard_in_flight: Gauge = "longline_shard_in_flight", CORE;
         /// 1 once the core's shard is open and the core listens.

@@ -7,7 +7,7 @@ use crate::backend::{Backend, Local, Post, Remote};
 use crate::config::Config;
 use crate::core::{Core, Parts};
 use crate::limits::CLOSING_SLOTS;
-use crate::metrics::Metrics;
+use crate::metrics::{FirstDamage, Metrics};
 use crate::setup::Setup;
 use flume::{Receiver, Sender};
 use service::clock::unix_ms;
@@ -23,7 +23,7 @@ use shard::host::Host;
 use shard::partition::{ShardId, Share};
 use shard::store::{DataDir, DataDirError, EmbeddedConfig};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Serves until it is told to stop and has.
 ///
@@ -50,11 +50,14 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     let auth = Arc::new(Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?);
     shutdown.reload_by(reload(auth.clone(), config.clone()));
     let metrics = Arc::new(Metrics::new(cores.into()));
-    let setup = Setup { config: config.clone(), auth, metrics, shutdown, quiet: Arc::default() };
+    let damage: FirstDamage = (0..cores).map(|_| OnceLock::new()).collect();
+    let quiet = Arc::default();
+    let setup = Setup { config: config.clone(), auth, metrics, shutdown, quiet, damage };
     let admin = admin::start(Seen {
         config: config.clone(),
         metrics: setup.metrics.clone(),
         shutdown: setup.shutdown.clone(),
+        damage: setup.damage.clone(),
     })
     .map_err(|e| {
         let advice = "stop what uses it or give another --admin";
@@ -106,11 +109,11 @@ fn open_data_dir(config: &Config) -> Result<(DataDir, u16), Fatal> {
     .map_err(data_dir_failed)
 }
 
-fn data_dir_failed(error: DataDirError) -> Fatal {
+pub(crate) fn data_dir_failed(error: DataDirError) -> Fatal {
     let text = error.to_string();
     if matches!(error, DataDirError::Locked(_)) {
         Fatal::Locked(text)
-    } else if matches!(error, DataDirError::Io { .. }) {
+    } else if error.is_of_the_disk() {
         Fatal::Store(text)
     } else {
         Fatal::Config(text)
@@ -156,7 +159,7 @@ fn host(
     let wake = directory.clone();
     let embedded = EmbeddedConfig {
         reserve_bytes: setup.config.store_reserve_bytes,
-        ..EmbeddedConfig::new(data.shard_dir(id))
+        ..EmbeddedConfig::new(data.home(id))
     };
     let share = Share::Of { id: ShardId(id), shards: setup.shards() };
     let config = ShardConfig {

@@ -2,7 +2,7 @@
 
 use crate::auth::Auth;
 use crate::config::Config;
-use crate::metrics::Metrics;
+use crate::metrics::{FirstDamage, Metrics};
 use service::lifecycle::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -20,6 +20,8 @@ pub struct Setup {
     pub shutdown: Shutdown,
     /// Cores of a draining process that have nothing left to do.
     pub quiet: Arc<AtomicUsize>,
+    /// What first could not be read of each core's store.
+    pub damage: FirstDamage,
 }
 
 impl Setup {

@@ -5,7 +5,8 @@
 use crate::CORES_MAX;
 use crate::exit::SIGNAL_BASE;
 use crate::logging;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::fmt;
 use std::io;
@@ -108,6 +109,8 @@ impl Shutdown {
     /// # Errors
     /// The handlers could not be installed.
     pub fn listen_for_signals(&self) -> io::Result<()> {
+        // Whoever writes beyond the limit of a file's size is told by an error, and names the file.
+        flag::register(SIGXFSZ, Arc::default())?;
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         let shutdown = self.clone();
         std::thread::Builder::new().name("signals".into()).spawn(move || {

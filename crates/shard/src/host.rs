@@ -6,10 +6,11 @@
 use crate::command::{Effects, Input, Inputs, Now};
 use crate::rows::{Completion, StoreError, Ticket};
 use crate::shard::{Shard, ShardConfig};
-use crate::store::{EmbeddedConfig, EmbeddedStore, LogWrite, OpenError, Store, Wake};
+use crate::store::{EmbeddedConfig, EmbeddedStore, LogWrite, OpenError, Store, Wake, random};
 use netring::FileWrite;
 use std::io;
 use std::time::Instant;
+use wire::MessageId;
 
 /// A shard, its store, and the inputs gathered for the next step.
 pub struct Host {
@@ -28,6 +29,8 @@ pub struct Committed {
     pub rows: u64,
     /// Whether it is durable; if not, it was refused.
     pub is_durable: bool,
+    /// It was refused for want of room.
+    pub is_full: bool,
 }
 
 impl Host {
@@ -48,7 +51,10 @@ impl Host {
         now: Now,
     ) -> Result<Self, OpenError> {
         let store = EmbeddedStore::open(store, wake)?;
-        let config = ShardConfig { newest_id_ms: store.newest_id_ms(), ..config };
+        // A directory that was put back from a copy may come to an opening that it has had: its ids begin elsewhere.
+        let first_message = random() >> (u64::BITS - MessageId::COUNT_BITS);
+        let newest_id_ms = store.newest_id_ms();
+        let config = ShardConfig { newest_id_ms, first_message, ..config };
         Ok(Self::new(Shard::new(config, now), Store::Embedded(Box::new(store))))
     }
 
@@ -69,6 +75,7 @@ impl Host {
                 micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                 rows: rows as u64,
                 is_durable: result.is_ok(),
+                is_full: matches!(result, Err(StoreError::Full)),
             });
         }
     }
@@ -115,6 +122,12 @@ impl Host {
     #[must_use]
     pub fn shard(&self) -> &Shard {
         &self.shard
+    }
+
+    /// See [`Store::damaged`].
+    #[must_use]
+    pub fn damaged(&self) -> &[String] {
+        self.store.damaged()
     }
 
     /// Batches and reads that the store has and has not answered.

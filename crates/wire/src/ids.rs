@@ -31,7 +31,8 @@ id! {
     InboxSeq
 }
 id! {
-    /// A message's id: partition (10 bits), owner's epoch (20), count (33); so below 2^63. Unique, never reused.
+    /// A message's id: partition (10 bits), owner's epoch (20), count (33), from a number on that each owner chooses; so
+    /// below 2^63. Unique, never reused.
     MessageId
 }
 id! {

@@ -50,6 +50,12 @@ impl Health<'_> {
             if metrics.shard_ready.get() != 1 {
                 return Err(format!("starting: shard {core} is not open yet"));
             }
+            if metrics.store_full.get() != 0 {
+                return Err(format!(
+                    "the store of shard {core} has no room: sends are refused until more than store_reserve_bytes \
+                     are free"
+                ));
+            }
             if metrics.store_failing.get() != 0 {
                 return Err(format!("the store of shard {core} cannot write; see the log"));
             }
@@ -113,6 +119,7 @@ mod tests {
         check(|_| {}, running, 6_001, false, "core 0 has not gone round for 5001 ms");
         check(|core| core.shard_ready.set(0), running, 2_000, true, "shard 1 is not open");
         check(|core| core.store_failing.set(1), running, 2_000, true, "store of shard 1");
+        check(|core| core.store_full.set(1), running, 2_000, true, "shard 1 has no room");
         let canary = |core: &CoreMetrics| {
             core.canary_failing.set(1);
             core.canary_ok_ms.set(500);

@@ -2,7 +2,7 @@
 
 use super::health::Health;
 use crate::config::Config;
-use crate::metrics::{CoreMetrics, Metrics};
+use crate::metrics::{CoreMetrics, FirstDamage, Metrics};
 use axum::Router;
 use axum::extract::State as Given;
 use axum::http::header;
@@ -23,6 +23,8 @@ pub struct Seen {
     pub metrics: Arc<Metrics>,
     /// The state.
     pub shutdown: Shutdown,
+    /// What first could not be read of each core's store.
+    pub damage: FirstDamage,
 }
 
 pub fn router(seen: Seen) -> Router {
@@ -42,6 +44,15 @@ impl Seen {
         let is_remote = !self.config.logic.0.is_empty();
         Health { cores: self.metrics.cores(), state, age_ms: self.metrics.age_ms(), is_remote }
     }
+
+    /// What cannot be read, while everything else is served.
+    fn damaged(&self) -> Option<String> {
+        let texts =
+            self.damage.iter().enumerate().filter_map(|(shard, text)| Some((shard, text.get()?)));
+        let texts: Vec<String> =
+            texts.map(|(shard, text)| format!("shard {shard} cannot read {text}")).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
 }
 
 async fn metrics(Given(seen): Given<Seen>) -> Response {
@@ -53,7 +64,10 @@ async fn healthz(Given(seen): Given<Seen>) -> Response {
 }
 
 async fn readyz(Given(seen): Given<Seen>) -> Response {
-    said(seen.health().ready())
+    match (seen.health().ready(), seen.damaged()) {
+        (Ok(()), Some(damage)) => format!("ok, in part: {damage}\n").into_response(),
+        (verdict, _) => said(verdict),
+    }
 }
 
 async fn config(Given(seen): Given<Seen>) -> Response {
@@ -69,6 +83,7 @@ async fn status(Given(seen): Given<Seen>) -> Response {
     let health = seen.health();
     let page = json!({
         "ready": health.ready().err().unwrap_or_else(|| "yes".into()),
+        "damaged": seen.damaged(),
         "cores": cores.len(),
         "connections": sum(|core| &core.connections),
         "users_online": sum(|core| &core.users_online),

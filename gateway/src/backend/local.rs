@@ -75,6 +75,7 @@ impl Local {
         self.host.poll(|committed| {
             metrics.commit_seconds.observe_us(committed.micros);
             metrics.store_failing.set((!committed.is_durable).into());
+            metrics.store_full.set(committed.is_full.into());
             if committed.is_durable {
                 metrics.commits.inc();
                 metrics.commit_rows.add(committed.rows);
@@ -157,8 +158,24 @@ impl Local {
         news.writes.extend(self.host.next_write());
     }
 
+    /// What of the store cannot be read, each file once.
+    #[must_use]
+    pub fn damaged(&self) -> &[String] {
+        self.host.damaged()
+    }
+
     /// Shows what it has.
     pub fn show(&self, metrics: &CoreMetrics) {
+        metrics.store_damaged.set(self.host.damaged().len() as u64);
+        let (told, forked) = (metrics.forked_logins.get(), self.host.shard().forked_logins());
+        if told == 0 && forked > 0 {
+            tracing::warn!(
+                shard = self.id,
+                "a client has rows of its inbox that are not here: if the data directory was put back from a backup or a \
+                 snapshot, stop, run `gateway restored DIR`, and start again"
+            );
+        }
+        metrics.forked_logins.add(forked - told);
         metrics.store_in_flight.set(self.host.store_in_flight() as u64);
         metrics.shard_in_flight.set(self.host.shard().in_flight() as u64);
     }

@@ -114,6 +114,15 @@ impl Backend {
         }
     }
 
+    /// What of the store cannot be read, each file once.
+    #[must_use]
+    pub fn damaged(&self) -> &[String] {
+        match self {
+            Self::Local(local) => local.damaged(),
+            Self::Remote(_) => &[],
+        }
+    }
+
     /// Shows what it has.
     pub fn show(&self, metrics: &CoreMetrics) {
         match self {

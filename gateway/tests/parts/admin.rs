@@ -7,12 +7,13 @@ use service::admin::Admin;
 use service::lifecycle::Shutdown;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 fn start() -> (Admin, Seen) {
     let config = config(|config| config.admin = "127.0.0.1:0".parse().unwrap());
     let metrics = Arc::new(Metrics::new(2));
-    let seen = Seen { config: Arc::new(config), metrics, shutdown: Shutdown::default() };
+    let damage = (0..2).map(|_| OnceLock::new()).collect();
+    let seen = Seen { config: Arc::new(config), metrics, shutdown: Shutdown::default(), damage };
     (admin::start(seen.clone()).unwrap(), seen)
 }
 
@@ -49,6 +50,13 @@ fn readiness_follows_the_shards_the_store_and_the_drain() {
     check(&admin, "GET /readyz", 503, "store of shard 1");
     check(&admin, "GET /healthz", 200, "ok");
     seen.metrics.core(1).store_failing.set(0);
+    seen.damage[1].set("index/keyspaces/3/tables/7".into()).unwrap();
+    check(
+        &admin,
+        "GET /readyz",
+        200,
+        "ok, in part: shard 1 cannot read index/keyspaces/3/tables/7",
+    );
     seen.shutdown.drain();
     check(&admin, "GET /readyz", 503, "draining");
     check(&admin, "GET /healthz", 200, "ok");

@@ -49,7 +49,7 @@ fn a_store_that_takes_no_message_makes_it_not_ready() {
     let gateway = Gateway::start(dir.path(), &settings);
     until(&gateway, "longline_canary_failing", |failing| failing == 2);
     // Nobody else has sent: without the canaries, of which both may have tried the same shard, it would not be known.
-    readiness(&gateway, "503", "cannot write; see the log");
+    readiness(&gateway, "503", "has no room: sends are refused");
 }
 
 #[test]

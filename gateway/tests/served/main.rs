@@ -18,4 +18,6 @@ mod who_reads_the_output_stops_nothing;
 mod a_hangup_reads_keys_again;
 mod a_directory_of_an_earlier_release_is_opened;
 mod a_full_disk_refuses_and_recovers;
+mod a_damaged_directory_is_named;
+mod a_copy_that_is_put_back_begins_anew;
 mod hostile_peers_lose_only_themselves;

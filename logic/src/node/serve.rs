@@ -273,7 +273,7 @@ impl Node {
 
     fn host(&self, id: u16, data: &DataDir) -> Result<Host, Fatal> {
         let wake = self.directory.clone();
-        let config = EmbeddedConfig::new(data.shard_dir(id));
+        let config = EmbeddedConfig::new(data.home(id));
         let share = Share::Of { id: ShardId(id), shards: self.plan.count };
         let shard = ShardConfig {
             devices_max: self.config.devices_max.into(),

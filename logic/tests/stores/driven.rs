@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shard::rows::{Chain, Completion, Found, InboxRow, MessageRow, Read, Row, Ticket};
-use shard::store::{EmbeddedConfig, EmbeddedStore, OpenError, Store, Wake};
+use shard::store::{EmbeddedConfig, EmbeddedStore, Home, OpenError, Store, Wake};
 use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 /// A store, and the wakes of its thread.
@@ -16,7 +16,8 @@ pub struct Driven {
 
 /// The usual sizes, with no space kept free.
 pub fn config(dir: &Path) -> EmbeddedConfig {
-    EmbeddedConfig { reserve_bytes: 0, ..EmbeddedConfig::new(dir.to_path_buf()) }
+    let home = Home::alone(dir).unwrap();
+    EmbeddedConfig { reserve_bytes: 0, ..EmbeddedConfig::new(home) }
 }
 
 /// A message of user 1 to user 2, all of it told by its place; each is behind those of the places before.

@@ -24,6 +24,8 @@ pub struct ShardConfig {
     pub ids_max: usize,
     /// The latest time in an id of a message in the store, Unix ms; 0: there is none.
     pub newest_id_ms: u64,
+    /// Where the count in the ids of messages begins, below 2^33: another number each time, where an epoch may come twice.
+    pub first_message: u64,
 }
 
 impl ShardConfig {
@@ -40,6 +42,7 @@ impl ShardConfig {
             in_flight_max: SHARD_IN_FLIGHT_MAX,
             ids_max: DEDUP_ENTRIES_MAX,
             newest_id_ms: 0,
+            first_message: 0,
         }
     }
 }

@@ -123,6 +123,12 @@ impl Shard {
         self.conversations.in_flight() + self.parking.len()
     }
 
+    /// Logins whose device had rows of this inbox's epoch that the inbox has not: the store was put back, or a client lies.
+    #[must_use]
+    pub fn forked_logins(&self) -> u64 {
+        self.devices.forked_logins()
+    }
+
     /// Nothing waits for the store.
     #[must_use]
     pub fn is_idle(&self) -> bool {

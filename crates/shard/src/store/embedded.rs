@@ -5,28 +5,31 @@
 //! index is given the records, and the read after them.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Instant;
-use std::{io, thread};
+use std::{io, mem, thread};
 
 use flume::{Receiver, Sender};
 
+use super::damage::Damage;
+use super::end::{End, EndFile};
+use super::home::Home;
 use super::index::{Index, Reply, Request, Wake};
 use super::limits::{
-    INDEX_BATCH_BYTES, INDEX_DELAY, JOURNAL_BYTES_MIN, READS_MAX, REQUESTS_MAX, SEGMENTS_MAX,
+    INDEX_BATCH_BYTES, INDEX_DELAY, JOURNAL_BYTES_MIN, READS_MAX, REPLIES_MAX, REQUESTS_MAX,
 };
-use super::log::{Damage, Front, LogWrite, recover};
+use super::log::{Front, LogWrite};
+use super::open::{Opened, open};
 use super::plant::Plant;
 use super::space::Space;
-use super::tables::Tables;
+use super::tables::Sizes;
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 
 /// Where and how large.
 #[derive(Clone, Debug)]
 pub struct EmbeddedConfig {
     /// This shard's folder.
-    pub dir: PathBuf,
+    pub home: Home,
     /// Commits are refused while less than this is free. It must hold the journals and one compaction.
     pub reserve_bytes: u64,
     /// Rows of a kind in memory before they are flushed. Three kinds are busy, up to four tables each. 8, 16, 32 MiB:
@@ -37,51 +40,45 @@ pub struct EmbeddedConfig {
 }
 
 impl EmbeddedConfig {
-    /// The usual sizes, for a shard that lives in `dir`.
+    /// The usual sizes, for a shard that lives there.
     #[must_use]
-    pub fn new(dir: PathBuf) -> Self {
+    pub fn new(home: Home) -> Self {
         Self {
-            dir,
+            home,
             reserve_bytes: 512 * 1024 * 1024,
             memtable_bytes: 16 * 1024 * 1024,
             journal_bytes_max: 128 * 1024 * 1024,
         }
     }
+
+    pub(super) fn sizes(&self) -> Sizes {
+        let Self { memtable_bytes, journal_bytes_max, .. } = *self;
+        assert!(journal_bytes_max >= JOURNAL_BYTES_MIN, "fjall takes no less");
+        Sizes { memtable_bytes, journal_bytes_max }
+    }
 }
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("could not open the store in {dir}: {reason}")]
+#[error("could not open the store of shard {shard}: {damage}")]
 pub struct OpenError {
-    dir: PathBuf,
-    reason: OpenReason,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum OpenReason {
-    #[error("journals of {0} bytes are too small; give at least {JOURNAL_BYTES_MIN}")]
-    JournalTooSmall(u64),
-    #[error("another process uses it; stop that one first")]
-    Locked,
-    #[error("{0}; if it is damaged, restore it from a backup")]
-    Database(fjall::Error),
-    #[error("{0}; restore the data directory from a backup")]
-    Log(#[from] Damage),
-    #[error("{0}")]
-    Io(#[from] io::Error),
-}
-
-impl From<fjall::Error> for OpenReason {
-    fn from(error: fjall::Error) -> Self {
-        if matches!(error, fjall::Error::Locked) { Self::Locked } else { Self::Database(error) }
-    }
+    shard: u16,
+    damage: Damage,
 }
 
 /// The shard's end of the store.
 pub struct EmbeddedStore {
+    home: Home,
     front: Front,
+    end: EndFile,
     newest_id_ms: u64,
     space: Space,
+    /// The index's thread has room.
+    index_has_room: bool,
+    /// Commits are refused for want of room.
+    is_full: bool,
+    /// What cannot be read, each text once.
+    damaged: Vec<String>,
     plant: Plant,
     /// Reads that wait for so many records: those of the commits before them.
     held: VecDeque<(u64, Ticket, Read)>,
@@ -101,45 +98,43 @@ impl EmbeddedStore {
     /// # Errors
     /// The directory is in use, damaged, not writable.
     pub fn open(config: EmbeddedConfig, wake: Wake) -> Result<Self, OpenError> {
-        let dir = config.dir.clone();
-        Self::start(config, wake).map_err(|reason| OpenError { dir, reason })
+        let shard = config.home.shard;
+        Self::start(config, wake).map_err(|damage| OpenError { shard, damage })
     }
 
-    fn start(config: EmbeddedConfig, wake: Wake) -> Result<Self, OpenReason> {
-        let EmbeddedConfig { dir, reserve_bytes, memtable_bytes, journal_bytes_max } = config;
-        if journal_bytes_max < JOURNAL_BYTES_MIN {
-            return Err(OpenReason::JournalTooSmall(journal_bytes_max));
-        }
-        let tables = Tables::open(&dir.join("index"), memtable_bytes, journal_bytes_max)?;
-        let mut recovered = recover(&dir.join("log"), tables.applied()?, |items| {
-            tables.write(items).map_err(|error| error.to_string())
-        })?;
-        if recovered.records > 0 {
-            tracing::info!(records = recovered.records, dir = %dir.display(), "replayed the log");
-        }
-        tables.sync(recovered.through)?;
-        recovered.free()?;
-        let mut files = recovered.files;
-        let segment = files.prepare()?.ok_or_else(|| io::Error::other("no segment is free"))?;
-        let space = Space::new(&dir, reserve_bytes)?;
+    fn start(config: EmbeddedConfig, wake: Wake) -> Result<Self, Damage> {
+        let sizes = config.sizes();
+        let EmbeddedConfig { home, reserve_bytes, .. } = config;
+        let Opened { tables, files, through, front, end } = open(&home, sizes)?;
+        let io = |error| Damage::io(&home.dir, error);
+        let space = Space::new(&home.dir, reserve_bytes).map_err(io)?;
         let (requests, asked) = flume::bounded(REQUESTS_MAX);
-        let (told, replies) = flume::bounded(READS_MAX + SEGMENTS_MAX + 1);
+        let (told, replies) = flume::bounded(REPLIES_MAX);
         let index = Index {
-            tables,
+            home: home.clone(),
+            sizes,
+            tables: Some(tables),
             files,
-            applied: recovered.through,
+            applied: through,
             replies: told,
             wake,
             sealed: Vec::new(),
             owed: 1,
             failure: None,
+            damaged: Vec::new(),
+            has_room: true,
         };
-        let thread =
-            thread::Builder::new().name("store".into()).spawn(move || index.run(&asked))?;
+        let thread = thread::Builder::new().name("store".into());
+        let thread = thread.spawn(move || index.run(&asked)).map_err(io)?;
         Ok(Self {
-            front: Front::new(segment, recovered.through.place, recovered.through.newest_id_ms),
-            newest_id_ms: recovered.through.newest_id_ms,
+            home,
+            front,
+            end,
+            newest_id_ms: through.newest_id_ms,
             space,
+            index_has_room: true,
+            is_full: false,
+            damaged: Vec::new(),
             plant: Plant::from_env(),
             held: VecDeque::new(),
             reads: 0,
@@ -159,13 +154,37 @@ impl EmbeddedStore {
     /// See [`super::Store::commit`].
     pub fn commit(&mut self, ticket: Ticket, batch: &[Row]) {
         match self.space.has_room_for(bytes(batch)) {
-            Ok(true) => self.front.commit(ticket, batch),
-            Ok(false) => self.front.refuse(ticket, StoreError::Full),
+            Ok(has_room) => {
+                self.say_whether_full(!has_room);
+                if has_room && self.index_has_room {
+                    self.front.commit(ticket, batch);
+                } else {
+                    self.front.refuse(ticket, StoreError::Full);
+                }
+            }
             Err(error) => {
                 self.front.fail(format!("free space: {error}"));
                 self.front.commit(ticket, batch);
             }
         }
+    }
+
+    fn say_whether_full(&mut self, is_full: bool) {
+        if is_full == mem::replace(&mut self.is_full, is_full) {
+            return;
+        }
+        let dir = self.home.dir.display();
+        if is_full {
+            tracing::error!(%dir, "no room: less is free than must stay so; sends are refused until there is");
+        } else {
+            tracing::info!(%dir, "there is room again");
+        }
+    }
+
+    /// What of the store cannot be read: each file once.
+    #[must_use]
+    pub fn damaged(&self) -> &[String] {
+        &self.damaged
     }
 
     /// See [`super::Store::read`].
@@ -185,6 +204,8 @@ impl EmbeddedStore {
     pub fn on_written(&mut self, write: LogWrite, result: io::Result<usize>) {
         let result = if self.plant.fails() { Err(io::Error::other("planted")) } else { result };
         self.front.on_written(write, result);
+        // Before the commit is told of: who kills this process must not find less than was acknowledged.
+        self.end.write(self.front.end());
         self.behind_since.get_or_insert_with(Instant::now);
         self.release_reads();
     }
@@ -224,7 +245,8 @@ impl EmbeddedStore {
     /// The failure that stopped the store.
     pub fn close(mut self) -> Result<(), StoreError> {
         self.write_now();
-        while self.front.lacks_segment() {
+        // Without room none may ever come.
+        while self.front.lacks_segment() && self.index_has_room {
             self.hand_over();
             // The thread lives until the requests are dropped.
             let Ok(reply) = self.replies.recv() else { break };
@@ -232,11 +254,13 @@ impl EmbeddedStore {
             self.write_now();
         }
         self.hand_over();
-        let Self { front, requests, replies, thread, .. } = self;
+        let Self { front, mut end, requests, replies, thread, .. } = self;
         drop(requests);
         let result = thread.join();
         drop(replies);
         result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        end.write(End { is_closed: front.failure().is_none(), ..front.end() });
+        end.sync().map_err(|damage| StoreError::Failed(damage.to_string()))?;
         front.failure().cloned().map_or(Ok(()), Err)
     }
 
@@ -247,6 +271,15 @@ impl EmbeddedStore {
                 completions.append(&mut answers);
             }
             Reply::Segment(segment) => self.front.add(segment),
+            Reply::HasRoom(has_room) => {
+                self.index_has_room = has_room;
+                if !has_room {
+                    self.front.refuse_waiting();
+                    let asked = self.front.asked();
+                    self.held.iter_mut().for_each(|held| held.0 = held.0.min(asked));
+                }
+            }
+            Reply::Damaged(text) => self.damaged.push(text),
             Reply::Failed(reason) => self.front.fail(reason),
         }
     }

@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use flume::{Receiver, RecvTimeoutError, Sender};
 
-use super::limits::{RECORD_BYTES_MAX, SPACE_CHECK_INTERVAL};
+use super::damage::{Damage, is_no_room};
+use super::home::Home;
+use super::limits::{DAMAGE_TEXTS_MAX, RECORD_BYTES_MAX, REOPEN_BYTES, SPACE_CHECK_INTERVAL};
 use super::log::{Record, Segment, SegmentFiles, Through};
-use super::read::read;
-use super::tables::Tables;
+use super::open::reopen;
+use super::read::{ReadError, read};
+use super::space::free_bytes;
+use super::tables::{Sizes, Tables, WriteError};
 use crate::rows::{Completion, Read, StoreError, Ticket};
 
 /// Called from the index's thread when there is something to poll.
@@ -32,15 +36,22 @@ pub enum Reply {
     Answers(Vec<Completion>),
     /// A segment to write to.
     Segment(Segment),
+    /// The index has no room, or has it again.
+    HasRoom(bool),
+    /// A file that cannot be read.
+    Damaged(String),
     /// The index is broken.
     Failed(String),
 }
 
 /// What the index's thread has.
 pub struct Index {
-    pub tables: Tables,
+    pub home: Home,
+    pub sizes: Sizes,
+    /// None while there is no room for it.
+    pub tables: Option<Tables>,
     pub files: SegmentFiles,
-    /// How much of the log is in the index.
+    /// How much of the log the front has given.
     pub applied: Through,
     pub replies: Sender<Reply>,
     pub wake: Wake,
@@ -48,6 +59,10 @@ pub struct Index {
     /// Segments that the front wants.
     pub owed: usize,
     pub failure: Option<StoreError>,
+    /// What was told of damage.
+    pub damaged: Vec<String>,
+    /// What was told of room.
+    pub has_room: bool,
 }
 
 impl Index {
@@ -70,6 +85,7 @@ impl Index {
                     }
                 }
             }
+            self.look_for_room();
             self.apply(records);
             self.answer(reads);
             self.supply();
@@ -78,9 +94,10 @@ impl Index {
         self.failure.map_or(Ok(()), Err)
     }
 
-    /// A segment that there was no room for is tried again.
+    /// What there was no room for is tried again.
     fn patience(&self) -> Duration {
-        if self.owed > 0 { SPACE_CHECK_INTERVAL } else { Duration::MAX }
+        let lacks_room = self.owed > 0 || self.tables.is_none();
+        if lacks_room { SPACE_CHECK_INTERVAL } else { Duration::MAX }
     }
 
     fn fail(&mut self, reason: String) {
@@ -88,6 +105,48 @@ impl Index {
             tracing::error!(reason, "the index failed; the store takes nothing more");
             self.failure = Some(StoreError::Failed(reason.clone()));
             self.reply(Reply::Failed(reason));
+        }
+    }
+
+    /// Writing failed. For want of room, the index waits for it: the log has everything. Fjall takes nothing more after a
+    /// failure, and does not say of its own thread's what it was.
+    fn on_write_failed(&mut self, error: &WriteError) {
+        let is_poisoned = matches!(error, WriteError::Database(fjall::Error::Poisoned));
+        if error.is_no_room() || is_poisoned && !self.may_reopen() {
+            let dir = self.home.dir.display();
+            tracing::error!(%error, %dir, "no room for the index: sends and reads are refused until there is");
+            self.tables = None;
+            return;
+        }
+        let damaged = self.tables.as_ref().filter(|_| is_poisoned).and_then(Tables::damaged_table);
+        let (index, advice) = (self.home.path("index"), "`gateway check DIR` says what is left");
+        self.fail(match damaged {
+            Some(path) => {
+                format!(
+                    "{} cannot be read; restore the directory from a backup; {advice}",
+                    path.display()
+                )
+            }
+            None => format!("{} failed: {error}; {advice}", index.display()),
+        });
+    }
+
+    fn may_reopen(&self) -> bool {
+        free_bytes(&self.home.dir).is_ok_and(|free| free >= REOPEN_BYTES)
+    }
+
+    /// Opens the index again once there is room.
+    fn look_for_room(&mut self) {
+        if self.tables.is_some() || self.failure.is_some() || !self.may_reopen() {
+            return;
+        }
+        match reopen(&self.home, self.sizes, self.applied) {
+            Ok(tables) => {
+                tracing::info!(dir = %self.home.dir.display(), "there is room for the index again");
+                self.tables = Some(tables);
+            }
+            Err(Damage::NoRoom { .. }) => {}
+            Err(error) => self.fail(error.to_string()),
         }
     }
 
@@ -109,27 +168,55 @@ impl Index {
             let count = records.iter().take_while(fits).count().max(1);
             let last = &records[count - 1];
             let through = Through { place: last.end(), newest_id_ms: last.newest_id_ms() };
-            match self.tables.write(records[..count].iter().flat_map(Record::items)) {
-                Ok(()) => self.applied = through,
-                Err(error) => self.fail(error.to_string()),
+            self.applied = through;
+            if let Some(tables) = &self.tables {
+                let items = records[..count].iter().flat_map(Record::items);
+                if let Err(error) = tables.write(items, (through, self.files.newest())) {
+                    self.on_write_failed(&error);
+                }
             }
             records.drain(..count);
         }
     }
 
-    fn answer(&self, reads: Vec<(Ticket, Read)>) {
+    fn answer(&mut self, reads: Vec<(Ticket, Read)>) {
         if reads.is_empty() {
             return;
         }
-        let answers = reads.into_iter().map(|(ticket, question)| {
-            let found = match &self.failure {
-                Some(failure) => Err(failure.clone()),
-                None => read(&self.tables, question)
-                    .map_err(|error| StoreError::Failed(error.to_string())),
-            };
-            Completion::Read(ticket, found)
-        });
-        self.reply(Reply::Answers(answers.collect()));
+        let answers: Vec<_> = reads
+            .into_iter()
+            .map(|(ticket, question)| Completion::Read(ticket, self.read(question)))
+            .collect();
+        self.reply(Reply::Answers(answers));
+    }
+
+    fn read(&mut self, question: Read) -> Result<crate::rows::Found, StoreError> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        let Some(tables) = &self.tables else { return Err(StoreError::Unavailable) };
+        read(tables, question).map_err(|error| {
+            self.on_unreadable(&error);
+            StoreError::Unavailable
+        })
+    }
+
+    /// What cannot be read is refused, each time, and told once.
+    fn on_unreadable(&mut self, error: &ReadError) {
+        let Some(tables) = &self.tables else { return };
+        let text = error.text(tables);
+        if self.damaged.len() >= DAMAGE_TEXTS_MAX || self.damaged.contains(&text) {
+            return;
+        }
+        let shard = self.home.shard;
+        tracing::error!(
+            shard,
+            text,
+            "a part of the index cannot be read; what is in it is refused, the rest is served: restore the directory \
+             from a backup; `gateway check DIR` says what else is damaged"
+        );
+        self.damaged.push(text.clone());
+        self.reply(Reply::Damaged(text));
     }
 
     /// Gives the front the segments it wants, as far as there are any.
@@ -140,14 +227,22 @@ impl Index {
             self.sync();
         }
         while self.owed > 0 && self.failure.is_none() {
-            match self.files.prepare() {
+            match self.files.prepare(self.applied.place) {
                 Ok(Some(segment)) => {
                     self.owed -= 1;
                     self.reply(Reply::Segment(segment));
                 }
-                Ok(None) => return,
+                Ok(None) => break,
+                Err(error) if is_no_room(&error) => return self.tell_room(false),
                 Err(error) => self.fail(format!("could not make a segment of the log: {error}")),
             }
+        }
+        self.tell_room(self.tables.is_some());
+    }
+
+    fn tell_room(&mut self, has_room: bool) {
+        if has_room != mem::replace(&mut self.has_room, has_room) {
+            self.reply(Reply::HasRoom(has_room));
         }
     }
 
@@ -155,9 +250,10 @@ impl Index {
         if self.failure.is_some() {
             return;
         }
-        match self.tables.sync(self.applied) {
+        let Some(tables) = &mut self.tables else { return };
+        match tables.sync(self.applied, self.files.newest()) {
             Ok(()) => mem::take(&mut self.sealed).into_iter().for_each(|it| self.files.release(it)),
-            Err(error) => self.fail(error.to_string()),
+            Err(error) => self.on_write_failed(&error),
         }
     }
 }

@@ -9,6 +9,9 @@ use crate::limits::SHARD_IN_FLIGHT_MAX;
 pub const READS_MAX: usize = 2 * SHARD_IN_FLIGHT_MAX;
 /// Messages to the index's thread: each read may bring the records before it, and each segment comes once.
 pub const REQUESTS_MAX: usize = 2 * READS_MAX + 2 * SEGMENTS_MAX;
+/// Messages from the index's thread: an answer each read, each segment once, each text once, a failure. That there is room, or
+/// none, comes at most every 200 ms, and is heard before the next.
+pub const REPLIES_MAX: usize = READS_MAX + SEGMENTS_MAX + DAMAGE_TEXTS_MAX + 64;
 /// Bytes that direct IO takes and leaves whole, on every disk and file system in use.
 pub const BLOCK_BYTES: usize = 4096;
 /// Bytes of a segment of the log. At 10,000 messages/s of 128 bytes a shard, two seconds.
@@ -25,6 +28,10 @@ pub const INDEX_DELAY: Duration = Duration::from_millis(100);
 pub const SPACE_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 /// Bytes written for which a look at the free space holds.
 pub const SPACE_CHECK_BYTES: usize = 2 * SEGMENT_BYTES;
+/// Free bytes with which an index that had no room is opened again: what its tables and journals take at the least.
+pub const REOPEN_BYTES: u64 = 4 * SEGMENT_BYTES as u64;
+/// Texts of damage that are told, and kept so that none is told twice. More of it is refused without a word.
+pub const DAMAGE_TEXTS_MAX: usize = 16;
 /// Memtables that wait for the worker, beyond which records wait: one less than where fjall itself
 /// sleeps in steps of 100 ms, without noticing a worker that has died.
 pub const SEALED_MEMTABLES_MAX: usize = 3;

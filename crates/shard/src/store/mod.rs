@@ -8,19 +8,30 @@ pub mod page;
 mod codec;
 mod space;
 mod plant;
+mod damage;
+mod home;
+mod end;
 mod log;
+mod synced;
+mod journals;
+mod index_files;
 mod tables;
 mod read;
+mod open;
 mod index;
 mod embedded;
 mod data_dir;
+mod verify;
 
-pub use data_dir::{DataDir, DataDirError};
+pub use damage::Damage;
+pub use data_dir::{DataDir, DataDirError, random};
 pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError};
+pub use home::Home;
 pub use index::Wake;
 pub use limits::READS_MAX;
 pub use log::LogWrite;
 pub use memory::MemoryStore;
+pub use verify::{Report, verify};
 
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 
@@ -128,6 +139,15 @@ impl Store {
             Self::Memory(store) => store.poll(completions),
             Self::Embedded(store) => store.poll(completions),
             Self::Remote(store) => store.poll(completions),
+        }
+    }
+
+    /// What cannot be read: each file once. Reads of what is in it are refused, and nothing else.
+    #[must_use]
+    pub fn damaged(&self) -> &[String] {
+        match self {
+            Self::Embedded(store) => store.damaged(),
+            Self::Memory(_) | Self::Remote(_) => &[],
         }
     }
 

@@ -1,6 +1,6 @@
 //! Questions to the tables, answered. Blocks; knows neither tickets nor threads.
 
-use std::ops::Bound::{self, Excluded, Included};
+use std::ops::Bound::{Excluded, Included};
 
 use fjall::{Guard, Keyspace};
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
@@ -11,14 +11,18 @@ use super::tables::Tables;
 use crate::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Read};
 
 /// Why a question has no answer.
-#[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] fjall::Error),
+    /// The database failed where these keys are.
+    Database {
+        /// The keyspace.
+        table: Keyspace,
+        /// The first and the last key that was asked for.
+        keys: (Vec<u8>, Vec<u8>),
+        /// Its failure.
+        source: fjall::Error,
+    },
     /// A row is not what it must be.
-    #[error("row {key:02x?} of {table} is damaged; restore the data directory from a backup")]
-    Damaged {
+    Row {
         /// The keyspace.
         table: String,
         /// The key.
@@ -68,9 +72,9 @@ fn user(tables: &Tables, uid: Uid) -> Result<Found> {
 }
 
 fn inbox_end(tables: &Tables, uid: Uid) -> Result<Option<InboxRow>> {
-    let range = Key::inbox(uid, InboxSeq(0))..=Key::inbox(uid, InboxSeq(u64::MAX));
-    let last = tables.inbox.range(range).next_back();
-    last.map(|guard| decode(&tables.inbox, guard, take_inbox)).transpose()
+    let keys = (Key::inbox(uid, InboxSeq(0)), Key::inbox(uid, InboxSeq(u64::MAX)));
+    let last = tables.inbox.range(keys.0..=keys.1).next_back();
+    last.map(|guard| decode((&tables.inbox, keys), guard, take_inbox)).transpose()
 }
 
 fn messages(
@@ -79,10 +83,10 @@ fn messages(
     before: Seq,
     mut page: Page,
 ) -> Result<Vec<MessageRow>> {
-    let range = Key::message(conversation, Seq(0))..Key::message(conversation, before);
-    let range = tables.messages.range(range).rev();
+    let keys = (Key::message(conversation, Seq(0)), Key::message(conversation, before));
+    let range = tables.messages.range(keys.0..keys.1).rev();
     let fits = |row: &MessageRow| page.take_message(&row.body);
-    let mut rows = collect(&tables.messages, range, take_message, fits)?;
+    let mut rows = collect((&tables.messages, keys), range, take_message, fits)?;
     rows.reverse();
     Ok(rows)
 }
@@ -99,9 +103,9 @@ fn by_client_msg_id(
 }
 
 fn inbox(tables: &Tables, uid: Uid, after: InboxSeq, mut page: Page) -> Result<Vec<InboxRow>> {
-    let range = after_key(Key::inbox(uid, after), Key::inbox(uid, InboxSeq(u64::MAX)));
-    let range = tables.inbox.range(range);
-    collect(&tables.inbox, range, take_inbox, |row| page.take_message(&row.message.body))
+    let keys = (Key::inbox(uid, after), Key::inbox(uid, InboxSeq(u64::MAX)));
+    let range = tables.inbox.range((Excluded(keys.0), Included(keys.1)));
+    collect((&tables.inbox, keys), range, take_inbox, |row| page.take_message(&row.message.body))
 }
 
 fn chats(
@@ -119,7 +123,8 @@ fn chats(
         if page.is_full() {
             break;
         }
-        let row = with_message(tables, decode(&tables.chats, guard, take_chat)?)?;
+        let keys = (Key::user(uid), Key::chats_end(uid));
+        let row = with_message(tables, decode((&tables.chats, keys), guard, take_chat)?)?;
         if !page.take_chat(row.1.as_ref()) {
             break;
         }
@@ -134,30 +139,65 @@ fn with_message(tables: &Tables, row: ChatRow) -> Result<(ChatRow, Option<Messag
     Ok((row, newest.map(|row| row.message)))
 }
 
-fn after_key(after: Key, last: Key) -> (Bound<Key>, Bound<Key>) {
-    (Excluded(after), Included(last))
-}
-
 fn get<T>(table: &Keyspace, key: &[u8], decode: Decode<T>) -> Result<Option<T>> {
-    let Some(value) = table.get(key)? else { return Ok(None) };
-    decode(key, &value).map(Some).ok_or_else(|| damaged(table, key))
+    let failed = |source| {
+        let keys = (key.to_vec(), key.to_vec());
+        ReadError::Database { table: table.clone(), keys, source }
+    };
+    let Some(value) = table.get(key).map_err(failed)? else { return Ok(None) };
+    decode(key, &value).map(Some).ok_or_else(|| no_row(table, key))
 }
 
-fn decode<T>(table: &Keyspace, guard: Guard, decode: Decode<T>) -> Result<T> {
-    let (key, value) = guard.into_inner()?;
-    decode(&key, &value).ok_or_else(|| damaged(table, &key))
+fn decode<T>((table, keys): (&Keyspace, (Key, Key)), guard: Guard, decode: Decode<T>) -> Result<T> {
+    let failed = |source| {
+        let keys = (keys.0.as_ref().to_vec(), keys.1.as_ref().to_vec());
+        ReadError::Database { table: table.clone(), keys, source }
+    };
+    let (key, value) = guard.into_inner().map_err(failed)?;
+    decode(&key, &value).ok_or_else(|| no_row(table, &key))
 }
 
 fn collect<T>(
-    table: &Keyspace,
+    (table, keys): (&Keyspace, (Key, Key)),
     guards: impl Iterator<Item = Guard>,
     take: Decode<T>,
     mut fits: impl FnMut(&T) -> bool,
 ) -> Result<Vec<T>> {
-    let rows = guards.map(|guard| decode(table, guard, take));
+    let rows = guards.map(|guard| decode((table, keys), guard, take));
     rows.take_while(|row| row.as_ref().map_or(true, &mut fits)).collect()
 }
 
-fn damaged(table: &Keyspace, key: &[u8]) -> ReadError {
-    ReadError::Damaged { table: table.name().to_string(), key: key.to_vec() }
+fn no_row(table: &Keyspace, key: &[u8]) -> ReadError {
+    ReadError::Row { table: table.name().to_string(), key: key.to_vec() }
+}
+
+/// Whether a row of a table is one: for those who read all of them.
+pub fn is_row(tables: &Tables, table: &Keyspace, key: &[u8], value: &[u8]) -> bool {
+    let is = |other: &Keyspace| other.name() == table.name();
+    if is(&tables.messages) {
+        take_message(key, value).is_some()
+    } else if is(&tables.ids) {
+        take_id(key, value).is_some()
+    } else if is(&tables.inbox) {
+        take_inbox(key, value).is_some()
+    } else if is(&tables.chats) {
+        take_chat(key, value).is_some()
+    } else if is(&tables.users) {
+        take_user(key, value).is_some()
+    } else {
+        true
+    }
+}
+
+impl ReadError {
+    /// Names the file, as far as it can be found.
+    pub fn text(&self, tables: &Tables) -> String {
+        match self {
+            Self::Database { table, keys: (first, last), source } => {
+                let path = tables.unreadable(table, first, last);
+                format!("{}, a part of {}: {source}", path.display(), table.name())
+            }
+            Self::Row { table, key } => format!("row {key:02x?} of {table}: it makes no sense"),
+        }
+    }
 }

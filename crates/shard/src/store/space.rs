@@ -16,6 +16,16 @@ pub struct Space {
     written: usize,
 }
 
+/// Bytes that may be written to the file system of `dir`.
+pub fn free_bytes(dir: &Path) -> io::Result<u64> {
+    free(&File::open(dir)?)
+}
+
+fn free(dir: &File) -> io::Result<u64> {
+    let stat = rustix::fs::fstatvfs(dir)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
 impl Space {
     /// Of the file system that holds `dir`.
     pub fn new(dir: &Path, reserve_bytes: u64) -> io::Result<Self> {
@@ -29,8 +39,7 @@ impl Space {
         if holds && self.written < SPACE_CHECK_BYTES {
             return Ok(true);
         }
-        let stat = rustix::fs::fstatvfs(&self.dir)?;
-        let has_room = stat.f_bavail.saturating_mul(stat.f_frsize) >= self.reserve_bytes;
+        let has_room = free(&self.dir)? >= self.reserve_bytes;
         self.checked = has_room.then(Instant::now);
         self.written = 0;
         Ok(has_room)

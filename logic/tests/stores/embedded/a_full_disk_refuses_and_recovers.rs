@@ -2,6 +2,7 @@
 //! small file system: a tmpfs, mounted in a name space of the test's own.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -15,7 +16,11 @@ const CHILD: &str = "LONGLINE_TEST_TMPFS";
 const MIB: usize = 1024 * 1024;
 
 fn commit(driven: &mut Driven, seq: u64) -> Result<(), StoreError> {
-    driven.store.commit(Ticket(seq), vec![message(seq, 100)]);
+    commit_of(driven, seq, 100)
+}
+
+fn commit_of(driven: &mut Driven, seq: u64, bytes: usize) -> Result<(), StoreError> {
+    driven.store.commit(Ticket(seq), vec![message(seq, bytes)]);
     let Some(Completion::Committed(_, result)) = driven.settle().pop() else { panic!("no commit") };
     result
 }
@@ -48,10 +53,66 @@ fn fill_and_free(dir: &Path) {
     driven.store.close().unwrap();
 }
 
+fn take_the_rest(ballast: &Path) {
+    let mut file = fs::File::create(ballast).unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+}
+
+/// Others take the last byte, also what the index needs; then there is room again.
+fn fill_to_the_last_byte(dir: &Path) {
+    let mut driven =
+        Driven::open(EmbeddedConfig { memtable_bytes: MIB as u64, ..config(&dir.join("shard-0")) })
+            .unwrap();
+    assert_eq!(commit(&mut driven, 1), Ok(()));
+    let ballast = dir.join("ballast");
+    take_the_rest(&ballast);
+    // Until the index has noticed: its journal must grow.
+    let mut seq = 2;
+    while commit_of(&mut driven, seq, 20_000) == Ok(()) {
+        seq += 1;
+    }
+    assert_eq!(commit(&mut driven, seq), Err(StoreError::Full));
+    fs::remove_file(&ballast).unwrap();
+    while commit(&mut driven, seq) == Err(StoreError::Full) {
+        let mut completions = Vec::new();
+        driven.turn(&mut completions);
+        assert!(completions.is_empty());
+        std::thread::yield_now();
+    }
+    assert_eq!(newest(&mut driven), seq);
+    driven.store.close().unwrap();
+    let mut driven = Driven::open(config(&dir.join("shard-0"))).unwrap();
+    assert_eq!(newest(&mut driven), seq);
+    driven.store.close().unwrap();
+}
+
+/// A start that needs room says so, and not that a backup would help.
+fn start_without_room(dir: &Path) {
+    let new = config(&dir.join("shard-0"));
+    let ballast = dir.join("ballast");
+    take_the_rest(&ballast);
+    let Err(error) = Driven::open(new) else { panic!("it opened without room") };
+    let text = error.to_string();
+    assert!(text.contains("no room for") && !text.contains("backup"), "{text}");
+    fs::remove_file(&ballast).unwrap();
+    let mut driven = Driven::open(config(&dir.join("shard-0"))).unwrap();
+    assert_eq!(commit(&mut driven, 1), Ok(()));
+    driven.store.close().unwrap();
+}
+
 #[test]
 fn child_fills_its_disk() {
     let Ok(dir) = std::env::var(CHILD) else { return };
-    fill_and_free(Path::new(&dir));
+    for (name, fill) in [
+        ("reserve", fill_and_free as fn(&Path)),
+        ("last byte", fill_to_the_last_byte),
+        ("start", start_without_room),
+    ] {
+        let dir = Path::new(&dir).join(name);
+        fs::create_dir(&dir).unwrap();
+        fill(&dir);
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }
 
 #[test]

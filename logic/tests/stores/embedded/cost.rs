@@ -9,7 +9,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use rustix::time::{ClockId, clock_gettime};
 use shard::rows::{Chain, Completion, InboxRow, MessageRow, Read, Row, Ticket};
-use shard::store::EmbeddedConfig;
+use shard::store::{EmbeddedConfig, Home};
 use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 const USERS: u64 = 100_000;
@@ -86,7 +86,9 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let driven = Driven::open(EmbeddedConfig::new(dir.path().join("shard-0"))).unwrap();
+        let driven =
+            Driven::open(EmbeddedConfig::new(Home::alone(&dir.path().join("shard-0")).unwrap()))
+                .unwrap();
         Self { driven, traffic: Traffic::new(), times: Vec::new(), _dir: dir }
     }
 

@@ -31,7 +31,10 @@ impl Devices {
         let cursor = match from {
             Begin::Head => inbox_head,
             Begin::After(row, epoch) if epoch == self.inbox_epoch && row <= inbox_head => row,
-            Begin::After(..) => InboxSeq(0),
+            Begin::After(_, epoch) => {
+                self.forked_logins += u64::from(epoch == self.inbox_epoch);
+                InboxSeq(0)
+            }
         };
         let login = Login { uid: user.uid, device, generation };
         let mut device = Device::new(reply.session, device, generation, cursor);

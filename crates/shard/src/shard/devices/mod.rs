@@ -25,13 +25,21 @@ pub(super) struct Devices {
     devices_max: usize,
     /// How many logins there were.
     logins: u64,
+    /// Logins whose device had rows of this inbox's epoch that the inbox has not.
+    forked_logins: u64,
     timers: PushTimers,
 }
 
 impl Devices {
     pub fn new(config: &ShardConfig) -> Self {
         let ShardConfig { epoch, inbox_epoch, devices_max, .. } = *config;
-        Self { epoch, inbox_epoch, devices_max, logins: 0, timers: PushTimers::default() }
+        let timers = PushTimers::default();
+        Self { epoch, inbox_epoch, devices_max, logins: 0, forked_logins: 0, timers }
+    }
+
+    /// Logins whose device had rows of this inbox's epoch that the inbox has not.
+    pub fn forked_logins(&self) -> u64 {
+        self.forked_logins
     }
 
     /// When to look whether a push was acknowledged, in the monotonic ms of `Now`.

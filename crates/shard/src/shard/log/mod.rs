@@ -57,6 +57,8 @@ pub(super) struct Conversations {
     watched: VecDeque<(u64, ConversationId)>,
     hasher: DefaultHashBuilder,
     epoch: u32,
+    /// Where their count begins.
+    first_message: u64,
     /// Messages that were given an id.
     messages: u64,
     /// Messages taken and not answered.
@@ -76,6 +78,7 @@ impl Conversations {
             watched: VecDeque::new(),
             hasher: DefaultHashBuilder::default(),
             epoch: config.epoch,
+            first_message: config.first_message,
             messages: 0,
             in_flight: 0,
             taken_back: Vec::new(),
@@ -226,7 +229,9 @@ impl Conversations {
     fn next_message_id(&mut self, conversation: ConversationId) -> MessageId {
         let partition = Partition::of_conversation(conversation).number();
         self.messages += 1;
-        MessageId::new(partition, self.epoch, self.messages)
+        let counts = 1 << MessageId::COUNT_BITS;
+        assert!(self.messages < counts, "an epoch has fewer messages than there are counts");
+        MessageId::new(partition, self.epoch, (self.first_message + self.messages) % counts)
     }
 
     /// A message is durable in its conversation: it goes to the inboxes.

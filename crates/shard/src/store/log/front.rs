@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use super::items::Writer;
 use super::record::HEAD_BYTES;
-use super::{Buffer, Record, Segment};
+use super::{Buffer, Record, Segment, Through};
 use crate::rows::{Completion, Row, StoreError, Ticket};
+use crate::store::end::End;
 use crate::store::limits::{BLOCK_BYTES, RECORD_BYTES_MAX, SEGMENT_BYTES};
 
 /// A write that the log wants done: all of `buffer[content]`, at `offset`, and durable when it is done.
@@ -39,6 +40,8 @@ pub struct Front {
     ready: VecDeque<Segment>,
     /// The place of the next record.
     place: u64,
+    /// The place behind the last commit that is written whole.
+    whole_place: u64,
     /// The latest time in an id of a message, Unix ms.
     newest_id_ms: u64,
     /// The record being gathered: room for the head, then items.
@@ -73,13 +76,15 @@ impl LogWrite {
 }
 
 impl Front {
-    /// Goes on at `place`, in a segment that has no record, after messages with ids up to `newest_id_ms`.
-    pub fn new(segment: Segment, place: u64, newest_id_ms: u64) -> Self {
+    /// Goes on behind that, in a segment that has no record.
+    pub fn new(segment: Segment, through: Through) -> Self {
+        let Through { place, newest_id_ms } = through;
         Self {
             segment,
             used_blocks: 1,
             ready: VecDeque::new(),
             place,
+            whole_place: place,
             newest_id_ms,
             open: Buffer::default(),
             writer: Writer::default(),
@@ -163,7 +168,7 @@ impl Front {
                 record.put_buffer(Buffer::from_parts(write.buffer, &write.content));
                 self.written_count += 1;
                 if !record.continues() {
-                    self.whole_count = self.written_count;
+                    (self.whole_count, self.whole_place) = (self.written_count, record.end());
                 }
                 self.written_bytes += record.bytes().len();
                 self.written.push(record);
@@ -190,6 +195,22 @@ impl Front {
         self.failure.as_ref()
     }
 
+    /// There is no room for a segment: what waits for one is refused, unless a part of it is written. Then it goes on waiting.
+    pub fn refuse_waiting(&mut self) {
+        let is_between_commits = self.writing.is_none() && self.whole_count == self.written_count;
+        if !is_between_commits || self.failure.is_some() {
+            return;
+        }
+        self.closed.clear();
+        self.open = Buffer::default();
+        self.closed_count = self.written_count;
+        for commit in &mut self.commits {
+            if commit.1.as_ref().is_ok_and(|records| *records > self.whole_count) {
+                commit.1 = Err(StoreError::Full);
+            }
+        }
+    }
+
     /// It could write, and has no segment to write to.
     pub fn lacks_segment(&self) -> bool {
         self.writing.is_none() && self.failure.is_none() && self.asked() > self.written_count
@@ -213,6 +234,11 @@ impl Front {
     /// Records that are durable, up to the end of a commit.
     pub fn durable(&self) -> u64 {
         self.whole_count
+    }
+
+    /// How far the log is written, up to the end of a commit.
+    pub fn end(&self) -> End {
+        End { place: self.whole_place, segment: self.segment.number, is_closed: false }
     }
 
     /// Commits that are durable or failed, in the order they were asked for.
@@ -252,13 +278,14 @@ impl Front {
 mod tests {
     use super::*;
     use crate::rows::sample;
+    use crate::store::home::Home;
     use crate::store::log::SegmentFiles;
 
     /// A front with one segment ready, and the files it writes to.
     fn front(dir: &tempfile::TempDir) -> Front {
-        let (mut files, _) = SegmentFiles::open(dir.path()).unwrap();
-        let mut segments = (0..2).map(|_| files.prepare().unwrap().unwrap());
-        let mut front = Front::new(segments.next().unwrap(), 0, 0);
+        let (mut files, _) = SegmentFiles::open(&Home::alone(dir.path()).unwrap()).unwrap();
+        let mut segments = (0..2).map(|_| files.prepare(0).unwrap().unwrap());
+        let mut front = Front::new(segments.next().unwrap(), Through::default());
         front.add(segments.next().unwrap());
         front
     }
@@ -326,9 +353,9 @@ mod tests {
         }
         assert_eq!(sealed, 1);
         assert!(front.commits() > 0 && front.next_write().is_none());
-        let (mut files, _) = SegmentFiles::open(dir.path()).unwrap();
+        let (mut files, _) = SegmentFiles::open(&Home::alone(dir.path()).unwrap()).unwrap();
         let told = completed(&mut front).len();
-        front.add(files.prepare().unwrap().unwrap());
+        front.add(files.prepare(0).unwrap().unwrap());
         while write(&mut front) {}
         assert_eq!(told + completed(&mut front).len(), 16);
     }
@@ -352,6 +379,37 @@ mod tests {
             (1..).zip(expect).map(|(ticket, it)| Completion::Committed(Ticket(ticket), it));
         assert!(completions.into_iter().eq(expect));
         assert!(front.next_write().is_none());
+    }
+
+    #[test]
+    fn what_waits_for_a_segment_is_refused_when_there_is_no_room_and_what_is_half_written_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut files, _) = SegmentFiles::open(&Home::alone(dir.path()).unwrap()).unwrap();
+        let mut front = Front::new(files.prepare(0).unwrap().unwrap(), Through::default());
+        let mut seq = 0;
+        let mut fill = |front: &mut Front| {
+            while !front.lacks_segment() {
+                seq += 1;
+                front.commit(Ticket(seq), &rows(100, 30_000));
+                while write(front) {}
+            }
+        };
+        // 100 such rows are three records: the last commit is half written.
+        fill(&mut front);
+        completed(&mut front);
+        front.refuse_waiting();
+        assert_eq!(front.commits(), 1, "it waits");
+        front.add(files.prepare(0).unwrap().unwrap());
+        while write(&mut front) {}
+        assert_eq!(completed(&mut front).len(), 1);
+        front.commit(Ticket(90), &rows(1, 10));
+        front.refuse_waiting();
+        let mut completions = Vec::new();
+        front.completed(&mut completions);
+        assert_eq!(completions, [Completion::Committed(Ticket(90), Err(StoreError::Full))]);
+        front.commit(Ticket(91), &rows(1, 10));
+        assert!(write(&mut front));
+        assert_eq!(completed(&mut front), [91]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod recovery;
 
 pub use buffer::Buffer;
 pub use front::{Front, LogWrite};
-pub use items::{BadItem, Item, Table};
+pub use items::{Item, Items, Table};
 pub use record::Record;
-pub use recovery::{Damage, Through, recover};
-pub use segment::{Segment, SegmentFiles};
+pub use recovery::{Known, Through, recover};
+pub use segment::{FoundSegment, Segment, SegmentFiles};

@@ -1,0 +1,94 @@
+//! A store that was put back may come to an epoch that it has had: its ids begin elsewhere, also past the last count. And a
+//! device that knows rows of this epoch that the inbox has not proves it.
+
+use bytes::Bytes;
+use shard::command::{Answer, Begin, Command, Effects, Input, Inputs, Now, ReplyTo, Send, Session};
+use shard::partition::{ShardId, Share};
+use shard::store::MemoryStore;
+use shard::{Shard, ShardConfig};
+use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, RowKind, Uid};
+
+const NOW: Now = Now { unix_ms: 1_800_000_000_000, mono_ms: 1 };
+const INBOX_EPOCH: u64 = 9;
+
+struct World {
+    shard: Shard,
+    store: MemoryStore,
+    inputs: Inputs,
+}
+
+impl World {
+    fn new(first_message: u64) -> Self {
+        let share = Share::Of { id: ShardId(0), shards: 1 };
+        let config = ShardConfig { first_message, ..ShardConfig::new(share, 3, INBOX_EPOCH) };
+        let (store, inputs) = (MemoryStore::new(), Inputs::default());
+        Self { shard: Shard::new(config, NOW), store, inputs }
+    }
+
+    /// What is answered, until nothing follows any more.
+    fn ask(&mut self, command: Command) -> Vec<Answer> {
+        let reply = ReplyTo { session: Session { entry: 0, connection: 1 }, request_id: 1 };
+        self.inputs.inputs.push(Input::Command(command, reply));
+        let mut answers = Vec::new();
+        loop {
+            let mut effects = Effects::default();
+            self.shard.step(&mut self.inputs, NOW, &mut effects);
+            if let Some((ticket, rows)) = effects.commit {
+                self.store.commit(ticket, rows);
+            }
+            effects.reads.into_iter().for_each(|(ticket, read)| self.store.read(ticket, read));
+            answers.extend(effects.deliveries.into_iter().map(|delivery| delivery.answer));
+            if self.store.in_flight() == 0 {
+                return answers;
+            }
+            self.store.poll(&mut self.inputs.completions);
+        }
+    }
+
+    fn send(&mut self, number: u128) -> MessageId {
+        let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
+        let client_msg_id = ClientMsgId::new(NOW.unix_ms, number);
+        let (sender, device, kind) = (Uid(1), DeviceId(1), RowKind::MESSAGE);
+        let body = Bytes::from_static(b"a body");
+        let send = Send { conversation, sender, device, client_msg_id, kind, flags: 0, body };
+        let answers = self.ask(Command::Send(send));
+        let acked = answers.iter().find_map(|answer| {
+            let Answer::Acked { message_id, .. } = answer else { return None };
+            Some(*message_id)
+        });
+        acked.unwrap()
+    }
+
+    fn log_in(&mut self, row: u64, epoch: u64) -> InboxSeq {
+        let from = Begin::After(InboxSeq(row), epoch);
+        let answers = self.ask(Command::Login { uid: Uid(1), device: DeviceId(1), from });
+        let Some(Answer::LoggedIn { cursor, .. }) = answers.first() else { panic!("{answers:?}") };
+        *cursor
+    }
+}
+
+#[test]
+fn one_epoch_with_two_beginnings_gives_no_id_twice() {
+    let last = (1 << MessageId::COUNT_BITS) - 2;
+    let ids = |first| {
+        let mut world = World::new(first);
+        (0..4).map(|number| world.send(number)).collect::<Vec<_>>()
+    };
+    let mut all = [ids(0), ids(77), ids(last)].concat();
+    assert!(all.iter().all(|id| id.0 < 1 << 63));
+    all.sort_unstable();
+    all.dedup();
+    // From the last count it goes on with those of the first, which began at 0: the only ones that come again.
+    assert_eq!(all.len(), 12 - 2);
+}
+
+#[test]
+fn a_device_that_knows_more_is_counted_and_begins_anew() {
+    let mut world = World::new(0);
+    world.send(1);
+    assert_eq!(world.log_in(1, INBOX_EPOCH), InboxSeq(1));
+    assert_eq!(world.log_in(7, INBOX_EPOCH - 1), InboxSeq(0));
+    assert_eq!(world.shard.forked_logins(), 0, "of another epoch it may know anything");
+    assert_eq!(world.log_in(2, INBOX_EPOCH), InboxSeq(0));
+    assert_eq!(world.shard.forked_logins(), 1);
+}
