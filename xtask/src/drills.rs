@@ -73,6 +73,20 @@ const DRILLS: &[Drill] = &[
         prints: BROKEN,
     },
     Drill {
+        name: "damaged data directories",
+        short: "cargo xtask damage --seeds 12 --large 2000",
+        long: "cargo xtask damage --seeds 200",
+        exits: &[0],
+        prints: &["otherwise 0", "kept: Damage"],
+    },
+    Drill {
+        name: "copies that are put back",
+        short: "cargo xtask restore --times 1",
+        long: "cargo xtask restore",
+        exits: &[0],
+        prints: &["faults 0", "kept: Restore"],
+    },
+    Drill {
         name: "a bad network",
         short: "cargo xtask lossy --seconds 6",
         long: "cargo xtask lossy --seconds 60",

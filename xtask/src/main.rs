@@ -18,6 +18,8 @@ mod cql;
 mod bench;
 mod drill;
 mod crash;
+mod damage;
+mod restore;
 mod cluster;
 mod promises;
 mod lossy;
@@ -47,6 +49,10 @@ enum Command {
     Bench(bench::Args),
     /// Kills the gateway under load, and counts what became of every message.
     Crash(crash::Args),
+    /// Damages data directories at random: each is refused by name, or served with nothing missing.
+    Damage(damage::Args),
+    /// Puts copies of a data directory back under clients that know more.
+    Restore(restore::Args),
     /// Logic nodes and gateways as processes of their own, on Cassandra and Redis.
     #[command(subcommand)]
     Cluster(cluster::Command),
@@ -71,6 +77,8 @@ fn main() -> ExitCode {
         Command::Cql(args) => cql::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Crash(args) => crash::run(&args),
+        Command::Damage(args) => damage::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Cluster(command) => cluster::run(&command),
         Command::Promises(args) => promises::run(&args),
         Command::Lossy(args) => lossy::run(&args),
