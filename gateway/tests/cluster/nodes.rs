@@ -153,6 +153,11 @@ impl World {
         if self.links[node].is_some() {
             return;
         }
+        // A node ends an entry's link of before when it lets the next one in.
+        for (_, link) in self.dead_links.extract_if(.., |(of, _)| *of == node) {
+            let is_of = |session: &(u16, Generation)| session.0 == link.entry;
+            self.shards.iter_mut().for_each(|shard| shard.sessions.retain(|_, it| !is_of(it)));
+        }
         self.entries += 1;
         let rows = (0..UIDS.len()).map(|at| self.row(at)).collect();
         let to_desk = VecDeque::from([Item::Owners(rows)]);

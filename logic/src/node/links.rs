@@ -43,8 +43,8 @@ pub struct Links {
     links: HashMap<ConnId, (Line, Option<From>)>,
     entries: Vec<Option<ConnId>>,
     next_entry: u16,
-    /// The last generation that was let in of each peer.
-    generations: HashMap<PeerId, u64>,
+    /// The last generation that was let in of each peer, and over which link.
+    generations: HashMap<PeerId, (u64, ConnId)>,
 }
 
 impl Links {
@@ -126,7 +126,7 @@ impl Links {
             return vec![Heard::Refused];
         };
         let entry = self.core * ENTRIES_PER_CORE_MAX + free;
-        let last = self.generations.get(&peer.id).copied().unwrap_or(0);
+        let last = self.generations.get(&peer.id).map_or(0, |(generation, _)| *generation);
         if let Err(error) = line.link().admit(last, Admission { entry, holder: self.me }, out) {
             return self.end(conn, &error, ring);
         }
@@ -134,12 +134,17 @@ impl Links {
         if self.generations.len() >= GENERATIONS_MAX {
             self.generations.clear();
         }
-        self.generations.insert(peer.id, peer.generation);
+        let older = self.generations.insert(peer.id, (peer.generation, conn));
         if !is_entry {
             return Vec::new();
         }
         self.entries[place(entry)] = Some(conn);
-        vec![Heard::EntryCame(entry)]
+        // What is left to read of its link of before would undo what it says over this one.
+        let gone = older.and_then(|(_, older)| {
+            ring.close_now(older);
+            self.on_closed(older)
+        });
+        gone.into_iter().chain([Heard::EntryCame(entry)]).collect()
     }
 
     fn free_entry(&mut self) -> Option<u16> {
