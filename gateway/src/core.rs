@@ -230,6 +230,9 @@ impl Core {
             for (command, reply) in self.effects.commands.drain(..) {
                 self.backend.submit(command, reply, self.now, &mut self.news);
             }
+            for session in self.effects.withdrawn.drain(..) {
+                self.backend.withdraw_login(session, &mut self.news);
+            }
             let answers = std::mem::take(&mut self.effects.own);
             if answers.is_empty() {
                 return;

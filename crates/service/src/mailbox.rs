@@ -76,6 +76,11 @@ impl<Post> Outgoing<Post> {
         self.held[usize::from(core)].push(post);
     }
 
+    /// Takes back what was not handed over yet.
+    pub fn take_back(&mut self, is_it: impl Fn(&Post) -> bool) -> Vec<Post> {
+        self.held.iter_mut().flat_map(|held| held.extract_if(.., |post| is_it(post))).collect()
+    }
+
     /// Hands over what was gathered; returns how many mailboxes were full.
     pub fn flush(&mut self) -> u64 {
         let mut full = 0;

@@ -3,7 +3,7 @@
 //!
 //! It knows no core, no connection and no clock but the one that times commits.
 
-use crate::command::{Effects, Input, Inputs, Now};
+use crate::command::{Command, Effects, Input, Inputs, Now, ReplyTo};
 use crate::rows::{Completion, StoreError, Ticket};
 use crate::shard::{Shard, ShardConfig};
 use crate::store::{EmbeddedConfig, EmbeddedStore, LogWrite, OpenError, Store, Wake, random};
@@ -61,6 +61,17 @@ impl Host {
     /// Hands an input in, for the next step.
     pub fn take(&mut self, input: Input) {
         self.inputs.inputs.push(input);
+    }
+
+    /// Takes commands back that wait for the next step, and says whose they were.
+    pub fn take_back(&mut self, is_it: impl Fn(&Command, &ReplyTo) -> bool) -> Vec<ReplyTo> {
+        let is_it = |input: &mut Input| matches!(input, Input::Command(command, reply) if is_it(command, reply));
+        let taken = self.inputs.inputs.extract_if(.., is_it);
+        let replies = taken.filter_map(|input| match input {
+            Input::Command(_, reply) => Some(reply),
+            Input::Mail(_) => None,
+        });
+        replies.collect()
     }
 
     /// Takes what the store has done, for the next step, and tells of commits.

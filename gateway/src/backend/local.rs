@@ -6,7 +6,7 @@ use crate::metrics::{CoreMetrics, DropReason};
 use flume::Receiver;
 use netring::FileWrite;
 use service::mailbox::{Directory, Outgoing};
-use shard::command::{Answer, Command, Delivery, Effects, Input, Now, ReplyTo};
+use shard::command::{Answer, Command, Delivery, Effects, Input, Now, ReplyTo, Session};
 use shard::host::Host;
 use shard::limits::BUSY_RETRY_MS;
 use shard::rows::StoreError;
@@ -56,6 +56,24 @@ impl Local {
             // It is not said again, and a session is one command more at most.
             self.outgoing.post(shard, Post::Command(command, reply));
         }
+    }
+
+    /// A session is over before its login was answered: a login that still waits here goes
+    /// nowhere.
+    pub fn withdraw_login(&mut self, session: Session, news: &mut News) {
+        let is_login = |command: &Command, reply: &ReplyTo| {
+            matches!(command, Command::Login { .. }) && reply.session == session
+        };
+        let mut withdrawn = self.host.take_back(is_login);
+        let is_post =
+            |post: &Post| matches!(post, Post::Command(command, to) if is_login(command, to));
+        for post in self.outgoing.take_back(is_post) {
+            let Post::Command(_, reply) = post else { unreachable!("a login is a command") };
+            withdrawn.push(reply);
+        }
+        let (code, retry_after_ms) = (RefusalCode::Busy, BUSY_RETRY_MS);
+        let refused = |to| Delivery { to, answer: Answer::Refused { code, retry_after_ms } };
+        news.deliveries.extend(withdrawn.into_iter().map(refused));
     }
 
     /// Takes what other cores and the store have.

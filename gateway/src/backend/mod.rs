@@ -14,7 +14,7 @@ pub use remote::Remote;
 
 use crate::metrics::CoreMetrics;
 use netring::{ConnId, FileWrite, NetRing};
-use shard::command::{Command, Now, ReplyTo};
+use shard::command::{Command, Now, ReplyTo, Session as SessionId};
 use shard::rows::StoreError;
 use std::io;
 use std::net::SocketAddr;
@@ -41,6 +41,15 @@ impl Backend {
         match self {
             Self::Local(local) => local.submit(command, reply, news),
             Self::Remote(remote) => remote.submit(command, reply, now.mono_ms),
+        }
+    }
+
+    /// A session is over before its login was answered: what was not carried out of it is not to
+    /// be, for it could replace a newer session of the device.
+    pub fn withdraw_login(&mut self, session: SessionId, news: &mut News) {
+        match self {
+            Self::Local(local) => local.withdraw_login(session, news),
+            Self::Remote(remote) => remote.withdraw_login(session.connection),
         }
     }
 

@@ -130,6 +130,28 @@ fn what_a_full_mailbox_would_hold_is_refused_but_a_logout() {
     assert!(before.iter().all(is_heartbeat));
 }
 
+/// Another core may have logged the device in since.
+#[test]
+fn a_login_that_waits_goes_nowhere_when_its_session_is_over() {
+    for shard in [0, 1] {
+        let mut scene = Scene::new();
+        let (uid, over, alive) = (user_of(shard), reply(0, 9), reply(1, 10));
+        scene.submit(0, log_in(uid), over);
+        scene.submit(1, log_in(uid), alive);
+        let (backend, news) = &mut scene.cores[0];
+        backend.withdraw_login(over.session, news);
+        scene.turn();
+        let told = scene.told(0);
+        let [Delivery { to, answer: Answer::Refused { .. } }] = told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(to, over, "its ticket is given back");
+        let told = scene.told(1);
+        assert!(matches!(told[..], [Delivery { answer: Answer::LoggedIn { .. }, .. }]), "{told:?}");
+        assert!(scene.is_idle());
+    }
+}
+
 #[test]
 fn what_no_node_takes_is_refused_in_time() {
     let mut config = Config::default();

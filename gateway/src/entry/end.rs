@@ -71,12 +71,15 @@ impl Entry {
         turn.effects.channels.extend(channel.map(|channel| (channel, how)));
     }
 
-    /// Hears nothing more from it, and logs its session out.
+    /// Hears nothing more from it, and logs its session out, or withdraws its login.
     pub(super) fn forget<O>(&mut self, key: SessionKey, why: CloseReason, turn: &mut Turn<'_, O>) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let (stage, login) = session.close();
         if stage != Stage::Closing {
             self.metrics.closes.of(why).inc();
+        }
+        if stage == Stage::LoggingIn {
+            turn.effects.withdrawn.push(self.unanswered(key).session);
         }
         if let Some(login) = login {
             self.users_online -= 1;

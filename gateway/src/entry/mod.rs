@@ -61,6 +61,9 @@ pub struct Settings {
 pub struct Effects {
     /// To be handed to the backend.
     pub commands: Vec<(Command, ReplyTo)>,
+    /// Sessions that ended before their login was answered: it is to be withdrawn, after the
+    /// commands.
+    pub withdrawn: Vec<SessionId>,
     /// To be done to channels, after what was written to them.
     pub channels: Vec<(Channel, Do)>,
     /// What sessions of this process itself are told: by session, with the request's number.
@@ -226,6 +229,9 @@ impl Entry {
     pub fn close_own<O>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
         let Some(session) = self.sessions.remove(key) else { return };
         self.own -= 1;
+        if session.stage() == Stage::LoggingIn {
+            turn.effects.withdrawn.push(self.unanswered(key).session);
+        }
         if let Some(login) = session.login() {
             turn.effects.commands.push((Command::Logout(login), self.unanswered(key)));
         }

@@ -255,10 +255,16 @@ impl World {
             return;
         }
         let connection = self.random.random_range(0..self.conns.len());
-        if let Conn::Active(at, generation) =
-            std::mem::replace(&mut self.conns[connection], Conn::Over)
-        {
-            self.log_out(at, generation, connection);
+        self.end(connection);
+    }
+
+    fn end(&mut self, connection: usize) {
+        match std::mem::replace(&mut self.conns[connection], Conn::Over) {
+            Conn::Active(at, generation) => self.log_out(at, generation, connection),
+            Conn::LoggingIn(_) => {
+                self.desk.withdraw_login(connection as u64, &mut self.effects);
+            }
+            Conn::Over => {}
         }
     }
 
@@ -295,6 +301,10 @@ impl World {
             }
         }
         for (NodeId(node), item) in self.effects.items.drain(..) {
+            if let Item::Command { command: Command::Login { .. }, reply, .. } = &item {
+                let conn = self.conns[usize::try_from(reply.session.connection).unwrap()];
+                assert_ne!(conn, Conn::Over, "a login is said for a session that is over");
+            }
             let link = self.links[usize::from(node)].as_mut();
             link.expect("nothing is said where no link is").to_node.push_back(item);
         }
@@ -304,11 +314,7 @@ impl World {
         let ReplyTo { session: Session { connection, .. }, request_id } = delivery.to;
         let at = usize::try_from(connection).unwrap();
         if let Answer::Closed(_) = delivery.answer {
-            if let Conn::Active(of, generation) = std::mem::replace(&mut self.conns[at], Conn::Over)
-            {
-                self.log_out(of, generation, at);
-            }
-            return;
+            return self.end(at);
         }
         if request_id == 0 {
             return assert!(matches!(delivery.answer, Answer::News(_)), "{delivery:?}");

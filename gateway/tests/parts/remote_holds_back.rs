@@ -63,6 +63,21 @@ impl Entry {
         self.desk.submit(command, reply(request_id), now_ms, &mut self.out);
     }
 
+    /// A session asks for a login, as request 1.
+    fn log_in(&mut self) {
+        let command = Command::Login { uid: UID, device: DeviceId(1), from: Begin::Head };
+        self.desk.submit(command, reply(1), 0, &mut self.out);
+    }
+
+    /// The login that was sent.
+    fn sent_login(&mut self) -> ReplyTo {
+        let (_, item) = self.out.items.pop().expect("the login is sent");
+        let Item::Command { reply, command: Command::Login { .. }, .. } = item else {
+            panic!("{item:?}")
+        };
+        reply
+    }
+
     fn tick(&mut self, now_ms: u64) {
         self.desk.tick(now_ms, &mut self.out);
         self.desk.invariants();
@@ -173,30 +188,20 @@ fn two_requests_of_one_number_are_answered_both() {
     assert_eq!(entry.answered(), [], "an answer that comes twice is none");
 }
 
+fn logged_in(to: ReplyTo, generation: u64) -> Item {
+    let login = Login { uid: UID, device: DeviceId(1), generation: Generation(generation) };
+    let answer = Answer::LoggedIn { login, inbox_head: InboxSeq(0), cursor: InboxSeq(0) };
+    Item::Delivery(Delivery { to, answer })
+}
+
 /// The owner of before does not know that the session went on to another.
 #[test]
 fn a_login_is_answered_by_the_owner_of_its_round_only() {
     let mut entry = Entry::new();
-    let (uid, device) = (UID, DeviceId(1));
-    let log_in = |entry: &mut Entry| {
-        let (_, item) = entry.out.items.pop().expect("the login is sent");
-        let Item::Command { reply, .. } = item else { panic!("{item:?}") };
-        reply
-    };
-    let logged_in = |to, generation| {
-        let login = Login { uid, device, generation: Generation(generation) };
-        let answer = Answer::LoggedIn { login, inbox_head: InboxSeq(0), cursor: InboxSeq(0) };
-        Item::Delivery(Delivery { to, answer })
-    };
-    entry.desk.submit(
-        Command::Login { uid, device, from: Begin::Head },
-        reply(1),
-        0,
-        &mut entry.out,
-    );
-    let before = log_in(&mut entry);
+    entry.log_in();
+    let before = entry.sent_login();
     entry.hear(2, Item::Owners(vec![owner(partition(), 2, 2)]), 0);
-    let after = log_in(&mut entry);
+    let after = entry.sent_login();
     entry.hear(1, logged_in(before, 1), 0);
     assert_eq!(entry.out.deliveries, []);
     assert_eq!(entry.out.late.len(), 1, "nobody has that session");
@@ -204,6 +209,68 @@ fn a_login_is_answered_by_the_owner_of_its_round_only() {
     let [Delivery { to, .. }] = entry.out.deliveries[..] else { panic!("one answer") };
     assert_eq!(to, reply(1));
     entry.desk.invariants();
+}
+
+/// The device may have logged in elsewhere since: that session would be replaced.
+#[test]
+fn a_login_whose_session_is_over_is_not_said_again() {
+    let mut entry = Entry::new();
+    entry.log_in();
+    let before = entry.sent_login();
+    entry.desk.withdraw_login(5, &mut entry.out);
+    assert_eq!(entry.out.deliveries, [], "its answer still counts");
+    entry.hear(2, Item::Owners(vec![owner(partition(), 2, 2)]), 0);
+    assert_eq!((entry.out.items.len(), entry.desk.pending()), (0, 0));
+    assert_eq!(entry.refusals(), [(1, RefusalCode::StoreUnavailable)], "its ticket is given back");
+    entry.hear(1, logged_in(before, 1), 0);
+    assert_eq!(entry.out.late.len(), 1, "nobody has that session");
+    entry.desk.invariants();
+}
+
+#[test]
+fn a_login_whose_session_is_over_is_answered_if_it_was_carried_out() {
+    let mut entry = Entry::new();
+    entry.log_in();
+    let sent = entry.sent_login();
+    entry.desk.withdraw_login(5, &mut entry.out);
+    entry.hear(1, logged_in(sent, 1), 0);
+    let [Delivery { to, answer: Answer::LoggedIn { .. } }] = entry.out.deliveries[..] else {
+        panic!("one answer")
+    };
+    assert_eq!((to, entry.desk.pending()), (reply(1), 0));
+}
+
+#[test]
+fn a_login_whose_session_is_over_is_never_said_if_it_was_not() {
+    for is_on_hold in [false, true] {
+        let mut entry = Entry::new();
+        if is_on_hold {
+            entry.ask(10, 0);
+            let round = entry.sent()[0].2;
+            entry.hear(1, Item::NotHere { round, partition: partition() }, 0);
+        }
+        entry.log_in();
+        entry.desk.withdraw_login(5, &mut entry.out);
+        entry.tick(REMOTE_HOLD_FIRST_MS);
+        let sent: Vec<u64> = entry.sent().iter().map(|(_, request, _)| *request).collect();
+        assert_eq!(sent, if is_on_hold { vec![10] } else { vec![] });
+        assert_eq!(entry.refusals(), [(1, RefusalCode::StoreUnavailable)]);
+    }
+}
+
+/// A node that is linked knows the session, and holds its place among the user's devices.
+#[test]
+fn a_logout_is_said_however_much_waits() {
+    let mut entry = Entry::new();
+    entry.ask(1, 0);
+    let round = entry.sent()[0].2;
+    (1..REMOTE_PENDING_MAX as u64).for_each(|request| entry.ask(request + 1, 0));
+    entry.hear(1, Item::NotHere { round, partition: partition() }, 0);
+    let login = Login { uid: UID, device: DeviceId(1), generation: Generation(1) };
+    entry.desk.submit(Command::Logout(login), reply(0), 0, &mut entry.out);
+    entry.tick(REMOTE_HOLD_FIRST_MS);
+    let (_, last) = entry.out.items.last().expect("all is said again");
+    assert!(matches!(last, Item::Command { command: Command::Logout(of), .. } if *of == login));
 }
 
 #[test]

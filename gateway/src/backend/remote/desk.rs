@@ -55,6 +55,11 @@ pub struct Desk {
     unregistered: BTreeMap<Partition, u64>,
     /// Registrations that wait, by session: one each, for the next would say the same.
     registrations: HashMap<u64, (Partition, u64)>,
+    /// Logins that wait, by session.
+    logins: HashMap<u64, (Partition, u64)>,
+    /// Commands that wait and take room: neither registrations nor logouts that nobody asked for,
+    /// which are one a session at most.
+    requests: usize,
     order: u64,
     /// The number that was given last; 0 asks for no answer.
     number: u64,
@@ -79,6 +84,14 @@ struct Pending {
     since_ms: u64,
     /// The client has not asked, and is not told.
     is_silent: bool,
+    /// The session is over: it is not said again, but its answer still counts.
+    is_withdrawn: bool,
+}
+
+impl Pending {
+    fn takes_room(&self) -> bool {
+        !self.is_silent && !matches!(self.command, Command::Register(_))
+    }
 }
 
 impl Default for Desk {
@@ -95,6 +108,8 @@ impl Default for Desk {
             bytes: 0,
             unregistered: BTreeMap::new(),
             registrations: HashMap::new(),
+            logins: HashMap::new(),
+            requests: 0,
             order: 0,
             number: 0,
             give_up_ms: 0,
@@ -113,7 +128,7 @@ impl Desk {
         if let Command::Logout(login) = &command {
             self.withdraw_registration(*login, session);
             // A node that is linked knows the session, and goes on pushing to it until it is told.
-            is_silent = reply.request_id == 0 && self.is_linked(partition) && !self.is_full(0);
+            is_silent = reply.request_id == 0 && self.is_linked(partition);
         }
         if reply.request_id == 0 && !is_registration && !is_silent {
             // Its loss is made good: a push is repeated, a node forgets the sessions of a lost
@@ -124,29 +139,31 @@ impl Desk {
             return;
         }
         let bytes = command.needs().bytes;
-        // Registrations are one a session at most, and paced; they take no room from requests.
-        if !is_registration && self.is_full(bytes) {
+        let number = self.number + 1;
+        let (since_ms, is_withdrawn) = (now_ms, false);
+        let pending =
+            Pending { command: command.clone(), reply, number, since_ms, is_silent, is_withdrawn };
+        if pending.takes_room() && self.is_full(bytes) {
             return out.deliveries.push(refused(reply, RefusalCode::Busy, BUSY_RETRY_MS));
         }
         self.order += 1;
-        self.number += 1;
+        self.number = number;
         self.bytes += bytes;
-        let (number, place) = (self.number, (partition, self.order));
+        self.requests += usize::from(pending.takes_room());
+        let place = (partition, self.order);
         self.places.insert(number, place);
-        if is_registration {
+        if let Command::Register(_) = command {
             self.registrations.insert(session, place);
+        } else if let Command::Login { .. } = command {
+            self.logins.insert(session, place);
         }
-        let lane = self.lanes.entry(partition).or_default();
-        let since_ms = now_ms;
-        let pending = Pending { command: command.clone(), reply, number, since_ms, is_silent };
-        lane.waiting.insert(self.order, pending);
+        self.lanes.entry(partition).or_default().waiting.insert(self.order, pending);
         self.send_now(partition, command, ReplyTo { request_id: number, ..reply }, out);
     }
 
     /// Whether so many bytes more are too many, or one command more is.
     fn is_full(&self, bytes: usize) -> bool {
-        self.places.len() - self.registrations.len() >= REMOTE_PENDING_MAX
-            || self.bytes + bytes > REMOTE_BYTES_MAX
+        self.requests >= REMOTE_PENDING_MAX || self.bytes + bytes > REMOTE_BYTES_MAX
     }
 
     fn is_linked(&self, partition: Partition) -> bool {
@@ -163,6 +180,25 @@ impl Desk {
         if self.lanes[&partition].waiting[&order].command == Command::Register(login) {
             self.take_out(partition, order);
         }
+    }
+
+    /// A session is over before its login was answered. Another session of the device may be logged
+    /// in elsewhere by now, which the login must not replace: what was not said yet is never said,
+    /// what was said is not said again. It may have been carried out, so its answer is waited for
+    /// until the next round.
+    pub fn withdraw_login(&mut self, session: u64, out: &mut Effects) {
+        let Some((partition, order)) = self.logins.get(&session).copied() else { return };
+        let lane = self.lanes.get_mut(&partition).expect("what waits has a lane");
+        let pending = lane.waiting.get_mut(&order).expect("what has a place waits there");
+        pending.is_withdrawn = true;
+        if unsay_login(session, out) {
+            self.drop_withdrawn(partition, order, out);
+        }
+    }
+
+    fn drop_withdrawn(&mut self, partition: Partition, order: u64, out: &mut Effects) {
+        let Pending { reply, .. } = self.take_out(partition, order);
+        out.deliveries.push(refused(reply, RefusalCode::StoreUnavailable, STORE_RETRY_MS));
     }
 
     fn send_now(&self, partition: Partition, command: Command, reply: ReplyTo, out: &mut Effects) {
@@ -224,6 +260,7 @@ impl Desk {
             }
             return;
         };
+        self.lanes.get_mut(&partition).expect("what waits has a lane").hold_ms = 0;
         let Pending { command, reply, is_silent, .. } = self.take_out(partition, order);
         delivery.to = reply;
         let is_refused = matches!(delivery.answer, Answer::Refused { .. });
@@ -237,11 +274,14 @@ impl Desk {
     fn take_out(&mut self, partition: Partition, order: u64) -> Pending {
         let lane = self.lanes.get_mut(&partition).expect("what waits has a lane");
         let pending = lane.waiting.remove(&order).expect("what has a place waits there");
-        lane.hold_ms = 0;
         self.places.remove(&pending.number);
         self.bytes -= pending.command.needs().bytes;
+        self.requests -= usize::from(pending.takes_room());
+        let session = pending.reply.session.connection;
         if let Command::Register(_) = pending.command {
-            self.registrations.remove(&pending.reply.session.connection);
+            self.registrations.remove(&session);
+        } else if let Command::Login { .. } = pending.command {
+            self.logins.remove(&session);
         }
         if lane.waiting.is_empty() && lane.held_until_ms.is_none() {
             self.lanes.remove(&partition);
@@ -291,9 +331,13 @@ impl Desk {
         rows.filter(|row| row.holder.node == node).map(|row| row.partition).collect()
     }
 
-    /// Everything unanswered goes again, in order.
+    /// Everything unanswered goes again, in order, but logins of sessions that are over.
     fn begin_round(&mut self, partition: Partition, out: &mut Effects) {
         self.rounds[index(partition)] += 1;
+        let waiting = self.lanes.get(&partition).into_iter().flat_map(|lane| &lane.waiting);
+        let withdrawn = waiting.filter(|(_, pending)| pending.is_withdrawn);
+        let withdrawn: Vec<u64> = withdrawn.map(|(order, _)| *order).collect();
+        withdrawn.into_iter().for_each(|order| self.drop_withdrawn(partition, order, out));
         let Some(lane) = self.lanes.get_mut(&partition) else { return };
         lane.held_until_ms = None;
         self.held.remove(&partition);
@@ -360,6 +404,9 @@ impl Desk {
             .collect();
         for (partition, order) in late {
             let pending = self.take_out(partition, order);
+            if let Command::Login { .. } = pending.command {
+                unsay_login(pending.reply.session.connection, out);
+            }
             if let Command::Register(_) = pending.command {
                 self.unregistered.insert(partition, now_ms + REMOTE_REGISTER_AGAIN_MS);
             } else if !pending.is_silent {
@@ -401,7 +448,10 @@ impl Desk {
         assert!(waiting().all(|it| self.places.contains_key(&it.number)));
         let is_registration = |it: &&Pending| matches!(it.command, Command::Register(_));
         assert_eq!(waiting().filter(is_registration).count(), self.registrations.len());
-        assert!(self.places.len() - self.registrations.len() <= REMOTE_PENDING_MAX);
+        let is_login = |it: &&Pending| matches!(it.command, Command::Login { .. });
+        assert_eq!(waiting().filter(is_login).count(), self.logins.len());
+        assert_eq!(waiting().filter(|it| it.takes_room()).count(), self.requests);
+        assert!(self.requests <= REMOTE_PENDING_MAX);
         assert!(self.bytes <= REMOTE_BYTES_MAX);
         assert_eq!(self.reachable, self.count_reachable());
         let is_held = |at: &&Partition| self.lanes[at].held_until_ms.is_some();
@@ -411,6 +461,17 @@ impl Desk {
 
 fn index(partition: Partition) -> usize {
     usize::from(partition.number())
+}
+
+/// Takes a login back that the driver has not said yet, in any round; whether there was one.
+fn unsay_login(session: u64, out: &mut Effects) -> bool {
+    let before = out.items.len();
+    let is_it = |item: &Item| {
+        matches!(item, Item::Command { command: Command::Login { .. }, reply, .. }
+            if reply.session.connection == session)
+    };
+    out.items.retain(|(_, item)| !is_it(item));
+    out.items.len() < before
 }
 
 fn refused(to: ReplyTo, code: RefusalCode, retry_after_ms: u32) -> Delivery {

@@ -138,6 +138,11 @@ impl Remote {
         self.desk.submit(command, reply, now_ms, &mut self.effects);
     }
 
+    /// A session is over before its login was answered.
+    pub fn withdraw_login(&mut self, session: u64) {
+        self.desk.withdraw_login(session, &mut self.effects);
+    }
+
     /// Does what time asks, and hands over what the desk has for this core.
     pub fn step(&mut self, now_ms: u64, news: &mut News) {
         self.desk.tick(now_ms, &mut self.effects);

@@ -93,6 +93,26 @@ fn a_login_that_is_answered_late_is_logged_out() {
     }
 }
 
+/// What waits of it must not be carried out later: the device may be logged in elsewhere by then.
+#[test]
+fn a_login_is_withdrawn_when_its_session_ends() {
+    let mut scene = Scene::new();
+    let (lost, late) = (scene.connect(), scene.connect());
+    let token = scene.token(7);
+    for client in [lost, late] {
+        scene.hear(client, &[hello(), login(&token)].concat());
+        scene.asked();
+    }
+    let of = |client: Client| SessionId { entry: SETTINGS.id, connection: client.key.to_bits() };
+    scene.lose(lost);
+    assert_eq!(scene.effects.withdrawn, [of(lost)]);
+    scene.pass(6_000);
+    assert_eq!(scene.effects.withdrawn, [of(lost), of(late)]);
+    let active = scene.log_in(7);
+    scene.lose(active);
+    assert_eq!(scene.effects.withdrawn.len(), 2, "it is logged out");
+}
+
 #[test]
 fn who_does_not_log_in_in_time_is_closed() {
     let mut scene = Scene::new();
