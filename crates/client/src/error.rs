@@ -120,8 +120,9 @@ pub(crate) fn ends_connection(code: RefusalCode) -> bool {
     ends_session(code) || matches!(code, NotLoggedIn | LoginTimeout | Unresponsive)
 }
 
-/// Whether the same credentials (or this program) would be refused again.
-fn ends_session(code: RefusalCode) -> bool {
+/// Whether the same credentials (or this program) would be refused again, or would end the session that took this one's
+/// place: there is no coming back by itself.
+pub(crate) fn ends_session(code: RefusalCode) -> bool {
     use RefusalCode::{
         BadToken, Malformed, SessionReplaced, TokenExpired, TooManyDevices, UnsupportedVersion,
     };

@@ -420,6 +420,24 @@ fn going_away_finishes_what_is_in_flight_and_queues_the_rest() {
 }
 
 #[test]
+fn who_was_replaced_does_not_come_back() {
+    use RefusalCode::{Draining, LoginTimeout, SessionReplaced, TokenExpired};
+    use RefusalCode::{TooManyDevices, Unresponsive};
+    let going = |code| GoingAway { code, reconnect_after_ms: 0, jitter_ms: 0 };
+    for code in [SessionReplaced, TooManyDevices, TokenExpired] {
+        let mut session = Session::logged_in(4, 9, 4);
+        let error = session.hear(0, going(code as u16)).unwrap_err();
+        assert!(error.is_fatal() && error.to_string().contains(&format!("{code:?}")), "{error}");
+    }
+    const LATER: u16 = 999;
+    for code in [Draining as u16, LoginTimeout as u16, Unresponsive as u16, LATER] {
+        let mut session = Session::logged_in(4, 9, 4);
+        session.hear(0, going(code)).unwrap();
+        assert!(session.machine.may_leave(), "it comes back");
+    }
+}
+
+#[test]
 fn a_logout_is_confirmed() {
     let mut session = Session::logged_in(4, 9, 4);
     let request_id = session.machine.logout(&mut session.out).unwrap();

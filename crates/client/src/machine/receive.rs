@@ -3,7 +3,7 @@
 use super::inbox::Pushed;
 use super::{Event, Heartbeats, Machine, Phase};
 use crate::ClientError;
-use crate::error::ends_connection;
+use crate::error::{ends_connection, ends_session};
 use crate::limits::{ACK_TIMEOUT_MS_MAX, HEARTBEAT_MS_MIN, PUSHES_TIMEOUT_MS, REFUSED_WAIT_MS};
 use rand::RngExt;
 use wire::frames::{
@@ -366,6 +366,11 @@ impl Machine {
         events: &mut impl FnMut(Event<'_>),
     ) -> Result<(), ClientError> {
         let going = frame.access::<GoingAway>()?;
+        let code = RefusalCode::from_wire(going.code.to_native());
+        if code.is_some_and(ends_session) {
+            let text = "the server ended the session".to_owned();
+            return Err(ClientError::Refused { code, retry_after_ms: 0, text });
+        }
         let reconnect_after_ms = going.reconnect_after_ms.to_native();
         let jitter_ms = going.jitter_ms.to_native();
         self.reconnect.hint(reconnect_after_ms, jitter_ms);
