@@ -50,7 +50,7 @@ pub fn on_frame(
         }
         (Kind::Hello, None) => {
             frame.access::<Hello>()?;
-            let reply = HelloReply::new(HEARTBEAT_MS, now_ms);
+            let reply = HelloReply::new(HEARTBEAT_MS, 0, now_ms);
             outboxes.append(slot, |out| encode(out, request_id, reply));
         }
         (Kind::Login, None) => {

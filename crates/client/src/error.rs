@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use wire::{BODY_BYTES_MAX, FrameError, Kind, PAGE_ROWS_MAX, RefusalCode};
+use wire::{BODY_BYTES_MAX, FrameError, Kind, Next, PAGE_ROWS_MAX, RefusalCode};
 use wire::{TOKEN_BYTES_MAX, VERSION};
 
 use crate::limits::SENDS_PENDING_MAX;
@@ -28,6 +28,16 @@ pub enum ClientError {
         code: Option<RefusalCode>,
         /// Do not come back before this many ms.
         retry_after_ms: u32,
+        /// For a person.
+        text: String,
+    },
+    /// The server ended the session.
+    #[error("the server ended the session ({code:?}): {text}")]
+    SessionEnd {
+        /// Why; `None` is a code of a newer server.
+        code: Option<RefusalCode>,
+        /// What the server wants of this client.
+        next: Next,
         /// For a person.
         text: String,
     },
@@ -96,6 +106,7 @@ impl ClientError {
             | Self::Closed
             | Self::Frame(FrameError::Version(_)) => true,
             Self::Refused { code, .. } => code.is_some_and(ends_session),
+            Self::SessionEnd { next, .. } => *next != Next::Again,
             Self::Frame(_)
             | Self::Unexpected(_)
             | Self::Silent
@@ -122,12 +133,6 @@ pub(crate) fn ends_connection(code: RefusalCode) -> bool {
 
 /// Whether the same credentials (or this program) would be refused again, or would end the session that took this one's
 /// place: there is no coming back by itself.
-pub(crate) fn ends_session(code: RefusalCode) -> bool {
-    use RefusalCode::{
-        BadToken, Malformed, SessionReplaced, TokenExpired, TooManyDevices, UnsupportedVersion,
-    };
-    matches!(
-        code,
-        Malformed | UnsupportedVersion | BadToken | TokenExpired | SessionReplaced | TooManyDevices
-    )
+fn ends_session(code: RefusalCode) -> bool {
+    code.next() != Next::Again
 }

@@ -72,8 +72,9 @@ prop_compose! {
             21 => frame(request_id, hello_reply()),
             22 => frame(request_id, InboxHead { inbox_epoch: 9, inbox_head: b }),
             23 => frame(request_id, InboxHead { inbox_epoch: a, inbox_head: b }),
-            24 => changed(frame(request_id, PushAck { inbox_seq: a }), 0x7f, &[a]),
-            25 => changed(frame(request_id, PushAck { inbox_seq: a }), 0xff, &[]),
+            24 => frame(request_id, SessionEnd { code, next: byte, wait_ms: small, jitter_ms: small, text }),
+            25 => changed(frame(request_id, PushAck { inbox_seq: a }), 0x7f, &[a]),
+            26 => changed(frame(request_id, PushAck { inbox_seq: a }), 0xff, &[]),
             _ => frame(request_id, Push { previous: a, message: message(a.wrapping_add(1)) }),
         }
     }

@@ -17,7 +17,7 @@ use common::{HEARTBEAT_MS, OFFSET_MS, START_MS, Session, changed, frame};
 use common::{hello_reply, login_reply, message, push, with};
 use wire::frames::{
     GoingAway, Heartbeat, HeartbeatReply, HelloReply, InboxHead, Login, LogoutReply, PushAck,
-    Refusal, Send, SendAck, Sync, SyncPage,
+    Refusal, Send, SendAck, SessionEnd, Sync, SyncPage,
 };
 use wire::{Bytes, Kind, RefusalCode};
 
@@ -435,6 +435,33 @@ fn who_was_replaced_does_not_come_back() {
         session.hear(0, going(code)).unwrap();
         assert!(session.machine.may_leave(), "it comes back");
     }
+}
+
+#[test]
+fn the_end_of_a_session_says_whether_to_come_back() {
+    let end = |code, next| {
+        let text = Bytes::from_static(b"said to a person");
+        SessionEnd { code, next, wait_ms: 2_000, jitter_ms: 1_000, text }
+    };
+    const LATER: u16 = 999;
+    let replaced = RefusalCode::SessionReplaced as u16;
+    // What the server says counts, not what this release thinks of the code.
+    for (code, next, is_over) in
+        [(replaced, 2, true), (LATER, 1, true), (replaced, 0, false), (LATER, 200, false)]
+    {
+        let mut session = Session::logged_in(4, 9, 4);
+        session.send(b"x");
+        let error = session.hear(0, end(code, next)).unwrap_err();
+        assert_eq!(error.is_fatal(), is_over, "{error}");
+        assert!(error.to_string().contains("said to a person"), "{error}");
+        session.machine.on_disconnected();
+        assert_eq!(session.machine.sends_pending(), 1, "it is sent again");
+        assert!((2_000..=3_000).contains(&session.machine.reconnect_delay_ms()));
+    }
+    let mut session = Session::new(4, 9);
+    session.machine.on_connected(session.now_ms, &mut session.out);
+    let early = session.hear(0, end(RefusalCode::LoginTimeout as u16, 0)).unwrap_err();
+    assert!(!early.is_fatal(), "also before the hello is answered");
 }
 
 #[test]

@@ -69,7 +69,68 @@ codes! {
     Unsupported = 27,
 }
 
+/// What a client does when its session was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It connects again.
+    Again,
+    /// It connects again with another token.
+    OtherToken,
+    /// It does not connect again by itself: a person decides.
+    StayAway,
+}
+
+impl Next {
+    /// What the number says; one of a later release says to connect again.
+    #[must_use]
+    pub fn from_wire(next: u8) -> Self {
+        match next {
+            1 => Self::OtherToken,
+            2 => Self::StayAway,
+            _ => Self::Again,
+        }
+    }
+
+    /// The number on the wire.
+    #[must_use]
+    pub fn to_wire(self) -> u8 {
+        match self {
+            Self::Again => 0,
+            Self::OtherToken => 1,
+            Self::StayAway => 2,
+        }
+    }
+}
+
 impl RefusalCode {
+    /// What a client does next whose session ended for this reason.
+    #[must_use]
+    pub fn next(self) -> Next {
+        match self {
+            Self::BadToken | Self::TokenExpired => Next::OtherToken,
+            Self::Malformed
+            | Self::UnsupportedVersion
+            | Self::SessionReplaced
+            | Self::TooManyDevices => Next::StayAway,
+            Self::NotLoggedIn
+            | Self::RateLimited
+            | Self::Busy
+            | Self::StoreUnavailable
+            | Self::StoreFull
+            | Self::IdConflict
+            | Self::IdTooOld
+            | Self::IdInFuture
+            | Self::BadId
+            | Self::BodyTooLarge
+            | Self::BadRecipient
+            | Self::Draining
+            | Self::OutOfRange
+            | Self::LoginTimeout
+            | Self::Unresponsive
+            | Self::Unsupported => Next::Again,
+        }
+    }
+
     /// Whether the same request can succeed later, unchanged.
     #[must_use]
     pub fn is_retryable(self) -> bool {

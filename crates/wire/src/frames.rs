@@ -76,10 +76,12 @@ kinds! {
     ChatReply = 0x28,
     /// Server: no, and why.
     Refusal = 0x30,
-    /// Server: it will close; when to come back.
+    /// Server: it will close; when to come back. To a client that does not know [`Kind::SessionEnd`] also the end of its session.
     GoingAway = 0x31,
     /// Server: the inbox reaches this far.
     InboxHead = 0x80,
+    /// Server: the session ends now, why, and what the client does next.
+    SessionEnd = 0x81,
 }
 
 /// Kinds from this one on are notes: nothing answers them, and whoever does not know one skips it.
@@ -134,7 +136,7 @@ Hello = kind {
     version_max: u8,
     /// Largest frame that the client takes, in bytes; at least [`crate::FRAME_BYTES_MAX`].
     frame_bytes_max: u32,
-    /// Bits of what the client knows of; none has a meaning yet.
+    /// Bits of what the client knows of: 1, the end of a session is said by [`SessionEnd`].
     features: u64,
 } }
 
@@ -161,12 +163,13 @@ HelloReply = kind {
 } }
 
 impl HelloReply {
-    /// What a server of this build says: its version, its limits and what it knows of.
+    /// What a server of this build says to a client that knows of these features: its version, its limits and what both
+    /// know of.
     ///
     /// # Panics
     /// Never.
     #[must_use]
-    pub fn new(heartbeat_ms: u32, server_time_ms: u64) -> Self {
+    pub fn new(heartbeat_ms: u32, features: u64, server_time_ms: u64) -> Self {
         Self {
             version: VERSION,
             heartbeat_ms,
@@ -175,7 +178,7 @@ impl HelloReply {
             page_rows_max: PAGE_ROWS_MAX,
             push_window_max: u32::try_from(PUSH_WINDOW_MAX).expect("small"),
             send_window_max: SEND_WINDOW_MAX,
-            features: FEATURES,
+            features: features & FEATURES,
             server_time_ms,
         }
     }
@@ -424,6 +427,20 @@ Refusal = kind {
     code: u16,
     /// Retry not before this many ms; 0 where a retry makes no sense.
     retry_after_ms: u32,
+    /// For a person; UTF-8.
+    text: Bytes,
+} }
+
+frame! { /// This session ends now, and its connection closes. A note, not answered. Said to clients that know it.
+SessionEnd = kind {
+    /// A [`crate::RefusalCode`]: why.
+    code: u16,
+    /// What the client does next, a [`crate::Next`].
+    next: u8,
+    /// Come back not before this many ms ...
+    wait_ms: u32,
+    /// ... plus a random part of this many.
+    jitter_ms: u32,
     /// For a person; UTF-8.
     text: Bytes,
 } }

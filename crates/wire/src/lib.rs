@@ -18,7 +18,7 @@ mod frame_buffer;
 
 pub use bytes::Bytes;
 pub use codec::{Output, RawFrame, encode};
-pub use error::RefusalCode;
+pub use error::{Next, RefusalCode};
 pub use frame_buffer::{FrameBuffer, Frames, Scratch};
 pub use frames::{Frame, Kind, NOTES_FROM, VERSION};
 pub use header::{FrameError, HEADER_BYTES, Header};

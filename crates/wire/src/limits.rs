@@ -20,8 +20,10 @@ pub const PUSH_WINDOW_MAX: u64 = 256;
 pub const ARCHIVE_DEPTH_MAX: usize = 5;
 /// Seqs, rows of an inbox, times and counts are below this: a double holds each of them.
 pub const NUMBER_MAX: u64 = 1 << 53;
-/// What this release knows of, as bits in hello; a server uses with a client what both know. None yet.
-pub const FEATURES: u64 = 0;
+/// The bit of hello's features that says: this side knows [`crate::Kind::SessionEnd`].
+pub const FEATURE_SESSION_END: u64 = 1;
+/// What this release knows of, as bits in hello; a server uses with a client what both know.
+pub const FEATURES: u64 = FEATURE_SESSION_END;
 /// How far the clock in a `client_msg_id` may be ahead of or behind the server's, in ms. A client makes ids on
 /// the server's clock, which hello and login tell it, so this covers delay and drift.
 pub const CLOCK_SKEW_MS_MAX: u64 = 10_000;

@@ -28,7 +28,8 @@ fn directory() -> PathBuf {
 
 /// What is not a reply, nor is replied to, has no request id.
 fn request_id(kind: Kind) -> u64 {
-    let has_none = matches!(kind, Kind::Push | Kind::PushAck | Kind::GoingAway | Kind::InboxHead);
+    let is_note = matches!(kind, Kind::InboxHead | Kind::SessionEnd);
+    let has_none = is_note || matches!(kind, Kind::Push | Kind::PushAck | Kind::GoingAway);
     if has_none { 0 } else { REQUEST_ID }
 }
 

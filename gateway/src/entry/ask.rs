@@ -1,7 +1,7 @@
 //! From a frame to a command: what may be asked at all, how often, and how much at once.
 
 use super::requests::{self, Action, RateClass, Request};
-use super::session::{SessionKey, Stage};
+use super::session::{Mark, SessionKey, Stage};
 use super::{Entry, Turn};
 use crate::limits::{RECONNECT_JITTER_MS, REQUESTS_IN_FLIGHT_MAX};
 use crate::metrics::CopyStage;
@@ -9,7 +9,7 @@ use crate::transport::Outboxes;
 use shard::command::{Answer, Begin, Command};
 use shard::limits::BUSY_RETRY_MS;
 use wire::frames::HelloReply;
-use wire::{Bytes, DeviceId, FrameError, RawFrame, RefusalCode};
+use wire::{Bytes, DeviceId, FEATURE_SESSION_END, FrameError, RawFrame, RefusalCode};
 
 impl Entry {
     /// A frame came, or bytes that are none. Returns whether to read on.
@@ -49,7 +49,7 @@ impl Entry {
     ) {
         match action {
             Action::Ignore => {}
-            Action::Greet => self.greet(key, request_id, turn),
+            Action::Greet { features } => self.greet(key, request_id, features, turn),
             Action::Login { device, from, token } => {
                 self.log_in(key, request_id, (device, from, &token), turn);
             }
@@ -86,11 +86,20 @@ impl Entry {
         Some(Answer::Refused { code: RefusalCode::RateLimited, retry_after_ms })
     }
 
-    fn greet<O: Outboxes>(&mut self, key: SessionKey, request_id: u64, turn: &mut Turn<'_, O>) {
+    fn greet<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        request_id: u64,
+        features: u64,
+        turn: &mut Turn<'_, O>,
+    ) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.advance(Stage::Greeted);
+        if features & FEATURE_SESSION_END != 0 {
+            session.mark(Mark::KnowsEnd);
+        }
         let heartbeat_ms = u32::try_from(self.settings.heartbeat_ms).unwrap_or(u32::MAX);
-        let reply = HelloReply::new(heartbeat_ms, turn.now.unix_ms);
+        let reply = HelloReply::new(heartbeat_ms, features, turn.now.unix_ms);
         if let Some(out) = session.channel.and_then(|channel| turn.outboxes.outbox(channel)) {
             wire::encode(out.bytes, request_id, reply);
             self.metrics.frames_out.inc();

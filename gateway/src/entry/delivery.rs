@@ -3,8 +3,8 @@
 use crate::limits::RECONNECT_JITTER_MS;
 use shard::rows::{InboxRow, MessageRow};
 use std::borrow::Cow;
-use wire::frames::{GoingAway, Message, Push, Refusal};
-use wire::{BODY_BYTES_MAX, Bytes, InboxSeq, RefusalCode, VERSION, encode};
+use wire::frames::{GoingAway, Message, Push, Refusal, SessionEnd};
+use wire::{BODY_BYTES_MAX, Bytes, InboxSeq, Next, RefusalCode, VERSION, encode};
 
 /// Writes a refusal; without a text, the code's own.
 pub fn refusal(
@@ -14,18 +14,30 @@ pub fn refusal(
     retry_after_ms: u32,
     text: &str,
 ) {
-    let text = if text.is_empty() { explain(code) } else { text.into() };
-    let text = Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(wire::TEXT_BYTES_MAX)]);
+    let text = self::text(if text.is_empty() { explain(code) } else { text.into() });
     encode(out, request_id, Refusal { code: code as u16, retry_after_ms, text });
 }
 
-/// Writes that the connection will close. What ends many clients at once, and lets them come back, says over how long they
-/// spread.
+/// Writes that the connection will close, and over how long those spread that come back.
 pub fn going_away(out: &mut Vec<u8>, code: RefusalCode) {
-    use RefusalCode::{Draining, LoginTimeout, Unresponsive};
-    let is_shared = matches!(code, Draining | LoginTimeout | Unresponsive);
-    let jitter_ms = if is_shared { RECONNECT_JITTER_MS } else { 0 };
+    let jitter_ms = jitter_ms(code);
     encode(out, 0, GoingAway { code: code as u16, reconnect_after_ms: 0, jitter_ms });
+}
+
+/// Writes that the session ends, why, and what the client does next.
+pub fn session_end(out: &mut Vec<u8>, code: RefusalCode) {
+    let (next, jitter_ms, text) = (code.next().to_wire(), jitter_ms(code), text(explain(code)));
+    encode(out, 0, SessionEnd { code: code as u16, next, wait_ms: 0, jitter_ms, text });
+}
+
+/// Whatever ends a session may end many at once.
+fn jitter_ms(code: RefusalCode) -> u32 {
+    if code.next() == Next::StayAway { 0 } else { RECONNECT_JITTER_MS }
+}
+
+/// A text as a frame has it, within its bound.
+fn text(text: Cow<'_, str>) -> Bytes {
+    Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(wire::TEXT_BYTES_MAX)])
 }
 
 /// Writes a row of an inbox, which is pushed after `previous`.

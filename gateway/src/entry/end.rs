@@ -1,7 +1,7 @@
 //! How a session ends: with which last word, and under which reason it is counted.
 
 use super::delivery;
-use super::session::{SessionKey, Stage};
+use super::session::{Mark, SessionKey, Stage};
 use super::{Do, Entry, Turn};
 use crate::metrics::CloseReason;
 use crate::transport::{Channel, Outboxes};
@@ -16,7 +16,7 @@ impl Entry {
         code: RefusalCode,
         turn: &mut Turn<'_, O>,
     ) {
-        self.say_going_away(key, code, turn);
+        self.say_end(key, code, turn);
         self.close(key, reason(code), Do::Close, turn);
     }
 
@@ -38,7 +38,7 @@ impl Entry {
 
     /// Nothing was heard, though it was asked.
     pub(super) fn end_silent<O: Outboxes>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
-        self.say_going_away(key, RefusalCode::Unresponsive, turn);
+        self.say_end(key, RefusalCode::Unresponsive, turn);
         self.close(key, CloseReason::Silent, Do::Close, turn);
     }
 
@@ -87,17 +87,29 @@ impl Entry {
         }
     }
 
-    pub(super) fn say_going_away<O: Outboxes>(
+    /// The last word of a session that this side ends, in the frame that the client knows.
+    fn say_end<O: Outboxes>(&mut self, key: SessionKey, code: RefusalCode, turn: &mut Turn<'_, O>) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let (channel, knows_end) = (session.channel, session.has(Mark::KnowsEnd));
+        let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) else { return };
+        if knows_end {
+            delivery::session_end(out.bytes, code);
+        } else {
+            delivery::going_away(out.bytes, code);
+        }
+    }
+
+    /// Says that this server will close; whether the client could be told.
+    pub(super) fn say_draining<O: Outboxes>(
         &mut self,
         key: SessionKey,
-        code: RefusalCode,
         turn: &mut Turn<'_, O>,
     ) -> bool {
         let channel = self.channel(key);
         let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) else {
             return false;
         };
-        delivery::going_away(out.bytes, code);
+        delivery::going_away(out.bytes, RefusalCode::Draining);
         true
     }
 

@@ -25,7 +25,7 @@ use crate::metrics::{CloseReason, CoreMetrics};
 use crate::transport::{Channel, Outboxes};
 use drain::Drain;
 use rate::Rates;
-use session::{Due, Session, Stage};
+use session::{Due, Mark, Session, Stage};
 use shard::command::{Answer, Command, Now, ReplyTo, Session as SessionId};
 use shard::partition::Partition;
 use slab::Slab;
@@ -258,7 +258,7 @@ impl Entry {
             Due::LoginTimeout => self.end(key, RefusalCode::LoginTimeout, turn),
             Due::Silent => self.end_silent(key, turn),
             Due::Probe => {
-                session.is_probed = true;
+                session.mark(Mark::Probed);
                 let channel = session.channel;
                 self.probe(channel, turn);
                 self.wheel.place(key, now_ms + 1_000);

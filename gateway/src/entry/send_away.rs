@@ -4,7 +4,6 @@ use super::drain::Drain;
 use super::{Do, Entry, Turn};
 use crate::metrics::CloseReason;
 use crate::transport::Outboxes;
-use wire::RefusalCode;
 
 impl Entry {
     /// Begins to send all clients away. From now on no message is taken.
@@ -23,7 +22,7 @@ impl Entry {
         }
         let rate = (self.settings.drain_rate, self.settings.entries);
         while let Some(key) = drain.next(now_ms, rate) {
-            if self.say_going_away(key, RefusalCode::Draining, turn) {
+            if self.say_draining(key, turn) {
                 drain.told(key, now_ms);
             }
         }

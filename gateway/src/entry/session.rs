@@ -38,8 +38,17 @@ pub struct Session {
     /// Requests that were not answered yet.
     pub in_flight: u16,
     stage: Stage,
+    /// Bits of [`Mark`].
+    marks: u8,
+}
+
+/// What is or is not so of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
     /// A heartbeat was sent to it because it was silent.
-    pub is_probed: bool,
+    Probed = 1,
+    /// It knows the frame that ends a session.
+    KnowsEnd = 2,
 }
 
 const _: () = assert!(Slab::<Session>::BYTES <= SESSION_BYTES_MAX);
@@ -69,8 +78,19 @@ impl Session {
             heard_ms: low_bits(now_ms),
             in_flight: 0,
             stage,
-            is_probed: false,
+            marks: 0,
         }
+    }
+
+    /// From now on it is so.
+    pub fn mark(&mut self, mark: Mark) {
+        self.marks |= mark as u8;
+    }
+
+    /// Whether it is so.
+    #[must_use]
+    pub fn has(&self, mark: Mark) -> bool {
+        self.marks & mark as u8 != 0
     }
 
     /// How far it has come.
@@ -106,7 +126,8 @@ impl Session {
 
     /// It said something.
     pub fn hear(&mut self, now_ms: u64) {
-        (self.heard_ms, self.is_probed) = (low_bits(now_ms), false);
+        self.heard_ms = low_bits(now_ms);
+        self.marks &= !(Mark::Probed as u8);
     }
 
     /// What to do at `now_ms`. Before login it was heard last when it began.
@@ -121,7 +142,7 @@ impl Session {
         let end_ms = heartbeat_ms * SILENT_PERCENT / 100;
         if silent_ms >= end_ms {
             Due::Silent
-        } else if silent_ms >= probe_ms && !self.is_probed {
+        } else if silent_ms >= probe_ms && !self.has(Mark::Probed) {
             Due::Probe
         } else {
             let next_ms = if silent_ms >= probe_ms { end_ms } else { probe_ms };
@@ -151,7 +172,7 @@ mod tests {
             session.activate(Login { uid, device, generation }, from_ms);
             assert_eq!(due(&session, 1_000), Due::Later(at(90_000)));
             assert_eq!(due(&session, 90_000), Due::Probe);
-            session.is_probed = true;
+            session.mark(Mark::Probed);
             assert_eq!(due(&session, 90_000), Due::Later(at(120_000)));
             assert_eq!(due(&session, 120_000), Due::Silent);
         }

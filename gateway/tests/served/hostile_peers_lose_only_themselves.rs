@@ -180,7 +180,7 @@ fn a_session_that_was_replaced_is_not_heard() {
     let mut scene = Scene::new(&[]);
     let mut old = Peer::logged_in(&scene.gateway, 3, 1);
     let mut new = Peer::logged_in(&scene.gateway, 3, 1);
-    assert_eq!(old.told(), Some(Told::GoingAway(RefusalCode::SessionReplaced)));
+    assert_eq!(old.told(), Some(Told::SessionEnd(RefusalCode::SessionReplaced)));
     old.say(&send(3, (3, 1), id(1), b"too late"));
     assert!(old.ended());
     new.say(&framed(3, frames::Sync { cursor: 0, limit: 1 }));
@@ -274,8 +274,11 @@ fn who_does_not_log_in_is_closed_at_the_deadline() {
         dribbling.say(&[*byte]);
         scene.others_go_on();
     }
-    for peer in [&mut silent, &mut greeted] {
-        assert_eq!(peer.told(), Some(Told::GoingAway(RefusalCode::LoginTimeout)));
+    let code = RefusalCode::LoginTimeout;
+    // What it knows of is not known before its hello.
+    let told = [(&mut silent, Told::GoingAway(code)), (&mut greeted, Told::SessionEnd(code))];
+    for (peer, told) in told {
+        assert_eq!(peer.told(), Some(told));
         assert!(peer.ended());
     }
     // On a slow machine it still dribbles when it is closed, and a reset takes the word from it.

@@ -24,6 +24,8 @@ pub enum Told {
     Refused(RefusalCode, u32),
     /// The connection will close.
     GoingAway(RefusalCode),
+    /// The session ends now.
+    SessionEnd(RefusalCode),
 }
 
 impl Peer {
@@ -103,12 +105,13 @@ impl Peer {
 
 impl Told {
     fn of(frame: &RawFrame<'_>) -> Self {
-        match frame.read::<frames::Refusal>() {
-            Ok(refusal) => Self::Refused(code(refusal.code), refusal.retry_after_ms),
-            Err(_) => {
-                let parting = frame.read::<frames::GoingAway>();
-                Self::GoingAway(code(parting.expect("a refusal or a good-bye").code))
-            }
+        if let Ok(refusal) = frame.read::<frames::Refusal>() {
+            Self::Refused(code(refusal.code), refusal.retry_after_ms)
+        } else if let Ok(end) = frame.read::<frames::SessionEnd>() {
+            Self::SessionEnd(code(end.code))
+        } else {
+            let parting = frame.read::<frames::GoingAway>();
+            Self::GoingAway(code(parting.expect("a refusal or a good-bye").code))
         }
     }
 }

@@ -103,7 +103,7 @@ fn on_frame(
     match frame.header.kind.unwrap() {
         Kind::Hello => {
             frame.access::<Hello>().unwrap();
-            wire::encode(&mut out, id, HelloReply::new(60_000, now_ms()));
+            wire::encode(&mut out, id, HelloReply::new(60_000, 0, now_ms()));
         }
         Kind::Login => {
             let login = frame.access::<Login>().unwrap();

@@ -147,6 +147,10 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
             let code = frame.access::<frames::GoingAway>()?.code.to_native();
             Heard::Ended { code: RefusalCode::from_wire(code) }
         }
+        Kind::SessionEnd => {
+            let code = frame.access::<frames::SessionEnd>()?.code.to_native();
+            Heard::Ended { code: RefusalCode::from_wire(code) }
+        }
         Kind::ChatReply => Heard::Other,
         Kind::Hello | Kind::Login | Kind::Logout | Kind::Send | Kind::PushAck => said(kind)?,
         Kind::Sync | Kind::History | Kind::Chats => said(kind)?,

@@ -3,17 +3,17 @@
 use super::inbox::Pushed;
 use super::{Event, Heartbeats, Machine, Phase};
 use crate::ClientError;
-use crate::error::{ends_connection, ends_session};
+use crate::error::ends_connection;
 use crate::limits::{ACK_TIMEOUT_MS_MAX, HEARTBEAT_MS_MIN, PUSHES_TIMEOUT_MS, REFUSED_WAIT_MS};
 use rand::RngExt;
 use wire::frames::{
-    ArchivedLoginReply, ArchivedPush, ArchivedRefusal, ArchivedSyncPage, ChatReply, ChatsPage,
-    GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead, LoginReply,
-    LogoutReply, Push, PushAck, Refusal, SendAck, SyncPage,
+    ArchivedLoginReply, ArchivedPush, ArchivedRefusal, ArchivedSessionEnd, ArchivedSyncPage,
+    ChatReply, ChatsPage, GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead,
+    LoginReply, LogoutReply, Push, PushAck, Refusal, SendAck, SessionEnd, SyncPage,
 };
 use wire::{
-    FRAME_BYTES_MAX, Generation, InboxSeq, Kind, MessageId, RawFrame, RefusalCode, Scratch, Seq,
-    Uid, VERSION, encode,
+    FRAME_BYTES_MAX, Generation, InboxSeq, Kind, MessageId, Next, RawFrame, RefusalCode, Scratch,
+    Seq, Uid, VERSION, encode,
 };
 
 /// What a machine needs to read a piece: the time, where to write, and memory that all machines of a core share.
@@ -106,6 +106,7 @@ impl Machine {
                 return self.on_refusal(request_id, frame.access::<Refusal>()?, now_ms, events);
             }
             Kind::GoingAway => self.on_going_away(&frame, events)?,
+            Kind::SessionEnd => return self.on_session_end(frame.access::<SessionEnd>()?),
             // What only a client sends; `check_phase` refused it.
             Kind::Hello
             | Kind::Login
@@ -126,7 +127,7 @@ impl Machine {
         let is_due = match kind {
             Kind::HelloReply => self.phase == Phase::Greeting,
             Kind::LoginReply => self.phase == Phase::LoggingIn,
-            Kind::Refusal | Kind::GoingAway | Kind::Heartbeat => true,
+            Kind::Refusal | Kind::GoingAway | Kind::SessionEnd | Kind::Heartbeat => true,
             Kind::LogoutReply
             | Kind::HeartbeatReply
             | Kind::SendAck
@@ -367,9 +368,9 @@ impl Machine {
     ) -> Result<(), ClientError> {
         let going = frame.access::<GoingAway>()?;
         let code = RefusalCode::from_wire(going.code.to_native());
-        if code.is_some_and(ends_session) {
-            let text = "the server ended the session".to_owned();
-            return Err(ClientError::Refused { code, retry_after_ms: 0, text });
+        // What a server of an earlier release says at a session's end.
+        if let Some(next) = code.map(RefusalCode::next).filter(|next| *next != Next::Again) {
+            return Err(ClientError::SessionEnd { code, next, text: String::new() });
         }
         let reconnect_after_ms = going.reconnect_after_ms.to_native();
         let jitter_ms = going.jitter_ms.to_native();
@@ -379,6 +380,14 @@ impl Machine {
         }
         events(Event::GoingAway { reconnect_after_ms, jitter_ms });
         Ok(())
+    }
+
+    /// The connection ends now. Unacked sends wait for the next, if there is to be one.
+    fn on_session_end(&mut self, end: &ArchivedSessionEnd) -> Result<(), ClientError> {
+        let code = RefusalCode::from_wire(end.code.to_native());
+        let text = String::from_utf8_lossy(end.text.as_slice()).into_owned();
+        self.reconnect.hint(end.wait_ms.to_native(), end.jitter_ms.to_native());
+        Err(ClientError::SessionEnd { code, next: Next::from_wire(end.next), text })
     }
 
     fn set_clock(&mut self, server_ms: u64, now_ms: u64) {

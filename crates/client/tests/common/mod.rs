@@ -65,7 +65,8 @@ macro_rules! encodes {
     })* };
 }
 encodes!(Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck
-    Sync SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead);
+    Sync SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead
+    SessionEnd);
 
 /// A machine with its clock, and what it said and told.
 pub struct Session {

@@ -108,6 +108,7 @@ any_frame! {
     Refusal { code: u16, retry_after_ms: u32, text: Bytes, }
     GoingAway { code: u16, reconnect_after_ms: u32, jitter_ms: u32, }
     InboxHead { inbox_epoch: u64, inbox_head: u64, }
+    SessionEnd { code: u16, next: u8, wait_ms: u32, jitter_ms: u32, text: Bytes, }
 }
 
 /// A field's type.

@@ -2,7 +2,7 @@
 
 use super::AnyFrame;
 use wire::frames::*;
-use wire::{Bytes, ClientMsgId, MessageId, RefusalCode};
+use wire::{Bytes, ClientMsgId, MessageId, Next, RefusalCode};
 
 const NOW_MS: u64 = 1_790_000_000_000;
 
@@ -174,6 +174,13 @@ fn ends() -> Vec<AnyFrame> {
             jitter_ms: 30_000,
         }),
         A::InboxHead(InboxHead { inbox_epoch: 1, inbox_head: 45 }),
+        A::SessionEnd(SessionEnd {
+            code: RefusalCode::SessionReplaced as u16,
+            next: Next::StayAway.to_wire(),
+            wait_ms: 0,
+            jitter_ms: 0,
+            text: Bytes::from_static(b"this device logged in elsewhere"),
+        }),
     ]
 }
 
@@ -208,6 +215,16 @@ pub fn more() -> Vec<(&'static str, AnyFrame)> {
         ),
         // Values that a later release may send: another kind of row and of conversation, other flags, another code.
         ("later", A::Push(Push { previous: 43, message: later })),
+        (
+            "later",
+            A::SessionEnd(SessionEnd {
+                code: 65_000,
+                next: 200,
+                wait_ms: 1000,
+                jitter_ms: 30_000,
+                text: Bytes::new(),
+            }),
+        ),
         ("later", A::Refusal(Refusal { code: 65_000, retry_after_ms: 500, text: Bytes::new() })),
     ]
 }

@@ -9,7 +9,10 @@ pub enum Action {
     /// Nothing.
     Ignore,
     /// Answer hello.
-    Greet,
+    Greet {
+        /// What the client knows of.
+        features: u64,
+    },
     /// Verify the token, then ask the shard.
     Login {
         /// Which device.

@@ -8,7 +8,7 @@ pub(super) fn act(frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     let serves = (hello.version_min..=hello.version_max).contains(&VERSION);
     let takes = hello.frame_bytes_max.to_native() as usize >= FRAME_BYTES_MAX;
     Ok(match (serves, takes) {
-        (true, true) => Action::Greet,
+        (true, true) => Action::Greet { features: hello.features.to_native() },
         (true, false) => Action::Close(RefusalCode::OutOfRange),
         (false, _) => Action::Close(RefusalCode::UnsupportedVersion),
     })

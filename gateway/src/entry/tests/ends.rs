@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::limits::RECONNECT_JITTER_MS;
+use wire::Next;
 
 /// The shard hears of the end, without an answer.
 #[track_caller]
@@ -67,6 +68,48 @@ fn the_shard_ends_a_session() {
     assert_eq!(scene.done(client), [Do::Close]);
     logged_out(&mut scene, client);
     assert_eq!(scene.closes(CloseReason::Replaced), 1);
+}
+
+/// A client that does not know the frame hears the other one, as it always did.
+#[test]
+fn a_session_that_is_ended_is_told_in_the_frame_that_its_client_knows() {
+    for (features, kind) in [(0, Kind::GoingAway), (u64::MAX, Kind::SessionEnd)] {
+        let mut scene = Scene::new();
+        let replaced = scene.log_in_knowing(7, features);
+        scene.push(replaced, Answer::Closed(RefusalCode::SessionReplaced));
+        assert_eq!(scene.told(replaced), [(kind, 0, Some(RefusalCode::SessionReplaced))]);
+        let silent = scene.log_in_knowing(8, features);
+        scene.pass(122_000);
+        let told = scene.told(silent);
+        assert_eq!(told[1..], [(kind, 0, Some(RefusalCode::Unresponsive))], "after the question");
+        let late = scene.connect();
+        scene.hear(late, &hello_knowing(features));
+        scene.told(late);
+        scene.pass(6_000);
+        assert_eq!(scene.told(late), [(kind, 0, Some(RefusalCode::LoginTimeout))]);
+        // The server goes, and not the session: one frame for all.
+        let drained = scene.log_in_knowing(9, features);
+        scene.call(|entry, turn| entry.drain(turn.now.mono_ms));
+        scene.pass(1_000);
+        assert_eq!(scene.told(drained), [(Kind::GoingAway, 0, Some(RefusalCode::Draining))]);
+    }
+}
+
+#[test]
+fn the_end_of_a_session_says_what_the_client_does_next() {
+    let said = |code| {
+        let mut bytes = Vec::new();
+        delivery::session_end(&mut bytes, code);
+        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
+        let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
+        let end = frames.next(&mut scratch).unwrap().unwrap().read::<SessionEnd>().unwrap();
+        assert!(!end.text.is_empty() && end.code == code as u16);
+        (Next::from_wire(end.next), end.jitter_ms)
+    };
+    assert_eq!(said(RefusalCode::SessionReplaced), (Next::StayAway, 0));
+    assert_eq!(said(RefusalCode::TokenExpired), (Next::OtherToken, RECONNECT_JITTER_MS));
+    assert_eq!(said(RefusalCode::LoginTimeout), (Next::Again, RECONNECT_JITTER_MS));
+    assert_eq!(said(RefusalCode::Unresponsive), (Next::Again, RECONNECT_JITTER_MS));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::transport::tcp::Tcp;
 use netring::ConnId;
 use shard::command::{Begin, Delivery, Login};
 use std::collections::HashMap;
-use wire::frames::{self, GoingAway, Refusal};
+use wire::frames::{self, GoingAway, Refusal, SessionEnd};
 use wire::{Bytes, DeviceId, FrameBuffer, Generation, InboxSeq, Kind, Scratch, Uid, encode};
 
 /// Unix ms at 0 ms of the core's clock.
@@ -141,8 +141,13 @@ impl Scene {
 
     /// Connects a client and logs it in; what it was told on the way is forgotten.
     fn log_in(&mut self, uid: u64) -> Client {
+        self.log_in_knowing(uid, 0)
+    }
+
+    /// The same of a client that knows of these features.
+    fn log_in_knowing(&mut self, uid: u64, features: u64) -> Client {
         let client = self.connect();
-        self.hear(client, &hello());
+        self.hear(client, &hello_knowing(features));
         let token = self.token(uid);
         self.hear(client, &login(&token));
         let (command, reply) = self.asked();
@@ -196,7 +201,8 @@ impl Scene {
         while let Some(frame) = frames.next(&mut scratch) {
             let frame = frame.expect("an entry's frames are sound");
             let refusal = frame.read::<Refusal>().map(|refusal| refusal.code);
-            let code = refusal.or_else(|_| frame.read::<GoingAway>().map(|going| going.code)).ok();
+            let code = refusal.or_else(|_| frame.read::<GoingAway>().map(|going| going.code));
+            let code = code.or_else(|_| frame.read::<SessionEnd>().map(|end| end.code)).ok();
             let named = |code| *RefusalCode::ALL.iter().find(|it| **it as u16 == code).unwrap();
             told.push((frame.header.kind.unwrap(), frame.header.request_id, code.map(named)));
         }
@@ -222,9 +228,13 @@ fn log_in(uid: u64) -> Command {
 }
 
 fn hello() -> Vec<u8> {
+    hello_knowing(0)
+}
+
+fn hello_knowing(features: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     let frame_bytes_max = u32::try_from(FRAME_BYTES_MAX).unwrap();
-    let hello = frames::Hello { version_min: 1, version_max: 2, frame_bytes_max, features: 0 };
+    let hello = frames::Hello { version_min: 1, version_max: 2, frame_bytes_max, features };
     encode(&mut bytes, 1, hello);
     bytes
 }
