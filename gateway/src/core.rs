@@ -169,7 +169,7 @@ impl Core {
                 self.backend.on_written(*write, result, &mut self.news);
                 self.begin_writes();
             }
-            Event::ConnectFailed { .. } | Event::Woken => {}
+            Event::ConnectFailed { .. } | Event::Ended { .. } | Event::Woken => {}
         }
     }
 

@@ -52,6 +52,7 @@ fn answer(ring: &mut NetRing, event: Event) {
         Event::AcceptPaused => println!("full"),
         Event::Connected { .. }
         | Event::ConnectFailed { .. }
+        | Event::Ended { .. }
         | Event::Written { .. }
         | Event::Woken => {}
     }

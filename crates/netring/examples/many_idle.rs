@@ -67,6 +67,7 @@ fn events(ring: &mut NetRing) -> Result<usize, Error> {
             Event::Data { .. } | Event::AcceptPaused => {}
             Event::ConnectFailed { .. }
             | Event::Sent { .. }
+            | Event::Ended { .. }
             | Event::Closed { .. }
             | Event::ListenerError { .. }
             | Event::Written { .. }

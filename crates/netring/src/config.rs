@@ -24,6 +24,9 @@ pub struct Config {
     pub buffer_size: u32,
     /// Submission entries of one ring, a power of two.
     pub queue_depth: u32,
+    /// A peer that shuts down its side only is said to have ended ([`crate::Event::Ended`]), and can still be sent to. If
+    /// not, its connection is over.
+    pub keeps_half_open: bool,
     /// How often a busy net ring lets other tasks of its executor run; a second at most. They wait
     /// for up to two ticks. If there are no other tasks, a longer tick costs less CPU.
     pub tick: Duration,
@@ -37,6 +40,7 @@ impl Default for Config {
             buffer_count: 512,
             buffer_size: 4_096,
             queue_depth: 1_024,
+            keeps_half_open: false,
             tick: TICK_DEFAULT,
         }
     }
@@ -51,6 +55,7 @@ pub(crate) struct Plan {
     pub buffer_size: u32,
     pub queue_depth: u32,
     pub connections_max: usize,
+    pub keeps_half_open: bool,
     pub tick: Duration,
 }
 
@@ -90,6 +95,7 @@ impl Plan {
             buffer_size: config.buffer_size,
             queue_depth: config.queue_depth,
             connections_max,
+            keeps_half_open: config.keeps_half_open,
             tick: config.tick,
         })
     }

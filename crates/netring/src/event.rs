@@ -34,6 +34,12 @@ pub enum Event {
         /// The bytes. It holds a receive buffer of the ring: drop it soon.
         chunk: Chunk,
     },
+    /// The peer has said everything: it has shut down its side, or closed. Nothing more is received; what is sent may still
+    /// arrive. The connection is to be closed. Only if the configuration keeps half-open connections.
+    Ended {
+        /// The connection.
+        conn: ConnId,
+    },
     /// All output was taken by the kernel; asked for with `notify_sent`, once each time.
     Sent {
         /// The connection.
@@ -69,7 +75,7 @@ pub enum Event {
 pub enum CloseReason {
     /// This side closed it.
     Local,
-    /// The peer closed it, or its half of it.
+    /// The peer closed it, or its half of it, and half-open connections are not kept.
     Eof,
     /// The peer reset it.
     Reset,

@@ -42,6 +42,8 @@ impl Flags {
     pub(crate) const STARVED: Flags = Flags(1 << 12);
     /// Was never open: its end is a failed connect.
     pub(crate) const DIALED: Flags = Flags(1 << 13);
+    /// The peer has said everything: there is nothing to receive.
+    pub(crate) const ENDED: Flags = Flags(1 << 14);
 
     pub(crate) fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0

@@ -29,6 +29,7 @@ pub(crate) struct Table {
     pub(crate) starved: VecDeque<Key>,
     /// Boxed: the kernel holds where the addresses are.
     pub(crate) dials: HashMap<u32, Box<Dial>>,
+    pub(crate) keeps_half_open: bool,
     index: u16,
 }
 
@@ -48,6 +49,7 @@ impl Table {
             dirty: Vec::new(),
             starved: VecDeque::new(),
             dials: HashMap::new(),
+            keeps_half_open: plan.keeps_half_open,
             index,
         })
     }

@@ -13,7 +13,8 @@ impl Table {
     pub(crate) fn arm_recv(&mut self, key: Key) {
         let slot = self.slot(key);
         let wanted = matches!(slot.state, State::Open | State::Flushing);
-        let held = [Flags::RECV, Flags::PAUSED, Flags::STARVED].iter().any(|f| slot.flags.has(*f));
+        let held = [Flags::RECV, Flags::PAUSED, Flags::STARVED, Flags::ENDED];
+        let held = held.iter().any(|flag| slot.flags.has(*flag));
         if !wanted || held {
             return;
         }
@@ -56,10 +57,7 @@ impl Table {
                 let chunk = chunk.filter(|_| deliver)?;
                 Some(Event::Data { conn, chunk })
             }
-            0 => {
-                self.shut(key, CloseReason::Eof);
-                self.finish(key)
-            }
+            0 => self.on_end(key),
             error if error == -libc::ENOBUFS => {
                 if !slot.flags.has(Flags::PAUSED) {
                     slot.flags.set(Flags::STARVED);
@@ -74,6 +72,26 @@ impl Table {
             }
             error => {
                 self.shut(key, CloseReason::from_errno(-error));
+                self.finish(key)
+            }
+        }
+    }
+
+    /// The peer has said everything. What is being flushed may still reach it.
+    fn on_end(&mut self, key: Key) -> Option<Event> {
+        let (conn, keeps_half_open) = (self.id(key), self.keeps_half_open);
+        let slot = self.slot(key);
+        match slot.state {
+            State::Flushing => {
+                slot.flags.set(Flags::ENDED);
+                None
+            }
+            State::Open if keeps_half_open => {
+                slot.flags.set(Flags::ENDED);
+                Some(Event::Ended { conn })
+            }
+            State::Open | State::Free | State::Dialing | State::Closing => {
+                self.shut(key, CloseReason::Eof);
                 self.finish(key)
             }
         }

@@ -8,7 +8,7 @@ mod support;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 
-use netring::{CloseReason, Event};
+use netring::{CloseReason, Config, Event};
 use support::{Rig, small};
 
 const MORE_THAN_THE_KERNEL_TAKES: usize = 64 << 20;
@@ -43,6 +43,42 @@ fn a_peer_that_leaves_ends_a_flush() {
     rig.turn();
     drop(peer);
     rig.drained();
+    assert_eq!(rig.closed[&conn], CloseReason::Local);
+}
+
+/// Whoever shuts down its side has read nothing yet of what is said to it at last.
+#[test]
+fn a_peer_that_shuts_down_its_side_hears_the_last_word() {
+    let (mut rig, addr) = Rig::listening(small());
+    let (mut peer, conn) = rig.accept(addr);
+    let word = vec![3; MORE_THAN_THE_KERNEL_TAKES];
+    rig.send(conn, &word);
+    rig.ring.close(conn);
+    rig.turn();
+    peer.shutdown(std::net::Shutdown::Write).unwrap();
+    let hears = std::thread::spawn(move || std::io::copy(&mut peer, &mut std::io::sink()));
+    rig.drained();
+    assert_eq!(hears.join().unwrap().unwrap(), word.len() as u64);
+    assert_eq!(rig.closed[&conn], CloseReason::Local);
+}
+
+#[test]
+fn a_half_open_connection_is_kept_where_that_is_wanted() {
+    let (mut rig, addr) = Rig::listening(Config { keeps_half_open: true, ..small() });
+    let (mut peer, conn) = rig.accept(addr);
+    std::io::Write::write_all(&mut peer, b"asked").unwrap();
+    peer.shutdown(std::net::Shutdown::Write).unwrap();
+    rig.until("the end of what it says", |rig| rig.ended == [conn]);
+    assert_eq!(rig.data[&conn], b"asked");
+    // Also where it is told to receive: there is nothing, and no second end.
+    rig.ring.pause(conn);
+    rig.ring.resume(conn);
+    rig.send(conn, b"answered");
+    rig.ring.close(conn);
+    rig.drained();
+    let mut heard = Vec::new();
+    peer.read_to_end(&mut heard).unwrap();
+    assert_eq!((heard, rig.ended.len()), (b"answered".to_vec(), 1));
     assert_eq!(rig.closed[&conn], CloseReason::Local);
 }
 

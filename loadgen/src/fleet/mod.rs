@@ -199,6 +199,7 @@ impl Fleet {
             | netring::Event::AcceptPaused
             | netring::Event::ListenerError { .. }
             | netring::Event::Sent { .. }
+            | netring::Event::Ended { .. }
             | netring::Event::Written { .. }
             | netring::Event::Woken => {}
         }

@@ -200,7 +200,7 @@ impl Core {
                 }
                 self.touch_whole();
             }
-            Event::Sent { .. } | Event::Woken => self.touch_whole(),
+            Event::Sent { .. } | Event::Ended { .. } | Event::Woken => self.touch_whole(),
         }
         self.on_heard(heard);
     }

@@ -22,6 +22,7 @@ pub struct Rig {
     pub failed: Vec<(ConnId, io::Error)>,
     pub data: HashMap<ConnId, Vec<u8>>,
     pub sent: Vec<ConnId>,
+    pub ended: Vec<ConnId>,
     pub closed: HashMap<ConnId, CloseReason>,
     pub accept_pauses: usize,
     pub wakes: usize,
@@ -40,6 +41,7 @@ impl Rig {
             failed: Vec::new(),
             data: HashMap::new(),
             sent: Vec::new(),
+            ended: Vec::new(),
             closed: HashMap::new(),
             accept_pauses: 0,
             wakes: 0,
@@ -81,6 +83,7 @@ impl Rig {
                 self.data.entry(conn).or_default().extend_from_slice(chunk.bytes());
             }
             Event::Sent { conn } => self.sent.push(conn),
+            Event::Ended { conn } => self.ended.push(conn),
             Event::Closed { conn, reason } => {
                 let before = self.closed.insert(conn, reason);
                 assert_eq!(before, None, "closed twice");
