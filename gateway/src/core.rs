@@ -156,6 +156,10 @@ impl Core {
                     self.with_entry(|entry, turn| entry.on_sent(key, turn));
                 }
             }
+            Event::Ended { conn } => match self.tcp.key(conn) {
+                Some(key) => self.with_entry(|entry, turn| entry.on_ended(key, turn)),
+                None => self.ring.close_now(conn),
+            },
             Event::Closed { conn, .. } | Event::ConnectFailed { conn, .. }
                 if self.backend.has(conn) =>
             {
@@ -169,7 +173,7 @@ impl Core {
                 self.backend.on_written(*write, result, &mut self.news);
                 self.begin_writes();
             }
-            Event::ConnectFailed { .. } | Event::Ended { .. } | Event::Woken => {}
+            Event::ConnectFailed { .. } | Event::Woken => {}
         }
     }
 

@@ -52,6 +52,9 @@ pub const REMOTE_REGISTRATIONS_MAX: usize = 1024;
 /// Partitions whose sessions are registered in one pass over the connections: a sixteenth of all,
 /// so that registering everything takes sixteen passes.
 pub const REMOTE_REGISTER_PARTITIONS: usize = 64;
+/// How long a session that ends waits for the answers under way, in ms: as long as a command may
+/// wait for its own.
+pub const LEAVE_MS_MAX: u64 = REMOTE_GIVE_UP_MS;
 /// How long before a registration that was refused is tried again, in ms.
 pub const REMOTE_REGISTER_AGAIN_MS: u64 = 1_000;
 /// User ids kept for canaries, the greatest of all: nobody can log in as one.

@@ -179,7 +179,13 @@ async fn run_core(
     started: Sender<SocketAddr>,
 ) -> Result<(), Fatal> {
     let connections_max = parts.setup.connections_max() + CLOSING_SLOTS;
-    let config = netring::Config { connections_max, tick: RING_TICK, ..netring::Config::default() };
+    let config = netring::Config {
+        connections_max,
+        // A client that has said everything may still wait for its answers.
+        keeps_half_open: true,
+        tick: RING_TICK,
+        ..netring::Config::default()
+    };
     let (ring, bound) = cores::listen(parts.id, config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
     let core = Core::new(parts, (ring, bound));

@@ -1,5 +1,6 @@
 //! From a frame to a command: what may be asked at all, how often, and how much at once.
 
+use super::last_word::LastWord;
 use super::requests::{self, Action, RateClass, Request};
 use super::session::{Mark, SessionKey, Stage};
 use super::{Entry, Turn};
@@ -20,7 +21,9 @@ impl Entry {
         turn: &mut Turn<'_, O>,
     ) -> bool {
         self.metrics.frames_in.inc();
-        let Some(session) = self.sessions.get_mut(key) else { return false };
+        let Some(session) = self.sessions.get_mut(key).filter(|it| it.is_heard()) else {
+            return false;
+        };
         let (request_id, (action, request)) = match frame {
             Ok(frame) => {
                 let decided = requests::decide(session.stage(), session.login(), frame);
@@ -31,13 +34,12 @@ impl Entry {
         if let Action::Submit(Command::Send(send)) = &action {
             self.metrics.body_copies_bytes.of(CopyStage::Submit).add(send.body.len() as u64);
         }
-        let is_over = matches!(action, Action::Close(_));
         if let Some(refused) = self.over_rate(key, request, &action, turn.now_us) {
             self.answer(key, request_id, refused, turn);
         } else {
             self.act(key, request_id, action, turn);
         }
-        !is_over
+        self.sessions.get_mut(key).is_some_and(|session| session.is_heard())
     }
 
     fn act<O: Outboxes>(
@@ -61,7 +63,8 @@ impl Entry {
                 let refused = Answer::Refused { code, retry_after_ms: 0 };
                 self.answer(key, request_id, refused, turn);
             }
-            Action::Close(code) => self.end_with(key, request_id, (code, ""), turn),
+            Action::LogOut => self.leave(key, LastWord::LoggedOut(request_id), turn),
+            Action::Close(code) => self.leave(key, LastWord::Refused(request_id, code), turn),
         }
     }
 

@@ -1,23 +1,92 @@
-//! How a session ends: with which last word, and under which reason it is counted.
+//! How a session ends: what was taken is answered first, then comes the last word, and the end is
+//! counted under its reason.
 
 use super::delivery;
+use super::last_word::{LastWord, reason};
 use super::session::{Mark, SessionKey, Stage};
 use super::{Do, Entry, Turn};
+use crate::limits::LEAVE_MS_MAX;
 use crate::metrics::CloseReason;
 use crate::transport::{Channel, Outboxes};
 use shard::command::Command;
 use wire::RefusalCode;
 
 impl Entry {
-    /// Says why, and closes once that is written.
+    /// Hears nothing more from a session, and says a last word to it once what it asked is answered.
+    /// Whoever leaves already hears its first last word.
+    pub(super) fn leave<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        last_word: LastWord,
+        turn: &mut Turn<'_, O>,
+    ) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let now_ms = turn.now.mono_ms;
+        match session.stage() {
+            Stage::Leaving | Stage::Closing => {}
+            Stage::New | Stage::Greeted | Stage::LoggingIn => self.part(key, last_word, turn),
+            Stage::Active => {
+                session.leave(now_ms);
+                self.last_words.insert(key, last_word);
+                self.wheel.place(key, now_ms + LEAVE_MS_MAX);
+                self.look_at_leaving(key, turn);
+            }
+        }
+    }
+
+    /// Says the last word to a session that leaves, if nothing of its own is under way any more.
+    pub(super) fn look_at_leaving<O: Outboxes>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.stage() == Stage::Leaving && session.in_flight == 0 {
+            self.say_last_word(key, turn);
+        }
+    }
+
+    /// Says the last word to a session that leaves, whatever is under way.
+    pub(super) fn say_last_word<O: Outboxes>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
+        let Some(last_word) = self.last_words.get(&key).copied() else { return };
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        match (last_word, session.login()) {
+            (LastWord::LoggedOut(request_id), Some(login)) => {
+                session.hear(turn.now.mono_ms);
+                self.wheel.place(key, turn.now.mono_ms + LEAVE_MS_MAX);
+                self.last_words.insert(key, LastWord::LoggingOut);
+                let reply = self.ticket(key, request_id);
+                turn.effects.commands.push((Command::Logout(login), reply));
+            }
+            (word, _) => self.part(key, word, turn),
+        }
+    }
+
+    /// Says the last word, and closes once that is written.
+    fn part<O: Outboxes>(&mut self, key: SessionKey, word: LastWord, turn: &mut Turn<'_, O>) {
+        match word {
+            LastWord::Nothing | LastWord::LoggedOut(_) | LastWord::LoggingOut => {}
+            LastWord::Refused(request_id, code) => {
+                return self.end_with(key, request_id, (code, ""), turn);
+            }
+            LastWord::Ended(code) => self.say_end(key, code, turn),
+        }
+        self.close(key, word.reason(), Do::Close, turn);
+    }
+
+    /// The logout of a session that leaves was refused: it may ask again.
+    pub(super) fn stay(&mut self, key: SessionKey) {
+        let Some(LastWord::LoggingOut) = self.last_words.get(&key) else { return };
+        self.last_words.remove(&key);
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.stay();
+        }
+    }
+
+    /// Says why, once what was taken is answered, and closes once that is written.
     pub(super) fn end<O: Outboxes>(
         &mut self,
         key: SessionKey,
         code: RefusalCode,
         turn: &mut Turn<'_, O>,
     ) {
-        self.say_end(key, code, turn);
-        self.close(key, reason(code), Do::Close, turn);
+        self.leave(key, LastWord::Ended(code), turn);
     }
 
     /// Refuses a request, and closes once that is written. Without a text, the code's own.
@@ -44,6 +113,7 @@ impl Entry {
 
     /// The client was told that it is logged out; the shard knows.
     pub(super) fn end_logged_out<O>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
+        self.last_words.remove(&key);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let channel = session.channel;
         let (stage, login) = session.close();
@@ -71,8 +141,9 @@ impl Entry {
         turn.effects.channels.extend(channel.map(|channel| (channel, how)));
     }
 
-    /// Hears nothing more from it, and logs its session out, or withdraws its login.
+    /// It is over: logs its session out, or withdraws its login.
     pub(super) fn forget<O>(&mut self, key: SessionKey, why: CloseReason, turn: &mut Turn<'_, O>) {
+        self.last_words.remove(&key);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let (stage, login) = session.close();
         if stage != Stage::Closing {
@@ -115,22 +186,5 @@ impl Entry {
 
     fn channel(&mut self, key: SessionKey) -> Option<Channel> {
         self.sessions.get_mut(key)?.channel
-    }
-}
-
-/// Under which reason a close for this code is counted.
-fn reason(code: RefusalCode) -> CloseReason {
-    if matches!(code, RefusalCode::BadToken | RefusalCode::TokenExpired) {
-        CloseReason::Token
-    } else if matches!(code, RefusalCode::SessionReplaced | RefusalCode::TooManyDevices) {
-        CloseReason::Replaced
-    } else if code == RefusalCode::LoginTimeout {
-        CloseReason::LoginTimeout
-    } else if code == RefusalCode::Unresponsive {
-        CloseReason::Unresponsive
-    } else if code == RefusalCode::Draining {
-        CloseReason::Drain
-    } else {
-        CloseReason::Protocol
     }
 }

@@ -13,6 +13,7 @@ pub mod requests;
 pub mod delivery;
 mod ask;
 mod tell;
+mod last_word;
 mod end;
 mod drain;
 mod send_away;
@@ -24,12 +25,13 @@ use crate::auth::Auth;
 use crate::metrics::{CloseReason, CoreMetrics};
 use crate::transport::{Channel, Outboxes};
 use drain::Drain;
+use last_word::LastWord;
 use rate::Rates;
 use session::{Due, Mark, Session, Stage};
 use shard::command::{Answer, Command, Now, ReplyTo, Session as SessionId};
 use shard::partition::Partition;
 use slab::Slab;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tickets::Tickets;
 use wheel::Wheel;
@@ -114,6 +116,8 @@ pub struct Entry {
     wheel: Wheel,
     rates: Rates,
     drain: Option<Drain>,
+    /// What sessions that leave are told when nothing of theirs is under way any more.
+    last_words: HashMap<SessionKey, LastWord>,
     inbox_epoch: u64,
     users_online: u64,
     /// Sessions of the process itself.
@@ -133,6 +137,7 @@ impl Entry {
             wheel: Wheel::new(0),
             rates: Rates::new(settings.connection_rate, settings.user_rate),
             drain: None,
+            last_words: HashMap::new(),
             inbox_epoch: 0,
             users_online: 0,
             own: 0,
@@ -195,11 +200,17 @@ impl Entry {
         }
     }
 
+    /// The client has said everything, and may still hear.
+    pub fn on_ended<O: Outboxes>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
+        self.leave(key, LastWord::Nothing, turn);
+    }
+
     /// The channel is gone.
     pub fn on_closed<O>(&mut self, key: SessionKey, lost: Lost, turn: &mut Turn<'_, O>) {
-        let reason = match lost {
-            Lost::Peer => CloseReason::Peer,
-            Lost::Socket => CloseReason::Socket,
+        let reason = match (lost, self.last_words.get(&key)) {
+            (_, Some(last_word)) => last_word.reason(),
+            (Lost::Peer, None) => CloseReason::Peer,
+            (Lost::Socket, None) => CloseReason::Socket,
         };
         self.forget(key, reason, turn);
         self.sessions.remove(key);
@@ -257,6 +268,7 @@ impl Entry {
             Due::Later(at_ms) => self.wheel.place(key, at_ms),
             Due::LoginTimeout => self.end(key, RefusalCode::LoginTimeout, turn),
             Due::Silent => self.end_silent(key, turn),
+            Due::Left => self.say_last_word(key, turn),
             Due::Probe => {
                 session.mark(Mark::Probed);
                 let channel = session.channel;
@@ -269,9 +281,9 @@ impl Entry {
     /// Tells the owners of partitions that are new there which sessions are here.
     pub fn register<O>(&self, partitions: &BTreeSet<Partition>, turn: &mut Turn<'_, O>) {
         for (key, session) in self.sessions.iter() {
-            let Some(login) = session.login().filter(|_| session.channel.is_some()) else {
-                continue;
-            };
+            // Who leaves is not to be pushed to: its logout may be said already.
+            let stays = session.channel.is_some() && session.stage() == Stage::Active;
+            let Some(login) = session.login().filter(|_| stays) else { continue };
             if partitions.contains(&Partition::of_user(login.uid)) {
                 turn.effects.commands.push((Command::Register(login), self.unanswered(key)));
             }

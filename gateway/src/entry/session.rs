@@ -1,7 +1,7 @@
 //! What an entry keeps of a session, and what time asks of it. Idle: no heap. It knows no frame.
 
 use super::slab::{Key, Slab};
-use crate::limits::{PROBE_PERCENT, SESSION_BYTES_MAX, SILENT_PERCENT};
+use crate::limits::{LEAVE_MS_MAX, PROBE_PERCENT, SESSION_BYTES_MAX, SILENT_PERCENT};
 use crate::transport::Channel;
 use shard::command::Login;
 use wire::{DeviceId, Generation, Uid};
@@ -20,6 +20,9 @@ pub enum Stage {
     LoggingIn,
     /// It is logged in.
     Active,
+    /// It has said its last, or is ended: nothing more is heard from it, and what was taken is
+    /// answered first.
+    Leaving,
     /// It is being closed; what it says is not heard.
     Closing,
 }
@@ -64,6 +67,8 @@ pub enum Due {
     LoginTimeout,
     /// It is silent.
     Silent,
+    /// Its last answers did not come.
+    Left,
 }
 
 impl Session {
@@ -99,10 +104,16 @@ impl Session {
         self.stage
     }
 
+    /// Whether what it says is heard.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        !matches!(self.stage, Stage::Leaving | Stage::Closing)
+    }
+
     /// Who it is, if it is logged in.
     #[must_use]
     pub fn login(&self) -> Option<Login> {
-        (self.stage == Stage::Active).then_some(self.login)
+        matches!(self.stage, Stage::Active | Stage::Leaving).then_some(self.login)
     }
 
     /// It says hello, or gives a token: it is not logged in by that.
@@ -117,7 +128,20 @@ impl Session {
         self.hear(now_ms);
     }
 
-    /// Nothing more is heard from it. Returns how far it had come, and who it was.
+    /// Nothing more is heard from it, though it is still logged in.
+    pub fn leave(&mut self, now_ms: u64) {
+        assert_eq!(self.stage, Stage::Active, "who is logged in leaves, once");
+        self.stage = Stage::Leaving;
+        self.hear(now_ms);
+    }
+
+    /// It is heard again: it could not be logged out.
+    pub fn stay(&mut self) {
+        assert_eq!(self.stage, Stage::Leaving);
+        self.stage = Stage::Active;
+    }
+
+    /// It is over. Returns how far it had come, and who it was.
     pub fn close(&mut self) -> (Stage, Option<Login>) {
         let was = (self.stage, self.login());
         self.stage = Stage::Closing;
@@ -134,6 +158,10 @@ impl Session {
     #[must_use]
     pub fn due(&self, now_ms: u64, login_timeout_ms: u64, heartbeat_ms: u64) -> Due {
         let silent_ms = u64::from(low_bits(now_ms).wrapping_sub(self.heard_ms));
+        if self.stage == Stage::Leaving {
+            let left = LEAVE_MS_MAX.saturating_sub(silent_ms);
+            return if left == 0 { Due::Left } else { Due::Later(now_ms + left) };
+        }
         if self.stage != Stage::Active {
             let left = login_timeout_ms.saturating_sub(silent_ms);
             return if left == 0 { Due::LoginTimeout } else { Due::Later(now_ms + left) };

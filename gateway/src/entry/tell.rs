@@ -28,6 +28,7 @@ impl Entry {
             }
         }
         self.answer(key, request_id, answer, turn);
+        self.look_at_leaving(key, turn);
     }
 
     /// An answer came after its request was given up.
@@ -78,10 +79,11 @@ impl Entry {
             self.metrics.logins.inc();
         } else if let Answer::Closed(code) = &answer {
             return self.end(key, *code, turn);
-        } else if let Answer::Refused { code, .. } = &answer
-            && session.stage() == Stage::LoggingIn
-        {
-            return self.end_with(key, request_id, (*code, ""), turn);
+        } else if let Answer::Refused { code, .. } = &answer {
+            if session.stage() == Stage::LoggingIn {
+                return self.end_with(key, request_id, (*code, ""), turn);
+            }
+            self.stay(key);
         }
         let ends = matches!(answer, Answer::LoggedOut(_));
         self.write(key, (channel, request_id), answer, turn);

@@ -1,11 +1,11 @@
 //! All devices of a user, its inbox, the histories and the chats tell the same story, whoever was there when it
 //! happened. A real gateway, real clients.
 
-use crate::peer::{Peer, framed, id, send};
+use crate::peer::{Peer, Told, framed, id, send};
 use crate::process::{Gateway, between, block_on, messages};
 use client::{Ack, Client, ClientError, Received};
 use tokio::task::JoinSet;
-use wire::{InboxSeq, Seq, Uid, frames};
+use wire::{InboxSeq, RefusalCode, Seq, Uid, frames};
 
 /// More than a page of the inbox.
 const MANY: usize = 300;
@@ -138,6 +138,12 @@ fn a_logout_ends_one_session_and_no_other() {
     let mut one = Peer::logged_in(&gateway, 8, 1);
     let mut other = Peer::logged_in(&gateway, 8, 2);
     one.say(&framed(3, frames::Logout { generation: 0 }));
+    assert_eq!(
+        one.told(),
+        Some(Told::Refused(RefusalCode::OutOfRange, 0)),
+        "no session of its own"
+    );
+    one.say(&one.logout(4));
     one.hear(|frame| frame.read::<frames::LogoutReply>().unwrap()).expect("it is answered");
     assert!(one.ended());
     let mut seven = Peer::logged_in(&gateway, 7, 1);

@@ -12,6 +12,7 @@ mod a_login_begins_where_it_says;
 mod a_later_client_is_served;
 mod a_body_is_copied_twice;
 mod a_drain_loses_nothing;
+mod what_was_taken_is_answered_first;
 mod a_data_directory_is_guarded;
 mod what_a_gateway_lacks_is_named;
 mod who_reads_the_output_stops_nothing;

@@ -15,6 +15,8 @@ pub struct Peer {
     scratch: Scratch,
     /// Read and not yet taken.
     rest: Vec<u8>,
+    /// Of its session; 0: it has none.
+    generation: u64,
 }
 
 /// What a peer is told at last.
@@ -35,7 +37,7 @@ impl Peer {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (frames, scratch) = (FrameBuffer::default(), Scratch::default());
-        Self { stream, frames, scratch, rest: Vec::new() }
+        Self { stream, frames, scratch, rest: Vec::new(), generation: 0 }
     }
 
     /// Connects, says hello, and hears the answer.
@@ -51,13 +53,25 @@ impl Peer {
         let mut peer = Self::greeted(gateway);
         peer.say(&login(&gateway.token(uid), device));
         let reply = peer.hear(|frame| frame.read::<frames::LoginReply>().unwrap());
-        assert_eq!(reply.expect("the login is answered").uid, uid);
+        let reply = reply.expect("the login is answered");
+        assert_eq!(reply.uid, uid);
+        peer.generation = reply.generation;
         peer
     }
 
     /// Writes bytes; a gateway that closed already does not hear them.
     pub fn say(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
+    }
+
+    /// A logout of its session.
+    pub fn logout(&self, request_id: u64) -> Vec<u8> {
+        framed(request_id, frames::Logout { generation: self.generation })
+    }
+
+    /// Says nothing more, and goes on to hear.
+    pub fn says_all(&self) {
+        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
     }
 
     /// What `take` makes of the next frame; none when the connection ended.

@@ -24,6 +24,8 @@ pub enum Action {
     },
     /// Ask the shard that this belongs to.
     Submit(Command),
+    /// End the session once what it asked is answered.
+    LogOut,
     /// Refuse the request, and go on.
     Refuse(RefusalCode),
     /// Refuse, and close.

@@ -112,7 +112,7 @@ pub fn decide(
 ) -> (Action, Option<&'static Request>) {
     let kind = frame.header.kind;
     let (action, request) = match (stage, login) {
-        (Stage::Closing, _) => (Ok(Action::Ignore), None),
+        (Stage::Leaving | Stage::Closing, _) => (Ok(Action::Ignore), None),
         (_, _) if kind.is_none() && frame.header.is_note => (Ok(Action::Ignore), None),
         (Stage::New, _) if kind == Some(Kind::Hello) => (hello::act(frame), None),
         (Stage::Greeted, _) if kind == Some(Kind::Login) => (login::act(frame), None),

@@ -1,8 +1,8 @@
 //! A session ends once, with a last word where there is one, and its shard is told.
 
 use super::*;
-use crate::limits::RECONNECT_JITTER_MS;
-use wire::Next;
+use crate::limits::{LEAVE_MS_MAX, RECONNECT_JITTER_MS};
+use wire::{MessageId, Next, Seq};
 
 /// The shard hears of the end, without an answer.
 #[track_caller]
@@ -38,6 +38,149 @@ fn a_logout_is_answered_then_closed_and_is_not_the_peers_close() {
     assert_eq!(scene.effects.commands, [], "the shard knows");
     assert_eq!((scene.closes(CloseReason::Logout), scene.closes(CloseReason::Peer)), (1, 0));
     assert_eq!((scene.entry.users_online(), scene.entry.clients()), (0, 0));
+}
+
+/// How a session with a request under way may come to its end, and what its client hears last.
+const ENDS: [(End, Option<LastFrame>); 4] = [
+    (log_out, Some((Kind::LogoutReply, 9, None))),
+    (say_garbage, Some((Kind::Refusal, 0, Some(RefusalCode::UnsupportedVersion)))),
+    (half_close, None),
+    (replace, Some((Kind::GoingAway, 0, Some(RefusalCode::SessionReplaced)))),
+];
+
+type End = fn(&mut Scene, Client, &[u8]);
+/// Its kind, its request id, and the code in it.
+type LastFrame = (Kind, u64, Option<RefusalCode>);
+
+fn log_out(scene: &mut Scene, client: Client, before: &[u8]) {
+    let mut bytes = before.to_vec();
+    encode(&mut bytes, 9, frames::Logout { generation: client.login.generation.0 });
+    scene.hear(client, &bytes);
+}
+
+fn say_garbage(scene: &mut Scene, client: Client, before: &[u8]) {
+    scene.hear(client, &[before, &[0xff; 24]].concat());
+}
+
+fn half_close(scene: &mut Scene, client: Client, before: &[u8]) {
+    scene.hear(client, before);
+    scene.call(|entry, turn| entry.on_ended(client.key, turn));
+}
+
+fn replace(scene: &mut Scene, client: Client, before: &[u8]) {
+    scene.hear(client, before);
+    scene.push(client, Answer::Closed(RefusalCode::SessionReplaced));
+}
+
+fn acked() -> Answer {
+    let (message_id, inbox_seq) = (MessageId(1), InboxSeq(1));
+    Answer::Acked { message_id, seq: Seq(1), time_ms: 1, inbox_seq }
+}
+
+#[test]
+fn what_was_taken_is_answered_before_the_end() {
+    for (end, last) in ENDS {
+        let mut scene = Scene::new();
+        let client = scene.log_in(7);
+        end(&mut scene, client, &send(3, 8));
+        let (command, reply) = scene.asked();
+        assert!(matches!(command, Command::Send(_)), "{command:?}");
+        assert_eq!((scene.told(client), scene.done(client)), (vec![], vec![]), "not yet");
+        scene.hear(client, &heartbeat(10, 1));
+        assert_eq!(scene.effects.commands, [], "nothing more is heard");
+        scene.answer(reply, acked());
+        let (command, reply) = scene.asked();
+        assert_eq!(command, Command::Logout(client.login));
+        if reply.request_id != 0 {
+            scene.answer(reply, Answer::LoggedOut(client.login.generation));
+        }
+        let told: Vec<Told> = [(Kind::SendAck, 3, None)].into_iter().chain(last).collect();
+        assert_eq!(scene.told(client), told);
+        assert_eq!((scene.done(client), scene.entry.users_online()), (vec![Do::Close], 0));
+        scene.lose(client);
+        assert_eq!((scene.effects.commands.len(), scene.entry.clients()), (0, 0));
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_come_holds_no_end() {
+    for (end, last) in ENDS {
+        let mut scene = Scene::new();
+        let client = scene.log_in(7);
+        end(&mut scene, client, &send(3, 8));
+        let (_, late) = scene.asked();
+        scene.pass(LEAVE_MS_MAX - 1_000);
+        assert_eq!((scene.told(client), scene.done(client)), (vec![], vec![]));
+        scene.pass(2_000);
+        let (command, reply) = scene.asked();
+        assert_eq!(command, Command::Logout(client.login));
+        if reply.request_id != 0 {
+            scene.answer(reply, Answer::LoggedOut(client.login.generation));
+        }
+        assert_eq!(scene.told(client), last.into_iter().collect::<Vec<_>>());
+        assert_eq!(scene.done(client), [Do::Close]);
+        scene.answer(late, acked());
+        scene.lose(client);
+        assert_eq!((scene.told(client), scene.effects.commands.len()), (vec![], 0));
+    }
+}
+
+/// The client goes while its last answers are under way.
+#[test]
+fn who_goes_before_its_last_word_is_counted_as_it_ended() {
+    let mut scene = Scene::new();
+    for (end, _) in ENDS {
+        let client = scene.log_in(7);
+        end(&mut scene, client, &send(3, 8));
+        scene.asked();
+        scene.lose(client);
+        assert_eq!(scene.asked().0, Command::Logout(client.login));
+    }
+    let reasons =
+        [CloseReason::Logout, CloseReason::Protocol, CloseReason::Peer, CloseReason::Replaced];
+    assert_eq!(reasons.map(|reason| scene.closes(reason)), [1; 4]);
+}
+
+#[test]
+fn only_ones_own_session_can_be_logged_out() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    for generation in [0, 6, 8, u64::MAX] {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, 4, frames::Logout { generation });
+        scene.hear(client, &bytes);
+        assert_eq!(scene.told(client), [(Kind::Refusal, 4, Some(RefusalCode::OutOfRange))]);
+        assert_eq!((scene.effects.commands.len(), scene.done(client)), (0, vec![]));
+    }
+    scene.hear(client, &heartbeat(5, 1));
+    assert!(matches!(scene.asked().0, Command::Heartbeat { .. }), "it goes on");
+}
+
+#[test]
+fn a_logout_that_is_refused_can_be_asked_again() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    log_out(&mut scene, client, &[]);
+    let (_, reply) = scene.asked();
+    scene.answer(reply, refused(RefusalCode::Busy));
+    assert_eq!(scene.told(client), [(Kind::Refusal, 9, Some(RefusalCode::Busy))]);
+    assert_eq!(scene.done(client), []);
+    log_out(&mut scene, client, &[]);
+    let (_, reply) = scene.asked();
+    scene.answer(reply, Answer::LoggedOut(client.login.generation));
+    assert_eq!(scene.told(client), [(Kind::LogoutReply, 9, None)]);
+}
+
+/// Its logout is said before: it would stay among the user's devices for ever.
+#[test]
+fn who_leaves_is_not_registered_with_a_new_owner() {
+    let mut scene = Scene::new();
+    let client = scene.log_in(7);
+    log_out(&mut scene, client, &[]);
+    scene.asked();
+    let partitions = BTreeSet::from([Partition::of_user(Uid(7))]);
+    scene.call(|entry, turn| entry.register(&partitions, turn));
+    assert_eq!(scene.effects.commands, []);
 }
 
 #[test]
@@ -78,10 +221,12 @@ fn a_session_that_is_ended_is_told_in_the_frame_that_its_client_knows() {
         let replaced = scene.log_in_knowing(7, features);
         scene.push(replaced, Answer::Closed(RefusalCode::SessionReplaced));
         assert_eq!(scene.told(replaced), [(kind, 0, Some(RefusalCode::SessionReplaced))]);
+        scene.asked();
         let silent = scene.log_in_knowing(8, features);
         scene.pass(122_000);
         let told = scene.told(silent);
         assert_eq!(told[1..], [(kind, 0, Some(RefusalCode::Unresponsive))], "after the question");
+        scene.asked();
         let late = scene.connect();
         scene.hear(late, &hello_knowing(features));
         scene.told(late);
