@@ -16,8 +16,9 @@ pub const DRAIN_GRACE_MS: u64 = 1_000;
 /// When clients that were sent away with many others come back: at once, spread over so many ms.
 pub const RECONNECT_JITTER_MS: u32 = 5_000;
 /// Memory of an idle session in its entry, in bytes: the login (24), its channel and its rate (8
-/// each), when it was heard and its life (4 each), requests in flight and flags (4).
-pub const SESSION_BYTES_MAX: usize = 56;
+/// each), when it was heard, when its token ends and its life (4 each), requests in flight and flags
+/// (4), and 8 of padding that the next field is free in.
+pub const SESSION_BYTES_MAX: usize = 64;
 /// Memory of an idle connection in its transport, in bytes: its session's key and the unfinished
 /// frame.
 pub const TCP_BYTES_MAX: usize = 16;

@@ -52,6 +52,12 @@ impl Auth {
         Ok(())
     }
 
+    /// Until when a token is believed, in Unix seconds.
+    #[must_use]
+    pub fn believed_until_unix_s(&self, claims: &Claims) -> u64 {
+        claims.expires_unix_s.saturating_add(self.leeway_s)
+    }
+
     /// Whom a token speaks for, at this time in Unix seconds.
     ///
     /// # Errors

@@ -122,7 +122,10 @@ impl Entry {
                 self.end_with(key, request_id, (error.code(), &text), turn);
             }
             Ok(claims) => {
+                let until_s = self.auth.believed_until_unix_s(&claims);
+                let left_s = until_s.saturating_sub(turn.now.unix_ms / 1_000);
                 let Some(session) = self.sessions.get_mut(key) else { return };
+                session.end_in(left_s, turn.now.mono_ms);
                 session.advance(Stage::LoggingIn);
                 let command = Command::Login { uid: claims.uid, device, from };
                 self.submit(key, command, Some(request_id), turn);

@@ -268,6 +268,7 @@ impl Entry {
             Due::Later(at_ms) => self.wheel.place(key, at_ms),
             Due::LoginTimeout => self.end(key, RefusalCode::LoginTimeout, turn),
             Due::Silent => self.end_silent(key, turn),
+            Due::TokenOver => self.end(key, RefusalCode::TokenExpired, turn),
             Due::Left => self.say_last_word(key, turn),
             Due::Probe => {
                 session.mark(Mark::Probed);

@@ -38,6 +38,8 @@ pub struct Session {
     /// When it was last heard, in ms of the core's clock. The clock's low bits: nobody is silent
     /// for 49 days.
     heard_ms: u32,
+    /// When its token is believed no more, in seconds of the core's clock.
+    ends_s: u32,
     /// Requests that were not answered yet.
     pub in_flight: u16,
     stage: Stage,
@@ -67,6 +69,8 @@ pub enum Due {
     LoginTimeout,
     /// It is silent.
     Silent,
+    /// Its token is believed no more.
+    TokenOver,
     /// Its last answers did not come.
     Left,
 }
@@ -81,6 +85,7 @@ impl Session {
             login,
             rate_due_us: 0,
             heard_ms: low_bits(now_ms),
+            ends_s: u32::MAX,
             in_flight: 0,
             stage,
             marks: 0,
@@ -114,6 +119,12 @@ impl Session {
     #[must_use]
     pub fn login(&self) -> Option<Login> {
         matches!(self.stage, Stage::Active | Stage::Leaving).then_some(self.login)
+    }
+
+    /// Its token is believed for so many seconds more.
+    pub fn end_in(&mut self, left_s: u64, now_ms: u64) {
+        let ends_s = now_ms.div_ceil(1_000).saturating_add(left_s);
+        self.ends_s = u32::try_from(ends_s).unwrap_or(u32::MAX);
     }
 
     /// It says hello, or gives a token: it is not logged in by that.
@@ -166,6 +177,10 @@ impl Session {
             let left = login_timeout_ms.saturating_sub(silent_ms);
             return if left == 0 { Due::LoginTimeout } else { Due::Later(now_ms + left) };
         }
+        let ends_ms = u64::from(self.ends_s) * 1_000;
+        if now_ms >= ends_ms {
+            return Due::TokenOver;
+        }
         let probe_ms = heartbeat_ms * PROBE_PERCENT / 100;
         let end_ms = heartbeat_ms * SILENT_PERCENT / 100;
         if silent_ms >= end_ms {
@@ -174,7 +189,7 @@ impl Session {
             Due::Probe
         } else {
             let next_ms = if silent_ms >= probe_ms { end_ms } else { probe_ms };
-            Due::Later(now_ms + next_ms - silent_ms)
+            Due::Later((now_ms + next_ms - silent_ms).min(ends_ms))
         }
     }
 }
@@ -204,6 +219,22 @@ mod tests {
             assert_eq!(due(&session, 90_000), Due::Later(at(120_000)));
             assert_eq!(due(&session, 120_000), Due::Silent);
         }
+    }
+
+    #[test]
+    fn a_session_ends_with_its_token() {
+        let (uid, device, generation) = (Uid(1), DeviceId(1), Generation(1));
+        let mut session = Session::new(None, Stage::New, 1_500);
+        session.end_in(30, 1_500);
+        assert_eq!(session.due(1_500, 5_000, 60_000), Due::Later(6_500), "not before its login");
+        session.activate(Login { uid, device, generation }, 1_500);
+        assert_eq!(session.due(1_500, 5_000, 60_000), Due::Later(32_000));
+        session.hear(31_999);
+        assert_eq!(session.due(31_999, 5_000, 60_000), Due::Later(32_000));
+        assert_eq!(session.due(32_000, 5_000, 60_000), Due::TokenOver);
+        // Of a token that is good for ever, as far as the clock reaches.
+        session.end_in(u64::MAX, 32_000);
+        assert_eq!(session.due(32_000, 5_000, 60_000), Due::Later(31_999 + 90_000));
     }
 
     #[test]

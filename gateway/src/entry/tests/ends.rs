@@ -240,6 +240,30 @@ fn a_session_that_is_ended_is_told_in_the_frame_that_its_client_knows() {
     }
 }
 
+/// A token counts for as long as a session that it began.
+#[test]
+fn a_session_ends_when_its_token_does() {
+    let mut scene = Scene::new();
+    let client = scene.log_in_knowing(7, u64::MAX);
+    // The token is one of an hour, and clocks may differ by half a minute.
+    let ends_ms = (3_600 + 30) * 1_000;
+    while scene.now_ms < ends_ms - 30_000 {
+        scene.pass(30_000);
+        scene.hear(client, &push_ack(1));
+    }
+    scene.effects.commands.clear();
+    scene.pass(29_000);
+    assert_eq!(scene.told(client), []);
+    scene.hear(client, &send(3, 8));
+    let (_, reply) = scene.asked();
+    scene.pass(2_000);
+    scene.answer(reply, acked());
+    let end = (Kind::SessionEnd, 0, Some(RefusalCode::TokenExpired));
+    assert_eq!(scene.told(client), [(Kind::SendAck, 3, None), end]);
+    assert_eq!((scene.done(client), scene.closes(CloseReason::Token)), (vec![Do::Close], 1));
+    logged_out(&mut scene, client);
+}
+
 #[test]
 fn the_end_of_a_session_says_what_the_client_does_next() {
     let said = |code| {
