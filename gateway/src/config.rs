@@ -40,13 +40,14 @@ service::settings! {
     /// File with the secret that all processes of the cluster share, 16 bytes at least. Empty: none, which will do
     /// while all nodes are on loopback.
     link_secret_file: Option<PathBuf> = "", ANY;
-    /// Connections that are open at once in this process, at most; more are refused.
+    /// Connections that are open at once in this process, at most; more are told that it is busy, and closed.
     connections_max: u32 = "100000", between(1, 10_000_000);
     /// Heartbeat that clients are asked for. A connection that is silent for two of them is closed.
     heartbeat_ms: u64 = "60000", between(1_000, TIMER_MS_MAX);
     /// How long a new connection may take to log in.
     login_timeout_ms: u64 = "5000", between(100, 600_000);
-    /// Messages a second that a user may send, over all devices, with bursts of twice as many. 0: no limit.
+    /// Messages a second that a user may send through this process, over all devices, with bursts of twice as many.
+    /// 0: no limit.
     user_rate: u32 = "50", between(0, 1_000_000);
     /// Frames a second that a connection may send, with bursts of twice as many. 0: no limit.
     connection_rate: u32 = "200", between(0, 1_000_000);

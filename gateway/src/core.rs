@@ -20,7 +20,7 @@ use shard::rows::StoreError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a core sleeps at most: its tick.
 const TICK: Duration = Duration::from_millis(250);
@@ -56,7 +56,6 @@ pub struct Core {
     drain: Option<Drain>,
     now: Now,
     now_us: u64,
-    started: Instant,
 }
 
 /// A drain under way.
@@ -82,10 +81,10 @@ impl Core {
             login_timeout_ms: config.login_timeout_ms,
             heartbeat_ms: config.heartbeat_ms,
             connection_rate: config.connection_rate,
-            user_rate: config.user_rate,
             drain_rate: config.drain_rate,
         };
-        let mut entry = Entry::new(settings, setup.auth.clone(), metrics.clone());
+        let (auth, shared) = (setup.auth.clone(), setup.shared.clone());
+        let mut entry = Entry::new(settings, auth, shared, metrics.clone());
         entry.set_inbox_epoch(inbox_epoch);
         Self {
             id: id.into(),
@@ -102,7 +101,6 @@ impl Core {
             drain: None,
             now: Now { unix_ms: unix_ms(), mono_ms: 0 },
             now_us: 0,
-            started: Instant::now(),
         }
     }
 
@@ -128,7 +126,7 @@ impl Core {
     }
 
     fn turn(&mut self) {
-        self.now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.now_us = u64::try_from(self.setup.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.now = Now { unix_ms: unix_ms(), mono_ms: self.now_us / 1_000 };
         while let Some(event) = self.ring.next_event() {
             self.on_event(event);

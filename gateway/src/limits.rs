@@ -11,10 +11,16 @@ pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
 /// Slots of a core's ring beyond its connections: connections over the limit need one until they
 /// are closed.
 pub const CLOSING_SLOTS: usize = 64;
+/// Connections that a core takes beyond the mean and an eighth of it, though the process has no more
+/// than it is allowed: chance gives no core so many more.
+pub const CORE_CONNECTIONS_SPARE: usize = 1_024;
 /// How long a client that was told of the drain has for the answers under way, in ms: many commits.
 pub const DRAIN_GRACE_MS: u64 = 1_000;
 /// When clients that were sent away with many others come back: at once, spread over so many ms.
 pub const RECONNECT_JITTER_MS: u32 = 5_000;
+/// Buckets in each of two rows of the users' rates, shared by all cores: 1 MiB in all. With a
+/// thousand users at their limits at a time, one of 4,000 others finds both of its buckets taken.
+pub const USER_RATE_CELLS: usize = 64 * 1024;
 /// Memory of an idle session in its entry, in bytes: the login (24), its channel and its rate (8
 /// each), when it was heard, when its token ends and its life (4 each), requests in flight and flags
 /// (4), and 8 of padding that the next field is free in.

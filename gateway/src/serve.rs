@@ -6,8 +6,10 @@ use crate::backend::remote::Cluster;
 use crate::backend::{Backend, Local, Post, Remote};
 use crate::config::Config;
 use crate::core::{Core, Parts};
+use crate::entry::rate::UserRates;
+use crate::entry::shared::Shared;
 use crate::limits::CLOSING_SLOTS;
-use crate::metrics::{FirstDamage, Metrics};
+use crate::metrics::Metrics;
 use crate::setup::Setup;
 use flume::{Receiver, Sender};
 use service::clock::unix_ms;
@@ -24,6 +26,7 @@ use shard::partition::{ShardId, Share};
 use shard::store::{DataDir, DataDirError, EmbeddedConfig};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 /// Serves until it is told to stop and has.
 ///
@@ -50,9 +53,18 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     let auth = Arc::new(Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?);
     shutdown.reload_by(reload(auth.clone(), config.clone()));
     let metrics = Arc::new(Metrics::new(cores.into()));
-    let damage: FirstDamage = (0..cores).map(|_| OnceLock::new()).collect();
-    let quiet = Arc::default();
-    let setup = Setup { config: config.clone(), auth, metrics, shutdown, quiet, damage };
+    let clients_max = usize::try_from(config.connections_max).unwrap_or(usize::MAX);
+    let users = UserRates::new(config.user_rate, rand::random());
+    let setup = Setup {
+        config: config.clone(),
+        auth,
+        metrics,
+        shutdown,
+        shared: Arc::new(Shared::new(clients_max, users)),
+        started: Instant::now(),
+        quiet: Arc::default(),
+        damage: (0..cores).map(|_| OnceLock::new()).collect(),
+    };
     let admin = admin::start(Seen {
         config: config.clone(),
         metrics: setup.metrics.clone(),

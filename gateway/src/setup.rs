@@ -2,10 +2,13 @@
 
 use crate::auth::Auth;
 use crate::config::Config;
+use crate::entry::shared::Shared;
+use crate::limits::CORE_CONNECTIONS_SPARE;
 use crate::metrics::{FirstDamage, Metrics};
 use service::lifecycle::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
 /// What every core is given.
 #[derive(Clone, Debug)]
@@ -18,6 +21,10 @@ pub struct Setup {
     pub metrics: Arc<Metrics>,
     /// The state of the process.
     pub shutdown: Shutdown,
+    /// What the entries count together.
+    pub shared: Arc<Shared>,
+    /// When the clock of all cores began.
+    pub started: Instant,
     /// Cores of a draining process that have nothing left to do.
     pub quiet: Arc<AtomicUsize>,
     /// What first could not be read of each core's store.
@@ -33,9 +40,9 @@ impl Setup {
     /// Connections of one core, at most.
     pub(crate) fn connections_max(&self) -> usize {
         let connections = usize::try_from(self.config.connections_max).unwrap_or(usize::MAX);
-        // The kernel spreads connections over the cores' listeners by chance: each core takes an eighth
-        // more than the mean.
+        // The kernel spreads connections over the cores' listeners by chance: each core takes more
+        // than the mean, so that the process is full before a core is.
         let share = connections.div_ceil(self.metrics.cores().len());
-        share + share / 8
+        connections.min(share + share / 8 + CORE_CONNECTIONS_SPARE)
     }
 }

@@ -85,8 +85,11 @@ impl Entry {
         let login = session.login()?;
         let is_message = class == RateClass::Message && matches!(action, Action::Submit(_));
         let user = is_message.then_some(login.uid);
-        let retry_after_ms = self.rates.take(&mut session.rate_due_us, user, now_us).err()?;
-        Some(Answer::Refused { code: RefusalCode::RateLimited, retry_after_ms })
+        let frame = self.rate.take(&mut session.rate_due_us, now_us);
+        let message = |user| self.shared.users.take(user, now_us);
+        let taken = frame.and_then(|()| user.map_or(Ok(()), message));
+        let (code, retry_after_ms) = (RefusalCode::RateLimited, taken.err()?);
+        Some(Answer::Refused { code, retry_after_ms })
     }
 
     fn greet<O: Outboxes>(

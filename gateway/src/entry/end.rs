@@ -158,6 +158,15 @@ impl Entry {
         }
     }
 
+    /// There is no room for a client, which may come back.
+    pub(super) fn turn_away<O: Outboxes>(&self, channel: Channel, turn: &mut Turn<'_, O>) {
+        if let Some(out) = turn.outboxes.outbox(channel) {
+            delivery::going_away(out.bytes, RefusalCode::Busy);
+        }
+        self.metrics.closes.of(CloseReason::Full).inc();
+        turn.effects.channels.push((channel, Do::Close));
+    }
+
     /// The last word of a session that this side ends, in the frame that the client knows.
     fn say_end<O: Outboxes>(&mut self, key: SessionKey, code: RefusalCode, turn: &mut Turn<'_, O>) {
         let Some(session) = self.sessions.get_mut(key) else { return };

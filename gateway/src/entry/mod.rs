@@ -9,6 +9,7 @@ pub mod session;
 pub mod tickets;
 pub mod wheel;
 pub mod rate;
+pub mod shared;
 pub mod requests;
 pub mod delivery;
 mod ask;
@@ -26,10 +27,11 @@ use crate::metrics::{CloseReason, CoreMetrics};
 use crate::transport::{Channel, Outboxes};
 use drain::Drain;
 use last_word::LastWord;
-use rate::Rates;
+use rate::Rate;
 use session::{Due, Mark, Session, Stage};
 use shard::command::{Answer, Command, Now, ReplyTo, Session as SessionId};
 use shard::partition::Partition;
+use shared::Shared;
 use slab::Slab;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -44,7 +46,7 @@ pub struct Settings {
     pub id: u16,
     /// Entries of the process, among which a drain's rate is shared.
     pub entries: u16,
-    /// Clients at most.
+    /// Clients of this entry at most; those of the process are counted beside.
     pub clients_max: usize,
     /// How long a client may take to log in.
     pub login_timeout_ms: u64,
@@ -52,8 +54,6 @@ pub struct Settings {
     pub heartbeat_ms: u64,
     /// Frames a second of a session; 0: no limit.
     pub connection_rate: u32,
-    /// Messages a second of a user; 0: no limit.
-    pub user_rate: u32,
     /// Clients of the process that are told of a drain, a second.
     pub drain_rate: u32,
 }
@@ -98,7 +98,7 @@ pub enum Lost {
 pub struct Turn<'a, O> {
     /// The clocks.
     pub now: Now,
-    /// The monotonic one in us.
+    /// The monotonic one in us, which all entries of a process share.
     pub now_us: u64,
     /// Where frames are written.
     pub outboxes: &'a mut O,
@@ -114,7 +114,8 @@ pub struct Entry {
     sessions: Slab<Session>,
     tickets: Tickets,
     wheel: Wheel,
-    rates: Rates,
+    rate: Rate,
+    shared: Arc<Shared>,
     drain: Option<Drain>,
     /// What sessions that leave are told when nothing of theirs is under way any more.
     last_words: HashMap<SessionKey, LastWord>,
@@ -127,7 +128,12 @@ pub struct Entry {
 impl Entry {
     /// Without sessions, at 0 ms of the core's clock.
     #[must_use]
-    pub fn new(settings: Settings, auth: Arc<Auth>, metrics: Arc<CoreMetrics>) -> Self {
+    pub fn new(
+        settings: Settings,
+        auth: Arc<Auth>,
+        shared: Arc<Shared>,
+        metrics: Arc<CoreMetrics>,
+    ) -> Self {
         Self {
             settings,
             auth,
@@ -135,7 +141,8 @@ impl Entry {
             sessions: Slab::default(),
             tickets: Tickets::default(),
             wheel: Wheel::new(0),
-            rates: Rates::new(settings.connection_rate, settings.user_rate),
+            rate: Rate::new(settings.connection_rate),
+            shared,
             drain: None,
             last_words: HashMap::new(),
             inbox_epoch: 0,
@@ -161,15 +168,14 @@ impl Entry {
         self.inbox_epoch = epoch;
     }
 
-    /// A client came; none: there are too many.
+    /// A client came; none: there are too many, and it is told so.
     pub fn on_accepted<O: Outboxes>(
         &mut self,
         channel: Channel,
         turn: &mut Turn<'_, O>,
     ) -> Option<SessionKey> {
-        if self.clients() >= self.settings.clients_max {
-            self.metrics.closes.of(CloseReason::Full).inc();
-            turn.effects.channels.push((channel, Do::CloseNow));
+        if self.clients() >= self.settings.clients_max || !self.shared.admit() {
+            self.turn_away(channel, turn);
             return None;
         }
         let now_ms = turn.now.mono_ms;
@@ -213,7 +219,9 @@ impl Entry {
             (Lost::Socket, None) => CloseReason::Socket,
         };
         self.forget(key, reason, turn);
-        self.sessions.remove(key);
+        if self.sessions.remove(key).is_some() {
+            self.shared.leave();
+        }
     }
 
     /// Begins a session of this process itself, as which nobody is logged in yet.
@@ -251,7 +259,6 @@ impl Entry {
     /// Time passes: looks at the sessions whose second has come, and goes on with a drain.
     pub fn tick<O: Outboxes>(&mut self, turn: &mut Turn<'_, O>) {
         while let Some(keys) = self.wheel.turn(turn.now.mono_ms) {
-            self.rates.forget_full(turn.now_us);
             keys.into_iter().for_each(|key| self.look_after(key, turn));
         }
         self.step_drain(turn);

@@ -2,7 +2,8 @@
 //!
 //! It knows no clock: the caller gives the time.
 
-use std::collections::HashMap;
+use crate::limits::USER_RATE_CELLS;
+use std::sync::atomic::{AtomicU64, Ordering};
 use wire::Uid;
 
 /// A rate: so many a second, with bursts of twice as many.
@@ -26,54 +27,76 @@ impl Rate {
     /// # Errors
     /// Milliseconds to wait.
     pub fn take(&self, due_us: &mut u64, now_us: u64) -> Result<(), u32> {
+        *due_us = self.taken(*due_us, now_us)?;
+        Ok(())
+    }
+
+    /// The bucket after one was taken.
+    fn taken(&self, due_us: u64, now_us: u64) -> Result<u64, u32> {
         if self.interval_us == 0 {
-            return Ok(());
+            return Ok(due_us);
         }
-        let due = (*due_us).max(now_us) + self.interval_us;
-        let over_us = due.saturating_sub(now_us + self.burst_us);
+        let due_us = due_us.max(now_us) + self.interval_us;
+        let over_us = due_us.saturating_sub(now_us + self.burst_us);
         if over_us > 0 {
             return Err(u32::try_from(over_us.div_ceil(1_000)).unwrap_or(u32::MAX));
         }
-        *due_us = due;
-        Ok(())
+        Ok(due_us)
     }
 }
 
-/// The rates of an entry: of frames a session, whose bucket the session keeps, and of messages a
-/// user.
-pub struct Rates {
-    session: Rate,
-    user: Rate,
-    user_due_us: HashMap<Uid, u64>,
+/// The rates at which users send, over all cores of a process and without a lock.
+///
+/// Each user has a bucket in each of two rows, which it may share with others. It is over its rate
+/// when both are empty: so nobody sends more than the rate, and who sends less is held up only by
+/// others in both of its buckets.
+#[derive(Debug)]
+pub struct UserRates {
+    rate: Rate,
+    /// Drawn when the process starts, so that nobody can choose users of one bucket.
+    seed: u64,
+    rows: [Box<[AtomicU64]>; 2],
 }
 
-impl Rates {
+impl UserRates {
     /// Per second; 0: no limit.
     #[must_use]
-    pub fn new(session: u32, user: u32) -> Self {
-        let (session, user) = (Rate::new(session), Rate::new(user));
-        Self { session, user, user_due_us: HashMap::new() }
+    pub fn new(per_second: u32, seed: u64) -> Self {
+        let cells = if per_second == 0 { 0 } else { USER_RATE_CELLS };
+        let row = || (0..cells).map(|_| AtomicU64::new(0)).collect();
+        Self { rate: Rate::new(per_second), seed, rows: [row(), row()] }
     }
 
-    /// Takes a frame of a session, which is a message of `user` if it is one.
+    /// A user sends a message, at a time of the clock that all cores share.
     ///
     /// # Errors
     /// Milliseconds to wait.
-    pub fn take(
-        &mut self,
-        session_due_us: &mut u64,
-        user: Option<Uid>,
-        now_us: u64,
-    ) -> Result<(), u32> {
-        self.session.take(session_due_us, now_us)?;
-        let Some(user) = user else { return Ok(()) };
-        self.user.take(self.user_due_us.entry(user).or_default(), now_us)
+    pub fn take(&self, user: Uid, now_us: u64) -> Result<(), u32> {
+        if self.rate.interval_us == 0 {
+            return Ok(());
+        }
+        let hash = mixed(user.0 ^ self.seed);
+        let mut taken = Err(u32::MAX);
+        for (row, hash) in self.rows.iter().zip([hash, hash >> 32]) {
+            let at = usize::try_from(hash % USER_RATE_CELLS as u64).expect("below the count");
+            let mut wait_ms = 0;
+            let took = row[at].fetch_update(Ordering::Relaxed, Ordering::Relaxed, |due_us| {
+                self.rate.taken(due_us, now_us).map_err(|ms| wait_ms = ms).ok()
+            });
+            taken = match (taken, took) {
+                (Ok(()), _) | (_, Ok(_)) => Ok(()),
+                (Err(ms), Err(_)) => Err(wait_ms.min(ms)),
+            };
+        }
+        taken
     }
+}
 
-    /// Forgets the buckets that are full again.
-    pub fn forget_full(&mut self, now_us: u64) {
-        self.user_due_us.retain(|_, due_us| *due_us > now_us);
-    }
+/// The finalizer of SplitMix64.
+fn mixed(mut number: u64) -> u64 {
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 #[cfg(test)]
@@ -92,18 +115,21 @@ mod tests {
     fn zero_is_no_limit() {
         let (rate, mut due) = (Rate::new(0), 0);
         assert!((0..10_000).all(|_| rate.take(&mut due, 5).is_ok()));
+        let users = UserRates::new(0, 1);
+        assert!((0..10_000).all(|_| users.take(Uid(7), 5).is_ok()));
     }
 
     #[test]
-    fn a_user_is_limited_over_all_its_sessions() {
-        let mut rates = Rates::new(0, 1);
-        let (mut one, mut two) = (0, 0);
-        assert_eq!(rates.take(&mut one, Some(Uid(7)), 0), Ok(()));
-        assert_eq!(rates.take(&mut two, Some(Uid(7)), 0), Ok(()));
-        assert_eq!(rates.take(&mut one, Some(Uid(7)), 0), Err(1_000));
-        assert_eq!(rates.take(&mut one, Some(Uid(8)), 0), Ok(()));
-        assert_eq!(rates.take(&mut one, None, 0), Ok(()), "no message");
-        rates.forget_full(1_000_000);
-        assert_eq!(rates.user_due_us.len(), 1, "one of two is full again");
+    fn nobody_sends_more_than_its_rate_and_few_are_held_up_by_others() {
+        let users = UserRates::new(1, 7);
+        let mut held_up = 0;
+        for user in 1..=20_000 {
+            // Half of them always send as much as they may; the others come once.
+            let tries = if user % 2 == 0 { 5 } else { 1 };
+            let taken = (0..tries).filter(|_| users.take(Uid(user), 0).is_ok()).count();
+            assert!(taken <= 2, "{user} sent {taken}");
+            held_up += u64::from(taken == 0);
+        }
+        assert!(held_up < 20_000 / 20, "{held_up} were held up");
     }
 }

@@ -5,6 +5,7 @@
 mod tokens;
 mod config;
 mod keys;
+mod limits;
 mod token;
 mod admin;
 mod metrics;

@@ -3,11 +3,13 @@
 use super::*;
 
 #[test]
-fn more_clients_than_allowed_are_closed_at_once() {
+fn more_clients_than_allowed_are_turned_away_with_a_word() {
     let mut scene = Scene::with(Settings { clients_max: 1, ..SETTINGS });
     let client = scene.connect();
     assert!(scene.try_connect().is_none());
-    assert_eq!(scene.effects.channels.pop().map(|(_, what)| what), Some(Do::CloseNow));
+    let away = Client { conn: ConnId::new(0, scene.conns, 1), ..client };
+    assert_eq!(scene.told(away), [(Kind::GoingAway, 0, Some(RefusalCode::Busy))]);
+    assert_eq!(scene.done(away), [Do::Close]);
     assert_eq!((scene.closes(CloseReason::Full), scene.entry.clients()), (1, 1));
     // The process's own sessions take no client's room.
     scene.lose(client);
@@ -30,9 +32,40 @@ fn frames_over_the_rate_are_refused_but_what_is_owed() {
     assert!(matches!(scene.asked().0, Command::Heartbeat { .. }));
 }
 
+/// Each entry is one of a process, which is allowed so many.
+#[test]
+fn clients_are_counted_over_all_entries() {
+    let shared = Arc::new(Shared::new(3, UserRates::new(0, 1)));
+    let mut scenes = [0, 1].map(|_| Scene::sharing(SETTINGS, shared.clone()));
+    let [first, second] = &mut scenes;
+    let client = first.connect();
+    first.connect();
+    second.connect();
+    assert!(first.try_connect().is_none() && second.try_connect().is_none());
+    first.lose(client);
+    second.connect();
+    assert!(first.try_connect().is_none());
+}
+
+#[test]
+fn a_users_messages_are_counted_over_all_entries() {
+    let shared = Arc::new(Shared::new(3, UserRates::new(1, 1)));
+    let mut scenes = [0, 1].map(|_| Scene::sharing(SETTINGS, shared.clone()));
+    for scene in &mut scenes {
+        let client = scene.log_in(7);
+        scene.hear(client, &send(1, 8));
+        assert_eq!(scene.effects.commands.drain(..).len(), 1);
+    }
+    let [first, _] = &mut scenes;
+    let client = first.log_in(7);
+    first.hear(client, &send(3, 8));
+    assert_eq!(first.told(client), [(Kind::Refusal, 3, Some(RefusalCode::RateLimited))]);
+}
+
 #[test]
 fn a_users_messages_are_counted_over_its_sessions() {
-    let mut scene = Scene::with(Settings { user_rate: 1, ..SETTINGS });
+    let shared = Arc::new(Shared::new(3, UserRates::new(1, 1)));
+    let mut scene = Scene::sharing(SETTINGS, shared);
     let (one, two) = (scene.log_in(7), scene.log_in(7));
     scene.hear(one, &send(1, 8));
     scene.hear(two, &send(2, 8));

@@ -9,6 +9,7 @@ mod drains;
 mod outboxes;
 mod own;
 
+use super::rate::UserRates;
 use super::*;
 use crate::auth::sign;
 use crate::config::Config;
@@ -31,7 +32,6 @@ const SETTINGS: Settings = Settings {
     login_timeout_ms: 5_000,
     heartbeat_ms: 60_000,
     connection_rate: 0,
-    user_rate: 0,
     drain_rate: 1_000,
 };
 
@@ -84,12 +84,17 @@ impl Scene {
     }
 
     fn with(settings: Settings) -> Self {
+        Self::sharing(settings, Arc::new(Shared::new(100, UserRates::new(0, 1))))
+    }
+
+    /// An entry beside others.
+    fn sharing(settings: Settings, shared: Arc<Shared>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.data_dir = dir.path().to_owned();
         let metrics = Metrics::new(1).core(0);
         let auth = Arc::new(Auth::open(&config).unwrap());
-        let mut entry = Entry::new(settings, auth, metrics.clone());
+        let mut entry = Entry::new(settings, auth, shared, metrics.clone());
         entry.set_inbox_epoch(9);
         Self {
             entry,
