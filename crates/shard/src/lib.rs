@@ -9,6 +9,7 @@ pub mod owner;
 mod session;
 mod mail;
 pub mod command;
+pub mod order;
 mod shard;
 pub mod rows;
 pub mod store;

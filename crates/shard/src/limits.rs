@@ -45,6 +45,14 @@ pub const USER_BYTES_MAX: usize = 80;
 pub const DEVICE_BYTES_MAX: usize = 64;
 /// How long to wait before a retry when a queue is full, in ms.
 pub const BUSY_RETRY_MS: u32 = 100;
+/// And how much longer for each message behind it, in ms: a conversation takes more than a thousand a second.
+pub const BUSY_EACH_MS: u32 = 1;
+/// How long a refused message holds back what follows it after it was to come again, in ms: as long as a client waits for an
+/// answer. Later its sender has given it up.
+pub const HELD_BACK_MS: u64 = 10_000;
+/// Senders that are held back at a time, each in one conversation; the order of more is not kept. About 10 MB if each has a
+/// window of messages waiting.
+pub const SENDERS_HELD_BACK_MAX: usize = 4 * 1024;
 /// How long to wait before a retry when the store is full or failing, in ms.
 pub const STORE_RETRY_MS: u32 = 2_000;
 

@@ -9,6 +9,7 @@ use service::mailbox::{Directory, Outgoing};
 use shard::command::{Answer, Command, Delivery, Effects, Input, Now, ReplyTo, Session};
 use shard::host::Host;
 use shard::limits::BUSY_RETRY_MS;
+use shard::order::{Order, Wait};
 use shard::rows::StoreError;
 use std::io;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Local {
     host: Host,
     effects: Effects,
     outgoing: Outgoing<Post>,
+    /// Messages that a full mailbox refused, and what is held back behind them.
+    order: Order,
     mailbox: Receiver<Vec<Post>>,
     metrics: Arc<CoreMetrics>,
 }
@@ -36,16 +39,25 @@ impl Local {
         metrics: Arc<CoreMetrics>,
     ) -> Self {
         let (effects, outgoing) = (Effects::default(), Outgoing::new(directory));
-        Self { id, shards, host, effects, outgoing, mailbox, metrics }
+        let order = Order::default();
+        Self { id, shards, host, effects, outgoing, order, mailbox, metrics }
     }
 
     /// Hands a command to its shard, or refuses it where it would only wait.
-    pub fn submit(&mut self, command: Command, reply: ReplyTo, news: &mut News) {
+    pub fn submit(&mut self, command: Command, reply: ReplyTo, now_ms: u64, news: &mut News) {
         let shard = command.partition().owner(self.shards).0;
         if shard == self.id {
             return self.host.take(Input::Command(command, reply));
         }
-        if self.outgoing.has_room(shard) {
+        let has_room = self.outgoing.has_room(shard);
+        if let Command::Send(send) = &command {
+            let room = || (!has_room).then_some(Wait::BUSY);
+            if let Err((code, retry_after_ms)) = self.order.judge(send, now_ms, room) {
+                let answer = Answer::Refused { code, retry_after_ms };
+                return news.deliveries.push(Delivery { to: reply, answer });
+            }
+        }
+        if has_room {
             return self.outgoing.post(shard, Post::Command(command, reply));
         }
         if reply.request_id != 0 {

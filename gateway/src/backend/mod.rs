@@ -39,7 +39,7 @@ impl Backend {
     /// Takes a command. It is answered exactly once, unless it asks for no answer.
     pub fn submit(&mut self, command: Command, reply: ReplyTo, now: Now, news: &mut News) {
         match self {
-            Self::Local(local) => local.submit(command, reply, news),
+            Self::Local(local) => local.submit(command, reply, now.mono_ms, news),
             Self::Remote(remote) => remote.submit(command, reply, now.mono_ms),
         }
     }

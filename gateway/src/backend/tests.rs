@@ -110,17 +110,17 @@ fn what_a_full_mailbox_would_hold_is_refused_but_a_logout() {
     let login = Login { uid: user_of(1), device: DeviceId(1), generation: Generation(1) };
     let heartbeat = || Command::Heartbeat { uid: login.uid, time_ms: 1 };
     for _ in 0..OUTGOING_MAX {
-        local.submit(heartbeat(), reply(0, 1), &mut news);
+        local.submit(heartbeat(), reply(0, 1), 0, &mut news);
     }
     assert_eq!(news.deliveries, []);
-    local.submit(heartbeat(), reply(0, 2), &mut news);
+    local.submit(heartbeat(), reply(0, 2), 0, &mut news);
     let [Delivery { to, answer: Answer::Refused { code, .. } }] = news.deliveries[..] else {
         panic!("{:?}", news.deliveries)
     };
     assert_eq!((to, code), (reply(0, 2), RefusalCode::Busy));
     // A push is repeated, a logout is not.
-    local.submit(Command::PushAck(login, InboxSeq(1)), reply(0, 0), &mut news);
-    local.submit(Command::Logout(login), reply(0, 0), &mut news);
+    local.submit(Command::PushAck(login, InboxSeq(1)), reply(0, 0), 0, &mut news);
+    local.submit(Command::Logout(login), reply(0, 0), 0, &mut news);
     local.flush();
     let posts = other.try_recv().expect("they are handed over");
     let (last, before) = posts.split_last().expect("some");

@@ -1,14 +1,16 @@
 //! From a frame to a command: what may be asked at all, how often, and how much at once.
 
 use super::last_word::LastWord;
+use super::rate::Rate;
 use super::requests::{self, Action, RateClass, Request};
 use super::session::{Mark, SessionKey, Stage};
 use super::{Entry, Turn};
 use crate::limits::{RECONNECT_JITTER_MS, REQUESTS_IN_FLIGHT_MAX};
 use crate::metrics::CopyStage;
 use crate::transport::Outboxes;
-use shard::command::{Answer, Begin, Command};
+use shard::command::{Answer, Begin, Command, Send};
 use shard::limits::BUSY_RETRY_MS;
+use shard::order::Wait;
 use wire::frames::HelloReply;
 use wire::{Bytes, DeviceId, FEATURE_SESSION_END, FrameError, RawFrame, RefusalCode};
 
@@ -34,7 +36,7 @@ impl Entry {
         if let Action::Submit(Command::Send(send)) = &action {
             self.metrics.body_copies_bytes.of(CopyStage::Submit).add(send.body.len() as u64);
         }
-        if let Some(refused) = self.over_rate(key, request, &action, turn.now_us) {
+        if let Some(refused) = self.refusal(key, request, &action, turn) {
             self.answer(key, request_id, refused, turn);
         } else {
             self.act(key, request_id, action, turn);
@@ -68,27 +70,53 @@ impl Entry {
         }
     }
 
-    /// The refusal, if a frame is over a rate. What a client owes the server is never refused.
-    fn over_rate(
+    /// The refusal of what must wait. What a client owes the server is never refused.
+    fn refusal<O>(
         &mut self,
         key: SessionKey,
         request: Option<&Request>,
         action: &Action,
-        now_us: u64,
+        turn: &Turn<'_, O>,
     ) -> Option<Answer> {
         let class = request.map_or(RateClass::Frame, |request| request.rates);
         let is_answered = !matches!(action, Action::Close(_) | Action::Ignore);
         if class == RateClass::Owed || !is_answered {
             return None;
         }
+        if let (RateClass::Message, Action::Submit(Command::Send(send))) = (class, action) {
+            return self.judge(key, send, turn);
+        }
         let session = self.sessions.get_mut(key)?;
-        let login = session.login()?;
-        let is_message = class == RateClass::Message && matches!(action, Action::Submit(_));
-        let user = is_message.then_some(login.uid);
-        let frame = self.rate.take(&mut session.rate_due_us, now_us);
-        let message = |user| self.shared.users.take(user, now_us);
-        let taken = frame.and_then(|()| user.map_or(Ok(()), message));
-        let (code, retry_after_ms) = (RefusalCode::RateLimited, taken.err()?);
+        session.login()?;
+        let retry_after_ms = self.rate.take(&mut session.rate_due_us, turn.now_us).err()?;
+        Some(Answer::Refused { code: RefusalCode::RateLimited, retry_after_ms })
+    }
+
+    /// The refusal of a message that is over a rate, for which there is no room, or that is behind
+    /// such a message.
+    fn judge<O>(&mut self, key: SessionKey, send: &Send, turn: &Turn<'_, O>) -> Option<Answer> {
+        let Self { sessions, order, drain, rate, shared, .. } = self;
+        let session = sessions.get_mut(key)?;
+        let limited = |after_ms, rate: &Rate| {
+            let (code, each_ms) = (RefusalCode::RateLimited, rate.interval_ms());
+            Wait { code, after_ms, each_ms }
+        };
+        let room = || {
+            if drain.is_some() {
+                let (code, after_ms) = (RefusalCode::Draining, RECONNECT_JITTER_MS);
+                return Some(Wait { code, after_ms, each_ms: 0 });
+            }
+            if session.in_flight >= REQUESTS_IN_FLIGHT_MAX {
+                return Some(Wait::BUSY);
+            }
+            if let Err(after_ms) = rate.take(&mut session.rate_due_us, turn.now_us) {
+                return Some(limited(after_ms, rate));
+            }
+            let users = &shared.users;
+            let over = users.take(send.sender, turn.now_us).err()?;
+            Some(limited(over, users.rate()))
+        };
+        let (code, retry_after_ms) = order.judge(send, turn.now.mono_ms, room).err()?;
         Some(Answer::Refused { code, retry_after_ms })
     }
 
@@ -151,10 +179,6 @@ impl Entry {
         let Some(request_id) = request_id else {
             return turn.effects.commands.push((command, self.unanswered(key)));
         };
-        if matches!(command, Command::Send(_)) && self.drain.is_some() {
-            let (code, retry_after_ms) = (RefusalCode::Draining, RECONNECT_JITTER_MS);
-            return self.answer(key, request_id, Answer::Refused { code, retry_after_ms }, turn);
-        }
         let in_flight = self.sessions.get_mut(key).map_or(0, |session| session.in_flight);
         if in_flight >= REQUESTS_IN_FLIGHT_MAX {
             let (code, retry_after_ms) = (RefusalCode::Busy, BUSY_RETRY_MS);

@@ -30,6 +30,7 @@ use last_word::LastWord;
 use rate::Rate;
 use session::{Due, Mark, Session, Stage};
 use shard::command::{Answer, Command, Now, ReplyTo, Session as SessionId};
+use shard::order::Order;
 use shard::partition::Partition;
 use shared::Shared;
 use slab::Slab;
@@ -117,6 +118,8 @@ pub struct Entry {
     rate: Rate,
     shared: Arc<Shared>,
     drain: Option<Drain>,
+    /// Messages that were refused, and what is held back behind them.
+    order: Order,
     /// What sessions that leave are told when nothing of theirs is under way any more.
     last_words: HashMap<SessionKey, LastWord>,
     inbox_epoch: u64,
@@ -144,6 +147,7 @@ impl Entry {
             rate: Rate::new(settings.connection_rate),
             shared,
             drain: None,
+            order: Order::default(),
             last_words: HashMap::new(),
             inbox_epoch: 0,
             users_online: 0,

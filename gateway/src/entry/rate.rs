@@ -22,6 +22,12 @@ impl Rate {
         Self { interval_us, burst_us: interval_us * 2 * u64::from(per_second) }
     }
 
+    /// Between two at the steady rate, in ms.
+    #[must_use]
+    pub fn interval_ms(&self) -> u32 {
+        u32::try_from(self.interval_us.div_ceil(1_000)).unwrap_or(u32::MAX)
+    }
+
     /// Takes one from the bucket `due_us`, or says after how many ms there will be one.
     ///
     /// # Errors
@@ -65,6 +71,12 @@ impl UserRates {
         let cells = if per_second == 0 { 0 } else { USER_RATE_CELLS };
         let row = || (0..cells).map(|_| AtomicU64::new(0)).collect();
         Self { rate: Rate::new(per_second), seed, rows: [row(), row()] }
+    }
+
+    /// The rate of each.
+    #[must_use]
+    pub fn rate(&self) -> &Rate {
+        &self.rate
     }
 
     /// A user sends a message, at a time of the clock that all cores share.

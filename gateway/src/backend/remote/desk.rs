@@ -15,6 +15,7 @@ use crate::limits::{
 use link::Item;
 use shard::command::{Answer, Command, Delivery, Login, ReplyTo};
 use shard::limits::{BUSY_RETRY_MS, PARTITIONS, STORE_RETRY_MS};
+use shard::order::{Order, Wait};
 use shard::owner::{NodeId, OwnerRow};
 use shard::partition::Partition;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -60,7 +61,10 @@ pub struct Desk {
     /// Commands that wait and take room: neither registrations nor logouts that nobody asked for,
     /// which are one a session at most.
     requests: usize,
+    /// The place in the order that was given last.
     order: u64,
+    /// Messages that were refused for want of room, and what is held back behind them.
+    held_back: Order,
     /// The number that was given last; 0 asks for no answer.
     number: u64,
     give_up_ms: u64,
@@ -111,6 +115,7 @@ impl Default for Desk {
             logins: HashMap::new(),
             requests: 0,
             order: 0,
+            held_back: Order::default(),
             number: 0,
             give_up_ms: 0,
         }
@@ -143,7 +148,13 @@ impl Desk {
         let (since_ms, is_withdrawn) = (now_ms, false);
         let pending =
             Pending { command: command.clone(), reply, number, since_ms, is_silent, is_withdrawn };
-        if pending.takes_room() && self.is_full(bytes) {
+        let is_full = pending.takes_room() && self.is_full(bytes);
+        if let Command::Send(send) = &command {
+            let room = || is_full.then_some(Wait::BUSY);
+            if let Err((code, retry_after_ms)) = self.held_back.judge(send, now_ms, room) {
+                return out.deliveries.push(refused(reply, code, retry_after_ms));
+            }
+        } else if is_full {
             return out.deliveries.push(refused(reply, RefusalCode::Busy, BUSY_RETRY_MS));
         }
         self.order += 1;

@@ -214,6 +214,21 @@ impl Scene {
         told
     }
 
+    /// Which requests of a client were refused since, and after how many ms each may come again.
+    fn hints(&mut self, client: Client) -> Vec<(u64, u32)> {
+        let output = self.outputs.0.entry(Channel::of(client.conn)).or_default();
+        let bytes = std::mem::take(&mut output.bytes);
+        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
+        let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
+        let mut hints = Vec::new();
+        while let Some(frame) = frames.next(&mut scratch) {
+            let frame = frame.expect("an entry's frames are sound");
+            let refusal = frame.read::<Refusal>().expect("only refusals");
+            hints.push((frame.header.request_id, refusal.retry_after_ms));
+        }
+        hints
+    }
+
     /// What was to be done to a client's channel since.
     fn done(&mut self, client: Client) -> Vec<Do> {
         let channel = Channel::of(client.conn);
@@ -259,10 +274,15 @@ fn heartbeat(request_id: u64, time_ms: u64) -> Vec<u8> {
 }
 
 fn send(request_id: u64, to: u64) -> Vec<u8> {
+    send_as(request_id, to, 1)
+}
+
+/// A message with an id of its own.
+fn send_as(request_id: u64, to: u64, id: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let body = Bytes::from_static(b"a body");
     let conversation = frames::Conversation { kind: 1, a: to.max(7), b: to.min(7) };
-    let send = frames::Send { conversation, client_msg_id: [1; 16], kind: 1, flags: 0, body };
+    let send = frames::Send { conversation, client_msg_id: [id; 16], kind: 1, flags: 0, body };
     encode(&mut bytes, request_id, send);
     bytes
 }
