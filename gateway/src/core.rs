@@ -5,11 +5,13 @@
 
 use crate::backend::{Backend, News, Post};
 use crate::canary::{Ask, Canary, Traffic};
+use crate::entry::kick::Kick;
 use crate::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
 use crate::metrics::CoreMetrics;
 use crate::setup::Setup;
 use crate::transport::Channel;
 use crate::transport::tcp::Tcp;
+use flume::Receiver;
 use netring::{Chunk, CloseReason, ConnId, Event, NetRing};
 use service::clock::unix_ms;
 use service::exit::Fatal;
@@ -37,6 +39,8 @@ pub struct Parts {
     pub inbox_epoch: u64,
     /// Every core's mailbox.
     pub directory: Directory<Post>,
+    /// What operators say.
+    pub kicks: Receiver<Vec<Kick>>,
 }
 
 /// One core of a gateway.
@@ -50,6 +54,7 @@ pub struct Core {
     effects: Effects,
     backend: Backend,
     news: News,
+    kicks: Receiver<Vec<Kick>>,
     canary: Canary,
     /// The session of the canary's round.
     canary_session: Option<SessionKey>,
@@ -70,7 +75,7 @@ impl Core {
     /// On the core's own thread.
     #[must_use]
     pub fn new(parts: Parts, (ring, bound): (NetRing, SocketAddr)) -> Self {
-        let Parts { id, setup, mut backend, inbox_epoch, .. } = parts;
+        let Parts { id, setup, mut backend, inbox_epoch, kicks, .. } = parts;
         let config = setup.config.clone();
         let metrics = setup.metrics.core(id.into());
         backend.set_clients_at(config.advertise.unwrap_or(bound));
@@ -96,6 +101,7 @@ impl Core {
             effects: Effects::default(),
             backend,
             news: News::default(),
+            kicks,
             canary: Canary::new(config.canary_ms, rand::random()),
             canary_session: None,
             drain: None,
@@ -132,6 +138,11 @@ impl Core {
             self.on_event(event);
         }
         self.backend.poll(&mut self.news);
+        while let Ok(kicks) = self.kicks.try_recv() {
+            kicks
+                .into_iter()
+                .for_each(|kick| self.with_entry(|entry, turn| entry.kick(kick, turn)));
+        }
         self.turn_canary();
         self.settle();
         self.look_at_shutdown();

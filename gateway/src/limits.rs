@@ -1,5 +1,7 @@
 //! The bounds of a gateway's core, with the arithmetic that gives them.
 
+/// Users whose tokens were taken back, as long as the process runs: an operator says each by hand.
+pub const REVOKED_MAX: usize = 16 * 1024;
 /// Bytes that wait for a client, beyond which pushes to it are left to the inbox: 1,000 small
 /// messages.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;

@@ -6,6 +6,7 @@ use crate::backend::remote::Cluster;
 use crate::backend::{Backend, Local, Post, Remote};
 use crate::config::Config;
 use crate::core::{Core, Parts};
+use crate::entry::kick::Kick;
 use crate::entry::rate::UserRates;
 use crate::entry::shared::Shared;
 use crate::limits::CLOSING_SLOTS;
@@ -65,11 +66,14 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         quiet: Arc::default(),
         damage: (0..cores).map(|_| OnceLock::new()).collect(),
     };
+    let (kicks, kicked) = Directory::new(cores.into());
     let admin = admin::start(Seen {
         config: config.clone(),
+        auth: setup.auth.clone(),
         metrics: setup.metrics.clone(),
         shutdown: setup.shutdown.clone(),
         damage: setup.damage.clone(),
+        kicks: kicks.clone(),
     })
     .map_err(|e| {
         let advice = "stop what uses it or give another --admin";
@@ -95,7 +99,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         (None, Some(cluster)) => Ok((Backend::Remote(Box::new(Remote::new(cluster, id))), 0)),
         (None, None) => unreachable!("the shards are here or in other processes"),
     };
-    let served = run_cores(&setup, backend, announce);
+    let served = run_cores(&setup, (kicks, kicked), backend, announce);
     ready::retract(config.ready_file.as_deref());
     served
 }
@@ -140,6 +144,7 @@ fn executors(config: &Config) -> u16 {
 /// Runs the cores until all have stopped.
 fn run_cores(
     setup: &Setup,
+    (kicks, kicked): (Directory<Kick>, Vec<Receiver<Vec<Kick>>>),
     backend: impl Fn(u16, &Directory<Post>, Receiver<Vec<Post>>) -> Result<(Backend, u64), Fatal>,
     announce: impl FnOnce(SocketAddr) -> Result<(), Fatal>,
 ) -> Result<(), Fatal> {
@@ -149,14 +154,14 @@ fn run_cores(
         shutdown: setup.shutdown.clone(),
     };
     let (directory, mailboxes) = Directory::new(plan.count.into());
-    let mut mailboxes = mailboxes.into_iter();
+    let mut mailboxes = mailboxes.into_iter().zip(kicked);
     let core = |id| {
-        let mailbox = mailboxes.next().expect("one a core");
+        let (mailbox, kicked) = mailboxes.next().expect("one a core");
         let (backend, inbox_epoch) = backend(id, &directory, mailbox)?;
         let (setup, directory) = (setup.clone(), directory.clone());
-        let parts = Parts { id, setup, backend, inbox_epoch, directory };
-        let plan = plan.clone();
-        Ok(move |listen, started| run_core(parts, plan, listen, started))
+        let parts = Parts { id, setup, backend, inbox_epoch, directory, kicks: kicked };
+        let (plan, kicks) = (plan.clone(), kicks.clone());
+        Ok(move |listen, started| run_core(parts, kicks, plan, (listen, started)))
     };
     cores::run(&plan, core, announce)
 }
@@ -186,9 +191,9 @@ fn host(
 
 async fn run_core(
     parts: Parts,
+    kicks: Directory<Kick>,
     plan: Plan,
-    listen: SocketAddr,
-    started: Sender<SocketAddr>,
+    (listen, started): (SocketAddr, Sender<SocketAddr>),
 ) -> Result<(), Fatal> {
     let connections_max = parts.setup.connections_max() + CLOSING_SLOTS;
     let config = netring::Config {
@@ -200,6 +205,7 @@ async fn run_core(
     };
     let (ring, bound) = cores::listen(parts.id, config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
+    kicks.set_waker(parts.id, ring.waker());
     let core = Core::new(parts, (ring, bound));
     // The starter waits for this; if it is gone, the process is ending.
     let _ = started.send(bound);

@@ -44,6 +44,7 @@ impl Admin {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new().name("admin".into()).spawn(move || {
             runtime.spawn(async move {
+                let pages = pages.into_make_service_with_connect_info::<SocketAddr>();
                 if let Err(error) = axum::serve(listener, pages).await {
                     tracing::error!(%error, "could not go on serving admin requests");
                 }

@@ -43,6 +43,20 @@ impl<Post> Directory<Post> {
         assert!(set.is_ok(), "a core starts once");
     }
 
+    /// Posts to every core from beside them. Returns whether each had room.
+    #[must_use]
+    pub fn tell_all(&self, post: &Post) -> bool
+    where
+        Post: Clone,
+    {
+        let tell = |core: usize| {
+            let has_room = self.0[core].batches.try_send(vec![post.clone()]).is_ok();
+            self.wake(core);
+            has_room
+        };
+        (0..self.0.len()).filter(|core| !tell(*core)).count() == 0
+    }
+
     /// Ends the core's sleep.
     pub fn wake(&self, core: usize) {
         if let Some(waker) = self.0[core].waker.get() {

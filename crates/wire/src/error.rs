@@ -67,6 +67,10 @@ codes! {
     Unresponsive = 21,
     /// This server does not know the request, or a value in it that a later release gave a meaning.
     Unsupported = 27,
+    /// An operator ended the session. The connection closes.
+    Kicked = 28,
+    /// An operator took back the tokens that the user had. The connection closes.
+    TokenRevoked = 29,
 }
 
 /// What a client does when its session was ended.
@@ -107,8 +111,9 @@ impl RefusalCode {
     #[must_use]
     pub fn next(self) -> Next {
         match self {
-            Self::BadToken | Self::TokenExpired => Next::OtherToken,
+            Self::BadToken | Self::TokenExpired | Self::TokenRevoked => Next::OtherToken,
             Self::Malformed
+            | Self::Kicked
             | Self::UnsupportedVersion
             | Self::SessionReplaced
             | Self::TooManyDevices => Next::StayAway,

@@ -1,4 +1,5 @@
-//! The gateway's pages: metrics, health, readiness and the configuration. They only read.
+//! The gateway's pages: metrics, health, readiness and the configuration, which only read; and what
+//! an operator says about a user's sessions.
 
 mod health;
 mod routes;

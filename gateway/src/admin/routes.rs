@@ -1,35 +1,55 @@
 //! The pages: what each says and with which status.
 
 use super::health::Health;
+use crate::auth::Auth;
 use crate::config::Config;
+use crate::entry::kick::Kick;
 use crate::metrics::{CoreMetrics, FirstDamage, Metrics};
 use axum::Router;
-use axum::extract::State as Given;
-use axum::http::header;
+use axum::extract::{ConnectInfo, Path, Request, State as Given};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::json;
 use service::admin::{prometheus, said, toml};
+use service::clock::unix_ms;
 use service::lifecycle::Shutdown;
+use service::mailbox::Directory;
 use service::metrics::Gauge;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use wire::{DeviceId, RefusalCode, Uid};
 
-/// What the pages read.
-#[derive(Clone, Debug)]
+/// What the pages read, and whom they tell.
+#[derive(Clone)]
 pub struct Seen {
     /// The configuration in effect.
     pub config: Arc<Config>,
+    /// Who is believed.
+    pub auth: Arc<Auth>,
     /// The numbers.
     pub metrics: Arc<Metrics>,
     /// The state.
     pub shutdown: Shutdown,
     /// What first could not be read of each core's store.
     pub damage: FirstDamage,
+    /// To every core: whose sessions are to end.
+    pub kicks: Directory<Kick>,
 }
 
+const INDEX: &str = "/metrics /healthz /readyz /config /status\n\
+                     POST /kick/{uid} /kick/{uid}/{device} /revoke/{uid}\n";
+
 pub fn router(seen: Seen) -> Router {
+    let commands = Router::new()
+        .route("/kick/{uid}", post(kick_all))
+        .route("/kick/{uid}/{device}", post(kick))
+        .route("/revoke/{uid}", post(revoke))
+        .route_layer(from_fn(from_here));
     Router::new()
-        .route("/", get(|| async { "/metrics /healthz /readyz /config /status\n" }))
+        .merge(commands)
+        .route("/", get(|| async { INDEX }))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -53,6 +73,42 @@ impl Seen {
             texts.map(|(shard, text)| format!("shard {shard} cannot read {text}")).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
+}
+
+async fn kick_all(given: Given<Seen>, Path(uid): Path<u64>) -> Response {
+    tell(&given, Kick { uid: Uid(uid), device: None, code: RefusalCode::Kicked })
+}
+
+async fn kick(given: Given<Seen>, Path((uid, device)): Path<(u64, u64)>) -> Response {
+    let device = Some(DeviceId(device));
+    tell(&given, Kick { uid: Uid(uid), device, code: RefusalCode::Kicked })
+}
+
+/// Whoever may read the pages from afar may end no session.
+async fn from_here(
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ask: Request,
+    next: Next,
+) -> Response {
+    if peer.ip().to_canonical().is_loopback() {
+        next.run(ask).await
+    } else {
+        (StatusCode::FORBIDDEN, "from this machine only\n").into_response()
+    }
+}
+
+/// First no token is believed, then sessions end: none begins in between.
+async fn revoke(given: Given<Seen>, Path(uid): Path<u64>) -> Response {
+    if !given.auth.revoke(Uid(uid), unix_ms() / 1_000) {
+        return said(Err("too many users have revoked tokens; restart this gateway".into()));
+    }
+    tell(&given, Kick { uid: Uid(uid), device: None, code: RefusalCode::TokenRevoked })
+}
+
+fn tell(seen: &Seen, kick: Kick) -> Response {
+    tracing::info!(?kick, "an operator ends sessions");
+    let all = seen.kicks.tell_all(&kick);
+    said(all.then_some(()).ok_or_else(|| "a core is too busy to hear it; say it again".into()))
 }
 
 async fn metrics(Given(seen): Given<Seen>) -> Response {

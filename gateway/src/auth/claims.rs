@@ -21,9 +21,15 @@ pub(super) struct Typed {
     // RFC 7519, 2: a NumericDate may have a fraction.
     exp: f64,
     nbf: Option<f64>,
+    iat: Option<f64>,
 }
 
 impl Typed {
+    /// When it was made, in Unix seconds; 0: it does not say so.
+    pub(super) fn issued_unix_s(&self) -> u64 {
+        self.iat.map_or(0, whole_seconds)
+    }
+
     pub(super) fn judge(&self, now_unix_s: u64, leeway_s: u64) -> Result<Claims, TokenError> {
         let uid = uid(&self.sub).ok_or_else(|| {
             TokenError::bad(

@@ -15,16 +15,20 @@ pub use error::{KeyError, TokenError, TokenErrorKind};
 pub use sign::sign;
 
 use crate::config::Config;
+use crate::limits::REVOKED_MAX;
 use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use std::collections::HashMap;
 use std::sync::Arc;
-use wire::TOKEN_BYTES_MAX;
+use wire::{TOKEN_BYTES_MAX, Uid};
 
 /// The configured keys, made ready. They may be replaced while logins are judged.
 #[derive(Debug)]
 pub struct Auth {
     keys: ArcSwap<Vec<Key>>,
     leeway_s: u64,
+    /// Until when the tokens of some users were made that are believed no more, in Unix seconds.
+    revoked: ArcSwap<HashMap<Uid, u64>>,
 }
 
 #[derive(Debug)]
@@ -40,7 +44,8 @@ impl Auth {
     /// # Errors
     /// A key file that cannot be read or holds no such key.
     pub fn open(config: &Config) -> Result<Self, KeyError> {
-        Ok(Self { keys: ArcSwap::from_pointee(open_keys(config)?), leeway_s: config.jwt_leeway_s })
+        let keys = ArcSwap::from_pointee(open_keys(config)?);
+        Ok(Self { keys, leeway_s: config.jwt_leeway_s, revoked: ArcSwap::default() })
     }
 
     /// Reads the keys again. Logins from now on are judged by them; sessions stay.
@@ -74,7 +79,30 @@ impl Auth {
         let key = keys.iter().find(|key| key.algorithm == header.alg);
         let key = key.ok_or_else(|| TokenError::bad("has an algorithm with no key here"))?;
         let data = decode::<claims::Typed>(token, &key.decoding, &key.validation);
-        data.map_err(TokenError::from_jwt)?.claims.judge(now_unix_s, self.leeway_s)
+        let typed = data.map_err(TokenError::from_jwt)?.claims;
+        let claims = typed.judge(now_unix_s, self.leeway_s)?;
+        let revoked_unix_s = self.revoked.load().get(&claims.uid).copied();
+        match revoked_unix_s {
+            Some(until_unix_s) if typed.issued_unix_s() <= until_unix_s => {
+                Err(TokenError::revoked())
+            }
+            Some(_) | None => Ok(claims),
+        }
+    }
+
+    /// Believes no token of a user any more that was made up to now, in Unix seconds, or does not
+    /// say when; as long as this process runs. Returns whether there was room to note that.
+    pub fn revoke(&self, uid: Uid, now_unix_s: u64) -> bool {
+        let mut has_room = true;
+        self.revoked.rcu(|revoked| {
+            let mut revoked = HashMap::clone(revoked);
+            has_room = revoked.len() < REVOKED_MAX || revoked.contains_key(&uid);
+            if has_room {
+                revoked.insert(uid, now_unix_s);
+            }
+            revoked
+        });
+        has_room
     }
 }
 

@@ -3,7 +3,7 @@
 use super::last_word::LastWord;
 use super::rate::Rate;
 use super::requests::{self, Action, RateClass, Request};
-use super::session::{Mark, SessionKey, Stage};
+use super::session::{Mark, SessionKey};
 use super::{Entry, Turn};
 use crate::limits::{RECONNECT_JITTER_MS, REQUESTS_IN_FLIGHT_MAX};
 use crate::metrics::CopyStage;
@@ -128,7 +128,7 @@ impl Entry {
         turn: &mut Turn<'_, O>,
     ) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        session.advance(Stage::Greeted);
+        session.greet();
         if features & FEATURE_SESSION_END != 0 {
             session.mark(Mark::KnowsEnd);
         }
@@ -157,7 +157,7 @@ impl Entry {
                 let left_s = until_s.saturating_sub(turn.now.unix_ms / 1_000);
                 let Some(session) = self.sessions.get_mut(key) else { return };
                 session.end_in(left_s, turn.now.mono_ms);
-                session.advance(Stage::LoggingIn);
+                session.log_in(claims.uid, device);
                 let command = Command::Login { uid: claims.uid, device, from };
                 self.submit(key, command, Some(request_id), turn);
             }

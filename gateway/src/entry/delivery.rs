@@ -100,6 +100,8 @@ fn explain(code: RefusalCode) -> Cow<'static, str> {
         RefusalCode::OutOfRange => "a value is out of its range",
         RefusalCode::LoginTimeout => "no login in time",
         RefusalCode::Unresponsive => "pushes, heartbeats or replies stayed unread",
+        RefusalCode::Kicked => "an operator ended the session",
+        RefusalCode::TokenRevoked => "the user's tokens were taken back; get a new one",
         RefusalCode::Unsupported => "this server does not know the request, or a value in it",
     };
     text.into()

@@ -31,8 +31,11 @@ impl LastWord {
 
 /// Under which reason a close for this code is counted.
 pub(super) fn reason(code: RefusalCode) -> CloseReason {
-    if matches!(code, RefusalCode::BadToken | RefusalCode::TokenExpired) {
+    use RefusalCode::{BadToken, TokenExpired, TokenRevoked};
+    if matches!(code, BadToken | TokenExpired | TokenRevoked) {
         CloseReason::Token
+    } else if code == RefusalCode::Kicked {
+        CloseReason::Kicked
     } else if matches!(code, RefusalCode::SessionReplaced | RefusalCode::TooManyDevices) {
         CloseReason::Replaced
     } else if code == RefusalCode::LoginTimeout {

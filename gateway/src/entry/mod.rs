@@ -18,6 +18,7 @@ mod last_word;
 mod end;
 mod drain;
 mod send_away;
+pub mod kick;
 
 pub use session::SessionKey;
 pub use tickets::Ticket;

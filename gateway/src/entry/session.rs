@@ -127,10 +127,22 @@ impl Session {
         self.ends_s = u32::try_from(ends_s).unwrap_or(u32::MAX);
     }
 
-    /// It says hello, or gives a token: it is not logged in by that.
-    pub fn advance(&mut self, stage: Stage) {
-        assert!(matches!(stage, Stage::Greeted | Stage::LoggingIn));
-        self.stage = stage;
+    /// It says hello.
+    pub fn greet(&mut self) {
+        self.stage = Stage::Greeted;
+    }
+
+    /// It gives a token: it is not logged in by that.
+    pub fn log_in(&mut self, uid: Uid, device: DeviceId) {
+        self.stage = Stage::LoggingIn;
+        (self.login.uid, self.login.device) = (uid, device);
+    }
+
+    /// Whose it is, or will be once its login is answered.
+    #[must_use]
+    pub fn who(&self) -> Option<(Uid, DeviceId)> {
+        let is_over = self.stage == Stage::Closing || self.login.uid == Uid(0);
+        (!is_over).then_some((self.login.uid, self.login.device))
     }
 
     /// The login holds.
@@ -242,11 +254,13 @@ mod tests {
         let login = Login { uid: Uid(1), device: DeviceId(1), generation: Generation(1) };
         let mut session = Session::new(None, Stage::New, 0);
         assert_eq!(session.login(), None);
-        session.advance(Stage::LoggingIn);
-        assert_eq!(session.login(), None);
+        assert_eq!(session.who(), None);
+        session.log_in(login.uid, login.device);
+        assert_eq!((session.login(), session.who()), (None, Some((login.uid, login.device))));
         session.activate(login, 0);
         assert_eq!(session.login(), Some(login));
         assert_eq!(session.close(), (Stage::Active, Some(login)));
         assert_eq!((session.login(), session.close()), (None, (Stage::Closing, None)));
+        assert_eq!(session.who(), None);
     }
 }

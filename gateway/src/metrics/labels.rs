@@ -33,7 +33,7 @@ labels! {
         Protocol = "protocol",
         /// It did not log in in time.
         LoginTimeout = "login_timeout",
-        /// Its token was not believed.
+        /// Its token was not believed, or is believed no more.
         Token = "token",
         /// It was silent for two heartbeats.
         Silent = "silent",
@@ -41,6 +41,8 @@ labels! {
         Unresponsive = "unresponsive",
         /// A newer login of the device, or too many devices.
         Replaced = "replaced",
+        /// An operator ended it.
+        Kicked = "kicked",
         /// The client logged out.
         Logout = "logout",
         /// More connections than allowed.

@@ -2,18 +2,29 @@
 
 use crate::tokens::config;
 use gateway::admin::{self, Seen};
+use gateway::auth::Auth;
+use gateway::entry::kick::Kick;
 use gateway::metrics::Metrics;
 use service::admin::Admin;
 use service::lifecycle::Shutdown;
+use service::mailbox::Directory;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
+use wire::{DeviceId, RefusalCode, Uid};
 
 fn start() -> (Admin, Seen) {
-    let config = config(|config| config.admin = "127.0.0.1:0".parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(|config| {
+        config.admin = "127.0.0.1:0".parse().unwrap();
+        config.data_dir = dir.path().into();
+    });
     let metrics = Arc::new(Metrics::new(2));
+    let auth = Arc::new(Auth::open(&config).unwrap());
+    let (kicks, _) = Directory::new(2);
+    let (config, shutdown) = (Arc::new(config), Shutdown::default());
     let damage = (0..2).map(|_| OnceLock::new()).collect();
-    let seen = Seen { config: Arc::new(config), metrics, shutdown: Shutdown::default(), damage };
+    let seen = Seen { config, auth, metrics, shutdown, damage, kicks };
     (admin::start(seen.clone()).unwrap(), seen)
 }
 
@@ -72,6 +83,26 @@ fn pages_only_read() {
     for method in ["POST", "PUT", "DELETE"] {
         check(&admin, &format!("{method} /config"), 405, "");
     }
+}
+
+#[test]
+fn whose_sessions_end_is_said_to_every_core() {
+    let (_, seen) = start();
+    let (kicks, cores) = Directory::new(2);
+    let admin = admin::start(Seen { kicks, ..seen }).unwrap();
+    let (uid, device) = (Uid(7), Some(DeviceId(3)));
+    for (request, kick) in [
+        ("POST /kick/7", Kick { uid, device: None, code: RefusalCode::Kicked }),
+        ("POST /kick/7/3", Kick { uid, device, code: RefusalCode::Kicked }),
+        ("POST /revoke/7", Kick { uid, device: None, code: RefusalCode::TokenRevoked }),
+    ] {
+        check(&admin, request, 200, "ok");
+        assert!(cores.iter().all(|core| core.try_recv().unwrap() == [kick]), "{request}");
+    }
+    check(&admin, "GET /kick/7", 405, "");
+    check(&admin, "POST /kick/seven", 400, "");
+    drop(cores);
+    check(&admin, "POST /kick/7", 503, "say it again");
 }
 
 #[test]
