@@ -6,9 +6,14 @@
 //! takes the next pair of users, so that in time every partition is tried, as the sender's and as
 //! the receiver's. While clients' own messages are acked and pushed nothing is tried: they show
 //! that delivery works.
+//!
+//! A pair whose partitions nobody serves is passed over, and a round during which that came about
+//! proves nothing: what is known to be away is said elsewhere.
 
-use crate::limits::{CANARY_PAIRS, CANARY_PATIENCE_MS, CANARY_RETRY_MS, RESERVED_UIDS};
+use crate::limits::{CANARY_FAILURES_MAX, CANARY_PAIRS, CANARY_PATIENCE_MS};
+use crate::limits::{CANARY_RETRY_MS, RESERVED_UIDS};
 use shard::command::{Answer, Begin, Command, Login, Now, Send};
+use shard::partition::Partition;
 use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, RowKind, Uid};
 
 /// What clients have been given so far.
@@ -35,7 +40,7 @@ pub enum Ask {
 const LOGIN: u64 = 1;
 const SEND: u64 = 2;
 
-/// The canary of one core: the round under way, and whether the last one failed.
+/// The canary of one core: the round under way, and how many before it failed.
 #[derive(Debug)]
 pub struct Canary {
     every_ms: u64,
@@ -48,7 +53,8 @@ pub struct Canary {
     next_ms: u64,
     seen: Traffic,
     ok_ms: Option<u64>,
-    is_failing: bool,
+    /// Rounds that failed since delivery was last known to work.
+    failures: u32,
 }
 
 #[derive(Debug)]
@@ -78,6 +84,11 @@ fn pair(number: u64) -> (Uid, Uid) {
     (Uid(first), Uid(first + 1))
 }
 
+/// Whether both users' partitions are served. Their conversation is of one of the two.
+fn is_served((sender, receiver): (Uid, Uid), serves: impl Fn(Partition) -> bool) -> bool {
+    [sender, receiver].into_iter().all(|uid| serves(Partition::of_user(uid)))
+}
+
 impl Canary {
     /// Tries every so many ms, for the first time after the first of them; 0: never.
     #[must_use]
@@ -90,14 +101,14 @@ impl Canary {
             next_ms: every_ms,
             seen: Traffic::default(),
             ok_ms: None,
-            is_failing: false,
+            failures: 0,
         }
     }
 
-    /// Whether the last round failed and nothing was delivered since.
+    /// Whether the last rounds failed and nothing was delivered since.
     #[must_use]
     pub fn is_failing(&self) -> bool {
-        self.is_failing
+        self.failures >= CANARY_FAILURES_MAX
     }
 
     /// When delivery was last known to work, if it was ever tried.
@@ -106,11 +117,23 @@ impl Canary {
         self.ok_ms
     }
 
-    /// Begins a round that is due, ends one that took too long.
-    pub fn tick(&mut self, now: Now, traffic: Traffic) -> Vec<Ask> {
+    /// Begins a round that is due, ends one that took too long. `serves` says of a partition whether
+    /// anybody serves it now.
+    pub fn tick(
+        &mut self,
+        now: Now,
+        traffic: Traffic,
+        serves: impl Fn(Partition) -> bool,
+    ) -> Vec<Ask> {
         if let Some(round) = &self.round {
             let is_over = now.mono_ms >= round.began_ms + CANARY_PATIENCE_MS;
-            return if is_over { self.end(false, now) } else { Vec::new() };
+            return if !is_served((round.sender, round.receiver), serves) {
+                self.give_up(now)
+            } else if is_over {
+                self.end(false, now)
+            } else {
+                Vec::new()
+            };
         }
         if self.every_ms == 0 || now.mono_ms < self.next_ms {
             return Vec::new();
@@ -122,12 +145,16 @@ impl Canary {
             self.next_ms = now.mono_ms + self.every_ms;
             return Vec::new();
         }
-        self.begin(now)
-    }
-
-    fn begin(&mut self, now: Now) -> Vec<Ask> {
         self.rounds += 1;
         let number = self.seed.wrapping_add(self.rounds);
+        if !is_served(pair(number), serves) {
+            self.next_ms = now.mono_ms + CANARY_RETRY_MS.min(self.every_ms);
+            return Vec::new();
+        }
+        self.begin(number, now)
+    }
+
+    fn begin(&mut self, number: u64, now: Now) -> Vec<Ask> {
         let (sender, receiver) = pair(number);
         self.round = Some(Round {
             sender,
@@ -194,10 +221,18 @@ impl Canary {
         vec![Ask::End]
     }
 
+    /// Ends the round without a judgement.
+    fn give_up(&mut self, now: Now) -> Vec<Ask> {
+        self.round = None;
+        self.next_ms = now.mono_ms + CANARY_RETRY_MS.min(self.every_ms);
+        vec![Ask::End]
+    }
+
     fn judge(&mut self, is_ok: bool, now_ms: u64) {
-        self.is_failing = !is_ok;
         if is_ok {
-            self.ok_ms = Some(now_ms);
+            (self.failures, self.ok_ms) = (0, Some(now_ms));
+        } else {
+            self.failures = self.failures.saturating_add(1);
         }
     }
 

@@ -304,7 +304,9 @@ impl Core {
         // A drain waits for what is under way, and begins nothing.
         if self.drain.is_none() {
             let (acks, pushes) = (self.metrics.acks.get(), self.metrics.pushes.get());
-            let asks = self.canary.tick(self.now, Traffic { acks, pushes });
+            let backend = &self.backend;
+            let serves = |partition| backend.serves(partition);
+            let asks = self.canary.tick(self.now, Traffic { acks, pushes }, serves);
             self.ask_for_canary(asks);
             self.act();
         }
@@ -338,7 +340,7 @@ impl Core {
         metrics.canary_ok_ms.set(self.canary.ok_ms().map_or(0, canary_age_ms));
         metrics.connections.set(self.entry.clients() as u64);
         metrics.users_online.set(self.entry.users_online());
-        self.backend.show(metrics);
+        self.backend.show(self.now, metrics);
         if let Some(first) = self.backend.damaged().first() {
             self.setup.damage[self.id].get_or_init(|| first.clone());
         }

@@ -51,6 +51,9 @@ pub const REMOTE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const REMOTE_HOLD_FIRST_MS: u64 = 10;
 /// ... up to this.
 pub const REMOTE_HOLD_LAST_MS: u64 = 160;
+/// How long an entry has no link to a node that other nodes reach before it sends clients elsewhere, in ms: a node that no
+/// gateway reaches has given its partitions away by then, a link that was lost is there again.
+pub const REMOTE_MISSED_MS: u64 = 10_000;
 /// How often an entry looks after its links at least, in ms.
 pub const REMOTE_LOOK_EVERY_MS: u64 = 100;
 /// How long a command waits for an answer, in ms: twice a takeover. Then it is refused, and the
@@ -73,6 +76,9 @@ pub const RESERVED_UIDS: u64 = 1 << 20;
 pub const CANARY_PAIRS: u64 = 4_096;
 /// How long a canary waits for its ack and its push, in ms.
 pub const CANARY_PATIENCE_MS: u64 = 5_000;
+/// Rounds that fail one after the other before delivery counts as failing: what one tries may just be passing on to
+/// another node.
+pub const CANARY_FAILURES_MAX: u32 = 2;
 /// How long after a failure it tries again, in ms.
 pub const CANARY_RETRY_MS: u64 = 1_000;
 

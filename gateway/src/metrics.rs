@@ -68,8 +68,10 @@ service::table! {
         shard_in_flight: Gauge = "longline_shard_in_flight", CORE;
         /// 1 once the core's shard is open and the core listens.
         shard_ready: Gauge = "longline_shard_ready", CORE;
-        /// Partitions whose owner is known and can be reached; without shards here only.
+        /// Partitions whose owner is known, linked and has its store; without shards here only.
         partitions_reachable: Gauge = "longline_partitions_reachable", CORE;
+        /// Nodes that other nodes reach and this core has not reached for 10 s: clients are better off elsewhere.
+        nodes_missed: Gauge = "longline_nodes_missed", CORE;
         /// 1 while the canary's last message was not acked and pushed in time.
         canary_failing: Gauge = "longline_canary_failing", CORE;
         /// When delivery was last known to work, in ms of the process's age; 0 before it was tried.

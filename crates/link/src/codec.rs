@@ -11,7 +11,7 @@
 use super::fields::{Fault, Field, Fixed, Reader, Run};
 use super::fields::{begin, end, fields, fixed, kinds, records};
 use super::handshake::{Challenge, Hello, Peer, PeerId, Refused, Welcome};
-use super::item::{Item, NodeAddress};
+use super::item::{Item, NodeAddress, Reach};
 use super::next;
 use super::versions::Versions;
 use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, Mail};
@@ -87,6 +87,7 @@ kinds! { Item {
     9 = Told(row),
     10 = Ping(number),
     11 = Pong(number),
+    12 = Reach(reach),
 }}
 
 shard::commands!(kinds);
@@ -126,6 +127,7 @@ records! {
     }
     OwnerRow { [partition, epoch, holder] }
     NodeAddress { [node] address }
+    Reach { [serves] nodes }
 }
 
 fields! {

@@ -52,7 +52,7 @@ pub struct Dialer {
     places: BTreeMap<SocketAddr, Place>,
     /// Connections under way or up, and where they lead.
     conns: HashMap<ConnId, SocketAddr>,
-    nodes: HashMap<NodeId, ConnId>,
+    nodes: BTreeMap<NodeId, ConnId>,
 }
 
 /// A place to dial.
@@ -77,7 +77,7 @@ impl Dialer {
     /// Dials nobody yet. `me` is who this core says it is.
     #[must_use]
     pub fn new(terms: Terms, me: PeerId) -> Self {
-        let (places, conns, nodes) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+        let (places, conns, nodes) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
         Self { terms, me, places, conns, nodes }
     }
 
@@ -99,6 +99,11 @@ impl Dialer {
     #[must_use]
     pub fn open(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// The nodes that links lead to.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.keys().copied()
     }
 
     /// A place accepted the connection: begins the handshake.

@@ -16,6 +16,15 @@ pub struct NodeAddress {
     pub address: String,
 }
 
+/// What a node reaches, so that a gateway can tell its own plight from everybody's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Its store answers, and it may commit.
+    pub serves: bool,
+    /// The other nodes that it has links to, in their order.
+    pub nodes: Vec<NodeId>,
+}
+
 /// One thing said over a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "most items are the large ones")]
@@ -54,6 +63,8 @@ pub enum Item {
     InboxEpoch(u64),
     /// To a node: it holds this partition from now on.
     Told(OwnerRow),
+    /// To a gateway: what the sender reaches, whenever that changes.
+    Reach(Reach),
     /// Answered by [`Item::Pong`] with the same number.
     Ping(u64),
     /// Answers [`Item::Ping`].
@@ -72,6 +83,7 @@ impl Item {
                 nodes.len() <= LINK_NODES_MAX
                     && nodes.iter().all(|node| node.address.len() <= LINK_ADDRESS_BYTES_MAX)
             }
+            Self::Reach(reach) => reach.nodes.len() <= LINK_NODES_MAX,
             Self::ClientsAt(address) => address.len() <= LINK_ADDRESS_BYTES_MAX,
             Self::NotHere { .. } | Self::Told(_) => true,
             Self::InboxEpoch(_) | Self::Ping(_) | Self::Pong(_) => true,

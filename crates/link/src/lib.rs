@@ -33,7 +33,7 @@ pub mod dial;
 pub use backoff::Backoff;
 pub use frame::{FrameError, HANDSHAKE_VERSION, HEADER_BYTES, Kind};
 pub use handshake::{Admission, Agreed, Nonce, Peer, PeerId};
-pub use item::{Item, NodeAddress};
+pub use item::{Item, NodeAddress, Reach};
 pub use lane::{Lane, LinkDrop};
 pub use limits::*;
 pub use line::{HANDSHAKE_MS_MAX, Line, PING_MS, SILENT_MS_MAX};

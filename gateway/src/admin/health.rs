@@ -61,7 +61,7 @@ impl Health<'_> {
             }
         }
         if self.is_remote {
-            self.reaches_all()?;
+            self.reaches_as_others_do()?;
         }
         self.delivers()?;
         self.alive()
@@ -79,17 +79,38 @@ impl Health<'_> {
         Ok(())
     }
 
-    fn reaches_all(&self) -> Result<(), String> {
+    /// Whether clients would be served no better by another gateway. What is away for all is no
+    /// reason to send them there.
+    fn reaches_as_others_do(&self) -> Result<(), String> {
         for (core, metrics) in self.cores.iter().enumerate() {
-            let lacks = u64::from(PARTITIONS).saturating_sub(metrics.partitions_reachable.get());
-            if lacks > 0 {
+            let missed = metrics.nodes_missed.get();
+            if missed > 0 {
                 return Err(format!(
-                    "core {core} reaches no owner of {lacks} of {PARTITIONS} partitions"
+                    "core {core} has no link to {missed} of the nodes that others reach"
                 ));
+            }
+            if let Some(why) =
+                lacks(core, metrics).filter(|_| metrics.partitions_reachable.get() == 0)
+            {
+                return Err(why);
             }
         }
         Ok(())
     }
+
+    /// What a gateway that is ready cannot do now, if anything.
+    #[must_use]
+    pub fn degraded(&self) -> Option<String> {
+        let mut cores = self.cores.iter().enumerate().filter(|_| self.is_remote);
+        cores.find_map(|(core, metrics)| lacks(core, metrics))
+    }
+}
+
+/// What a core does not reach, if anything.
+fn lacks(core: usize, metrics: &CoreMetrics) -> Option<String> {
+    let lacks = u64::from(PARTITIONS).saturating_sub(metrics.partitions_reachable.get());
+    (lacks > 0)
+        .then(|| format!("core {core} reaches no owner of {lacks} of {PARTITIONS} partitions"))
 }
 
 #[cfg(test)]
@@ -130,19 +151,23 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_that_reaches_no_owner_is_not_ready() {
+    fn a_gateway_is_ready_while_it_reaches_as_much_as_others() {
         let metrics = Metrics::new(1);
         let cells = metrics.core(0);
         cells.shard_ready.set(1);
-        let ready = || {
+        let health = || {
             let cores = metrics.cores();
-            Health { cores, state: State::Running, age_ms: 0, is_remote: true }.ready()
+            Health { cores, state: State::Running, age_ms: 0, is_remote: true }
         };
-        assert!(ready().unwrap_err().contains("1024 of 1024"));
-        cells.partitions_reachable.set(1_023);
-        assert!(ready().unwrap_err().contains("1 of 1024"));
+        assert!(health().ready().unwrap_err().contains("1024 of 1024"));
+        cells.partitions_reachable.set(1);
+        assert_eq!(health().ready(), Ok(()));
+        assert!(health().degraded().unwrap().contains("1023 of 1024"));
+        cells.nodes_missed.set(1);
+        assert!(health().ready().unwrap_err().contains("no link to 1 of the nodes"));
+        cells.nodes_missed.set(0);
         cells.partitions_reachable.set(1_024);
-        assert_eq!(ready(), Ok(()));
+        assert_eq!((health().ready(), health().degraded()), (Ok(()), None));
     }
 
     #[test]

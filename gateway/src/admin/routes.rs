@@ -65,6 +65,11 @@ impl Seen {
         Health { cores: self.metrics.cores(), state, age_ms: self.metrics.age_ms(), is_remote }
     }
 
+    /// What is not served, while everything else is.
+    fn degraded(&self) -> Option<String> {
+        self.health().degraded().or_else(|| self.damaged())
+    }
+
     /// What cannot be read, while everything else is served.
     fn damaged(&self) -> Option<String> {
         let texts =
@@ -120,8 +125,8 @@ async fn healthz(Given(seen): Given<Seen>) -> Response {
 }
 
 async fn readyz(Given(seen): Given<Seen>) -> Response {
-    match (seen.health().ready(), seen.damaged()) {
-        (Ok(()), Some(damage)) => format!("ok, in part: {damage}\n").into_response(),
+    match (seen.health().ready(), seen.degraded()) {
+        (Ok(()), Some(why)) => format!("ok, degraded: {why}\n").into_response(),
         (verdict, _) => said(verdict),
     }
 }
@@ -139,7 +144,7 @@ async fn status(Given(seen): Given<Seen>) -> Response {
     let health = seen.health();
     let page = json!({
         "ready": health.ready().err().unwrap_or_else(|| "yes".into()),
-        "damaged": seen.damaged(),
+        "degraded": seen.degraded(),
         "cores": cores.len(),
         "connections": sum(|core| &core.connections),
         "users_online": sum(|core| &core.users_online),

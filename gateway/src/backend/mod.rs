@@ -15,6 +15,7 @@ pub use remote::Remote;
 use crate::metrics::CoreMetrics;
 use netring::{ConnId, FileWrite, NetRing};
 use shard::command::{Command, Now, ReplyTo, Session as SessionId};
+use shard::partition::Partition;
 use shard::rows::StoreError;
 use std::io;
 use std::net::SocketAddr;
@@ -133,13 +134,23 @@ impl Backend {
     }
 
     /// Shows what it has.
-    pub fn show(&self, metrics: &CoreMetrics) {
+    pub fn show(&self, now: Now, metrics: &CoreMetrics) {
         match self {
             Self::Local(local) => local.show(metrics),
             Self::Remote(remote) => {
                 metrics.shard_in_flight.set(remote.pending() as u64);
-                metrics.partitions_reachable.set(remote.reachable() as u64);
+                metrics.partitions_reachable.set(remote.reached().partitions() as u64);
+                metrics.nodes_missed.set(remote.reached().missed(now.mono_ms) as u64);
             }
+        }
+    }
+
+    /// Whether a command of this partition can be done now, as far as is known.
+    #[must_use]
+    pub fn serves(&self, partition: Partition) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Remote(remote) => remote.serves(partition),
         }
     }
 

@@ -2,13 +2,13 @@
 
 use super::*;
 use shard::limits::PARTITIONS;
-use shard::partition::Partition;
 use shard::rows::{Chain, InboxRow, MessageRow};
 use std::collections::BTreeSet;
 use wire::{Generation, InboxSeq, MessageId, RefusalCode, Seq};
 
 const EVERY_MS: u64 = 15_000;
 const NONE: Traffic = Traffic { acks: 0, pushes: 0 };
+const ALL: fn(Partition) -> bool = |_| true;
 
 fn at(mono_ms: u64) -> Now {
     Now { unix_ms: 1_000_000 + mono_ms, mono_ms }
@@ -24,8 +24,8 @@ struct Scene {
 impl Scene {
     fn begun() -> Self {
         let mut canary = Canary::new(EVERY_MS, 7);
-        assert_eq!(canary.tick(at(EVERY_MS - 1), NONE), []);
-        let asks = canary.tick(at(EVERY_MS), NONE);
+        assert_eq!(canary.tick(at(EVERY_MS - 1), NONE, ALL), []);
+        let asks = canary.tick(at(EVERY_MS), NONE, ALL);
         let [
             Ask::Begin,
             Ask::Request(Command::Login { uid, device, from: Begin::Head }, Some(LOGIN)),
@@ -50,6 +50,13 @@ impl Scene {
 
     fn hear(&mut self, request_id: u64, answer: &Answer) -> Vec<Ask> {
         self.canary.on_answer(request_id, answer, at(EVERY_MS + 10))
+    }
+
+    /// The next round, refused.
+    fn fail_again(&mut self) {
+        let next = at(EVERY_MS + 10 + CANARY_RETRY_MS);
+        assert_eq!(self.canary.tick(next, NONE, ALL).len(), 2);
+        assert_eq!(self.canary.on_answer(LOGIN, &refused(), next), [Ask::End]);
     }
 }
 
@@ -104,13 +111,13 @@ fn a_round_needs_the_ack_and_the_push_in_any_order() {
             assert_eq!(scene.hear(SEND, &acked()), [Ask::End]);
         }
         assert_eq!((scene.canary.is_failing(), scene.canary.ok_ms()), (false, Some(15_010)));
-        assert_eq!(scene.canary.tick(at(2 * EVERY_MS - 1), NONE), []);
-        assert_eq!(scene.canary.tick(at(2 * EVERY_MS), NONE).len(), 2);
+        assert_eq!(scene.canary.tick(at(2 * EVERY_MS - 1), NONE, ALL), []);
+        assert_eq!(scene.canary.tick(at(2 * EVERY_MS), NONE, ALL).len(), 2);
     }
 }
 
 /// A round in which only some of it happened fails once its time is over, not before, and is soon
-/// followed by another.
+/// followed by another. When that fails too, delivery does.
 #[test]
 fn what_does_not_come_in_time_is_a_failure() {
     for (is_logged_in, is_acked, is_pushed) in
@@ -127,39 +134,58 @@ fn what_does_not_come_in_time_is_a_failure() {
             scene.hear(0, &push(login.uid, &sent));
         }
         let over = EVERY_MS + CANARY_PATIENCE_MS;
-        assert_eq!(scene.canary.tick(at(over - 1), NONE), []);
+        assert_eq!(scene.canary.tick(at(over - 1), NONE, ALL), []);
         assert!(!scene.canary.is_failing());
-        assert_eq!(scene.canary.tick(at(over), NONE), [Ask::End]);
-        assert!(scene.canary.is_failing());
-        let again = scene.canary.tick(at(over + CANARY_RETRY_MS), NONE);
+        assert_eq!(scene.canary.tick(at(over), NONE, ALL), [Ask::End]);
+        assert!(!scene.canary.is_failing(), "one pair may be passing on to another node");
+        let again_ms = over + CANARY_RETRY_MS;
+        let again = scene.canary.tick(at(again_ms), NONE, ALL);
         let [Ask::Begin, Ask::Request(Command::Login { uid, .. }, _)] = again[..] else {
             panic!("no login: {again:?}")
         };
         assert_ne!(uid, login.uid);
+        scene.canary.tick(at(again_ms + CANARY_PATIENCE_MS), NONE, ALL);
+        assert!(scene.canary.is_failing());
     }
 }
 
 #[test]
-fn a_refusal_is_a_failure_at_once() {
+fn a_refusal_ends_a_round_at_once_and_the_second_is_a_failure() {
+    let (mut sent, ..) = Scene::sent();
+    for (scene, request) in [(&mut Scene::begun(), LOGIN), (&mut sent, SEND)] {
+        assert_eq!(scene.hear(request, &refused()), [Ask::End]);
+        assert!(!scene.canary.is_failing());
+        scene.fail_again();
+        assert!(scene.canary.is_failing());
+    }
+}
+
+#[test]
+fn what_nobody_serves_is_not_tried_and_proves_nothing() {
+    let mut canary = Canary::new(EVERY_MS, 7);
+    let nobody = |_| false;
+    assert_eq!(canary.tick(at(EVERY_MS), NONE, nobody), []);
     let mut scene = Scene::begun();
-    assert_eq!(scene.hear(LOGIN, &refused()), [Ask::End]);
-    assert!(scene.canary.is_failing());
-    let (mut scene, ..) = Scene::sent();
-    assert_eq!(scene.hear(SEND, &refused()), [Ask::End]);
-    assert!(scene.canary.is_failing());
+    for round in 1..10 {
+        let now = at(EVERY_MS + round * (CANARY_PATIENCE_MS + CANARY_RETRY_MS));
+        assert_eq!(scene.canary.tick(now, NONE, nobody), [Ask::End]);
+        let again = at(now.mono_ms + CANARY_RETRY_MS);
+        assert_eq!(scene.canary.tick(again, NONE, ALL).len(), 2);
+    }
+    assert!(!scene.canary.is_failing());
 }
 
 #[test]
 fn nothing_is_tried_while_clients_have_acks_and_pushes() {
     let mut canary = Canary::new(EVERY_MS, 7);
     let both = Traffic { acks: 5, pushes: 5 };
-    assert_eq!(canary.tick(at(EVERY_MS), both), []);
+    assert_eq!(canary.tick(at(EVERY_MS), both, ALL), []);
     assert_eq!(canary.ok_ms(), Some(EVERY_MS));
     // An ack alone proves no push, and the other way round.
     for half in [Traffic { acks: 6, ..both }, Traffic { pushes: 6, ..both }] {
         let mut canary = Canary::new(EVERY_MS, 7);
-        canary.tick(at(EVERY_MS), both);
-        assert_eq!(canary.tick(at(2 * EVERY_MS), half).len(), 2);
+        canary.tick(at(EVERY_MS), both, ALL);
+        assert_eq!(canary.tick(at(2 * EVERY_MS), half, ALL).len(), 2);
     }
 }
 
@@ -167,8 +193,10 @@ fn nothing_is_tried_while_clients_have_acks_and_pushes() {
 fn a_failure_is_over_when_clients_have_acks_and_pushes() {
     let mut scene = Scene::begun();
     scene.hear(LOGIN, &refused());
-    let later = at(EVERY_MS + 10 + CANARY_RETRY_MS);
-    assert_eq!(scene.canary.tick(later, Traffic { acks: 1, pushes: 1 }), []);
+    scene.fail_again();
+    assert!(scene.canary.is_failing());
+    let later = at(3 * EVERY_MS);
+    assert_eq!(scene.canary.tick(later, Traffic { acks: 1, pushes: 1 }, ALL), []);
     assert!(!scene.canary.is_failing());
 }
 
@@ -179,9 +207,9 @@ fn late_and_wrong_answers_count_for_nothing() {
     assert_eq!(scene.hear(0, &Answer::Closed(RefusalCode::SessionReplaced)), []);
     assert_eq!(scene.hear(0, &push(login.uid, &sent)), [push_ack(login)]);
     assert_eq!(scene.canary.ok_ms(), None, "one of the two is still missing");
-    scene.canary.tick(at(EVERY_MS + CANARY_PATIENCE_MS), NONE);
+    scene.canary.tick(at(EVERY_MS + CANARY_PATIENCE_MS), NONE, ALL);
     assert_eq!(scene.hear(SEND, &acked()), []);
-    assert!(scene.canary.is_failing(), "too late");
+    assert_eq!(scene.canary.ok_ms(), None, "too late");
 }
 
 #[test]
@@ -199,7 +227,7 @@ fn the_message_of_another_canary_is_acked_and_is_not_its_own() {
 #[test]
 fn without_an_interval_nothing_is_tried() {
     let mut canary = Canary::new(0, 7);
-    assert_eq!(canary.tick(at(1_000_000), NONE), []);
+    assert_eq!(canary.tick(at(1_000_000), NONE, ALL), []);
 }
 
 #[test]

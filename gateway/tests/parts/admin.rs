@@ -66,7 +66,7 @@ fn readiness_follows_the_shards_the_store_and_the_drain() {
         &admin,
         "GET /readyz",
         200,
-        "ok, in part: shard 1 cannot read index/keyspaces/3/tables/7",
+        "ok, degraded: shard 1 cannot read index/keyspaces/3/tables/7",
     );
     seen.shutdown.drain();
     check(&admin, "GET /readyz", 503, "draining");

@@ -16,7 +16,7 @@ use crate::cql::{CqlClient, CqlStore};
 use crate::fence::Fence;
 use flume::{Receiver, Sender, TrySendError};
 use link::dial::Dialer;
-use link::{Item, LinkDrop};
+use link::{Item, LinkDrop, Reach};
 use netring::{Event, NetRing};
 use service::clock::unix_ms;
 use service::exit::Fatal;
@@ -85,7 +85,7 @@ pub struct Cluster {
 pub struct Core {
     pub(super) parts: Parts,
     metrics: Arc<CoreMetrics>,
-    ring: NetRing,
+    pub(super) ring: NetRing,
     outgoing: Outgoing<Post>,
     output: Output,
     /// For each entry and partition the last round that was refused: the rest of that round is
@@ -99,6 +99,8 @@ pub struct Core {
     store_in_flight: usize,
     /// Partitions whose routes are to be told again.
     pub(super) unrouted: VecDeque<Partition>,
+    /// As entries were told last.
+    pub(super) reach: Reach,
 }
 
 impl Core {
@@ -117,6 +119,7 @@ impl Core {
             timers_ms: 0,
             store_in_flight: 0,
             unrouted: VecDeque::new(),
+            reach: Reach::default(),
             parts,
         }
     }
@@ -163,6 +166,7 @@ impl Core {
             let skipped = self.parts.links.take_skipped() + self.parts.dialer.take_skipped();
             self.metrics.dropped.of(Reason(LinkDrop::Unknown)).add(skipped);
             self.look_after_routes();
+            self.say_reach();
         }
         self.step();
         self.parts.links.flush(&mut self.ring);
@@ -221,6 +225,7 @@ impl Core {
                     let items = [
                         Item::InboxEpoch(self.parts.inbox_epoch),
                         Item::Nodes(owners.nodes().to_vec()),
+                        Item::Reach(self.reach.clone()),
                         Item::Owners(owners.rows()),
                     ];
                     for item in items {

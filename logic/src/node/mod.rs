@@ -17,5 +17,6 @@ pub mod links;
 pub mod slots;
 pub mod routing;
 mod sessions;
+mod reach;
 pub mod owners;
 pub mod ownership;

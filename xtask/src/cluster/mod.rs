@@ -9,6 +9,7 @@ mod upgrade;
 mod faults;
 mod felt;
 mod bystanders;
+mod readiness;
 mod links;
 mod former;
 

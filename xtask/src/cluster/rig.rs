@@ -180,6 +180,12 @@ impl Rig {
         nodes::start(&self.dir, name, command)
     }
 
+    /// Where gateways say whether they want clients.
+    pub fn gateway_admins(&self) -> Result<Vec<SocketAddr>> {
+        let admins = self.gateways.iter().map(|place| place.admin().parse());
+        admins.collect::<Result<_, _>>().context("an admin address is one")
+    }
+
     /// Whether something is wrong with its nodes on purpose.
     pub fn is_planted(&self) -> bool {
         self.planted.is_some()

@@ -1,16 +1,18 @@
 //! `cargo xtask cluster takeover`: a node is killed and comes back, again and again, under load; how long those wait whom its
-//! death concerns, and how much longer than before all others.
+//! death concerns, how much longer than before all others, and what the gateways say of themselves: never all that they
+//! want no clients, for a node lives.
 
 use std::process::ExitCode;
 use std::slice;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use super::bystanders::Times;
 use super::faults::{self, Fault, LEASE_MS, Processes, Suffered};
 use super::felt::{Felt, Step};
+use super::readiness::{Readiness, Watch};
 use super::rig::{Built, Rig};
 use crate::drill::seen::Seen;
 
@@ -46,18 +48,35 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let others = rig.bystanders(2)?;
     faults::wait(CALM, &mut loadgen)?;
     let mut changes = Vec::new();
+    let watch = Watch::start(rig.gateway_admins()?);
     for fault in [Fault::KillLogic(1), Fault::Join(1)].repeat(args.times.into()) {
         changes.push(processes.go_through(fault, &mut rig, &mut loadgen)?);
         faults::wait(PAUSE, &mut loadgen)?;
     }
-    let others = others.stop()?;
+    let (others, readiness) = (others.stop()?, watch.stop()?);
     loadgen.signal(Signal::TERM)?;
     let summary = rig.summary(&mut loadgen)?;
     report(&changes, &rig.steps()?, &others);
     println!("report and logs: {}", rig.dir().display());
+    let nobody_ms = report_readiness(&changes, &readiness);
     let mut seen = Seen::default();
     seen.add(&summary)?;
-    seen.conclude()
+    let code = seen.conclude()?;
+    if nobody_ms > 0 && !seen.is_broken() {
+        bail!("no gateway was ready for {nobody_ms} ms, and a node lived");
+    }
+    Ok(code)
+}
+
+/// Prints what gateways said of themselves after each change; for how long all wanted no clients, in ms.
+fn report_readiness(changes: &[Suffered], readiness: &Readiness) -> u64 {
+    for Suffered { fault, at_ms, whole_ms, .. } in changes {
+        let told = readiness.within(&(*at_ms..at_ms + whole_ms + QUIET_MS));
+        println!("{}: {told}", fault.name());
+    }
+    let told = readiness.within(&(0..u64::MAX));
+    println!("all the time: {told}");
+    told.nobody_ms
 }
 
 /// Prints what each change cost, and all deaths together.

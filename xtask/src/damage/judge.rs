@@ -77,7 +77,7 @@ pub async fn judge(dir: &Path, history: &History, scratch: &Path) -> Result<Verd
 }
 
 fn names(readiness: &str, dir: &Path) -> bool {
-    readiness.contains("in part") && readiness.contains(&dir.display().to_string())
+    readiness.contains("degraded") && readiness.contains(&dir.display().to_string())
 }
 
 /// A refusal helps if it names a file of the directory, and says what to do.

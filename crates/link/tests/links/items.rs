@@ -1,7 +1,7 @@
 //! Items as a sound sender may say them: one of each kind, and random ones.
 
 use bytes::Bytes;
-use link::{Item, NodeAddress};
+use link::{Item, NodeAddress, Reach};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -264,6 +264,8 @@ pub fn item() -> impl Strategy<Value = Item> {
         1 => "[a-z0-9.-]{1,40}:[0-9]{1,5}".prop_map(Item::ClientsAt),
         1 => any::<u64>().prop_map(Item::Ping),
         1 => any::<u64>().prop_map(Item::Pong),
+        1 => (any::<bool>(), vec(any::<u16>().prop_map(NodeId), 0..5))
+            .prop_map(|(serves, nodes)| Item::Reach(Reach { serves, nodes })),
     ]
 }
 

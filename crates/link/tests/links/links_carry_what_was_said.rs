@@ -68,7 +68,7 @@ proptest! {
 fn every_kind_of_item_is_among_the_samples() {
     let kinds =
         samples().iter().map(std::mem::discriminant).collect::<std::collections::HashSet<_>>();
-    assert_eq!(kinds.len(), 11);
+    assert_eq!(kinds.len(), 12);
     carry(&samples());
 }
 

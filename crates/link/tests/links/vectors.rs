@@ -4,7 +4,7 @@
 use crate::ends::{ADMISSION, End, gateway, open, seal, usual_terms};
 use crate::items::small_talk;
 use bytes::Bytes;
-use link::{Event, HEADER_BYTES, Item, LinkError, NodeAddress, Peer, PeerId};
+use link::{Event, HEADER_BYTES, Item, LinkError, NodeAddress, Peer, PeerId, Reach};
 use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, Mail};
 use shard::command::{ReplyTo, Send, Session};
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
@@ -186,6 +186,7 @@ fn items() -> Vec<(String, Item)> {
         ("item.told", Item::Told(owner())),
         ("item.ping", Item::Ping(25)),
         ("item.pong", Item::Pong(26)),
+        ("item.reach", Item::Reach(Reach { serves: true, nodes: vec![NodeId(19), NodeId(28)] })),
     ];
     let others = others.into_iter().map(|(name, item)| (name.to_owned(), item));
     let commands = commands().into_iter().map(command);

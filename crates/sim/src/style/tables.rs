@@ -72,6 +72,7 @@ pub const PURE_CORES: &[&str] = &[
     "crates/sim/src/cluster",
     "crates/wire/src",
     "gateway/src/backend/remote/desk.rs",
+    "gateway/src/backend/remote/reach.rs",
     "gateway/src/canary.rs",
     "gateway/src/entry",
     "logic/src/breaker.rs",

@@ -41,8 +41,6 @@ pub struct Effects {
 pub struct Desk {
     owners: Vec<Option<OwnerRow>>,
     links: BTreeSet<NodeId>,
-    /// Partitions whose owner is known and linked. Counted when that changes: every turn shows it.
-    reachable: usize,
     rounds: Vec<u32>,
     /// Partitions with commands that are not answered, or that are on hold.
     lanes: BTreeMap<Partition, Lane>,
@@ -104,7 +102,6 @@ impl Default for Desk {
         Self {
             owners: vec![None; count],
             links: BTreeSet::new(),
-            reachable: 0,
             rounds: vec![0; count],
             lanes: BTreeMap::new(),
             held: BTreeSet::new(),
@@ -181,7 +178,9 @@ impl Desk {
         self.owner(partition).is_some_and(|node| self.links.contains(&node))
     }
 
-    fn owner(&self, partition: Partition) -> Option<NodeId> {
+    /// The node that owns a partition, as far as is known.
+    #[must_use]
+    pub fn owner(&self, partition: Partition) -> Option<NodeId> {
         self.owners[index(partition)].map(|row| row.holder.node)
     }
 
@@ -240,12 +239,10 @@ impl Desk {
                     self.hold(partition, now_ms);
                 }
             }
-            Item::Owners(rows) => {
-                rows.into_iter().for_each(|row| self.learn(row, now_ms, out));
-                self.reachable = self.count_reachable();
-            }
+            Item::Owners(rows) => rows.into_iter().for_each(|row| self.learn(row, now_ms, out)),
             Item::Command { .. } | Item::Mail(..) | Item::Told(_) | Item::Nodes(_) => {}
-            Item::ClientsAt(_) | Item::InboxEpoch(_) | Item::Ping(_) | Item::Pong(_) => {}
+            Item::ClientsAt(_) | Item::InboxEpoch(_) | Item::Reach(_) => {}
+            Item::Ping(_) | Item::Pong(_) => {}
         }
     }
 
@@ -322,7 +319,6 @@ impl Desk {
     /// The way to a node is there again; nothing that was said on the old one counts.
     pub fn on_link_up(&mut self, node: NodeId, now_ms: u64, out: &mut Effects) {
         self.links.insert(node);
-        self.reachable = self.count_reachable();
         for partition in self.owned_by(node) {
             self.unregistered.insert(partition, now_ms);
             self.begin_round(partition, out);
@@ -333,7 +329,6 @@ impl Desk {
     /// what was lost.
     pub fn on_link_down(&mut self, node: NodeId, out: &mut Effects) {
         self.links.remove(&node);
-        self.reachable = self.count_reachable();
         out.items.retain(|(to, _)| *to != node);
     }
 
@@ -439,15 +434,14 @@ impl Desk {
         self.places.len()
     }
 
-    /// Partitions whose owner is known and can be reached.
+    /// How many partitions each node owns, as far as is known.
     #[must_use]
-    pub fn reachable(&self) -> usize {
-        self.reachable
-    }
-
-    fn count_reachable(&self) -> usize {
-        let is_linked = |row: &&OwnerRow| self.links.contains(&row.holder.node);
-        self.owners.iter().flatten().filter(is_linked).count()
+    pub fn owned(&self) -> BTreeMap<NodeId, usize> {
+        let mut owned = BTreeMap::new();
+        for row in self.owners.iter().flatten() {
+            *owned.entry(row.holder.node).or_default() += 1;
+        }
+        owned
     }
 
     /// # Panics
@@ -464,7 +458,6 @@ impl Desk {
         assert_eq!(waiting().filter(|it| it.takes_room()).count(), self.requests);
         assert!(self.requests <= REMOTE_PENDING_MAX);
         assert!(self.bytes <= REMOTE_BYTES_MAX);
-        assert_eq!(self.reachable, self.count_reachable());
         let is_held = |at: &&Partition| self.lanes[at].held_until_ms.is_some();
         assert!(self.lanes.keys().filter(is_held).eq(&self.held));
     }

@@ -4,8 +4,11 @@
 //! what was not answered; if a node does, the desk does.
 
 mod desk;
+mod reach;
 
 pub use desk::{Desk, Effects};
+
+use reach::Reached;
 
 use super::News;
 use crate::config::Config;
@@ -16,6 +19,7 @@ use netring::{ConnId, NetRing};
 use service::config::Settings;
 use service::exit::Fatal;
 use shard::command::{Command, ReplyTo};
+use shard::partition::Partition;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 /// The links of one core, and what was asked over them.
@@ -23,6 +27,7 @@ pub struct Remote {
     dialer: Dialer,
     desk: Desk,
     effects: Effects,
+    reached: Reached,
     /// Where clients connect to this core's process, as nodes are told.
     clients_at: Option<SocketAddr>,
 }
@@ -67,7 +72,8 @@ impl Remote {
         let me = PeerId::Gateway { instance: cluster.instance, core };
         let mut dialer = Dialer::new(cluster.terms.clone(), me);
         cluster.places.iter().for_each(|place| dialer.want(*place));
-        Self { dialer, desk: Desk::default(), effects: Effects::default(), clients_at: None }
+        let (desk, effects, reached) = Default::default();
+        Self { dialer, desk, effects, reached, clients_at: None }
     }
 
     /// Clients connect here, as nodes are told.
@@ -107,7 +113,7 @@ impl Remote {
     }
 
     fn on_dialed(&mut self, dialed: Dialed, now_ms: u64, (ring, news): (&NetRing, &mut News)) {
-        let Self { dialer, desk, effects, clients_at } = self;
+        let Self { dialer, desk, effects, reached, clients_at } = self;
         match dialed {
             Dialed::Up(admission) => {
                 let node = admission.holder.node;
@@ -115,9 +121,13 @@ impl Remote {
                     // A link that is gone again says so next.
                     let _ = dialer.say(node, &Item::ClientsAt(address.to_string()), ring);
                 }
+                reached.on_link_up(node, now_ms);
                 desk.on_link_up(node, now_ms, effects);
             }
-            Dialed::Down(node) => desk.on_link_down(node, effects),
+            Dialed::Down(node) => {
+                reached.on_link_down(node, now_ms);
+                desk.on_link_down(node, effects);
+            }
             Dialed::Items(node, items) => {
                 for item in items {
                     if let Item::InboxEpoch(epoch) = item {
@@ -125,8 +135,14 @@ impl Remote {
                     } else if let Item::Nodes(nodes) = item {
                         let places = nodes.iter().filter_map(|it| it.address.parse().ok());
                         places.for_each(|place| dialer.want(place));
+                    } else if let Item::Reach(reach) = item {
+                        reached.on_reach(node, reach, now_ms);
                     } else {
+                        let is_news = matches!(item, Item::Owners(_));
                         desk.on_item(node, item, now_ms, effects);
+                        if is_news {
+                            reached.on_owners(desk.owned(), now_ms);
+                        }
                     }
                 }
             }
@@ -183,9 +199,15 @@ impl Remote {
         self.desk.pending()
     }
 
-    /// Partitions that can be reached.
+    /// What it reaches of the cluster.
     #[must_use]
-    pub fn reachable(&self) -> usize {
-        self.desk.reachable()
+    pub fn reached(&self) -> &Reached {
+        &self.reached
+    }
+
+    /// Whether a command of this partition can be done now, as far as is known.
+    #[must_use]
+    pub fn serves(&self, partition: Partition) -> bool {
+        self.desk.owner(partition).is_some_and(|node| self.reached.serves(node))
     }
 }
