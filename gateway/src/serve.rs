@@ -74,6 +74,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         shutdown: setup.shutdown.clone(),
         damage: setup.damage.clone(),
         kicks: kicks.clone(),
+        names: cluster.as_ref().map(|cluster| cluster.names().clone()).unwrap_or_default(),
     })
     .map_err(|e| {
         let advice = "stop what uses it or give another --admin";

@@ -3,18 +3,23 @@
 use crate::failure::Failure;
 use crate::serve::{ServeArgs, Server};
 use crate::token::{Tokens, key_path};
+use netring::names::Names;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Time to a first connection, by which a target is found to be there.
 const FIRST_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time until a name is known, and between two tries: it may be a moment's fault.
+const KNOWN_TIMEOUT: Duration = Duration::from_secs(5);
+const KNOWN_EVERY: Duration = Duration::from_millis(200);
 
 /// Where the server is.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TargetArgs {
-    /// The server, host:port. Of several, host:port,..., connections take turns; one that is lost
-    /// moves to the next.
+    /// The server, host:port. Of several, host:port,..., and of all addresses of a name, connections take turns; one that is
+    /// lost moves to the next. Names are looked up again and again: a server that moves is followed.
     #[arg(long, required_unless_present = "serve", value_delimiter = ',')]
     target: Vec<String>,
     #[command(flatten)]
@@ -88,8 +93,8 @@ impl TargetArgs {
 
 /// A server that is there.
 pub struct Target {
-    /// Its addresses: one at least.
-    pub addresses: Vec<SocketAddr>,
+    /// Where it is; one address at least.
+    pub names: Names,
     /// Its process, if known.
     pub pid: Option<u32>,
     /// Makes tokens for it.
@@ -109,23 +114,23 @@ impl Target {
     pub fn find(args: &TargetArgs, out: Option<&Path>) -> Result<Self, Failure> {
         if !args.target.is_empty() {
             let addresses =
-                args.target.iter().map(|name| resolve(name)).collect::<Result<_, _>>()?;
+                args.target.iter().map(|name| resolve(name)).collect::<Result<Vec<_>, _>>()?;
             let tokens = Tokens::from_file(&key_path(args.key_file.as_deref(), &args.data_dir))?;
-            let found =
-                Self { addresses, pid: args.server_pid, tokens, server: None, _scratch: None };
-            return found.knock();
+            addresses.iter().try_for_each(|found| knock(found))?;
+            let names = names(args.target.clone())?;
+            return Ok(Self { names, pid: args.server_pid, tokens, server: None, _scratch: None });
         }
         let scratch = scratch(out)?;
         let log_file = out.unwrap_or(scratch.path()).join("server.log");
         let server = Server::start(&args.serve, scratch.path(), &log_file)?;
-        let found = Self {
-            addresses: vec![server.listen],
+        knock(&[server.listen])?;
+        Ok(Self {
+            names: names(vec![server.listen.to_string()])?,
             pid: Some(server.pid),
             tokens: server.tokens.clone(),
             server: Some(server),
             _scratch: Some(scratch),
-        };
-        found.knock()
+        })
     }
 
     /// Ends the server, if it is ours.
@@ -133,16 +138,6 @@ impl Target {
         if let Some(server) = self.server.take() {
             server.stop();
         }
-    }
-
-    fn knock(self) -> Result<Self, Failure> {
-        for address in &self.addresses {
-            let knock = TcpStream::connect_timeout(address, FIRST_CONNECT_TIMEOUT);
-            knock.map_err(|error| {
-                Failure::TargetDown(format!("could not connect to {address}: {error}"))
-            })?;
-        }
-        Ok(self)
     }
 
     /// The addresses, for a person.
@@ -158,17 +153,59 @@ impl Target {
     }
 
     fn joined(&self, between: &str) -> String {
-        let all: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        let found = self.names.found().addresses;
+        let all: Vec<String> = found.iter().map(ToString::to_string).collect();
         all.join(between)
     }
 }
 
-fn resolve(target: &str) -> Result<SocketAddr, Failure> {
-    let resolved = target.to_socket_addrs().ok().and_then(|mut all| all.next());
-    resolved.ok_or_else(|| {
-        let text = format!("could not resolve {target}: give host:port, such as 127.0.0.1:7400");
-        Failure::Preflight(text)
-    })
+/// What the names lead to from now on; each was known a moment ago.
+fn names(names: Vec<String>) -> Result<Names, Failure> {
+    let looked_up = Names::look_up(names, |_, _| {});
+    let names = looked_up.map_err(|error| Failure::preflight("start a thread for names", error))?;
+    let deadline = Instant::now() + KNOWN_TIMEOUT;
+    while names.found().addresses.is_empty() {
+        if Instant::now() > deadline {
+            return Err(Failure::Preflight("the target's name is not known any more".into()));
+        }
+        thread::park_timeout(Duration::from_millis(1));
+    }
+    Ok(names)
+}
+
+/// Finds out whether a target is there, at one of its addresses.
+fn knock(addresses: &[SocketAddr]) -> Result<(), Failure> {
+    let mut last = "a target has no address".to_owned();
+    for address in addresses {
+        match TcpStream::connect_timeout(address, FIRST_CONNECT_TIMEOUT) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = format!("could not connect to {address}: {error}"),
+        }
+    }
+    Err(Failure::TargetDown(last))
+}
+
+/// Finds out where a target is, if it is known.
+fn resolve(target: &str) -> Result<Vec<SocketAddr>, Failure> {
+    let deadline = Instant::now() + KNOWN_TIMEOUT;
+    loop {
+        match target.to_socket_addrs() {
+            Ok(found) => return Ok(found.collect()),
+            Err(_) if Instant::now() < deadline && has_port(target) => {
+                thread::park_timeout(KNOWN_EVERY);
+            }
+            Err(error) => {
+                let advice = "give host:port, such as 127.0.0.1:7400";
+                let text = format!("could not look {target} up: {error}; {advice}");
+                return Err(Failure::Preflight(text));
+            }
+        }
+    }
+}
+
+/// Whether it can become known: what is no `host:port` never does.
+fn has_port(target: &str) -> bool {
+    target.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
 }
 
 /// A new directory, of nobody else: in `out`, or among the temporary ones.

@@ -1,14 +1,17 @@
 //! The links that one core dials: an entry dials every node, a node's core every other node. There
-//! is one link a node, dialed again whenever it is lost. It knows no partition.
+//! is one link a node, dialed again whenever it is lost. It knows no partition and no name.
+//!
+//! A place is dialed while a name leads there or a node tells of it, and forgotten when neither
+//! does and its connection is gone.
 
 use crate::{
-    Admission, Backoff, Event, Item, LINK_CLOSE_BYTES, Line, Link, LinkDrop, Peer, PeerId, Secret,
-    SecretError, Terms,
+    Admission, Backoff, Event, HANDSHAKE_MS_MAX, Item, LINK_CLOSE_BYTES, Line, Link, LinkDrop,
+    Peer, PeerId, Secret, SecretError, Terms,
 };
 use netring::{ConnId, NetRing};
 use rand::random;
 use shard::owner::NodeId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -49,10 +52,17 @@ pub enum Dialed {
 pub struct Dialer {
     terms: Terms,
     me: PeerId,
+    /// Where names lead.
+    named: BTreeSet<SocketAddr>,
+    /// Where nodes say that nodes are.
+    told: BTreeMap<SocketAddr, NodeId>,
     places: BTreeMap<SocketAddr, Place>,
     /// Connections under way or up, and where they lead.
     conns: HashMap<ConnId, SocketAddr>,
     nodes: BTreeMap<NodeId, ConnId>,
+    /// Counts every dial to whatever place: a node lets in only who dialed later than before, and
+    /// may be at several places.
+    dials: u64,
 }
 
 /// A place to dial.
@@ -61,7 +71,9 @@ struct Place {
     line: Option<Line>,
     /// Who answered there last.
     node: Option<NodeId>,
-    dials: u64,
+    /// The number of its last dial, and when that began.
+    dial: u64,
+    dialed_ms: u64,
     redial_ms: u64,
     backoff: Backoff,
 }
@@ -69,7 +81,15 @@ struct Place {
 impl Default for Place {
     fn default() -> Self {
         let (conn, line, node) = (None, None, None);
-        Self { conn, line, node, dials: 0, redial_ms: 0, backoff: BACKOFF }
+        let (dial, dialed_ms, redial_ms) = (0, 0, 0);
+        Self { conn, line, node, dial, dialed_ms, redial_ms, backoff: BACKOFF }
+    }
+}
+
+impl Place {
+    /// Is not dialed for a while, longer each time.
+    fn pause(&mut self, now_ms: u64) {
+        self.redial_ms = now_ms + self.backoff.next_ms(&mut rand::rng());
     }
 }
 
@@ -78,15 +98,38 @@ impl Dialer {
     #[must_use]
     pub fn new(terms: Terms, me: PeerId) -> Self {
         let (places, conns, nodes) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
-        Self { terms, me, places, conns, nodes }
+        let (named, told) = (BTreeSet::new(), BTreeMap::new());
+        Self { terms, me, named, told, places, conns, nodes, dials: 0 }
     }
 
-    /// Keeps a link to this place from now on. Whoever says so again has heard of it: it is dialed soon.
-    pub fn want(&mut self, address: SocketAddr) {
-        let place = self.places.entry(address).or_default();
-        if place.conn.is_none() {
-            (place.redial_ms, place.backoff) = (0, BACKOFF);
+    /// Names lead to these places now, and to no others.
+    pub fn set_named(&mut self, addresses: impl IntoIterator<Item = SocketAddr>) {
+        self.named = addresses.into_iter().collect();
+        self.keep_wanted();
+    }
+
+    /// Nodes are at these places now, and at no others. Whoever says so again has heard of them: they are dialed soon.
+    pub fn set_told(&mut self, nodes: impl IntoIterator<Item = (SocketAddr, NodeId)>) {
+        let before = std::mem::replace(&mut self.told, nodes.into_iter().collect());
+        self.keep_wanted();
+        for (address, node) in &self.told {
+            let place = self.places.get_mut(address).expect("it is wanted");
+            if place.conn.is_none() {
+                (place.redial_ms, place.backoff) = (0, BACKOFF);
+                // Whoever answered there before may have gone elsewhere.
+                place.node = place.node.filter(|_| before.get(address) == Some(node));
+            }
         }
+    }
+
+    fn keep_wanted(&mut self) {
+        let Self { named, told, places, .. } = self;
+        for address in named.iter().chain(told.keys()) {
+            places.entry(*address).or_default();
+        }
+        places.retain(|at, place| {
+            place.conn.is_some() || named.contains(at) || told.contains_key(at)
+        });
     }
 
     /// Whether a connection is one of these.
@@ -111,7 +154,7 @@ impl Dialer {
         let Some(place) = self.conns.get(&conn).and_then(|at| self.places.get_mut(at)) else {
             return;
         };
-        let peer = Peer { id: self.me, generation: place.dials };
+        let peer = Peer { id: self.me, generation: place.dial };
         let link = Link::dial(self.terms.clone(), random(), peer);
         place.line = Some(Line::new(link, now_ms));
     }
@@ -166,8 +209,10 @@ impl Dialer {
         let at = self.conns.remove(&conn)?;
         let place = self.places.get_mut(&at).expect("its connection is known");
         (place.conn, place.line) = (None, None);
-        place.redial_ms = now_ms + place.backoff.next_ms(&mut rand::rng());
-        let node = place.node.filter(|node| self.nodes.get(node) == Some(&conn))?;
+        place.pause(now_ms);
+        let node = place.node.filter(|node| self.nodes.get(node) == Some(&conn));
+        self.keep_wanted();
+        let node = node?;
         self.nodes.remove(&node);
         Some(Dialed::Down(node))
     }
@@ -210,14 +255,21 @@ impl Dialer {
             let Some(conn) = place.conn else {
                 let is_linked = place.node.is_some_and(|node| self.nodes.contains_key(&node));
                 if now_ms >= place.redial_ms && !is_linked {
-                    place.redial_ms = now_ms + REDIAL_FIRST_MS;
-                    place.dials += 1;
+                    self.dials += 1;
+                    (place.dial, place.dialed_ms) = (self.dials, now_ms);
                     place.conn = ring.connect(*address, None).ok();
-                    self.conns.extend(place.conn.map(|conn| (conn, *address)));
+                    match place.conn {
+                        Some(conn) => drop(self.conns.insert(conn, *address)),
+                        None => place.pause(now_ms),
+                    }
                 }
                 continue;
             };
-            if place.line.as_mut().is_some_and(|line| !line.look_after(now_ms)) {
+            let lives = match &mut place.line {
+                Some(line) => line.look_after(now_ms),
+                None => now_ms < place.dialed_ms + HANDSHAKE_MS_MAX,
+            };
+            if !lives {
                 ring.close_now(conn);
             }
         }
@@ -234,5 +286,136 @@ pub fn write(conn: ConnId, line: &mut Line, ring: &mut NetRing) {
         ring.close_now(conn);
     } else if let Some(out) = ring.outbox(conn) {
         line.flush(out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netring::Config;
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    /// A core that dials, and a clock that goes on only by hand.
+    struct Scene {
+        ring: NetRing,
+        dialer: Dialer,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let terms = Terms::new("blue".into(), Secret::for_loopback());
+            let me = PeerId::Gateway { instance: 1, core: 0 };
+            let ring = NetRing::new(Config { connections_max: 8, ..Config::default() });
+            Self { ring: ring.unwrap(), dialer: Dialer::new(terms, me) }
+        }
+
+        /// What becomes of the dial that is under way: whether somebody accepted.
+        fn dialed(&mut self, now_ms: u64) -> bool {
+            loop {
+                self.ring.wait_blocking(Some(Duration::from_secs(10))).unwrap();
+                while let Some(event) = self.ring.next_event() {
+                    if let netring::Event::Connected { conn } = event {
+                        self.dialer.on_connected(conn, now_ms);
+                        return true;
+                    } else if let netring::Event::ConnectFailed { conn, .. }
+                    | netring::Event::Closed { conn, .. } = event
+                    {
+                        self.dialer.on_closed(conn, now_ms);
+                        return false;
+                    }
+                }
+            }
+        }
+
+        fn dials(&mut self, now_ms: u64) -> u64 {
+            let before = self.dialer.dials;
+            self.dialer.look_after(now_ms, &mut self.ring);
+            self.dialer.dials - before
+        }
+
+        fn places(&self) -> Vec<SocketAddr> {
+            self.dialer.places.keys().copied().collect()
+        }
+    }
+
+    fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[test]
+    fn a_place_where_nobody_answers_is_dialed_less_and_less() {
+        let mut scene = Scene::new();
+        let (gone, address) = listener();
+        drop(gone);
+        scene.dialer.set_named([address]);
+        let mut now_ms = 0;
+        for most_ms in [200, 400, 800, 1_000, 1_000] {
+            assert_eq!(scene.dials(now_ms), 1, "at {now_ms} ms");
+            assert!(!scene.dialed(now_ms));
+            assert_eq!(scene.dials(now_ms + most_ms / 2 - 1), 0);
+            now_ms += most_ms;
+        }
+        assert_eq!(scene.dials(now_ms), 1);
+        assert!(!scene.dialed(now_ms));
+        scene.dialer.set_told([(address, NodeId(1))]);
+        assert_eq!(scene.dials(now_ms), 1, "told of: at once");
+    }
+
+    #[test]
+    fn a_name_that_moves_is_followed_and_its_old_place_is_forgotten() {
+        let mut scene = Scene::new();
+        let ((old, old_at), (new, new_at)) = (listener(), listener());
+        scene.dialer.set_named([old_at]);
+        assert_eq!(scene.dials(0), 1);
+        assert!(scene.dialed(0));
+        scene.dialer.set_named([new_at]);
+        assert_eq!(scene.dials(10), 1);
+        assert!(scene.dialed(10));
+        new.accept().unwrap();
+        drop(old.accept().unwrap());
+        drop(old);
+        assert!(!scene.dialed(20), "the old one is gone");
+        assert_eq!(scene.places(), [new_at]);
+    }
+
+    #[test]
+    fn a_place_is_dialed_while_a_name_or_a_node_gives_it() {
+        let mut scene = Scene::new();
+        let [a, b, c] = [1_u16, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        scene.dialer.set_named([a, b]);
+        scene.dialer.set_told([(b, NodeId(1)), (c, NodeId(2))]);
+        assert_eq!(scene.places(), [a, b, c]);
+        scene.dialer.set_named([]);
+        assert_eq!(scene.places(), [b, c]);
+        scene.dialer.set_told([]);
+        assert!(scene.places().is_empty());
+    }
+
+    #[test]
+    fn a_dial_that_nothing_becomes_of_is_ended() {
+        let mut scene = Scene::new();
+        let (_silent, address) = listener();
+        scene.dialer.set_named([address]);
+        assert_eq!(scene.dials(0), 1);
+        let place = scene.dialer.places.get(&address).unwrap();
+        assert!(place.conn.is_some() && place.line.is_none());
+        scene.dialer.look_after(HANDSHAKE_MS_MAX, &mut scene.ring);
+        assert!(!scene.dialed(HANDSHAKE_MS_MAX), "ended, not accepted");
+    }
+
+    /// A node lets in only who dialed later; it may answer at another place than before.
+    #[test]
+    fn every_dial_is_later_than_those_before_whatever_the_place() {
+        let mut scene = Scene::new();
+        let ((_one, one_at), (_two, two_at)) = (listener(), listener());
+        scene.dialer.set_named([one_at]);
+        scene.dials(0);
+        scene.dialer.set_named([one_at, two_at]);
+        scene.dials(0);
+        let dial = |at| scene.dialer.places[&at].dial;
+        assert!(dial(one_at) < dial(two_at));
     }
 }

@@ -39,6 +39,7 @@
 //! - Timeouts of connects and idle connections.
 
 pub mod limits;
+pub mod names;
 mod error;
 mod config;
 mod id;

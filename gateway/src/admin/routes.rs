@@ -11,6 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use netring::names::Names;
 use serde_json::json;
 use service::admin::{prometheus, said, toml};
 use service::clock::unix_ms;
@@ -36,6 +37,8 @@ pub struct Seen {
     pub damage: FirstDamage,
     /// To every core: whose sessions are to end.
     pub kicks: Directory<Kick>,
+    /// What nodes are called.
+    pub names: Names,
 }
 
 const INDEX: &str = "/metrics /healthz /readyz /config /status\n\
@@ -65,9 +68,20 @@ impl Seen {
         Health { cores: self.metrics.cores(), state, age_ms: self.metrics.age_ms(), is_remote }
     }
 
+    fn ready(&self) -> Result<(), String> {
+        self.health().ready().map_err(|why| self.with_unknown(why))
+    }
+
     /// What is not served, while everything else is.
     fn degraded(&self) -> Option<String> {
-        self.health().degraded().or_else(|| self.damaged())
+        let unreached = self.health().degraded().map(|why| self.with_unknown(why));
+        unreached.or_else(|| self.damaged())
+    }
+
+    /// A name that is not known may be the reason.
+    fn with_unknown(&self, why: String) -> String {
+        let unknown = self.names.found().unknown.join(", ");
+        if unknown.is_empty() { why } else { format!("{why}; names that are not known: {unknown}") }
     }
 
     /// What cannot be read, while everything else is served.
@@ -125,7 +139,7 @@ async fn healthz(Given(seen): Given<Seen>) -> Response {
 }
 
 async fn readyz(Given(seen): Given<Seen>) -> Response {
-    match (seen.health().ready(), seen.degraded()) {
+    match (seen.ready(), seen.degraded()) {
         (Ok(()), Some(why)) => format!("ok, degraded: {why}\n").into_response(),
         (verdict, _) => said(verdict),
     }
@@ -143,7 +157,7 @@ async fn status(Given(seen): Given<Seen>) -> Response {
     let least = |cell: fn(&CoreMetrics) -> &Gauge| cores.iter().map(|core| cell(core).get()).min();
     let health = seen.health();
     let page = json!({
-        "ready": health.ready().err().unwrap_or_else(|| "yes".into()),
+        "ready": seen.ready().err().unwrap_or_else(|| "yes".into()),
         "degraded": seen.degraded(),
         "cores": cores.len(),
         "connections": sum(|core| &core.connections),

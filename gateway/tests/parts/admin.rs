@@ -5,6 +5,7 @@ use gateway::admin::{self, Seen};
 use gateway::auth::Auth;
 use gateway::entry::kick::Kick;
 use gateway::metrics::Metrics;
+use netring::names::Names;
 use service::admin::Admin;
 use service::lifecycle::Shutdown;
 use service::mailbox::Directory;
@@ -22,9 +23,9 @@ fn start() -> (Admin, Seen) {
     let metrics = Arc::new(Metrics::new(2));
     let auth = Arc::new(Auth::open(&config).unwrap());
     let (kicks, _) = Directory::new(2);
-    let (config, shutdown) = (Arc::new(config), Shutdown::default());
+    let (config, shutdown, names) = (Arc::new(config), Shutdown::default(), Names::default());
     let damage = (0..2).map(|_| OnceLock::new()).collect();
-    let seen = Seen { config, auth, metrics, shutdown, damage, kicks };
+    let seen = Seen { config, auth, metrics, shutdown, damage, kicks, names };
     (admin::start(seen.clone()).unwrap(), seen)
 }
 

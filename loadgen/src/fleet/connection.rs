@@ -24,7 +24,7 @@ pub(super) struct Connection {
     /// When its one timer fires; `u64::MAX` for never.
     pub timer_ms: u64,
     pub dialed_ns: u64,
-    /// Which of the targets it dials.
+    /// Which of the targets it dials: they take turns.
     pub target: usize,
     pub state: State,
     /// Come back when lost.

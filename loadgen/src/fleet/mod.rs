@@ -12,6 +12,7 @@ use client::ClientError;
 use client::machine::{Credentials, Event, Machine, Turn};
 use clock::SessionClock;
 use connection::{Connection, Places, State};
+use netring::names::Names;
 use netring::{ConnId, NetRing};
 use sources::Sources;
 use std::collections::VecDeque;
@@ -40,7 +41,10 @@ pub trait Observer {
 /// The connections of one thread.
 pub struct Fleet {
     ring: NetRing,
+    names: Names,
+    /// Where they lead, and the version of that.
     targets: Vec<SocketAddr>,
+    version: u64,
     sources: Sources,
     clock: SessionClock,
     connections: Vec<Connection>,
@@ -63,10 +67,11 @@ impl Fleet {
     /// # Errors
     /// The net ring cannot be set up; the message says what to change.
     pub fn new(
-        targets: &[SocketAddr],
+        names: &Names,
         connections_max: usize,
         under_way_max: usize,
     ) -> Result<Self, Failure> {
+        let (version, targets) = (names.version(), names.found().addresses);
         // Connections that are closing keep their slots a little longer.
         let slots = connections_max + under_way_max + 64;
         let config =
@@ -75,8 +80,10 @@ impl Fleet {
             .map_err(|error| Failure::preflight("set up the net ring", error))?;
         Ok(Self {
             ring,
-            targets: targets.to_vec(),
-            sources: Sources::new(targets, connections_max)?,
+            names: names.clone(),
+            sources: Sources::new(&targets, connections_max)?,
+            targets,
+            version,
             clock: SessionClock::new(),
             connections: Vec::new(),
             places: Places::default(),
@@ -94,7 +101,7 @@ impl Fleet {
     /// Adds a session that is not connected. Its place.
     pub fn add(&mut self, credentials: Credentials, seed: u64) -> usize {
         let machine = Machine::new(credentials, InboxSeq(0), 0, seed);
-        let target = self.connections.len() % self.targets.len();
+        let target = self.connections.len();
         self.connections.push(Connection::new(machine, target));
         self.connections.len() - 1
     }
@@ -265,7 +272,18 @@ impl Fleet {
         }
     }
 
+    /// Follows a server that moved. Names that lead nowhere now are dialed where they led.
+    fn follow_names(&mut self) {
+        let version = self.names.version();
+        if self.version != version {
+            self.version = version;
+            let found = self.names.found().addresses;
+            self.targets = if found.is_empty() { std::mem::take(&mut self.targets) } else { found };
+        }
+    }
+
     fn dial(&mut self) -> Result<(), Failure> {
+        self.follow_names();
         while self.under_way < self.under_way_max
             && let Some(index) = self.to_dial.pop_front()
         {
@@ -273,9 +291,8 @@ impl Fleet {
             if connection.state != State::Queued {
                 continue;
             }
-            let Ok(conn) =
-                self.ring.connect(self.targets[connection.target], self.sources.of(index))
-            else {
+            let target = self.targets[connection.target % self.targets.len()];
+            let Ok(conn) = self.ring.connect(target, self.sources.of(index)) else {
                 // Slots of closing connections come back soon.
                 self.to_dial.push_front(index);
                 return Ok(());
@@ -295,7 +312,7 @@ impl Fleet {
         self.part(index);
         observer.lost(index, was_logged_in, why);
         let connection = &mut self.connections[index];
-        connection.target = (connection.target + 1) % self.targets.len();
+        connection.target += 1;
         if connection.wanted {
             connection.state = State::Waiting;
             let delay_ms = connection.machine.reconnect_delay_ms();

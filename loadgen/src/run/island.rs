@@ -22,9 +22,9 @@ use crate::limits::{
 use crate::schedule::Stage;
 use crate::token::Tokens;
 use client::machine::Credentials;
+use netring::names::Names;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use std::net::SocketAddr;
 use wire::DeviceId;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -60,7 +60,7 @@ pub(super) struct Island<'a> {
 pub(super) fn run(
     plan: &Plan,
     control: &Control,
-    (targets, tokens): (&[SocketAddr], &Tokens),
+    (targets, tokens): (&Names, &Tokens),
     thread: usize,
 ) -> Result<IslandResult, Failure> {
     be_punctual(plan);
@@ -87,7 +87,7 @@ impl<'a> Island<'a> {
     fn new(
         plan: &'a Plan,
         control: &'a Control,
-        (targets, tokens): (&[SocketAddr], &Tokens),
+        (targets, tokens): (&Names, &Tokens),
         thread: usize,
     ) -> Result<Self, Failure> {
         let first = plan.users * thread / plan.threads;

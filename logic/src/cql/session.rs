@@ -7,7 +7,9 @@ use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::statement::{Consistency, SerialConsistency};
+use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::net::lookup_host;
 
 /// A paused server holds every place until this has passed twice; the driver's own 30 s are too long.
 const KEEPALIVE: Duration = Duration::from_secs(1);
@@ -25,7 +27,9 @@ pub async fn open(config: &CqlConfig) -> Result<Session, CqlError> {
         .request_timeout(Some(config.request_timeout))
         .build();
     let builder = SessionBuilder::new()
+        // The driver looks names up again when it has lost every server, and takes one address of each.
         .known_nodes(&config.contact_points)
+        .known_nodes_addr(addresses(config).await)
         .default_execution_profile_handle(profile.into_handle())
         .keyspaces_to_fetch([&config.keyspace])
         .tcp_nodelay(true)
@@ -40,6 +44,18 @@ pub async fn open(config: &CqlConfig) -> Result<Session, CqlError> {
 /// Between the tries of a statement. A dead pool refuses in microseconds: without a wait a retry spins.
 pub fn backoff() -> Backoff {
     Backoff::new(RETRY_FIRST_MS, RETRY_LONGEST_MS)
+}
+
+/// Every address of every contact point, as far as they are known now.
+async fn addresses(config: &CqlConfig) -> Vec<SocketAddr> {
+    let mut addresses = Vec::new();
+    for name in &config.contact_points {
+        match lookup_host(name).await {
+            Ok(found) => addresses.extend(found),
+            Err(error) => tracing::warn!(name, %error, "could not look a CQL server up"),
+        }
+    }
+    addresses
 }
 
 /// Whether it may pass by itself; if not, somebody must mend something.

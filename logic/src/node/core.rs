@@ -382,9 +382,8 @@ impl Core {
                 self.parts.owners.set_nodes(&nodes);
                 let others = nodes.iter().filter(|it| it.node != self.parts.node);
                 // A node looks its name up before it tells it.
-                for address in others.filter_map(|it| it.address.parse().ok()) {
-                    self.parts.dialer.want(address);
-                }
+                let places = others.filter_map(|it| Some((it.address.parse().ok()?, it.node)));
+                self.parts.dialer.set_told(places);
                 self.parts.links.say_to_entries(&Item::Nodes(nodes.to_vec()), &self.ring);
             }
             Control::Tell(row) => {

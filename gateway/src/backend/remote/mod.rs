@@ -14,17 +14,20 @@ use super::News;
 use crate::config::Config;
 use crate::limits::{REMOTE_HOLD_FIRST_MS, REMOTE_LOOK_EVERY_MS};
 use link::dial::{Dialed, Dialer, open_secret};
-use link::{Item, PeerId, Terms};
+use link::{Item, NodeAddress, PeerId, Terms};
+use netring::names::{Names, Outcome};
 use netring::{ConnId, NetRing};
 use service::config::Settings;
 use service::exit::Fatal;
 use shard::command::{Command, ReplyTo};
 use shard::partition::Partition;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 /// The links of one core, and what was asked over them.
 pub struct Remote {
     dialer: Dialer,
+    /// With the version that the dialer knows.
+    names: (Names, u64),
     desk: Desk,
     effects: Effects,
     reached: Reached,
@@ -38,30 +41,41 @@ pub struct Cluster {
     terms: Terms,
     /// Drawn at random when the process starts: nodes tell its lives apart by it.
     instance: u64,
-    places: Vec<SocketAddr>,
+    /// Of nodes to begin with; they tell of the others.
+    names: Names,
 }
 
 impl Cluster {
     /// As configured; `None`: the shards are here.
     ///
     /// # Errors
-    /// A name is not known, or a secret is missing where it must not be.
+    /// A secret is missing where it must not be, or no thread could be made.
     pub fn open(config: &Config) -> Result<Option<Self>, Fatal> {
         if config.logic.0.is_empty() {
             return Ok(None);
         }
-        let mut places = Vec::new();
-        for name in &config.logic.0 {
-            let found = name.to_socket_addrs();
-            let text = |e| config.refuse("logic", &format!("could not look {name} up: {e}"));
-            places.extend(found.map_err(text)?);
-        }
-        let is_loopback = places.iter().all(|place| place.ip().is_loopback());
-        let secret = open_secret(config.link_secret_file.as_deref(), is_loopback)
+        let names = Names::look_up(config.logic.0.clone(), tell)
+            .map_err(|e| Fatal::Environment(format!("could not start a thread: {e}")))?;
+        let secret = open_secret(config.link_secret_file.as_deref(), names.are_loopback())
             .map_err(|e| config.refuse("link_secret_file", &e.to_string()))?;
         let cluster = config.link_cluster.clone();
         let terms = Terms::new(cluster, secret);
-        Ok(Some(Self { terms, instance: rand::random(), places }))
+        Ok(Some(Self { terms, instance: rand::random(), names }))
+    }
+
+    /// What the nodes to begin with are called, and where that leads.
+    #[must_use]
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+}
+
+fn tell(name: &str, outcome: &Outcome) {
+    match outcome {
+        Ok(addresses) => tracing::info!(name, ?addresses, "nodes are looked for there"),
+        Err(error) => {
+            tracing::warn!(name, error, "could not look a node's name up: it is tried again");
+        }
     }
 }
 
@@ -70,10 +84,10 @@ impl Remote {
     #[must_use]
     pub fn new(cluster: &Cluster, core: u16) -> Self {
         let me = PeerId::Gateway { instance: cluster.instance, core };
-        let mut dialer = Dialer::new(cluster.terms.clone(), me);
-        cluster.places.iter().for_each(|place| dialer.want(*place));
+        let dialer = Dialer::new(cluster.terms.clone(), me);
+        let names = (cluster.names.clone(), 0);
         let (desk, effects, reached) = Default::default();
-        Self { dialer, desk, effects, reached, clients_at: None }
+        Self { dialer, names, desk, effects, reached, clients_at: None }
     }
 
     /// Clients connect here, as nodes are told.
@@ -113,7 +127,7 @@ impl Remote {
     }
 
     fn on_dialed(&mut self, dialed: Dialed, now_ms: u64, (ring, news): (&NetRing, &mut News)) {
-        let Self { dialer, desk, effects, reached, clients_at } = self;
+        let Self { dialer, desk, effects, reached, clients_at, .. } = self;
         match dialed {
             Dialed::Up(admission) => {
                 let node = admission.holder.node;
@@ -133,8 +147,8 @@ impl Remote {
                     if let Item::InboxEpoch(epoch) = item {
                         news.inbox_epoch = Some(epoch);
                     } else if let Item::Nodes(nodes) = item {
-                        let places = nodes.iter().filter_map(|it| it.address.parse().ok());
-                        places.for_each(|place| dialer.want(place));
+                        let place = |it: NodeAddress| Some((it.address.parse().ok()?, it.node));
+                        dialer.set_told(nodes.into_iter().filter_map(place));
                     } else if let Item::Reach(reach) = item {
                         reached.on_reach(node, reach, now_ms);
                     } else {
@@ -182,6 +196,11 @@ impl Remote {
         }
         for node in std::mem::take(&mut self.effects.expel) {
             self.dialer.expel(node, ring);
+        }
+        let (names, known) = &mut self.names;
+        if *known != names.version() {
+            *known = names.version();
+            self.dialer.set_named(names.found().addresses);
         }
         self.dialer.look_after(now_ms, ring);
         self.dialer.flush(ring);
