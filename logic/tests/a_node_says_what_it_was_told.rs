@@ -84,7 +84,9 @@ fn bad_values_name_key_value_source_and_range() {
     refused(&with(&["--advertise", "a:1,b:2"]), "advertise");
     refused(&with(&["--data-dir", "x"]), "data_dir = \"x\" (flag --data-dir): excludes cql");
     refused(&with(&["--secret-file", "no/such"]), "secret_file = \"no/such\" (flag --secret-file)");
-    refused(&with(&["--listen", "0.0.0.0:7500"]), "secret_file");
+    refused(&with(&["--listen", "0.0.0.0:7500"]), "advertise = \"\" (the default): is empty");
+    let open = ["--listen", "0.0.0.0:7500", "--advertise", "127.0.0.1:7500"];
+    refused(&with(&open), "secret_file");
     refused(&with(&["--redis", "http://127.0.0.1"]), "redis = ");
     refused(&[], "cql = \"\" (the default): is empty");
 }

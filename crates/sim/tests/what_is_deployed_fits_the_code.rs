@@ -125,7 +125,7 @@ const BREAKS: &[(&str, &str, &str, &str)] = &[
         "deploy/kubernetes/logic.yaml",
         "path: /healthz, port: admin",
         "path: /healthz, port: pages",
-        "livenessProbe asks",
+        "startupProbe asks",
     ),
     (
         "deploy/kubernetes/gateway.yaml",

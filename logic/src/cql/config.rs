@@ -108,6 +108,17 @@ pub enum CqlError {
 #[derive(Debug, thiserror::Error)]
 #[error("a row cannot be read: {0}")]
 pub struct BadRow(pub String);
+impl CqlError {
+    /// Whether it may pass without another program or other settings: servers start, tables are made.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Statement { .. } => true,
+            Self::NoSchema { .. } | Self::OldSchema { .. } => true,
+            Self::OtherLayout { .. } | Self::BadSetting { .. } => false,
+        }
+    }
+}
 
 /// Whether it can stand in a statement without quotes.
 pub(super) fn check_keyspace(keyspace: &str) -> Result<(), CqlError> {

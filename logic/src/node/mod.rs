@@ -9,6 +9,7 @@ pub mod limits;
 mod plant;
 pub mod settings;
 pub mod metrics;
+pub mod waits;
 pub mod pages;
 pub mod serve;
 pub mod post;

@@ -3,6 +3,7 @@
 use super::metrics::{Metrics, ProcessCells};
 use super::ownership::Seen;
 use super::settings::Config;
+use super::waits::Waits;
 use crate::cql::CqlClient;
 use crate::routes::Routes;
 use axum::Router;
@@ -16,7 +17,7 @@ use service::lifecycle::{Shutdown, State};
 use service::metrics::Cells;
 use shard::partition::Partition;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 use wire::Uid;
 
@@ -29,8 +30,10 @@ pub struct Sources {
     pub metrics: Arc<Metrics>,
     /// The state of the process.
     pub shutdown: Shutdown,
-    /// What makes it part of a cluster.
-    pub cluster: Option<Cluster>,
+    /// What it waits for before it serves.
+    pub waits: Waits,
+    /// What makes it part of a cluster; nothing before it has its store.
+    pub cluster: Arc<OnceLock<Cluster>>,
 }
 
 /// What makes it part of a cluster.
@@ -76,10 +79,13 @@ impl Sources {
         if self.shutdown.state() != State::Running {
             return Err("leaving".into());
         }
+        if let Some(why) = self.waits.why() {
+            return Err(format!("waiting: {why}"));
+        }
         if self.metrics.cores().iter().any(|cells| cells.ready.get() != 1) {
             return Err("starting".into());
         }
-        if let Some(Cluster { client, seen, .. }) = &self.cluster {
+        if let Some(Cluster { client, seen, .. }) = self.cluster.get() {
             let seen = seen.borrow();
             if seen.lease_valid_ms == 0 {
                 return Err("no valid lease".into());
@@ -96,7 +102,7 @@ async fn metrics(Given(sources): Given<Sources>) -> Response {
     let mut text = sources.metrics.render();
     let cells = ProcessCells::default();
     cells.cpu_milliseconds.set(cpu_ms());
-    if let Some(Cluster { client, seen, routes }) = &sources.cluster {
+    if let Some(Cluster { client, seen, routes }) = sources.cluster.get() {
         cells.lease_valid_ms.set(seen.borrow().lease_valid_ms);
         cells.breaker_open.set(client.breaker_is_open().into());
         let routes_open = routes.as_ref().is_some_and(Routes::breaker_is_open);
@@ -121,7 +127,7 @@ async fn config(Given(sources): Given<Sources>) -> Response {
 
 async fn status(Given(sources): Given<Sources>) -> Response {
     let cores = sources.metrics.cores();
-    let cluster = sources.cluster.as_ref().map(|Cluster { client, seen, routes }| {
+    let cluster = sources.cluster.get().map(|Cluster { client, seen, routes }| {
         let seen = seen.borrow();
         let mut partitions = BTreeMap::<u16, usize>::new();
         for row in seen.owners.iter().flatten() {
@@ -158,7 +164,7 @@ async fn users(Given(sources): Given<Sources>, Path(uids): Path<String>) -> Resp
         let why = "/users/ takes uids: decimal numbers, with commas between\n";
         return (StatusCode::BAD_REQUEST, why).into_response();
     };
-    let owners = sources.cluster.as_ref().map(|cluster| cluster.seen.borrow().owners.clone());
+    let owners = sources.cluster.get().map(|cluster| cluster.seen.borrow().owners.clone());
     let place = |uid| {
         let partition = Partition::of_user(Uid(uid));
         let row = owners.as_ref().and_then(|rows| *rows.get(usize::from(partition.number()))?);

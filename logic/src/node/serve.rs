@@ -11,6 +11,7 @@ use super::post::{Control, Post};
 use super::routing::Routing;
 use super::settings::Config;
 use super::slots::{Bounds, Slots};
+use super::waits::Waits;
 use crate::cluster;
 use crate::cql::{CqlClient, CqlConfig, CqlError};
 use crate::fence::Fence;
@@ -23,6 +24,7 @@ use service::admin::Admin;
 use service::clock::unix_ms;
 use service::config::{self, Settings};
 use service::cores::{self, Plan, RING_TICK};
+use service::environment;
 use service::exit::Fatal;
 use service::lifecycle::{Shutdown, State};
 use service::mailbox::Directory;
@@ -35,7 +37,7 @@ use shard::owner::{Epoch, Holder, Incarnation, OwnerRow};
 use shard::partition::{Partition, ShardId, Share};
 use shard::store::{DataDir, EmbeddedConfig};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -53,6 +55,14 @@ struct Node {
     /// What is not of a core: the store's driver, the task that keeps the lease.
     runtime: Runtime,
     truth: Truth,
+    outside: Outside,
+}
+
+/// What is seen from outside, from the start on.
+struct Outside {
+    admin: Admin,
+    waits: Waits,
+    cluster: Arc<OnceLock<pages::Cluster>>,
 }
 
 /// The receiving end of each core's mailbox.
@@ -78,8 +88,8 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         .listen_for_signals()
         .map_err(|e| Fatal::Environment(format!("could not listen for signals: {e}")))?;
     let plan = Plan { count: config.cores()?, listen: config.listen, shutdown };
-    let (node, mailboxes) = Node::open(config.clone(), plan)?;
     ready::retract(config.ready_file.as_deref());
+    let Some((node, mailboxes)) = Node::open(config.clone(), plan)? else { return Ok(()) };
     let served = node.run(mailboxes);
     ready::retract(config.ready_file.as_deref());
     served
@@ -100,30 +110,60 @@ fn open_routes(config: &Config, runtime: &Runtime) -> Option<Routes> {
     Some(Routes::start(server, runtime.handle()))
 }
 
+/// The store, and the epoch of the inboxes in it: waits until it is there. Nothing if the process was told to stop first.
+fn connect(
+    config: &Config,
+    runtime: &Runtime,
+    waits: &Waits,
+) -> Result<Option<(Arc<CqlClient>, u64)>, Fatal> {
+    let cql = CqlConfig::new(config.cql.0.clone(), config.keyspace.clone());
+    let connected = || async {
+        let client = CqlClient::connect(cql.clone(), runtime.handle()).await?;
+        let inbox_epoch = client.inbox_epoch().await?;
+        Ok((client, inbox_epoch))
+    };
+    let connected = runtime.block_on(waits.until(connected, CqlError::may_pass));
+    connected.map_err(|error| Fatal::Config(error.to_string()))
+}
+
+impl Outside {
+    fn open(config: &Arc<Config>, plan: &Plan, metrics: &Arc<Metrics>) -> Result<Self, Fatal> {
+        let (waits, cluster) = (Waits::new(&plan.shutdown), Arc::new(OnceLock::new()));
+        let sources = Sources {
+            config: config.clone(),
+            metrics: metrics.clone(),
+            shutdown: plan.shutdown.clone(),
+            waits: waits.clone(),
+            cluster: cluster.clone(),
+        };
+        let admin = Admin::start(config.admin, router(sources))
+            .map_err(|e| Fatal::Environment(format!("could not serve {}: {e}", config.admin)))?;
+        Ok(Self { admin, waits, cluster })
+    }
+}
+
 impl Node {
-    fn open(config: Arc<Config>, plan: Plan) -> Result<(Self, Mailboxes), Fatal> {
+    /// Nothing if the process was told to stop while it waited for its store.
+    fn open(config: Arc<Config>, plan: Plan) -> Result<Option<(Self, Mailboxes)>, Fatal> {
+        environment::check()?;
         let runtime = runtime()?;
         let terms = config.terms()?;
+        let metrics = Arc::new(Metrics::new(plan.count.into()));
+        let outside = Outside::open(&config, &plan, &metrics)?;
         let me = Holder { node: config.node(), incarnation: Incarnation(random()) };
         let (truth, inbox_epoch, fence) = if let Some(dir) = &config.data_dir {
             let data = DataDir::open(dir, plan.count).map_err(|e| Fatal::Store(e.to_string()))?;
             let inbox_epoch = data.inbox_epoch();
             (Truth::Own(data), inbox_epoch, Fence::always_open())
         } else {
-            let cql = CqlConfig::new(config.cql.0.clone(), config.keyspace.clone());
-            let connected = async {
-                let client = CqlClient::connect(cql, runtime.handle()).await?;
-                let inbox_epoch = client.inbox_epoch().await?;
-                Ok((client, inbox_epoch))
-            };
-            let (client, inbox_epoch) =
-                runtime.block_on(connected).map_err(|e: CqlError| Fatal::Store(e.to_string()))?;
-            let told = flume::bounded(OWNERSHIP_INPUTS_MAX);
             let routes = open_routes(&config, &runtime);
+            let Some((client, inbox_epoch)) = connect(&config, &runtime, &outside.waits)? else {
+                return Ok(None);
+            };
+            let told = flume::bounded(OWNERSHIP_INPUTS_MAX);
             (Truth::Shared { client, told, routes }, inbox_epoch, Fence::default())
         };
         let (directory, mailboxes) = Directory::new(plan.count.into());
-        let metrics = Arc::new(Metrics::new(plan.count.into()));
         let fence = Arc::new(fence);
         let node = Self {
             config,
@@ -136,8 +176,9 @@ impl Node {
             directory,
             runtime,
             truth,
+            outside,
         };
-        Ok((node, mailboxes))
+        Ok(Some((node, mailboxes)))
     }
 
     fn run(self, mailboxes: Mailboxes) -> Result<(), Fatal> {
@@ -145,9 +186,11 @@ impl Node {
         let (controls, controlled): (Vec<_>, Vec<_>) =
             (0..count).map(|_| flume::bounded(CONTROL_MAX)).unzip();
         let (shown, seen) = watch::channel(Seen::default());
-        let admin = Admin::start(self.config.admin, router(self.sources(seen))).map_err(|e| {
-            Fatal::Environment(format!("could not serve {}: {e}", self.config.admin))
-        })?;
+        if let Truth::Shared { client, routes, .. } = &self.truth {
+            let (client, routes) = (client.clone(), routes.clone());
+            let shown = self.outside.cluster.set(pages::Cluster { client, seen, routes });
+            assert!(shown.is_ok(), "a node connects once");
+        }
         let mut ends = mailboxes.into_iter().zip(controlled);
         let core = |id| {
             let parts = self.parts(id, ends.next().expect("one a core"))?;
@@ -155,8 +198,8 @@ impl Node {
             Ok(move |listen, started| run_core(parts, plan, listen, started))
         };
         let announce = |listen: SocketAddr| {
-            self.join(self.config.advertised(listen)?, controls, shown);
-            let (node, at) = (self.config.node, admin.address());
+            self.join(listen, controls, shown);
+            let (node, at) = (self.config.node, self.outside.admin.address());
             let line = format!("longline logic node {node} listening on {listen}, admin on {at}");
             ready::announce(&line, listen, at, self.config.ready_file.as_deref()).map_err(|e| {
                 self.config.refuse("ready_file", &format!("could not be written: {e}"))
@@ -165,36 +208,17 @@ impl Node {
         cores::run(&self.plan, core, announce)
     }
 
-    fn sources(&self, seen: watch::Receiver<Seen>) -> Sources {
-        let cluster = match &self.truth {
-            Truth::Shared { client, routes, .. } => {
-                Some(pages::Cluster { client: client.clone(), seen, routes: routes.clone() })
-            }
-            Truth::Own(_) => None,
-        };
-        Sources {
-            config: self.config.clone(),
-            metrics: self.metrics.clone(),
-            shutdown: self.plan.shutdown.clone(),
-            cluster,
-        }
-    }
-
-    /// Starts to take part in the cluster. A node of its own just ends when it is told to.
-    fn join(
-        &self,
-        address: SocketAddr,
-        controls: Vec<Sender<Control>>,
-        shown: watch::Sender<Seen>,
-    ) {
+    /// Starts to take part in the cluster, once it is known where others reach it. A node of its own just ends when it is
+    /// told to.
+    fn join(&self, bound: SocketAddr, controls: Vec<Sender<Control>>, shown: watch::Sender<Seen>) {
         let shutdown = self.plan.shutdown.clone();
         let Truth::Shared { client, told, .. } = &self.truth else {
             let stop = shutdown.clone();
             return shutdown.subscribe(Arc::new(move || stop.stop()));
         };
-        let task = Task::new(ownership::Parts {
+        let parts = ownership::Parts {
             node: self.config.node(),
-            address: address.to_string(),
+            address: bound.to_string(),
             settings: self.config.ownership(),
             client: client.clone(),
             fence: self.fence.clone(),
@@ -202,8 +226,18 @@ impl Node {
             directory: self.directory.clone(),
             inputs: told.clone(),
             seen: shown,
+        };
+        let (name, waits) = (self.config.advertise.0.first().cloned(), self.outside.waits.clone());
+        let ended: JoinHandle<()> = self.runtime.spawn(async move {
+            let address = match name {
+                Some(name) => waits.look_up(&name).await,
+                None => Some(bound),
+            };
+            // Without one the process was told to stop first.
+            if let Some(address) = address {
+                Task::new(ownership::Parts { address: address.to_string(), ..parts }).run().await;
+            }
         });
-        let ended: JoinHandle<()> = self.runtime.spawn(task.run());
         let leave = told.0.clone();
         let watched = shutdown.clone();
         shutdown.subscribe(Arc::new(move || {

@@ -11,7 +11,7 @@ use service::config::{ANY, Address, Addresses, LogFilter, Settings, between};
 use service::cores;
 use service::exit::Fatal;
 use shard::owner::NodeId;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 service::settings! {
@@ -22,7 +22,7 @@ service::settings! {
     node: u16 = "1", between(0, u16::MAX as u64);
     /// Address for links of gateways and other nodes.
     listen: SocketAddr = "127.0.0.1:7500", ANY;
-    /// Where others reach it, host:port; looked up once, at the start. Empty: where it listens.
+    /// Where others reach it, host:port; looked up at the start. Empty: where it listens.
     advertise: Addresses = "", ANY;
     /// Address of the admin pages. They have no password: loopback or a network of one's own.
     admin: SocketAddr = "127.0.0.1:7501", ANY;
@@ -70,6 +70,11 @@ impl Config {
         }
         if self.advertise.0.len() > 1 {
             add("advertise", "is more than one address: give one".into());
+        }
+        let is_everywhere = self.listen.ip().is_unspecified() && self.data_dir.is_none();
+        if self.advertise.0.is_empty() && is_everywhere {
+            let advice = "is empty, and the node listens on every address: say at which host:port others reach it";
+            add("advertise", advice.into());
         }
         if let Some(Err(error)) = self.redis.as_ref().map(|it| routes::Config::new(&it.0)) {
             add("redis", format!("is {error}"));
@@ -148,15 +153,5 @@ impl Config {
         let secret = open_secret(self.secret_file.as_deref(), is_loopback)
             .map_err(|e| self.refuse("secret_file", &e.to_string()))?;
         Ok(Terms::new(self.cluster.clone(), secret))
-    }
-
-    /// Where others reach a node that listens on `bound`.
-    ///
-    /// # Errors
-    /// The name is not known.
-    pub fn advertised(&self, bound: SocketAddr) -> Result<SocketAddr, Fatal> {
-        let Some(name) = self.advertise.0.first() else { return Ok(bound) };
-        let found = name.to_socket_addrs().ok().and_then(|mut all| all.next());
-        found.ok_or_else(|| self.refuse("advertise", "could not be looked up"))
     }
 }
