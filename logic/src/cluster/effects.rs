@@ -30,6 +30,8 @@ pub enum Input {
     Told(OwnerRow),
     /// The shard has finished a partition after [`Effect::Stop`]: it commits nothing more under that epoch.
     Stopped(Partition, Epoch),
+    /// Whether some gateway reaches this node. Who is not told counts it as reached.
+    Reached(bool),
     /// The operator wants this node to leave.
     Leave,
 }

@@ -15,6 +15,8 @@ pub struct Lease {
     state: State,
     /// What the row shall say.
     wish: Standing,
+    /// It will end when it holds nothing.
+    is_ending: bool,
     /// A change is under way.
     asked: bool,
     /// When to ask for the next change, at the earliest.
@@ -41,6 +43,7 @@ impl Lease {
             token,
             state,
             wish,
+            is_ending: false,
             asked: false,
             next_at: start,
             valid_until: start,
@@ -82,14 +85,29 @@ impl Lease {
         self.wish != Standing::Active
     }
 
+    /// Whether it gives them away to end.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
     /// Says in the row that the node leaves, so that nobody counts on it. A node that has not joined just stops; if its
     /// row appears after all, others end it.
     pub fn leave(&mut self, now: Moment) {
         if matches!(self.state, State::Joining) {
             self.state = State::Over;
         }
+        self.is_ending = true;
         if self.wish == Standing::Active {
             (self.wish, self.next_at) = (Standing::Leaving, now);
+        }
+    }
+
+    /// Whether it takes partitions, as long as it does not leave.
+    pub fn stand(&mut self, is_active: bool, now: Moment) {
+        let wish = if is_active { Standing::Active } else { Standing::Leaving };
+        if !self.is_ending && self.wish != wish {
+            (self.wish, self.next_at) = (wish, now);
         }
     }
 
@@ -114,7 +132,7 @@ impl Lease {
             State::Joining => {
                 let join = watch.join(self.node, now);
                 let incarnation = Watch::next_incarnation(join)?;
-                let (node, token, standing) = (self.node, self.token, Standing::Active);
+                let (node, token, standing) = (self.node, self.token, self.wish);
                 let next = LeaseRow { node, incarnation, token, beat: 0, standing };
                 (if let Join::TakeUp(row) = join { Some(row) } else { None }, next)
             }

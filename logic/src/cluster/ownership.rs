@@ -9,6 +9,7 @@
 use super::effects::{Effect, Input, Table};
 use super::ids::Moment;
 use super::lease::Lease;
+use super::limits::{ALONE_GIVE_MS, ALONE_MS};
 use super::partitions::{Partitions, View};
 use super::settings::Settings;
 use super::tables::{LeaseChange, LeaseRow, Outcome};
@@ -31,6 +32,8 @@ pub struct Ownership {
     /// When partitions are to be looked at again though nothing arrived.
     settle_at: Moment,
     over_is_said: bool,
+    /// From when on it takes no partitions, because no gateway reaches it; a while later it gives away what it has.
+    alone_at: Moment,
 }
 
 impl Ownership {
@@ -47,6 +50,7 @@ impl Ownership {
             owners_are_read: false,
             settle_at: Moment(0),
             over_is_said: false,
+            alone_at: Moment::NEVER,
         }
     }
 
@@ -57,6 +61,7 @@ impl Ownership {
             self.take(input, now, &mut effects);
             self.settle_at = now;
         }
+        self.lease.stand(now < self.alone_at, now);
         self.keep_leases(now, &mut effects);
         if self.lease.is_over() {
             self.end(&mut effects);
@@ -81,7 +86,8 @@ impl Ownership {
         let ends =
             if self.lease.is_valid(now) { self.watch.due(self.node, now) } else { Moment::NEVER };
         let leases = self.lease.due(&self.watch, now).min(ends);
-        leases.min(self.settle_at).min(self.read_at[0]).min(self.read_at[1])
+        let alone = if now < self.alone_at { self.alone_at } else { Moment::NEVER };
+        leases.min(self.settle_at).min(self.read_at[0]).min(self.read_at[1]).min(alone)
     }
 
     /// The epoch under which this node serves `partition` now: takes messages, answers reads.
@@ -115,6 +121,28 @@ impl Ownership {
         self.lease.is_over()
     }
 
+    /// Whether gateways reach others and not this node, so that it gives its partitions away.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        let is_alone = self.lease.is_leaving() && !self.lease.is_ending();
+        is_alone && self.watch.active().any(|node| node != self.node)
+    }
+
+    /// Whether it serves all that it should.
+    #[must_use]
+    pub fn has_its_share(&self, now: Moment) -> bool {
+        let is_settled = self.owners_are_read && self.lease.is_valid(now) && !self.is_alone();
+        let view = is_settled.then(|| self.view(now)).flatten();
+        view.is_some_and(|view| self.partitions.has_its_share(view))
+    }
+
+    fn view(&self, now: Moment) -> Option<View<'_>> {
+        let (is_leaving, is_ending) = (self.lease.is_leaving(), self.lease.is_ending());
+        let me = self.lease.holder()?;
+        let may_give = !is_leaving || is_ending || now >= self.alone_at.after(ALONE_GIVE_MS);
+        Some(View { me, is_leaving, is_ending, may_give, watch: &self.watch, now })
+    }
+
     fn take(&mut self, input: Input, now: Moment, effects: &mut Vec<Effect>) {
         match input {
             Input::Leases(rows) => {
@@ -139,6 +167,10 @@ impl Ownership {
             }
             Input::Told(row) => self.partitions.learn(row, effects),
             Input::Stopped(partition, epoch) => self.partitions.stopped(partition, epoch),
+            // A life begins with nobody there: it is alone until a gateway comes.
+            Input::Reached(false) if self.lease.holder().is_none() => self.alone_at = now,
+            Input::Reached(false) => self.alone_at = now.after(ALONE_MS),
+            Input::Reached(true) => self.alone_at = Moment::NEVER,
             Input::Leave => self.lease.leave(now),
         }
     }
@@ -158,7 +190,7 @@ impl Ownership {
 
     /// A node ends leases of others only while its own is valid, so that one that was away looks around first.
     fn keep_leases(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        if self.lease.is_leaving() && self.owners_are_read && self.partitions.is_empty() {
+        if self.lease.is_ending() && self.owners_are_read && self.partitions.is_empty() {
             self.lease.close(now);
         }
         effects.extend(self.lease.ask(&self.watch, now).map(Effect::ChangeLease));
@@ -174,8 +206,10 @@ impl Ownership {
         }
         self.settle_at = Moment::NEVER;
         let may_act = self.owners_are_read && self.lease.is_valid(now);
+        let (is_leaving, is_ending) = (self.lease.is_leaving(), self.lease.is_ending());
         let Some(me) = self.lease.holder().filter(|_| may_act) else { return };
-        let view = View { me, is_leaving: self.lease.is_leaving(), watch: &self.watch, now };
+        let may_give = !is_leaving || is_ending || now >= self.alone_at.after(ALONE_GIVE_MS);
+        let view = View { me, is_leaving, is_ending, may_give, watch: &self.watch, now };
         self.settle_at = self.partitions.settle(view, effects);
     }
 
@@ -191,6 +225,7 @@ impl Ownership {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::Range;
 
     /// Tables that answer at once, and the effects that are not for them.
     #[derive(Default)]
@@ -282,6 +317,76 @@ mod tests {
             tables.settle(&mut node, Moment(10), None);
         }
         assert!(node.is_over());
+    }
+
+    /// Two nodes that share 16 partitions, at 4 s.
+    fn neighbours() -> (Tables, [Ownership; 2]) {
+        let settings = Settings { partitions: 16, ..Settings::default() };
+        let mut tables = Tables::default();
+        let mut nodes = [1, 2].map(|id| Ownership::new(settings, NodeId(id), 7));
+        for node in &mut nodes {
+            tables.settle(node, Moment(0), Some(Input::Reached(true)));
+        }
+        tables.live(&mut nodes, 100..4_000);
+        assert!(nodes.iter().all(|node| node.has_its_share(Moment(4_000))));
+        assert!(nodes.iter().all(|node| held(node, 4_000) > 0));
+        (tables, nodes)
+    }
+
+    impl Tables {
+        fn live(&mut self, nodes: &mut [Ownership], time: Range<u64>) {
+            for at in time.step_by(100) {
+                for node in &mut *nodes {
+                    self.settle(node, Moment(at), None);
+                }
+            }
+        }
+    }
+
+    fn held(node: &Ownership, at: u64) -> usize {
+        Partition::all(16).filter(|it| node.is_serving(*it, Moment(at)).is_some()).count()
+    }
+
+    #[test]
+    fn a_node_that_no_gateway_reaches_gives_its_partitions_to_one_that_is_reached() {
+        let (mut tables, mut nodes) = neighbours();
+        let before = held(&nodes[0], 4_000);
+        tables.settle(&mut nodes[0], Moment(4_000), Some(Input::Reached(false)));
+        let gives_at = 4_000 + ALONE_MS + ALONE_GIVE_MS;
+        tables.live(&mut nodes, 4_100..gives_at);
+        assert_eq!(held(&nodes[0], gives_at), before, "a gateway may come back");
+        tables.live(&mut nodes, gives_at..gives_at + 2_000);
+        let at = gives_at + 2_000;
+        assert_eq!([held(&nodes[0], at), held(&nodes[1], at)], [0, 16]);
+        assert!(!nodes[0].is_over() && nodes[0].is_alone(), "others still learn where it is");
+        tables.settle(&mut nodes[0], Moment(at), Some(Input::Reached(true)));
+        tables.live(&mut nodes, at..at + 4_000);
+        assert_eq!(held(&nodes[0], at + 4_000), before);
+    }
+
+    #[test]
+    fn nothing_moves_while_no_gateway_reaches_any_node() {
+        for later in [0, 400] {
+            let (mut tables, mut nodes) = neighbours();
+            let before = tables.owners.clone();
+            tables.settle(&mut nodes[0], Moment(4_000), Some(Input::Reached(false)));
+            tables.live(&mut nodes, 4_000..4_000 + later);
+            tables.settle(&mut nodes[1], Moment(4_000 + later), Some(Input::Reached(false)));
+            tables.live(&mut nodes, 4_100 + later..60_000);
+            assert_eq!(tables.owners, before, "all gateways are away");
+        }
+    }
+
+    #[test]
+    fn a_node_takes_nothing_before_a_gateway_reaches_it() {
+        let (mut tables, mut node) = (Tables::default(), Ownership::new(settings(), NodeId(1), 7));
+        assert_eq!(tables.settle(&mut node, Moment(10), Some(Input::Reached(false))), []);
+        assert!(!tables.leases.is_empty(), "gateways learn where it is from its lease");
+        let done = tables.settle(&mut node, Moment(300), Some(Input::Reached(true)));
+        assert!(!node.has_its_share(Moment(300)) || done.len() == 4);
+        let done = [done, tables.settle(&mut node, Moment(600), None)].concat();
+        assert_eq!(done.len(), 4, "{done:?}");
+        assert!(node.has_its_share(Moment(600)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::effects::Effect;
 use super::ids::Moment;
-use super::limits::{CLAIMS_MAX, HANDOVERS_MAX};
+use super::limits::{ALONE_HANDOVERS_MAX, CLAIMS_MAX, HANDOVERS_MAX};
 use super::rendezvous::winner;
 use super::settings::Settings;
 use super::tables::{Outcome, OwnerChange};
@@ -60,6 +60,10 @@ pub struct View<'a> {
     pub me: Holder,
     /// It gives everything away.
     pub is_leaving: bool,
+    /// To end; otherwise it keeps what nobody else takes.
+    pub is_ending: bool,
+    /// It has waited long enough to give something away.
+    pub may_give: bool,
     /// All leases.
     pub watch: &'a Watch,
     /// On its clock.
@@ -166,6 +170,13 @@ impl Partitions {
         }
     }
 
+    /// Whether everything that should be here is.
+    #[must_use]
+    pub fn has_its_share(&self, view: View<'_>) -> bool {
+        let is_here = |slot: &Slot| matches!(slot.hold, Hold::Held(_));
+        self.slots.iter().all(|it| is_here(it) || view.heir(it.partition) != Some(view.me))
+    }
+
     /// This life is over: everything that is held is dropped.
     pub fn drop_all(&mut self, effects: &mut Vec<Effect>) {
         for slot in &mut self.slots {
@@ -179,6 +190,9 @@ impl Partitions {
     /// Begins, claims and hands over what is due; returns when to look again, at the latest.
     pub fn settle(&mut self, view: View<'_>, effects: &mut Vec<Effect>) -> Moment {
         let mut claims = self.slots.iter().filter(|s| s.asked && s.hold == Hold::No).count();
+        // Nobody is at a node that no gateway reaches: no message in flight has to be spared.
+        let is_alone = view.is_leaving && !view.is_ending;
+        let handovers_max = if is_alone { ALONE_HANDOVERS_MAX } else { HANDOVERS_MAX };
         let moves = |slot: &&Slot| matches!(slot.hold, Hold::Stopping(_) | Hold::Stopped(_));
         let mut handovers = self.slots.iter().filter(moves).count();
         let mut again_at = Moment::NEVER;
@@ -194,7 +208,7 @@ impl Partitions {
                     claims += usize::from(slot.asked);
                     due
                 }
-                Hold::Held(epoch) if handovers < HANDOVERS_MAX => {
+                Hold::Held(epoch) if handovers < handovers_max && view.may_give => {
                     handovers += usize::from(slot.stop(epoch, view, effects));
                     Moment::NEVER
                 }
@@ -253,7 +267,7 @@ impl Slot {
     /// Stops what should be another's, or everything when leaving.
     fn stop(&mut self, epoch: Epoch, view: View<'_>, effects: &mut Vec<Effect>) -> bool {
         let is_others = view.heir(self.partition).is_some_and(|heir| heir != view.me);
-        let is_nobodys = view.is_leaving && !view.has_others();
+        let is_nobodys = view.is_ending && !view.has_others();
         if is_others || is_nobodys {
             self.hold = Hold::Stopping(epoch);
             effects.push(Effect::Stop(self.partition, epoch));
@@ -270,7 +284,7 @@ impl Slot {
         }
         match view.heir(self.partition) {
             Some(heir) => self.ask(heir, effects),
-            None if view.is_leaving && !view.has_others() => {
+            None if view.is_ending && !view.has_others() => {
                 self.hold = Hold::No;
                 // Look again at once: the next partition is to be stopped now, and nothing will
                 // arrive that says so.

@@ -9,7 +9,7 @@ use shard::owner::{Holder, Incarnation, NodeId, OwnerRow};
 pub enum Standing {
     /// It holds partitions and takes more.
     Active,
-    /// It gives its partitions away and takes none.
+    /// It gives its partitions away and takes none: it will end, or no gateway reaches it.
     Leaving,
     /// This life of the node is over, for good: it left, or others ended it.
     Over,

@@ -29,6 +29,7 @@ use shard::owner::{Epoch, NodeId};
 use shard::partition::Partition;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use wire::RefusalCode;
 
@@ -63,6 +64,8 @@ pub struct Parts {
     pub shutdown: Shutdown,
     /// Until when it may commit.
     pub fence: Arc<Fence>,
+    /// Links to entries, of all cores.
+    pub entries: Arc<AtomicUsize>,
     /// What it has only as part of a cluster.
     pub cluster: Option<Cluster>,
 }
@@ -221,6 +224,7 @@ impl Core {
             match heard {
                 Heard::Refused => self.metrics.links_refused.inc(),
                 Heard::EntryCame(entry) => {
+                    self.parts.entries.fetch_add(1, Ordering::Relaxed);
                     let (owners, ring) = (&self.parts.owners, &self.ring);
                     let items = [
                         Item::InboxEpoch(self.parts.inbox_epoch),
@@ -234,6 +238,7 @@ impl Core {
                     }
                 }
                 Heard::EntryGone(entry) => {
+                    self.parts.entries.fetch_sub(1, Ordering::Relaxed);
                     for core in 0..self.parts.cores {
                         self.post(core, Post::Gone(entry));
                     }

@@ -19,6 +19,7 @@ use shard::owner::NodeId;
 use shard::owner::OwnerRow;
 use shard::partition::Partition;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub directory: Directory<Post>,
     /// What cores say, and what the tables answer.
     pub inputs: (Sender<Told>, Receiver<Told>),
+    /// Links to entries of gateways, of all cores.
+    pub entries: Arc<AtomicUsize>,
     /// What is seen from outside.
     pub seen: watch::Sender<Seen>,
 }
@@ -72,6 +75,12 @@ pub struct Seen {
     pub nodes: Vec<NodeAddress>,
     /// Lives of this process: each time that others ended its lease begins one.
     pub lives: u64,
+    /// Links to entries of gateways.
+    pub entries: usize,
+    /// It gives its partitions away because gateways reach others and not this node.
+    pub is_alone: bool,
+    /// In this life it has served all that it should.
+    pub had_its_share: bool,
 }
 
 /// The task: one life of this node after the other.
@@ -85,6 +94,9 @@ pub struct Task {
     addresses: (watch::Sender<Vec<NodeAddress>>, watch::Receiver<Vec<NodeAddress>>),
     lives: u64,
     is_leaving: bool,
+    /// Whether a gateway reaches this node, as this life was told.
+    reached: Option<bool>,
+    had_its_share: bool,
     begun: Option<Begun>,
 }
 
@@ -107,6 +119,8 @@ impl Task {
             addresses: watch::channel(Vec::new()),
             lives: 1,
             is_leaving: false,
+            reached: None,
+            had_its_share: false,
             begun: None,
             parts,
         }
@@ -115,13 +129,15 @@ impl Task {
     /// Takes part until it was told to leave and has.
     pub async fn run(mut self) {
         loop {
-            let inputs = self.wait().await;
+            let mut inputs = self.wait().await;
             self.is_leaving |= inputs.iter().any(|input| matches!(input, Input::Leave));
+            inputs.extend(self.news_of_gateways());
             let now = moment();
             let effects = self.ownership.step(now, inputs);
             let ignores = plant::has(Fault::IgnoreLease);
             let until = if ignores { Moment::NEVER } else { self.ownership.valid_until() };
             self.parts.fence.set(until);
+            self.had_its_share |= self.ownership.has_its_share(now);
             let is_over = effects.contains(&Effect::Over);
             let mut owners = Vec::new();
             for effect in effects {
@@ -136,8 +152,16 @@ impl Task {
                 tracing::warn!("others ended this node's lease; it joins anew");
                 self.ownership = Ownership::new(self.parts.settings, self.parts.node, random());
                 self.lives += 1;
+                (self.reached, self.had_its_share) = (None, false);
             }
         }
+    }
+
+    /// Whether a gateway reaches this node, if that is new.
+    fn news_of_gateways(&mut self) -> Option<Input> {
+        let reached = self.parts.entries.load(Ordering::Relaxed) > 0;
+        let is_new = self.reached.replace(reached) != Some(reached);
+        is_new.then_some(Input::Reached(reached))
     }
 
     /// Waits until something arrives or is due. Answers to what a former life asked for are
@@ -274,6 +298,9 @@ impl Task {
             owners: self.owners.clone(),
             nodes: self.nodes.clone(),
             lives: self.lives,
+            entries: self.parts.entries.load(Ordering::Relaxed),
+            is_alone: self.ownership.is_alone(),
+            had_its_share: self.had_its_share,
         });
     }
 

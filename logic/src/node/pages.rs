@@ -93,6 +93,12 @@ impl Sources {
             if client.breaker_is_open() {
                 return Err("the CQL store does not answer".into());
             }
+            if seen.is_alone {
+                return Err("no gateway has a link to this node, and others have".into());
+            }
+            if !seen.had_its_share {
+                return Err("its share of the partitions is not all here yet".into());
+            }
         }
         self.alive()
     }
@@ -138,6 +144,7 @@ async fn status(Given(sources): Given<Sources>) -> Response {
         json!({
             "lease_valid_ms": seen.lease_valid_ms,
             "lives": seen.lives,
+            "gateway_links": seen.entries,
             "partitions_by_node": partitions,
             "nodes": nodes,
             "cql_breaker_open": client.breaker_is_open(),

@@ -37,6 +37,7 @@ use shard::owner::{Epoch, Holder, Incarnation, OwnerRow};
 use shard::partition::{Partition, ShardId, Share};
 use shard::store::{DataDir, EmbeddedConfig};
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -52,6 +53,8 @@ struct Node {
     metrics: Arc<Metrics>,
     fence: Arc<Fence>,
     directory: Directory<Post>,
+    /// Links to entries of gateways, of all cores.
+    entries: Arc<AtomicUsize>,
     /// What is not of a core: the store's driver, the task that keeps the lease.
     runtime: Runtime,
     truth: Truth,
@@ -164,7 +167,7 @@ impl Node {
             (Truth::Shared { client, told, routes }, inbox_epoch, Fence::default())
         };
         let (directory, mailboxes) = Directory::new(plan.count.into());
-        let fence = Arc::new(fence);
+        let (entries, fence) = (Arc::default(), Arc::new(fence));
         let node = Self {
             config,
             plan,
@@ -174,6 +177,7 @@ impl Node {
             metrics,
             fence,
             directory,
+            entries,
             runtime,
             truth,
             outside,
@@ -225,6 +229,7 @@ impl Node {
             controls,
             directory: self.directory.clone(),
             inputs: told.clone(),
+            entries: self.entries.clone(),
             seen: shown,
         };
         let (name, waits) = (self.config.advertise.0.first().cloned(), self.outside.waits.clone());
@@ -295,6 +300,7 @@ impl Node {
             metrics: self.metrics.clone(),
             shutdown: self.plan.shutdown.clone(),
             fence: self.fence.clone(),
+            entries: self.entries.clone(),
             cluster,
         })
     }
