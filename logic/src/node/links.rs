@@ -4,7 +4,8 @@
 //! says which core has the link. It is used again only after all other numbers of the core, so that
 //! a late push finds nobody instead of the wrong entry.
 
-use super::limits::{ENTRIES_PER_CORE_MAX, GENERATIONS_MAX};
+use super::generations::Generations;
+use super::limits::ENTRIES_PER_CORE_MAX;
 use link::dial::write;
 use link::{Admission, Event, Item, Line, Link, LinkDrop, LinkError, Peer, PeerId, Terms};
 use netring::{ConnId, NetRing};
@@ -43,8 +44,8 @@ pub struct Links {
     links: HashMap<ConnId, (Line, Option<From>)>,
     entries: Vec<Option<ConnId>>,
     next_entry: u16,
-    /// The last generation that was let in of each peer, and over which link.
-    generations: HashMap<PeerId, (u64, ConnId)>,
+    /// With the link over which each peer was let in last.
+    generations: Generations<ConnId>,
 }
 
 impl Links {
@@ -58,7 +59,7 @@ impl Links {
             links: HashMap::new(),
             entries: vec![None; ENTRIES_PER_CORE_MAX.into()],
             next_entry: 0,
-            generations: HashMap::new(),
+            generations: Generations::default(),
         }
     }
 
@@ -126,21 +127,18 @@ impl Links {
             return vec![Heard::Refused];
         };
         let entry = self.core * ENTRIES_PER_CORE_MAX + free;
-        let last = self.generations.get(&peer.id).map_or(0, |(generation, _)| *generation);
+        let last = self.generations.last(peer.id);
         if let Err(error) = line.link().admit(last, Admission { entry, holder: self.me }, out) {
             return self.end(conn, &error, ring);
         }
         *from = Some(if is_entry { From::Entry(entry) } else { From::Node });
-        if self.generations.len() >= GENERATIONS_MAX {
-            self.generations.clear();
-        }
-        let older = self.generations.insert(peer.id, (peer.generation, conn));
+        let older = self.generations.let_in(peer.id, peer.generation, conn);
         if !is_entry {
             return Vec::new();
         }
         self.entries[place(entry)] = Some(conn);
         // What is left to read of its link of before would undo what it says over this one.
-        let gone = older.and_then(|(_, older)| {
+        let gone = older.and_then(|older| {
             ring.close_now(older);
             self.on_closed(older)
         });

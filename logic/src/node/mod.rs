@@ -14,6 +14,7 @@ pub mod pages;
 pub mod serve;
 pub mod post;
 pub mod core;
+mod generations;
 pub mod links;
 pub mod slots;
 pub mod routing;
