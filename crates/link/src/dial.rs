@@ -40,8 +40,8 @@ pub fn open_secret(file: Option<&Path>, is_loopback: bool) -> Result<Secret, Sec
 /// What happened on the links that were dialed.
 #[derive(Debug)]
 pub enum Dialed {
-    /// A node let this core in.
-    Up(Admission),
+    /// A node at that address let this core in.
+    Up(Admission, SocketAddr),
     /// The link to a node is gone; what was on its way may be lost.
     Down(NodeId),
     /// A node said this, in order.
@@ -181,7 +181,7 @@ impl Dialer {
                     if *self.nodes.entry(node).or_insert(conn) == conn {
                         let version = line.link().agreed().map(|agreed| agreed.version);
                         tracing::info!(%at, node = node.0, version, "a link is up");
-                        dialed.push(Dialed::Up(admission));
+                        dialed.push(Dialed::Up(admission, at));
                     } else {
                         // It answers at another place too: one link is enough.
                         ring.close(conn);

@@ -268,8 +268,9 @@ impl Core {
                 self.untold.push_back(Told::unasked(cluster::Input::Told(row)));
             }
             (From::Entry(entry), Item::ClientsAt(address)) => {
-                if let (Some(routing), Ok(address)) = (self.routing(), address.parse()) {
-                    routing.entry_is_at(entry, address);
+                let Ok(address) = address.parse() else { return };
+                for core in 0..self.parts.cores {
+                    self.post(core, Post::ClientsAt(entry, address));
                 }
             }
             (From::Entry(entry), _) => {
@@ -291,7 +292,11 @@ impl Core {
                 self.take(round, epoch, command, reply);
             }
             Post::Mail(partition, mail) => self.parts.slots.take_mail(partition, mail),
-            Post::Route(login, entry) => self.set_route(login, entry),
+            Post::ClientsAt(entry, address) => {
+                if let Some(routing) = self.routing() {
+                    routing.entry_is_at(entry, address);
+                }
+            }
             Post::Gone(entry) => {
                 if let Some(routing) = self.routing() {
                     routing.forget_entry(entry);

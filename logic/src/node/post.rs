@@ -1,9 +1,10 @@
 //! What the threads of a node tell each other.
 
 use link::NodeAddress;
-use shard::command::{Command, Delivery, Login, Mail, ReplyTo};
+use shard::command::{Command, Delivery, Mail, ReplyTo};
 use shard::owner::{Epoch, OwnerRow};
 use shard::partition::Partition;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// From core to core.
@@ -33,8 +34,8 @@ pub enum Post {
     Delivery(Delivery),
     /// To the core that has the partition.
     Mail(Partition, Mail),
-    /// To the core that has the entry's link: a session's route is to be told again.
-    Route(Login, u16),
+    /// To every core: where the clients of an entry connect.
+    ClientsAt(u16, SocketAddr),
     /// The link of an entry is gone, and its sessions with it.
     Gone(u16),
 }

@@ -1,14 +1,14 @@
-//! What one core tells Redis: where the sessions of its entries are, and which users of its
-//! partitions are still there. It does not know what a shard does.
+//! What one core tells Redis: where the sessions of its entries are, and which devices the users of its
+//! partitions have. It does not know what a shard does.
 //!
 //! The core that has an entry's link tells where a session is. The core that has a user's partition
-//! tells that the user is still there, and tells everything again after a loss.
+//! tells again and again all that is there, and so again after a loss.
 
 use crate::routes::limits::ROUTE_REFRESH_S;
-use crate::routes::{Route, Routes};
+use crate::routes::{Route, Routes, UserRoutes};
 use shard::command::Login;
 use shard::owner::NodeId;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use wire::Uid;
 
@@ -16,7 +16,7 @@ use wire::Uid;
 pub struct Routing {
     routes: Routes,
     node: NodeId,
-    /// Where the entries of this core's links listen for clients.
+    /// Where entries listen for clients, whatever core has their link.
     entries: HashMap<u16, SocketAddr>,
     /// Seconds that were refreshed.
     second: u64,
@@ -39,17 +39,23 @@ impl Routing {
         self.entries.remove(&entry);
     }
 
-    /// A session of an entry of this core holds.
+    /// A session of an entry holds.
     pub fn set(&self, login: Login, entry: u16, now_ms: u64) {
-        let Some(entry_address) = self.entries.get(&entry) else { return };
-        self.routes.set(Route {
+        if let Some(route) = self.route(login, entry, now_ms) {
+            self.routes.set(route);
+        }
+    }
+
+    /// Unless it is not known where the entry is.
+    fn route(&self, login: Login, entry: u16, now_ms: u64) -> Option<Route> {
+        Some(Route {
             uid: login.uid,
             device: login.device,
             generation: login.generation,
-            entry_address: *entry_address,
+            entry_address: *self.entries.get(&entry)?,
             login_time_ms: now_ms,
             node: self.node,
-        });
+        })
     }
 
     /// A session is over.
@@ -64,15 +70,23 @@ impl Routing {
         (std::mem::replace(&mut self.second, second) != second).then_some(share)
     }
 
-    /// These users are still there.
-    pub fn refresh(&self, uids: Vec<Uid>) {
-        self.routes.refresh(uids);
-    }
-
-    /// Users whose routes Redis has lost.
-    #[must_use]
-    pub fn missing(&self) -> Vec<Uid> {
-        self.routes.missing().collect()
+    /// These are all sessions of the users of a partition.
+    pub fn refresh(&self, sessions: &[(Login, u16)], now_ms: u64) {
+        let newest = sessions.iter().map(|(login, _)| login.generation).max();
+        let Some(as_of) = newest else { return };
+        let mut users = BTreeMap::<Uid, Option<Vec<Route>>>::new();
+        for (login, entry) in sessions {
+            let routes = users.entry(login.uid).or_insert_with(|| Some(Vec::new()));
+            // Of a user of whom not all is known nothing is told now.
+            *routes =
+                routes.take().zip(self.route(*login, *entry, now_ms)).map(|(mut all, route)| {
+                    all.push(route);
+                    all
+                });
+        }
+        let user =
+            |(uid, routes): (Uid, Option<_>)| Some(UserRoutes { uid, as_of, routes: routes? });
+        self.routes.refresh(users.into_iter().filter_map(user).collect());
     }
 
     /// All routes are lost.
@@ -80,7 +94,7 @@ impl Routing {
         self.routes.wants_repair()
     }
 
-    /// How many may be told again now.
+    /// How many refreshes may be told now.
     #[must_use]
     pub fn room(&self) -> usize {
         self.routes.room()

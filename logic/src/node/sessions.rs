@@ -1,13 +1,10 @@
 //! Which sessions a core tells its routes of, and when.
 
 use super::core::Core;
-use super::links::Links;
-use super::post::Post;
 use super::routing::Routing;
-use crate::routes::limits::{ROUTE_JOBS_MAX, ROUTE_REFRESH_S};
+use crate::routes::limits::{REFRESHES_WAITING_MAX, ROUTE_REFRESH_S};
 use shard::command::{Command, Login};
 use shard::partition::Partition;
-use wire::Uid;
 
 impl Core {
     pub(super) fn routing(&mut self) -> Option<&mut Routing> {
@@ -31,12 +28,11 @@ impl Core {
         }
     }
 
-    /// Refreshes the routes whose turn it is, and tells again what Redis has lost.
+    /// Refreshes the routes whose turn it is, and all of them after a loss.
     pub(super) fn look_after_routes(&mut self) {
         let mono_ms = self.now.mono_ms;
         let Some(routing) = self.routing() else { return };
         let (share, wants_repair) = (routing.share_due(mono_ms), routing.wants_repair());
-        let missing = routing.missing();
         if wants_repair {
             self.unrouted = self.parts.slots.partitions().collect();
         }
@@ -45,24 +41,16 @@ impl Core {
                 u32::from(partition.number()) % ROUTE_REFRESH_S == u32::from(share)
             };
             let due: Vec<Partition> = self.parts.slots.partitions().filter(is_due).collect();
-            let sessions = due.iter().flat_map(|partition| self.parts.slots.sessions(*partition));
-            let mut uids: Vec<Uid> = sessions.map(|(login, _)| login.uid).collect();
-            uids.dedup();
-            self.routing().expect("just seen").refresh(uids);
+            due.into_iter().for_each(|partition| self.refresh_routes(partition));
         }
-        for uid in missing {
-            let sessions = self.parts.slots.sessions(Partition::of_user(uid));
-            self.tell_routes(sessions.into_iter().filter(|(login, _)| login.uid == uid).collect());
-        }
-        while self.routing().expect("just seen").room() > ROUTE_JOBS_MAX / 2 {
+        while self.routing().expect("just seen").room() > REFRESHES_WAITING_MAX / 2 {
             let Some(partition) = self.unrouted.pop_front() else { return };
-            self.tell_routes(self.parts.slots.sessions(partition));
+            self.refresh_routes(partition);
         }
     }
 
-    fn tell_routes(&mut self, sessions: Vec<(Login, u16)>) {
-        for (login, entry) in sessions {
-            self.post(Links::core_of(entry), Post::Route(login, entry));
-        }
+    fn refresh_routes(&mut self, partition: Partition) {
+        let (sessions, now_ms) = (self.parts.slots.sessions(partition), self.now.unix_ms);
+        self.routing().expect("just seen").refresh(&sessions, now_ms);
     }
 }

@@ -1,13 +1,14 @@
 //! What the cores want of Redis as one pipeline, and what its replies mean. It knows no connection.
 
-use super::layout::{self, Route};
+use super::layout::{self, Route, UserRoutes};
 use super::limits::{PIPELINE_COMMANDS_MAX, ROUTE_TTL_S};
 use super::state::{State, count};
-use flume::{Receiver, Sender, TrySendError};
+use flume::Receiver;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Script, ServerErrorKind, Value};
+use shard::command::Login;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
-use wire::{DeviceId, Generation, Uid};
+use wire::Uid;
 
 /// Why routes were not found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,16 +25,16 @@ pub enum FindError {
 #[derive(Debug)]
 pub enum Job {
     Set(Route),
-    Remove { uid: Uid, device: DeviceId, generation: Generation },
-    Refresh { uids: Vec<Uid>, missing: Sender<Uid> },
+    Remove(Login),
+    Refresh(Vec<UserRoutes>),
     Find { uid: Uid, answer: oneshot::Sender<Result<Vec<Route>, FindError>> },
 }
 
 impl Job {
     fn commands(&self) -> usize {
         match self {
-            Self::Set(_) | Self::Remove { .. } | Self::Find { .. } => 1,
-            Self::Refresh { uids, .. } => uids.len(),
+            Self::Set(_) | Self::Remove(_) | Self::Find { .. } => 1,
+            Self::Refresh(users) => users.len(),
         }
     }
 
@@ -42,12 +43,18 @@ impl Job {
         let commands = self.commands();
         match self {
             Self::Find { answer, .. } => drop(answer.send(Err(FindError::Unavailable))),
-            Self::Refresh { .. } => {
+            Self::Refresh(_) => {
                 state.refreshes_waiting.fetch_sub(1, Ordering::Relaxed);
+                state.has_lost.store(true, Ordering::Relaxed);
                 count(&state.counts.dropped, commands);
             }
-            Self::Set(_) | Self::Remove { .. } => {
+            Self::Set(_) => {
                 state.has_lost.store(true, Ordering::Relaxed);
+                count(&state.counts.dropped, commands);
+            }
+            Self::Remove(login) => {
+                // Whoever is not there any more is not refreshed, so it is said again. One too many ends by itself.
+                let _ = state.unsaid.0.try_send(login);
                 count(&state.counts.dropped, commands);
             }
         }
@@ -56,18 +63,22 @@ impl Job {
     fn add_to(&self, pipeline: &mut Pipeline, script: &Script) {
         match self {
             Self::Set(route) => {
-                let mut change = change(script, route.uid, route.device, route.generation);
-                let address = route.entry_address;
-                change.arg(address.ip().to_string()).arg(address.port()).arg(route.login_time_ms);
-                change.arg(route.node.0).arg(ROUTE_TTL_S);
+                let mut change = change(script, route.uid, "set");
+                change.arg(ROUTE_TTL_S);
+                add_device(&mut change, route);
                 pipeline.add_command(change);
             }
-            Self::Remove { uid, device, generation } => {
-                pipeline.add_command(change(script, *uid, *device, *generation));
+            Self::Remove(Login { uid, device, generation }) => {
+                let mut change = change(script, *uid, "remove");
+                change.arg(device.0).arg(generation.0);
+                pipeline.add_command(change);
             }
-            Self::Refresh { uids, .. } => {
-                for uid in uids {
-                    pipeline.cmd("EXPIRE").arg(layout::key(*uid)).arg(ROUTE_TTL_S);
+            Self::Refresh(users) => {
+                for user in users {
+                    let mut change = change(script, user.uid, "all");
+                    change.arg(ROUTE_TTL_S).arg(user.as_of.0);
+                    user.routes.iter().for_each(|route| add_device(&mut change, route));
+                    pipeline.add_command(change);
                 }
             }
             Self::Find { uid, .. } => drop(pipeline.cmd("HGETALL").arg(layout::key(*uid))),
@@ -75,10 +86,17 @@ impl Job {
     }
 }
 
-fn change(script: &Script, uid: Uid, device: DeviceId, generation: Generation) -> Cmd {
+fn change(script: &Script, uid: Uid, what: &str) -> Cmd {
     let mut command = redis::cmd("EVALSHA");
-    command.arg(script.get_hash()).arg(1).arg(layout::key(uid)).arg(device.0).arg(generation.0);
+    command.arg(script.get_hash()).arg(1).arg(layout::key(uid)).arg(what);
     command
+}
+
+fn add_device(change: &mut Cmd, route: &Route) {
+    let address = route.entry_address;
+    change.arg(route.device.0).arg(route.generation.0);
+    change.arg(address.ip().to_string()).arg(address.port()).arg(route.login_time_ms);
+    change.arg(route.node.0);
 }
 
 /// Jobs that go out together, in the order in which they came.
@@ -91,8 +109,9 @@ pub struct Batch {
 pub type Replies = Vec<RedisResult<Value>>;
 
 impl Batch {
-    /// `first` and what waits behind it: a pipeline's commands, and the rest of the last job's.
-    pub fn gather(first: Option<Job>, waiting: &Receiver<Job>) -> Self {
+    /// `first` and what waits behind it: a pipeline's commands, and the rest of the last job's. Then what could not be said
+    /// before.
+    pub fn gather(first: Option<Job>, waiting: &Receiver<Job>, unsaid: &Receiver<Login>) -> Self {
         let mut commands = first.as_ref().map_or(0, Job::commands);
         let mut jobs = Vec::from_iter(first);
         while commands < PIPELINE_COMMANDS_MAX
@@ -100,6 +119,12 @@ impl Batch {
         {
             commands += job.commands();
             jobs.push(job);
+        }
+        while commands < PIPELINE_COMMANDS_MAX
+            && let Ok(login) = unsaid.try_recv()
+        {
+            commands += 1;
+            jobs.push(Job::Remove(login));
         }
         assert!(commands < 2 * PIPELINE_COMMANDS_MAX, "no job is more than a pipeline");
         Self { jobs }
@@ -119,8 +144,12 @@ impl Batch {
         for job in self.jobs {
             match job {
                 Job::Set(_) => changed(replies.next(), &state.counts.sets, state),
-                Job::Remove { .. } => changed(replies.next(), &state.counts.removes, state),
-                Job::Refresh { uids, missing } => refreshed(&uids, &mut replies, &missing, state),
+                Job::Remove(_) => changed(replies.next(), &state.counts.removes, state),
+                Job::Refresh(users) => {
+                    state.refreshes_waiting.fetch_sub(1, Ordering::Relaxed);
+                    let replies = replies.by_ref().take(users.len());
+                    replies.for_each(|it| changed(Some(it), &state.counts.refreshed, state));
+                }
                 Job::Find { uid, answer } => drop(answer.send(found(uid, replies.next(), state))),
             }
         }
@@ -151,26 +180,6 @@ fn changed(reply: Reply, done: &std::sync::atomic::AtomicU64, state: &State) {
         _ => &state.counts.foreign,
     };
     count(counter, 1);
-}
-
-fn refreshed(
-    uids: &[Uid],
-    replies: &mut impl Iterator<Item = RedisResult<Value>>,
-    missing: &Sender<Uid>,
-    state: &State,
-) {
-    state.refreshes_waiting.fetch_sub(1, Ordering::Relaxed);
-    let is_there = |reply: RedisResult<Value>| matches!(reply, Ok(Value::Int(1)));
-    let answered = uids.iter().zip(replies.take(uids.len()));
-    let mut lost = 0;
-    for (uid, _) in answered.filter(|(_, reply)| !is_there(reply.clone())) {
-        lost += 1;
-        if let Err(TrySendError::Full(_)) = missing.try_send(*uid) {
-            state.has_lost.store(true, Ordering::Relaxed);
-        }
-    }
-    count(&state.counts.missing, lost);
-    count(&state.counts.refreshed, uids.len() - lost);
 }
 
 fn found(uid: Uid, reply: Reply, state: &State) -> Result<Vec<Route>, FindError> {

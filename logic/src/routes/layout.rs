@@ -22,6 +22,17 @@ pub struct Route {
     pub node: NodeId,
 }
 
+/// Where all devices of a user are logged in, as the owner of the user knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRoutes {
+    /// The user.
+    pub uid: Uid,
+    /// Logins up to this one that are not among the routes are over.
+    pub as_of: Generation,
+    /// One a device.
+    pub routes: Vec<Route>,
+}
+
 /// The key of a user's hash. The braces keep it in one slot of a Redis Cluster.
 pub fn key(uid: Uid) -> String {
     format!("longline:route:{{{uid}}}")

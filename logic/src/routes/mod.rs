@@ -17,8 +17,8 @@
 //! | `<device>.node` | number of the logic node that logged it in |
 //!
 //! Sets and removes are compare-and-set by generation in one script, so a stale session can neither cover nor delete
-//! a newer one, whatever order they come in. A device that a dead node could not remove stays until nobody refreshes
-//! the user any more; its owner may remove it by the generation that [`Routes::find`] gives.
+//! a newer one, whatever order they come in. A refresh writes a user's whole entry, and removes what is over: what a dead
+//! node could not remove, or a dump that is old brought back. A remove that could not be said is said again.
 //!
 //! Each process has a key `longline:witness:<random>` that it writes once and looks for every second: if it is
 //! gone, so is what was written, and [`Routes::wants_repair`] says so.
@@ -33,15 +33,16 @@ mod batch;
 mod task;
 
 pub use batch::FindError;
-pub use layout::Route;
+pub use layout::{Route, UserRoutes};
 pub use state::Counts;
 
 use self::batch::Job;
-use self::limits::{MISSING_MAX, REFRESH_USERS_MAX, REFRESHES_WAITING_MAX, ROUTE_JOBS_MAX};
+use self::limits::{REFRESH_USERS_MAX, REFRESHES_WAITING_MAX, ROUTE_JOBS_MAX};
 use self::state::{State, count};
-use flume::{Receiver, Sender, TrySendError};
+use flume::{Sender, TrySendError};
 use redis::IntoConnectionInfo;
 use redis::io::tcp::TcpSettings;
+use shard::command::Login;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
@@ -72,27 +73,15 @@ impl Config {
     }
 }
 
-/// A core's handle. A clone is another core's: each is told of repairs, and of the users that it refreshed itself.
+/// A core's handle. A clone is another core's: each is told of repairs.
 ///
 /// No call waits but [`Routes::find`]. What cannot be taken is dropped and counted, and repaired later. The task ends
 /// with the last handle.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Routes {
     jobs: Sender<Job>,
     state: Arc<State>,
     repairs_seen: u64,
-    missing: (Sender<Uid>, Receiver<Uid>),
-}
-
-impl Clone for Routes {
-    fn clone(&self) -> Self {
-        Self {
-            jobs: self.jobs.clone(),
-            state: self.state.clone(),
-            repairs_seen: self.repairs_seen,
-            missing: flume::bounded(MISSING_MAX),
-        }
-    }
 }
 
 impl Routes {
@@ -102,7 +91,7 @@ impl Routes {
         let (jobs, taken) = flume::bounded(ROUTE_JOBS_MAX);
         let state = Arc::new(State::default());
         runtime.spawn(task::Task::new(config.client, taken, state.clone()).run());
-        Self { jobs, state, repairs_seen: 0, missing: flume::bounded(MISSING_MAX) }
+        Self { jobs, state, repairs_seen: 0 }
     }
 
     /// The device is logged in there, unless a newer login of it is known.
@@ -112,44 +101,42 @@ impl Routes {
 
     /// The device is not logged in any more, if its newest login is this one.
     pub fn remove(&self, uid: Uid, device: DeviceId, generation: Generation) {
-        self.put(Job::Remove { uid, device, generation });
+        self.put(Job::Remove(Login { uid, device, generation }));
     }
 
-    /// These users are still there: due every [`limits::ROUTE_REFRESH_S`], a few of them each second.
-    pub fn refresh(&self, mut uids: Vec<Uid>) {
-        while !uids.is_empty() {
-            let rest = uids.split_off(uids.len().min(REFRESH_USERS_MAX));
-            self.refresh_some(std::mem::replace(&mut uids, rest));
+    /// These users are there, with these devices and no others: due every [`limits::ROUTE_REFRESH_S`], a few of them each
+    /// second.
+    pub fn refresh(&self, mut users: Vec<UserRoutes>) {
+        while !users.is_empty() {
+            let rest = users.split_off(users.len().min(REFRESH_USERS_MAX));
+            self.refresh_some(std::mem::replace(&mut users, rest));
         }
     }
 
-    fn refresh_some(&self, uids: Vec<Uid>) {
+    fn refresh_some(&self, users: Vec<UserRoutes>) {
         let waiting = &self.state.refreshes_waiting;
         if waiting.fetch_add(1, Ordering::Relaxed) < REFRESHES_WAITING_MAX {
-            self.put(Job::Refresh { uids, missing: self.missing.0.clone() });
+            self.put(Job::Refresh(users));
         } else {
-            // The next refresh is in time, and finds out if this was one too many.
-            count(&self.state.counts.dropped, uids.len());
+            // The next refresh is in time.
+            count(&self.state.counts.dropped, users.len());
             waiting.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// Whether all routes that this core knows are to be set again, once for each time that Redis lost some.
+    /// Whether all users that this core knows are to be refreshed, once for each time that Redis lost some.
     /// [`Routes::room`] says how many now.
     pub fn wants_repair(&mut self) -> bool {
         let repairs = self.state.repairs();
         std::mem::replace(&mut self.repairs_seen, repairs) != repairs
     }
 
-    /// Users that this core refreshed and Redis had no routes of: those that are still there are to be set again.
-    pub fn missing(&self) -> impl Iterator<Item = Uid> {
-        self.missing.1.try_iter()
-    }
-
-    /// How many changes are taken now without a drop, if no other core makes any.
+    /// How many refreshes of [`REFRESH_USERS_MAX`] users are taken now without a drop, if no other core makes any.
     #[must_use]
     pub fn room(&self) -> usize {
-        if self.breaker_is_open() { 0 } else { ROUTE_JOBS_MAX - self.jobs.len() }
+        let waiting = self.state.refreshes_waiting.load(Ordering::Relaxed);
+        let room = REFRESHES_WAITING_MAX.saturating_sub(waiting);
+        if self.breaker_is_open() { 0 } else { room.min(ROUTE_JOBS_MAX - self.jobs.len()) }
     }
 
     /// Where a user's devices are logged in. Sees every change that was taken before, through whatever handle.

@@ -1,15 +1,32 @@
-//! What the handles and the task share: the breaker as seen from outside, repairs, counts. Atomics only.
+//! What the handles and the task share: the breaker as seen from outside, repairs, counts, what could not be said. No locks.
 
+use super::limits::UNSAID_MAX;
+use flume::{Receiver, Sender};
+use shard::command::Login;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// What the handles read and write, and the task too.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
     pub is_open: AtomicBool,
-    /// A change was given up, or a missing user could not be told of.
+    /// A set or a refresh was given up.
     pub has_lost: AtomicBool,
     pub refreshes_waiting: AtomicUsize,
+    /// Removes that were given up, to be said when Redis answers again.
+    pub unsaid: (Sender<Login>, Receiver<Login>),
     pub counts: Counters,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            is_open: AtomicBool::default(),
+            has_lost: AtomicBool::default(),
+            refreshes_waiting: AtomicUsize::default(),
+            unsaid: flume::bounded(UNSAID_MAX),
+            counts: Counters::default(),
+        }
+    }
 }
 
 macro_rules! counts {
@@ -38,11 +55,9 @@ counts! {
     stale,
     /// Sets, removes and reads that found something else than a route under the key.
     foreign,
-    /// Users whose routes got their time to live again.
+    /// Users whose routes were written as a whole.
     refreshed,
-    /// Users who had no routes when they were refreshed.
-    missing,
-    /// Sets, removes, and refreshes of a user that were given up: Redis away, or a queue full.
+    /// Sets, removes, and refreshes of a user that were given up: Redis away, or a queue full. Removes are said again.
     dropped,
     /// Requests that failed: no connection, no answer, or an error that is not of one key.
     failures,

@@ -69,13 +69,13 @@ impl Task {
                 Ok(Err(RecvError::Disconnected)) => return,
                 Err(_) => None,
             };
-            let batch = Batch::gather(first, &self.jobs);
             let now = moment();
             self.breaker.look(self.seen, now);
             if !self.breaker.is_open() || self.breaker.probe(now) {
+                let batch = Batch::gather(first, &self.jobs, &self.state.unsaid.1);
                 self.deliver(batch).await;
-            } else {
-                batch.give_up(&self.state);
+            } else if let Some(job) = first {
+                job.give_up(&self.state);
             }
         }
     }

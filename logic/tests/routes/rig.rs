@@ -1,6 +1,6 @@
 //! Redis for the tests of the routes: the server that the environment names, and servers of a test's own.
 
-use logic::routes::{Config, Route, Routes};
+use logic::routes::{Config, Route, Routes, UserRoutes};
 use rustix::process::{Pid, Signal, kill_process};
 use shard::owner::NodeId;
 use std::net::TcpListener;
@@ -31,6 +31,13 @@ pub fn route(uid: Uid, device: u64, generation: u64) -> Route {
         login_time_ms: 1_700_000_000_000 + generation,
         node: NodeId(u16::from(last)),
     }
+}
+
+/// All that the owner of a user knows of it.
+pub fn user(routes: &[Route]) -> UserRoutes {
+    let newest = routes.iter().map(|route| route.generation).max();
+    let (uid, as_of) = (routes[0].uid, newest.unwrap());
+    UserRoutes { uid, as_of, routes: routes.to_vec() }
 }
 
 /// Waits for what must come, however long this machine takes; gives up when it plainly never will.

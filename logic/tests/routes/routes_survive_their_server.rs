@@ -3,10 +3,8 @@
 //!
 //! Each test has a server of its own, and plays the node: it knows the routes and sends them when asked.
 
-use crate::rig::{Server, route, until};
-use logic::routes::limits::{
-    MISSING_MAX, REFRESH_USERS_MAX, REFRESHES_WAITING_MAX, ROUTE_JOBS_MAX,
-};
+use crate::rig::{Server, route, until, user};
+use logic::routes::limits::{REFRESH_USERS_MAX, REFRESHES_WAITING_MAX, ROUTE_JOBS_MAX};
 use logic::routes::{Config, FindError, Route, Routes};
 use wire::{DeviceId, Generation, Uid};
 
@@ -23,8 +21,8 @@ async fn hold(routes: &Routes, known: &[Route]) {
 async fn repair(routes: &mut Routes, known: &[Route]) {
     until("a repair is asked for", async || routes.wants_repair()).await;
     assert!(!routes.wants_repair(), "once");
-    assert!(routes.room() >= known.len());
-    known.iter().for_each(|route| routes.set(*route));
+    assert!(routes.room() > 0);
+    routes.refresh(known.iter().map(|route| user(&[*route])).collect());
     hold(routes, known).await;
 }
 
@@ -72,7 +70,7 @@ async fn a_server_that_stops_and_starts_opens_and_closes_the_breaker() {
         assert_eq!(routes.find(Uid(1)).await, Err(FindError::Unavailable));
         routes.set(route(Uid(1), 2, 1));
         routes.remove(Uid(2), DeviceId(1), Generation(2));
-        routes.refresh(vec![Uid(1), Uid(2), Uid(3)]);
+        routes.refresh([1, 2, 3].map(|uid| user(&[route(Uid(uid), 1, uid)])).to_vec());
         assert_eq!(routes.counts().dropped, 5 * life, "dropped at once, and counted");
 
         server.start_again().await;
@@ -120,35 +118,51 @@ async fn a_script_that_the_server_forgot_is_given_again() {
     assert_eq!((counts.sets, counts.dropped, counts.failures), (900, 0, 0));
 }
 
+/// A dump brought back what was over, or was said by a node that died: it would live as long as the user is refreshed.
 #[tokio::test]
-async fn users_that_are_gone_are_named_to_the_core_that_refreshes_them() {
+async fn a_refresh_writes_all_that_there_is_and_removes_what_is_over() {
     let server = Server::start().await;
-    let (routes, other) = (server.routes(), server.routes());
-    let clone = routes.clone();
-    let known = some_routes();
-    known.iter().for_each(|route| other.set(*route));
-    hold(&other, &known).await;
-    let evicted = [known[3].uid, known[200].uid];
+    let (routes, uid) = (server.routes(), Uid(7));
+    let [over, moved, newer] = [route(uid, 1, 10), route(uid, 2, 11), route(uid, 3, 30)];
+    let (here, new) = (route(uid, 2, 20), route(uid, 4, 21));
+    [over, moved, newer].into_iter().for_each(|route| routes.set(route));
+    routes.refresh(vec![user(&[here, new])]);
+    assert_eq!(routes.find(uid).await, Ok(vec![here, newer, new]));
+    // Nothing at all was there any more.
+    flush(&server).await;
+    routes.refresh(vec![user(&[here, new])]);
+    assert_eq!(routes.find(uid).await, Ok(vec![here, new]));
+    let later = Route { login_time_ms: here.login_time_ms + 5, ..here };
+    routes.refresh(vec![user(&[later, new])]);
+    assert_eq!(routes.find(uid).await, Ok(vec![here, new]), "it logged in when it did");
     let mut connection = server.connection().await;
-    for uid in evicted {
-        let key = format!("longline:route:{{{uid}}}");
-        redis::cmd("DEL").arg(key).exec_async(&mut connection).await.unwrap();
-    }
-    routes.refresh(known.iter().map(|route| route.uid).collect());
-    assert!(routes.find(Uid(1)).await.is_ok());
-    assert_eq!(Vec::from_iter(routes.missing()), evicted);
-    assert_eq!(clone.missing().count(), 0);
-    let counts = routes.counts();
-    assert_eq!((counts.refreshed, counts.missing, counts.repairs), (298, 2, 0));
+    let mut ttl = redis::cmd("TTL");
+    let ttl_s: u32 = ttl.arg("longline:route:{7}").query_async(&mut connection).await.unwrap();
+    assert!((540..=600).contains(&ttl_s), "{ttl_s} s");
 }
 
+/// As a primary that became a replica.
 #[tokio::test]
-async fn more_missing_users_than_a_core_can_be_told_of_are_a_repair() {
+async fn a_logout_that_was_refused_is_said_again() {
     let server = Server::start().await;
-    let mut routes = server.routes();
-    routes.refresh((1..=MISSING_MAX as u64 + 1).map(Uid).collect());
-    until("a repair is asked for", async || routes.wants_repair()).await;
-    assert_eq!(routes.missing().count(), MISSING_MAX);
+    let (known, routes) = (some_routes(), server.routes());
+    known.iter().for_each(|route| routes.set(*route));
+    hold(&routes, &known).await;
+    let mut connection = server.connection().await;
+    let mut elsewhere = redis::cmd("REPLICAOF");
+    elsewhere.arg("127.0.0.1").arg(1).exec_async(&mut connection).await.unwrap();
+    routes.remove(Uid(2), DeviceId(1), Generation(2));
+    until("it is refused", async || routes.counts().dropped > 0).await;
+    until("the breaker is open", async || routes.breaker_is_open()).await;
+    routes.remove(Uid(3), DeviceId(1), Generation(3));
+    routes.remove(Uid(4), DeviceId(1), Generation(9));
+    let mut itself = redis::cmd("REPLICAOF");
+    itself.arg("NO").arg("ONE").exec_async(&mut connection).await.unwrap();
+    until("the breaker closes", async || !routes.breaker_is_open()).await;
+    for uid in [2, 3] {
+        until("it is said again", async || routes.find(Uid(uid)).await == Ok(vec![])).await;
+    }
+    assert_eq!(routes.find(Uid(4)).await, Ok(vec![known[3]]), "another login stays");
 }
 
 /// The task runs on this very thread, so it does nothing until the test waits: the queue fills exactly.
@@ -163,14 +177,15 @@ async fn full_queues_drop_count_and_ask_for_repair() {
     assert_eq!(routes.counts().sets, ROUTE_JOBS_MAX as u64);
 
     let more = 3 * REFRESH_USERS_MAX;
-    routes.refresh(vec![Uid(1); REFRESHES_WAITING_MAX * REFRESH_USERS_MAX + more]);
+    let one = user(&[route(Uid(1), 1, 1)]);
+    routes.refresh(vec![one.clone(); REFRESHES_WAITING_MAX * REFRESH_USERS_MAX + more]);
     assert_eq!(routes.counts().dropped, 10 + more as u64);
     assert!(routes.find(Uid(1)).await.is_ok());
-    routes.refresh(vec![Uid(1)]);
+    routes.refresh(vec![one]);
     assert!(routes.find(Uid(1)).await.is_ok());
     let taken = REFRESHES_WAITING_MAX * REFRESH_USERS_MAX + 1;
     assert_eq!(routes.counts().refreshed, taken as u64, "what was taken is done, and room is back");
-    assert!(!routes.wants_repair(), "a lost refresh is found by the next");
+    assert!(!routes.wants_repair(), "the next refresh is in time");
 }
 
 #[test]

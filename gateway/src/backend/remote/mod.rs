@@ -21,7 +21,7 @@ use service::config::Settings;
 use service::exit::Fatal;
 use shard::command::{Command, ReplyTo};
 use shard::partition::Partition;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// The links of one core, and what was asked over them.
 pub struct Remote {
@@ -68,6 +68,19 @@ impl Cluster {
     pub fn names(&self) -> &Names {
         &self.names
     }
+}
+
+/// Where a node reaches what listens at an address: if that is every address, at the one from which this machine speaks to
+/// the node. Nothing is sent to find that out.
+fn seen_from(node: SocketAddr, listen: SocketAddr) -> Option<SocketAddr> {
+    if !listen.ip().is_unspecified() {
+        return Some(listen);
+    }
+    let any: IpAddr =
+        if node.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).and_then(|it| it.connect(node).map(|()| it));
+    let from = socket.and_then(|socket| socket.local_addr()).ok()?;
+    Some(SocketAddr::new(from.ip().to_canonical(), listen.port()))
 }
 
 fn tell(name: &str, outcome: &Outcome) {
@@ -129,9 +142,9 @@ impl Remote {
     fn on_dialed(&mut self, dialed: Dialed, now_ms: u64, (ring, news): (&NetRing, &mut News)) {
         let Self { dialer, desk, effects, reached, clients_at, .. } = self;
         match dialed {
-            Dialed::Up(admission) => {
+            Dialed::Up(admission, at) => {
                 let node = admission.holder.node;
-                if let Some(address) = clients_at {
+                if let Some(address) = clients_at.and_then(|listen| seen_from(at, listen)) {
                     // A link that is gone again says so next.
                     let _ = dialer.say(node, &Item::ClientsAt(address.to_string()), ring);
                 }
@@ -228,5 +241,20 @@ impl Remote {
     #[must_use]
     pub fn serves(&self, partition: Partition) -> bool {
         self.desk.owner(partition).is_some_and(|node| self.reached.serves(node))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_is_told_as_the_address_that_the_node_sees() {
+        let seen = |node: &str, listen: &str| {
+            seen_from(node.parse().unwrap(), listen.parse().unwrap()).map(|it| it.to_string())
+        };
+        assert_eq!(seen("127.0.0.1:7500", "0.0.0.0:7400").as_deref(), Some("127.0.0.1:7400"));
+        assert_eq!(seen("127.0.0.1:7500", "[::]:7400").as_deref(), Some("127.0.0.1:7400"));
+        assert_eq!(seen("127.0.0.1:7500", "10.1.2.3:7400").as_deref(), Some("10.1.2.3:7400"));
     }
 }
