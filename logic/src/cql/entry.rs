@@ -20,7 +20,7 @@ pub fn bucket(position: Position) -> u64 {
     position.0 >> CQL_BUCKET_BITS
 }
 
-/// The first place of a bucket.
+/// The first place of a bucket; behind the last one, the last place of all.
 pub fn bucket_start(bucket: u64) -> Position {
-    Position(bucket << CQL_BUCKET_BITS)
+    Position(bucket.saturating_mul(1 << CQL_BUCKET_BITS))
 }

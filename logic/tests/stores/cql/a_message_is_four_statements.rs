@@ -161,3 +161,25 @@ fn a_takeover_is_four_statements_and_a_page_of_chats_ten() {
     assert_eq!((pages[0].0, pages[1].0), (20, 58));
     assert!(pages.iter().all(|page| page.1 <= 8 + 2 + 1), "{pages:?}");
 }
+
+/// A client may name any place.
+#[test]
+fn a_page_behind_the_end_is_two_statements_however_long_the_inbox_is() {
+    let keyspace = Keyspace::new();
+    let mut owner = keyspace.open(1, Fence::always_open());
+    let uid = Uid(2);
+    for seq in 1..=200 {
+        owner.store.commit(Ticket(seq), vec![message(seq, 9), Row::Inbox(inbox(uid, seq, 9))]);
+    }
+    owner.settle();
+    let mut counted = Counted(&keyspace.client, [0; 2]);
+    for after in [200, 8_191, 8_192, 1 << 40, u64::MAX - 8_192, u64::MAX - 1, u64::MAX] {
+        let failed = keyspace.client.stats().failed();
+        counted.take();
+        let read = Read::Inbox { uid, after: InboxSeq(after), limit: 10, bytes_max: 99 };
+        assert_eq!(owner.ask(read), Found::Inbox(Vec::new()), "after {after}");
+        let [reads, _] = counted.take();
+        let failed = keyspace.client.stats().failed() - failed;
+        assert!(reads <= 2 + failed, "{reads} reads after {after}");
+    }
+}
