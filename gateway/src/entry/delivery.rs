@@ -96,7 +96,9 @@ fn explain(code: RefusalCode) -> Cow<'static, str> {
         }
         RefusalCode::Draining => "the server is draining; connect again",
         RefusalCode::SessionReplaced => "this device logged in elsewhere",
-        RefusalCode::TooManyDevices => "too many devices are logged in; log one out",
+        RefusalCode::TooManyDevices => {
+            "another device logged in, and this one had been silent longest"
+        }
         RefusalCode::OutOfRange => "a value is out of its range",
         RefusalCode::LoginTimeout => "no login in time",
         RefusalCode::Unresponsive => "pushes, heartbeats or replies stayed unread",

@@ -52,12 +52,14 @@ impl Shard {
             }
             Command::Heartbeat { uid, time_ms } => {
                 if self.has_user(uid, || again(command)) {
+                    self.hear(uid, reply);
                     let head = self.inboxes.devices(uid).expect("just found").committed;
                     self.step.answer(reply, Answer::Head { head, time_ms });
                 }
             }
             Command::Sync { uid, after, limit } => {
                 if self.step.may_ask(reply) && self.has_user(uid, || again(command)) {
+                    self.hear(uid, reply);
                     self.inboxes.ask_rows(uid, (after, limit), reply, &mut self.step);
                 }
             }
@@ -71,6 +73,7 @@ impl Shard {
             }
             Command::Chats { uid, after, limit } => {
                 if self.step.may_ask(reply) && self.has_user(uid, || again(command)) {
+                    self.hear(uid, reply);
                     self.inboxes.ask_chats(uid, (after, limit), reply, &mut self.step);
                 }
             }
@@ -78,10 +81,19 @@ impl Shard {
                 let input =
                     || Input::Command(Command::ChangeChat { uid, conversation, change }, reply);
                 if self.has_user(uid, input) && self.has_chat(uid, conversation, input) {
+                    self.hear(uid, reply);
                     let chat = (uid, conversation);
                     self.inboxes.change_chat(chat, change, reply, &mut self.step);
                 }
             }
+        }
+    }
+
+    /// A session of a user says something.
+    fn hear(&mut self, uid: Uid, reply: ReplyTo) {
+        let now = self.step.now();
+        if let Some(user) = self.inboxes.devices(uid) {
+            user.devices.hear(reply.session, now);
         }
     }
 

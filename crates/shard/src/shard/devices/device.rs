@@ -2,7 +2,7 @@
 //!
 //! No body is kept for it: what must be pushed again is read from the inbox. It knows no timers and no store.
 
-use crate::command::{Login, Session};
+use crate::command::{Login, Now, Session};
 use crate::limits::{DEVICE_BYTES_MAX, PUSH_TRIES_MAX};
 use wire::{DeviceId, Generation, InboxSeq, PUSH_WINDOW_MAX, Uid};
 
@@ -25,6 +25,8 @@ pub(super) struct Device {
     tries: u8,
     pub is_armed: bool,
     pub is_reading: bool,
+    /// When it last said something, in seconds that begin anew after 18 hours: gateways end whoever is silent for much less.
+    heard_s: u16,
 }
 
 const _: () = assert!(size_of::<Device>() <= DEVICE_BYTES_MAX);
@@ -66,7 +68,18 @@ impl Device {
             tries: 0,
             is_armed: false,
             is_reading: false,
+            heard_s: 0,
         }
+    }
+
+    /// It says something.
+    pub fn hear(&mut self, now: Now) {
+        self.heard_s = second(now);
+    }
+
+    /// For how long it has said nothing, in seconds.
+    pub fn silence_s(&self, now: Now) -> u16 {
+        second(now).wrapping_sub(self.heard_s)
     }
 
     pub fn session(&self) -> Session {
@@ -153,6 +166,11 @@ impl Device {
     fn invariants(&self) {
         assert!(self.acked <= self.previous && self.previous <= self.through);
     }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "it begins anew")]
+fn second(now: Now) -> u16 {
+    (now.mono_ms / 1_000) as u16
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The devices of one user. It does not know what is pushed to them.
 
 use super::device::Device;
-use crate::command::{Login, Session};
+use crate::command::{Login, Now, Session};
+use std::cmp::Reverse;
 use wire::{DeviceId, InboxSeq, Uid};
 
 /// The devices of a user that are logged in. At most as many as the shard's configuration says.
@@ -49,6 +50,20 @@ impl DeviceList {
     pub(super) fn take(&mut self, device: DeviceId) -> Option<Device> {
         let at = self.0.iter().position(|other| other.device == device)?;
         Some(self.0.swap_remove(at))
+    }
+
+    /// Whoever has said nothing for longest, of several the one that logged in first; it is logged in no more.
+    pub(super) fn take_longest_silent(&mut self, now: Now) -> Option<Device> {
+        let silence = |device: &Device| (device.silence_s(now), Reverse(device.generation));
+        let (at, _) = self.0.iter().enumerate().max_by_key(|(_, device)| silence(device))?;
+        Some(self.0.swap_remove(at))
+    }
+
+    /// A session says something.
+    pub fn hear(&mut self, session: Session, now: Now) {
+        if let Some(device) = self.0.iter_mut().find(|device| device.session() == session) {
+            device.hear(now);
+        }
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Device> {

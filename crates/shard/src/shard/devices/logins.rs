@@ -8,7 +8,8 @@ use crate::shard::step::Step;
 use wire::{DeviceId, Generation, InboxSeq, RefusalCode};
 
 impl Devices {
-    /// A device logs in, and ends what it was logged in as before.
+    /// A device logs in, and ends what it was logged in as before. If the user has as many devices as it may have, the one
+    /// that was silent longest is ended: one that was installed anew leaves its former self behind.
     pub fn log_in(
         &mut self,
         user: UserDevices<'_>,
@@ -24,8 +25,10 @@ impl Devices {
                 let answer = Answer::Closed(RefusalCode::SessionReplaced);
                 step.tell(former.session(), answer);
             }
-        } else if user.devices.len() >= self.devices_max {
-            return step.refuse(reply, RefusalCode::TooManyDevices);
+        } else if user.devices.len() >= self.devices_max
+            && let Some(silent) = user.devices.take_longest_silent(step.now())
+        {
+            step.tell(silent.session(), Answer::Closed(RefusalCode::TooManyDevices));
         }
         let inbox_head = user.committed;
         let cursor = match from {
@@ -38,6 +41,7 @@ impl Devices {
         };
         let login = Login { uid: user.uid, device, generation };
         let mut device = Device::new(reply.session, device, generation, cursor);
+        device.hear(step.now());
         step.answer(reply, Answer::LoggedIn { login, inbox_head, cursor });
         if let Some(after) = device.behind(inbox_head) {
             pushes::read(&mut device, login, (after, PUSH_PAGE_ROWS), step);
@@ -50,7 +54,12 @@ impl Devices {
     pub fn register(&self, user: UserDevices<'_>, login: Login, reply: ReplyTo, step: &mut Step) {
         let head = user.committed;
         let has_room = user.devices.len() < self.devices_max;
-        let new = || Device::new(reply.session, login.device, login.generation, head);
+        let now = step.now();
+        let new = || {
+            let mut new = Device::new(reply.session, login.device, login.generation, head);
+            new.hear(now);
+            new
+        };
         match user.devices.of(login.device) {
             Some(newer) if newer.generation > login.generation => {
                 let answer = Answer::Closed(RefusalCode::SessionReplaced);

@@ -50,6 +50,9 @@ impl Devices {
         let is_sender = row.message.sender == uid;
         for device in devices.iter_mut() {
             let is_own = is_sender && sender == Some(device.device);
+            if is_own {
+                device.hear(step.now());
+            }
             let Offer::Push(previous) = device.offer(row.inbox_seq, is_own) else { continue };
             step.tell(device.session(), Answer::Push { previous, row: Box::new(row.clone()) });
             let login = device.login(uid);
@@ -61,6 +64,7 @@ impl Devices {
     pub fn ack(mut user: UserDevices<'_>, login: Login, row: InboxSeq, step: &mut Step) {
         let committed = user.committed;
         let Some(device) = user.find(login) else { return };
+        device.hear(step.now());
         device.ack(row, committed);
         read_on(device, login, committed, step);
     }

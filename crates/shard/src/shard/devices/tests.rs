@@ -81,13 +81,41 @@ fn a_device_that_logs_in_again_replaces_its_other_session() {
     assert_eq!(room.of_user.len(), 1);
 }
 
+/// A device that was installed anew is another; its former self is still there, and says nothing.
 #[test]
-fn a_user_has_so_many_devices() {
+fn one_device_too_many_ends_the_one_that_was_silent_longest() {
     let mut room = Room::new();
     (1..=2).for_each(|device| assert_eq!(room.logged_in(device).device.0, device));
-    let refused = room.log_in(3, Begin::Head, 3);
-    assert!(matches!(refused[..], [Answer::Refused { code: RefusalCode::TooManyDevices, .. }]));
-    assert_eq!(room.logged_in(2).device, DeviceId(2), "those that it has may log in again");
+    for (number, silent) in (3..20).zip([1, 2].into_iter().cycle()) {
+        room.step.pass(20_000_000);
+        // The other one says something.
+        let other = if silent == 1 { 2 } else { 1 };
+        let now = room.step.now();
+        room.of_user.hear(reply(other).session, now);
+        let answers = room.log_in(number, Begin::Head, silent);
+        let [Answer::Closed(RefusalCode::TooManyDevices), Answer::LoggedIn { login, .. }] =
+            answers[..]
+        else {
+            panic!("{answers:?}")
+        };
+        assert_eq!((login.device.0, room.of_user.len()), (number, 2));
+        let sessions: Vec<_> = room.of_user.sessions(UID).map(|(_, it)| it.connection).collect();
+        assert!(sessions.contains(&other) && sessions.contains(&silent));
+    }
+}
+
+#[test]
+fn what_a_device_acknowledges_and_what_it_sends_is_heard() {
+    let mut room = Room::new();
+    let [first, second] = [1, 2].map(|device| room.logged_in(device));
+    for silent in [first, second] {
+        room.step.pass(5_000);
+        let heard = if silent == first { second } else { first };
+        let user = UserDevices { uid: UID, committed: InboxSeq(0), devices: &mut room.of_user };
+        Devices::ack(user, heard, InboxSeq(0), &mut room.step);
+    }
+    let now = room.step.now();
+    assert_eq!(room.of_user.take_longest_silent(now).unwrap().login(UID), second);
 }
 
 #[test]
