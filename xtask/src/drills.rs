@@ -101,6 +101,13 @@ const DRILLS: &[Drill] = &[
         prints: SOUND,
     },
     Drill {
+        name: "what operators meet",
+        short: "cargo xtask operators",
+        long: "cargo xtask operators",
+        exits: &[0],
+        prints: &[" cases end as docs/operations.md says"],
+    },
+    Drill {
         name: "a cluster",
         short: "cargo xtask cluster demo --seconds 8",
         long: "cargo xtask cluster demo",

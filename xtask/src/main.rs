@@ -24,6 +24,7 @@ mod cluster;
 mod promises;
 mod lossy;
 mod hostile;
+mod operators;
 mod fuzz;
 mod deny;
 
@@ -62,6 +63,8 @@ enum Command {
     Lossy(lossy::Args),
     /// Peers that do not keep to the protocol, beside users who do.
     Hostile(hostile::Args),
+    /// What the environment and people do to processes: exit codes and words, as the docs say.
+    Operators(operators::Args),
     /// Feeds hostile bytes to the parsers, guided by coverage, on the stable toolchain.
     Fuzz(fuzz::Args),
     /// Licenses, sources and bans of every dependency.
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::Promises(args) => promises::run(&args),
         Command::Lossy(args) => lossy::run(&args),
         Command::Hostile(args) => hostile::run(&args),
+        Command::Operators(args) => operators::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Deny(args) => deny::run(&args),
     };

@@ -23,18 +23,14 @@ pub enum Error {
     Forbidden,
     /// The rings did not fit in memory or under the limit of locked memory.
     #[error(
-        "could not {action}: no memory; raise RLIMIT_MEMLOCK (ulimit -l), or lower queue_depth, \
-         buffer_count or connections_max"
+        "could not {action}: no memory; raise RLIMIT_MEMLOCK (ulimit -l), or allow fewer connections"
     )]
     Memory {
         /// What was being set up.
         action: &'static str,
     },
     /// More descriptors than the process may have.
-    #[error(
-        "could not {action}: too many descriptors; raise RLIMIT_NOFILE (ulimit -n), or lower \
-         table_size_max below it"
-    )]
+    #[error("could not {action}: too many descriptors; raise RLIMIT_NOFILE (ulimit -n)")]
     Descriptors {
         /// What was being set up.
         action: &'static str,
@@ -71,7 +67,7 @@ pub enum Error {
     #[error("could not listen: this net ring already listens; use another one")]
     AlreadyListening,
     /// Every slot is in use.
-    #[error("could not connect: all {connections_max} slots are in use; raise connections_max")]
+    #[error("could not connect: all {connections_max} slots are in use")]
     Full {
         /// The configured total.
         connections_max: usize,

@@ -6,7 +6,6 @@ use crate::CORES_MAX;
 use crate::exit::SIGNAL_BASE;
 use crate::logging;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
-use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::fmt;
 use std::io;
@@ -104,14 +103,12 @@ impl Shutdown {
     }
 
     /// Drains at the first SIGTERM or SIGINT; at the second the process ends at once, with 128 + its number. Reloads at
-    /// SIGHUP. Call it once, before threads are made.
+    /// SIGHUP. Names the limit at SIGXFSZ, and goes on. Call it once, before threads are made.
     ///
     /// # Errors
     /// The handlers could not be installed.
     pub fn listen_for_signals(&self) -> io::Result<()> {
-        // Whoever writes beyond the limit of a file's size is told by an error, and names the file.
-        flag::register(SIGXFSZ, Arc::default())?;
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGXFSZ])?;
         let shutdown = self.clone();
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             signals.forever().for_each(|signal| shutdown.on_signal(signal));
@@ -125,6 +122,12 @@ impl Shutdown {
                 Some(reload) => reload(),
                 None => tracing::info!("hangup: this process has nothing to read again"),
             };
+        }
+        if signal == SIGXFSZ {
+            // The write fails too, and whoever wrote says what follows. Without a handler it would kill without a word.
+            return tracing::error!(
+                "a file may not grow: it has the size of RLIMIT_FSIZE; raise it (ulimit -f, LimitFSIZE= of systemd)"
+            );
         }
         if self.state() != State::Running {
             tracing::warn!(signal, "stopping at once: second signal");
