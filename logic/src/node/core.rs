@@ -9,6 +9,7 @@ use super::metrics::{CoreMetrics, Reason};
 use super::owners::Owners;
 use super::ownership::Told;
 use super::post::{Control, Post};
+use super::rounds::Rounds;
 use super::routing::Routing;
 use super::slots::{Output, Slots};
 use crate::cluster;
@@ -27,7 +28,7 @@ use shard::command::{Answer, Command, Delivery, Input, Mail, Now, ReplyTo};
 use shard::limits::{BUSY_RETRY_MS, STORE_RETRY_MS};
 use shard::owner::{Epoch, NodeId};
 use shard::partition::Partition;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -91,9 +92,7 @@ pub struct Core {
     pub(super) ring: NetRing,
     outgoing: Outgoing<Post>,
     output: Output,
-    /// For each entry and partition the last round that was refused: the rest of that round is
-    /// refused too.
-    refused: HashMap<(u16, Partition), u32>,
+    rounds: Rounds,
     /// For the task that keeps the lease, when it has room.
     untold: VecDeque<Told>,
     pub(super) now: Now,
@@ -115,7 +114,7 @@ impl Core {
             ring,
             outgoing: Outgoing::new(parts.directory.clone()),
             output: Output::default(),
-            refused: HashMap::new(),
+            rounds: Rounds::default(),
             untold: VecDeque::new(),
             now: Now { unix_ms: unix_ms(), mono_ms: 0 },
             started: Instant::now(),
@@ -301,7 +300,7 @@ impl Core {
                 if let Some(routing) = self.routing() {
                     routing.forget_entry(entry);
                 }
-                self.refused.retain(|key, _| key.0 != entry);
+                self.rounds.forget_entry(entry);
                 self.parts.slots.forget_entry(entry);
             }
             Post::NotHere { entry, round, partition } => {
@@ -331,19 +330,14 @@ impl Core {
         }
         let partition = command.partition();
         let entry = reply.session.entry;
-        let is_refused = self.refused.get(&(entry, partition)).is_some_and(|last| round <= *last);
         let is_here = self.parts.fence.is_open() && self.parts.slots.serves(partition, epoch);
-        if is_refused || !is_here {
-            if reply.request_id != 0 {
-                self.metrics.not_here.inc();
-                self.refused.insert((entry, partition), round);
-                let core = Links::core_of(entry);
-                self.post(core, Post::NotHere { entry, round, partition });
-            }
-            return;
+        let is_answered = reply.request_id != 0;
+        if self.rounds.takes((entry, partition), round, is_here, is_answered) {
+            self.parts.slots.take(partition, Input::Command(command, reply));
+        } else if is_answered {
+            self.metrics.not_here.inc();
+            self.post(Links::core_of(entry), Post::NotHere { entry, round, partition });
         }
-        self.refused.remove(&(entry, partition));
-        self.parts.slots.take(partition, Input::Command(command, reply));
     }
 
     fn refusal(&self, command: &Command) -> Option<(RefusalCode, u32)> {

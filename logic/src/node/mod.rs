@@ -17,6 +17,7 @@ pub mod core;
 mod generations;
 pub mod links;
 pub mod slots;
+pub mod rounds;
 pub mod routing;
 mod sessions;
 mod reach;
