@@ -16,6 +16,7 @@ pub struct Entry {
 }
 
 /// Which partition of a log's table a place is in.
+#[must_use]
 pub fn bucket(position: Position) -> u64 {
     position.0 >> CQL_BUCKET_BITS
 }

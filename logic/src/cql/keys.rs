@@ -29,6 +29,7 @@ pub fn partition(number: i32) -> Result<Partition, BadRow> {
 }
 
 /// Which partition of a user's list a chat is in.
+#[must_use]
 pub fn slot(conversation: ConversationId) -> i8 {
     let (kind, a, b) = conversation.parts();
     let hash = Chain::default().after(&[kind.into(), a, b]).0;

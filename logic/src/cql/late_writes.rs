@@ -16,6 +16,7 @@ use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Row, UserRow};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 const SEEDS: u64 = 3_000;
@@ -180,6 +181,8 @@ impl Statements for Fake {
         let rows = self.entries().into_iter().rev().map(message_of);
         rows.filter(|row| row.seq < before).take(limit).collect()
     }
+
+    async fn passed(&self, _: Duration) {}
 }
 
 /// Who has the conversation now.

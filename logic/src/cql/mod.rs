@@ -36,7 +36,12 @@ mod late_writes;
 
 pub use client::CqlClient;
 pub use config::{CqlConfig, CqlError};
+pub use entry::{Entry, bucket};
+pub use keys::slot;
+pub use places::Places;
+pub use statements::{Statements, writes_head};
 pub use stats::{Kind, Stats};
+pub use write::{Log, Write};
 
 use crate::fence::Fence;
 use flume::{Receiver, Sender};
@@ -47,6 +52,7 @@ use shard::partition::Partition;
 use shard::rows::{Completion, Read, Row, Ticket};
 use shard::store::{RemoteStore, Store, Wake};
 use std::sync::Arc;
+use std::time::Duration;
 use task::Task;
 
 /// The front of one partition's store, under one epoch. Dropping it ends every retry; what was sent may still land.
@@ -55,6 +61,24 @@ pub struct CqlStore {
     fence: Arc<Fence>,
     requests: Sender<Request>,
     replies: Receiver<Reply>,
+}
+
+/// What a store and its other end are made of.
+pub struct Parts<S> {
+    /// Where the rows are.
+    pub statements: Arc<S>,
+    /// Places of takeovers, of all stores of the process.
+    pub takeovers: Arc<Places>,
+    /// How long a read may take.
+    pub read_deadline: Duration,
+    /// Which partition.
+    pub partition: Partition,
+    /// Under which epoch this node holds it.
+    pub epoch: Epoch,
+    /// Until when this node may commit.
+    pub fence: Arc<Fence>,
+    /// Called by the other end when there is something to poll.
+    pub wake: Wake,
 }
 
 impl CqlStore {
@@ -69,20 +93,23 @@ impl CqlStore {
         fence: Arc<Fence>,
         wake: Wake,
     ) -> Store {
+        let (statements, takeovers) = (client.clone(), client.takeovers.clone());
+        let read_deadline = client.config.read_deadline;
+        let parts = Parts { statements, takeovers, read_deadline, partition, epoch, fence, wake };
+        let (store, other_end) = Self::over(parts);
+        client.runtime().spawn(other_end);
+        store
+    }
+
+    /// A store and its other end, which whoever calls has to run.
+    pub fn over<S: Statements>(parts: Parts<S>) -> (Store, impl Future<Output = ()> + Send) {
+        let Parts { statements, takeovers, read_deadline, partition, epoch, fence, wake } = parts;
         let (requests, asked) = flume::bounded(CQL_REQUESTS_MAX);
-        let (told, replies) = flume::bounded(CQL_REQUESTS_MAX);
-        let task = Task {
-            statements: client.clone(),
-            partition,
-            epoch,
-            takeovers: client.takeovers.clone(),
-            read_deadline: client.config.read_deadline,
-            replies: told,
-            wake,
-        };
-        client.runtime().spawn(task.run(asked));
+        let (replies, told) = flume::bounded(CQL_REQUESTS_MAX);
+        let task = Task { statements, partition, epoch, takeovers, read_deadline, replies, wake };
         let front = Front::new(partition, epoch, CQL_READS_IN_FLIGHT_MAX);
-        Store::Remote(Box::new(Self { front, fence, requests, replies }))
+        let store = Self { front, fence, requests, replies: told };
+        (Store::Remote(Box::new(store)), task.run(asked))
     }
 
     fn take_replies(&mut self) {

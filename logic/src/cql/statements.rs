@@ -1,5 +1,6 @@
 //! What takeovers, pages and commits ask of the store, each answered at last or dropped by who asked: a trait, so that
-//! a store that loses and repeats writes on purpose can stand in for the real one in tests. And the real one.
+//! a store that loses and repeats writes on purpose can stand in for the real one in tests, on a clock of its own. And
+//! the real one.
 
 use super::client::CqlClient;
 use super::codec;
@@ -14,10 +15,12 @@ use futures_util::future::{OptionFuture, join3};
 use shard::partition::Partition;
 use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
 use std::future::Future;
+use std::time::Duration;
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 /// Whether the message at a place writes its conversation's head as well.
-fn writes_head(seq: Seq) -> bool {
+#[must_use]
+pub fn writes_head(seq: Seq) -> bool {
     seq.0.is_multiple_of(CQL_HEAD_EVERY)
 }
 
@@ -68,6 +71,8 @@ pub trait Statements: Send + Sync + 'static {
         before: Seq,
         limit: usize,
     ) -> impl Future<Output = Vec<MessageRow>> + Send;
+    /// Nothing but the end of so much time.
+    fn passed(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// `LIMIT` is an int.
@@ -213,5 +218,9 @@ impl Statements for CqlClient {
             Row::Inbox(_) | Row::Chat(_) | Row::User(_) => unreachable!("of that table"),
         };
         entries.into_iter().map(message).collect()
+    }
+
+    async fn passed(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }

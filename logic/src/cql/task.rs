@@ -21,11 +21,10 @@ use shard::rows::{Found, Read, StoreError};
 use shard::store::Wake;
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
 
 /// What the task of one store has.
 pub struct Task<S> {
@@ -58,7 +57,7 @@ impl<S: Statements> Task<S> {
     pub async fn run(self, requests: Receiver<Request>) {
         let opening = self.statements.bound(self.partition);
         let mut requests = requests.into_stream();
-        tokio::pin!(opening);
+        let mut opening = pin!(opening);
         // The front asks for nothing before: so what comes first is that it was dropped.
         let bound_ms = poll_fn(|cx| {
             if let Poll::Ready(bound_ms) = opening.as_mut().poll(cx) {
@@ -116,12 +115,12 @@ impl<S: Statements> Task<S> {
                 Served::Done(Reply::Written)
             }
             Request::Read(number, read) => {
-                let deadline = Instant::now() + self.read_deadline;
+                let deadline = pin!(self.statements.passed(self.read_deadline));
                 if let Some(log) = log_of(read) {
                     return self.load(number, (log, read), begun, deadline).await;
                 }
-                let found = timeout_at(deadline, self.read(read)).await;
-                let found = found.map_err(|_| StoreError::Unavailable);
+                let found = within(deadline, self.read(read)).await;
+                let found = found.ok_or(StoreError::Unavailable);
                 Served::Done(Reply::Read(number, found))
             }
         }
@@ -132,11 +131,11 @@ impl<S: Statements> Task<S> {
         number: u64,
         (log, read): (Log, Read),
         begun: Option<Takeover>,
-        deadline: Instant,
+        mut deadline: Pin<&mut impl Future<Output = ()>>,
     ) -> Served {
         let store = &*self.statements;
         let unanswered = || Served::Done(Reply::Read(number, Err(StoreError::Unavailable)));
-        let Ok(_place) = timeout_at(deadline, self.takeovers.take()).await else {
+        let Some(_place) = within(deadline.as_mut(), self.takeovers.take()).await else {
             return match begun {
                 Some(begun) => Served::Unfinished(number, log, begun),
                 None => unanswered(),
@@ -152,9 +151,11 @@ impl<S: Statements> Task<S> {
                 (None, read) => unreachable!("{read:?} takes no log over"),
             }
         };
-        let Ok(takeover) = timeout_at(deadline, deciding).await else { return unanswered() };
+        let Some(takeover) = within(deadline.as_mut(), deciding).await else {
+            return unanswered();
+        };
         let rewriting = load::write_all(store, &takeover.rewrite, self.epoch.timestamp_us(0));
-        if timeout_at(deadline, rewriting).await.is_err() {
+        if within(deadline, rewriting).await.is_none() {
             return Served::Unfinished(number, log, takeover);
         }
         Served::Done(Reply::Read(number, Ok(takeover.found)))
@@ -185,6 +186,19 @@ impl<S: Statements> Task<S> {
             Read::User { .. } | Read::Conversation { .. } => unreachable!("they are loads"),
         }
     }
+}
+
+/// What the work gives, if it is done before the deadline.
+async fn within<T>(
+    mut deadline: Pin<&mut impl Future<Output = ()>>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = pin!(work);
+    let ended = poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => deadline.as_mut().poll(cx).map(|()| None),
+    });
+    ended.await
 }
 
 /// The log that a read takes over.
