@@ -3,6 +3,7 @@
 //! Shards are in the crate `shard`; here is what hosts them: ownership, the store over CQL, the
 //! routes, the process. It knows no client and no frame of one.
 
+mod plant;
 pub mod cluster;
 pub mod fence;
 mod backoff;

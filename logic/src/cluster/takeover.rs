@@ -13,6 +13,7 @@
 //! 3. takes ids and positions into memory, and stores the derived rows that are missing ([`Debts::derive`]).
 
 use super::ids::Position;
+use crate::plant::{self, Fault};
 use shard::rows::Chain;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -97,14 +98,18 @@ pub fn longest_run<Id: Copy + Eq + Hash>(
     };
     for row in new {
         if row.position != run.head.next() {
-            run.end = End::Hole(run.head.next());
-            break;
+            if !plant::has(Fault::KeepOverHoles) {
+                run.end = End::Hole(run.head.next());
+                break;
+            }
+            chain = None;
         }
-        if !ids.insert(row.id) {
+        if !ids.insert(row.id) && !plant::has(Fault::KeepRepeats) {
             run.end = End::Repeat(row.position);
             break;
         }
-        if chain.is_some_and(|chain| chain != row.chain) {
+        let is_stranger = chain.is_some_and(|chain| chain != row.chain);
+        if is_stranger && !plant::has(Fault::KeepStrangers) {
             run.end = End::Stranger(row.position);
             break;
         }

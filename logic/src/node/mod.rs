@@ -6,7 +6,6 @@
 
 pub mod cli;
 pub mod limits;
-mod plant;
 pub mod settings;
 pub mod metrics;
 pub mod waits;

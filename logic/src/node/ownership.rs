@@ -4,12 +4,12 @@
 //! core may still commit when the request that ends the lease goes out.
 
 use super::limits::{BEGUN_MS, SHOW_EVERY_MS, TABLES_TIMEOUT};
-use super::plant::{self, Fault};
 use super::post::{Control, Post};
 use crate::cluster::{Effect, Input, Moment, Outcome, Ownership, Settings, Table};
 use crate::cluster::{LeaseChange, LeaseRow, OwnerChange, Standing};
 use crate::cql::CqlClient;
 use crate::fence::{Fence, moment};
+use crate::plant::{self, Fault};
 use flume::{Receiver, Sender};
 use link::NodeAddress;
 use rand::random;

@@ -3,7 +3,7 @@
 //! How settings are read is [`service::config`]'s.
 
 use super::limits::NODE_CORES_MAX;
-use super::plant::{self, Fault};
+use crate::plant::{self, Fault};
 use crate::{cluster, routes};
 use link::dial::open_secret;
 use link::{LINK_CLUSTER_BYTES_MAX, Terms};
