@@ -63,7 +63,7 @@ pub struct Parts {
     pub metrics: Arc<Metrics<CoreMetrics>>,
     /// The state of the process.
     pub shutdown: Shutdown,
-    /// Until when it may commit.
+    /// Until when its process may serve. What a store commits under is the fence of the life that began it.
     pub fence: Arc<Fence>,
     /// Links to entries, of all cores.
     pub entries: Arc<AtomicUsize>,
@@ -362,7 +362,7 @@ impl Core {
 
     fn on_control(&mut self, control: Control) {
         match control {
-            Control::Begin(partition, epoch) => {
+            Control::Begin(partition, epoch, fence) => {
                 let Cluster { client, ready, .. } =
                     self.parts.cluster.as_ref().expect("only a cluster's core is controlled");
                 let (ready, directory) = (ready.0.clone(), self.parts.directory.clone());
@@ -372,7 +372,6 @@ impl Core {
                     let _ = ready.try_send(partition);
                     directory.wake(core);
                 };
-                let fence = self.parts.fence.clone();
                 let store = CqlStore::open(client, partition, epoch, fence, Arc::new(wake));
                 self.parts.slots.begin(partition, epoch, store);
             }

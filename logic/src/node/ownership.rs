@@ -34,7 +34,7 @@ pub struct Parts {
     pub settings: Settings,
     /// The tables.
     pub client: Arc<CqlClient>,
-    /// Moved by this task only.
+    /// Of the process, whichever life it is in. Moved by this task only.
     pub fence: Arc<Fence>,
     /// To each core.
     pub controls: Vec<Sender<Control>>,
@@ -87,6 +87,8 @@ pub struct Seen {
 pub struct Task {
     parts: Parts,
     ownership: Ownership,
+    /// Of this life: what a former one asked for counts never more, whatever a core has heard.
+    fence: Arc<Fence>,
     /// As the cores were told.
     owners: Arc<[Option<OwnerRow>]>,
     nodes: Vec<NodeAddress>,
@@ -114,6 +116,7 @@ impl Task {
     pub fn new(parts: Parts) -> Self {
         Self {
             ownership: Ownership::new(parts.settings, parts.node, random()),
+            fence: Arc::default(),
             owners: vec![None; usize::from(PARTITIONS)].into(),
             nodes: Vec::new(),
             addresses: watch::channel(Vec::new()),
@@ -136,6 +139,7 @@ impl Task {
             let effects = self.ownership.step(now, inputs);
             let ignores = plant::has(Fault::IgnoreLease);
             let until = if ignores { Moment::NEVER } else { self.ownership.valid_until() };
+            self.fence.set(until);
             self.parts.fence.set(until);
             self.had_its_share |= self.ownership.has_its_share(now);
             let is_over = effects.contains(&Effect::Over);
@@ -151,6 +155,7 @@ impl Task {
             if is_over {
                 tracing::warn!("others ended this node's lease; it joins anew");
                 self.ownership = Ownership::new(self.parts.settings, self.parts.node, random());
+                self.fence = Arc::default();
                 self.lives += 1;
                 (self.reached, self.had_its_share) = (None, false);
             }
@@ -187,7 +192,8 @@ impl Task {
                 let begun = Begun { partitions: 0, first: now, last: now };
                 let begun = self.begun.get_or_insert(begun);
                 (begun.partitions, begun.last) = (begun.partitions + 1, now);
-                self.control(partition, Control::Begin(partition, epoch)).await;
+                let begin = Control::Begin(partition, epoch, self.fence.clone());
+                self.control(partition, begin).await;
             }
             Effect::Stop(partition, epoch) => {
                 self.control(partition, Control::Stop(partition, epoch)).await;

@@ -1,5 +1,6 @@
 //! What the threads of a node tell each other.
 
+use crate::fence::Fence;
 use link::NodeAddress;
 use shard::command::{Command, Delivery, Mail, ReplyTo};
 use shard::owner::{Epoch, OwnerRow};
@@ -43,8 +44,8 @@ pub enum Post {
 /// From the task that keeps the lease to the cores.
 #[derive(Clone, Debug)]
 pub enum Control {
-    /// See [`crate::cluster::Effect::Begin`].
-    Begin(Partition, Epoch),
+    /// See [`crate::cluster::Effect::Begin`]. The fence is that of the life which begins it.
+    Begin(Partition, Epoch, Arc<Fence>),
     /// See [`crate::cluster::Effect::Stop`].
     Stop(Partition, Epoch),
     /// See [`crate::cluster::Effect::Drop`].
