@@ -25,7 +25,6 @@ pub mod watch;
 pub mod partitions;
 pub mod ownership;
 pub mod takeover;
-pub mod window;
 
 pub use effects::{Effect, Input, Table};
 pub use ids::{Moment, Position};

@@ -3,14 +3,11 @@
 //!
 //! Up to W rows of the old owner were in flight, in any order, and those of still older owners may land at any time,
 //! even hours later. Everything committed is whole and lies below; above it there may be holes, rows that were given
-//! up, and the same message twice. So the new owner reads the last [`tail_rows`] and
-//! 1. keeps the longest run without a hole, without a repeated id and whose chain fits ([`longest_run`]): above a hole
-//!    nothing was ever committed, the second of two rows with one id is a late one of an older owner, and so is a row
-//!    whose chain tells of other rows before it;
-//! 2. before it serves, rewrites under its own epoch the rows of the run that may not have been committed
-//!    ([`Debts::rewrite`]), or a late write of another owner could cover what is adopted here. Derived rows exist only
-//!    for committed ones, so everything up to the last derived row is safe;
-//! 3. takes ids and positions into memory, and stores the derived rows that are missing ([`Debts::derive`]).
+//! up, and the same message twice. So the new owner reads from what is known to be committed up to the end, and keeps
+//! the longest run without a hole, without a repeated id and whose chain fits ([`longest_run`]): above a hole
+//! nothing was ever committed, the second of two rows with one id is a late one of an older owner, and so is a row
+//! whose chain tells of other rows before it. Before it serves it writes the run again under its own epoch, or a late
+//! write of another owner could cover what is adopted here.
 
 use super::ids::Position;
 use crate::plant::{self, Fault};
@@ -18,8 +15,8 @@ use shard::rows::Chain;
 use std::collections::HashSet;
 use std::hash::Hash;
 
-/// Rows to read from the end of a log: `window` that may have been in flight above the last committed one, and as many
-/// below it whose derived rows may be missing.
+/// Places from the end of a log in which a run is looked for: `window` that may have been in flight above the last
+/// committed one, and as many below it.
 #[must_use]
 pub fn tail_rows(window: u64) -> u64 {
     2 * window
@@ -60,15 +57,6 @@ pub struct Run<Id> {
     pub kept: Vec<(Position, Id)>,
     /// Why it goes no further.
     pub end: End,
-}
-
-/// What must be written because of a takeover.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Debts {
-    /// Rows of the log to write again, unchanged, under the new epoch, before anything is served.
-    pub rewrite: Vec<Position>,
-    /// Rows whose derived row is missing. It may be stored behind, within the window.
-    pub derive: Vec<Position>,
 }
 
 /// The longest run that counts, in the last [`tail_rows`] places up to the highest row and above `base`. `rows` are in
@@ -120,22 +108,6 @@ pub fn longest_run<Id: Copy + Eq + Hash>(
     run
 }
 
-impl<Id: Copy> Run<Id> {
-    /// What must be written, once it is known which kept rows have their derived row.
-    pub fn debts(&self, is_derived: impl Fn(Position, Id) -> bool) -> Debts {
-        let mut debts = Debts { rewrite: Vec::new(), derive: Vec::new() };
-        for (position, id) in &self.kept {
-            if is_derived(*position, *id) {
-                debts.rewrite.clear();
-            } else {
-                debts.rewrite.push(*position);
-                debts.derive.push(*position);
-            }
-        }
-        debts
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,14 +129,10 @@ mod tests {
         places.map(|(position, (at, id))| row(position, &rows[..at], id)).collect()
     }
 
-    /// How many places are kept, why it ends, what is rewritten and derived.
     #[track_caller]
-    fn check(rows: &str, derived: &str, expect: (u64, End, &[u64], &[u64])) {
+    fn check(rows: &str, expect: (u64, End)) {
         let run = longest_run(2, Position(0), &stored(rows));
-        let debts = run.debts(|_, id| derived.contains(id));
-        let numbers = |places: &[Position]| places.iter().map(|place| place.0).collect::<Vec<_>>();
-        let found = (run.head.0, run.end, numbers(&debts.rewrite), numbers(&debts.derive));
-        assert_eq!(found, (expect.0, expect.1, expect.2.to_vec(), expect.3.to_vec()));
+        assert_eq!((run.head.0, run.end), expect);
     }
 
     #[track_caller]
@@ -175,18 +143,18 @@ mod tests {
 
     #[test]
     fn keeps_what_is_whole() {
-        check("", "", (0, End::Whole, &[], &[]));
-        check("ab", "", (2, End::Whole, &[1, 2], &[1, 2]));
-        check("abcd", "abcd", (4, End::Whole, &[], &[]));
-        check("abcdefgh", "abcdef", (8, End::Whole, &[7, 8], &[7, 8]));
+        check("", (0, End::Whole));
+        check("ab", (2, End::Whole));
+        check("abcd", (4, End::Whole));
+        check("abcdefgh", (8, End::Whole));
     }
 
     #[test]
     fn stops_at_a_hole_and_at_a_repeated_id() {
-        check("ab.d", "ab", (2, End::Hole(Position(3)), &[], &[]));
-        check(".b", "", (0, End::Hole(Position(1)), &[], &[]));
-        check("aba", "", (2, End::Repeat(Position(3)), &[1, 2], &[1, 2]));
-        check("xaba.", "x", (3, End::Repeat(Position(4)), &[2, 3], &[2, 3]));
+        check("ab.d", (2, End::Hole(Position(3))));
+        check(".b", (0, End::Hole(Position(1))));
+        check("aba", (2, End::Repeat(Position(3))));
+        check("xaba.", (3, End::Repeat(Position(4))));
     }
 
     #[test]
@@ -201,11 +169,6 @@ mod tests {
     }
 
     #[test]
-    fn below_the_last_derived_row_nothing_is_rewritten_but_all_is_derived() {
-        check("abcd", "ac", (4, End::Whole, &[4], &[2, 4]));
-    }
-
-    #[test]
     fn below_what_is_known_rows_may_be_gone_and_their_ids_count() {
         check_run(3, &stored(".b.d"), (4, 1, End::Whole));
         check_run(3, &stored("..cc"), (3, 0, End::Repeat(Position(4))));
@@ -216,6 +179,6 @@ mod tests {
 
     #[test]
     fn rows_from_below_do_no_harm() {
-        check("a.cdefgh", "abcd", (8, End::Whole, &[5, 6, 7, 8], &[5, 6, 7, 8]));
+        check("a.cdefgh", (8, End::Whole));
     }
 }

@@ -1,94 +1,257 @@
-//! The clients, as one: they send messages, repeat each until it is acknowledged, and read the logs now and then. They
-//! guess the owner, and learn from refusals.
+//! One device: the real session of the client library, and a user that sends now and then. It keeps what it was told,
+//! and says what cannot be.
 
-use super::judge::Judge;
-use super::log_rows::Packet;
-use super::store::{Log, Row};
+use super::clock::Clock;
 use crate::random::Random;
-use logic::cluster::Position;
-use shard::owner::NodeId;
-use std::collections::{BTreeMap, BTreeSet};
-use wire::{MessageId, Seq};
+use client::machine::{Credentials, Event, Machine, Turn};
+use gateway::limits::REMOTE_GIVE_UP_MS;
+use shard::partition::Partition;
+use std::collections::BTreeMap;
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId};
+use wire::{Scratch, Seq, Uid};
 
-/// What reaches the clients.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// A message is acknowledged.
-    Acked(MessageId, Seq),
-    /// The log is somebody else's.
-    NotOwner(Log, Option<NodeId>),
-    /// A read is done.
-    ReadDone(u64, Vec<(Position, Row)>),
+/// Partitions of a run.
+pub const PARTITIONS: u16 = 3;
+/// Users of each partition.
+const USERS_PER_PARTITION: usize = 2;
+/// Who talks to whom: within a partition, and from each to another.
+const TALKS: [(usize, usize); 6] = [(0, 1), (0, 2), (1, 4), (2, 3), (3, 5), (4, 5)];
+/// After so long a gateway may have refused a message whose connection is gone, in µs: its clock may be fast.
+const GIVEN_UP_US: u64 = REMOTE_GIVE_UP_MS * 990;
+/// Messages of a device that are not acknowledged, at most: more than a conversation's window, now and then.
+const PENDING_MAX: usize = 100;
+
+/// Every user, by partition.
+#[must_use]
+pub fn users() -> Vec<Uid> {
+    let of = |partition| {
+        let all = (1..).map(Uid).filter(move |uid| Partition::of_user(*uid) == partition);
+        all.take(USERS_PER_PARTITION)
+    };
+    Partition::all(PARTITIONS).flat_map(of).collect()
 }
 
-/// A read that was answered: of which log, what was acknowledged when it was asked for, and what was read.
-pub type DoneRead = (Log, Vec<MessageId>, Vec<(Position, Row)>);
+/// Every conversation.
+pub fn conversations(users: &[Uid]) -> impl Iterator<Item = ConversationId> {
+    TALKS.iter().map(|(one, other)| {
+        ConversationId::direct(users[*one], users[*other]).expect("they are two")
+    })
+}
 
-/// All clients.
-#[derive(Debug, Default)]
+/// A message that was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Where to.
+    pub conversation: ConversationId,
+    /// The client's id of it.
+    pub id: ClientMsgId,
+    /// When, in µs.
+    pub at_us: u64,
+    /// It was refused for a while, or a gateway may have given it up: later ones may have passed it.
+    pub may_be_passed: bool,
+    /// Its id and place.
+    pub acked: Option<(MessageId, Seq)>,
+}
+
+/// What a device has of an inbox's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Its place there.
+    pub seq: Seq,
+    /// The client's id of it.
+    pub id: ClientMsgId,
+}
+
+/// What its user was told.
+#[derive(Default)]
+struct Told {
+    sent: Vec<Sent>,
+    rows: BTreeMap<InboxSeq, Row>,
+    /// The first thing that cannot be.
+    wrong: Option<String>,
+}
+
+/// One device.
 pub struct Client {
-    sent: u64,
-    waiting: BTreeSet<MessageId>,
-    guess: Option<NodeId>,
-    reads: BTreeMap<u64, (Log, Vec<MessageId>)>,
-    reads_asked: u64,
+    /// Whose.
+    pub uid: Uid,
+    machine: Machine,
+    clock: Clock,
+    scratch: Scratch,
+    conversations: Vec<ConversationId>,
+    told: Told,
 }
 
 impl Client {
+    /// A device that was never connected.
+    pub fn new(
+        (uid, device): (Uid, DeviceId),
+        token: Bytes,
+        conversations: Vec<ConversationId>,
+        random: &mut Random,
+    ) -> Self {
+        let credentials = Credentials { token, device };
+        Self {
+            uid,
+            machine: Machine::new(credentials, InboxSeq(0), 0, random.any()),
+            clock: Clock::new(random),
+            scratch: Scratch::default(),
+            conversations,
+            told: Told::default(),
+        }
+    }
+
+    fn now_ms(&self, true_us: u64) -> u64 {
+        self.clock.wall_us(true_us) / 1_000
+    }
+
+    /// There is a connection.
+    pub fn on_connected(&mut self, true_us: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.machine.on_connected(self.now_ms(true_us), &mut out);
+        out
+    }
+
+    /// Its connection is gone. Returns in how many µs it dials again.
+    pub fn on_disconnected(&mut self) -> u64 {
+        self.machine.on_disconnected();
+        self.machine.reconnect_delay_ms() * 1_000
+    }
+
+    /// The server says something. Returns what to say, or that the connection is to be closed.
+    pub fn hear(&mut self, bytes: &[u8], true_us: u64) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        let now_ms = self.now_ms(true_us);
+        let Self { machine, scratch, told, .. } = self;
+        let turn = Turn { now_ms, out: &mut out, scratch };
+        let heard = machine.on_bytes(bytes, turn, &mut |event| told.on_event(&event, true_us));
+        (heard.is_ok() && !machine.may_leave()).then_some(out)
+    }
+
+    /// In how many µs it wants to be called.
+    #[must_use]
+    pub fn wake_in_us(&self, true_us: u64) -> Option<u64> {
+        let at_ms = self.machine.next_timer_ms()?;
+        Some((at_ms.saturating_sub(self.now_ms(true_us)) + 1) * 1_000)
+    }
+
+    /// Its time has come. Returns what to say, or that the connection is to be closed.
+    pub fn on_timer(&mut self, true_us: u64) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        self.machine.on_timer(self.now_ms(true_us), &mut out).ok().map(|()| out)
+    }
+
+    /// Its user sends some messages to somebody.
+    pub fn send(&mut self, count: u64, true_us: u64, random: &mut Random) -> Vec<u8> {
+        let mut out = Vec::new();
+        let conversation = random.pick(&self.conversations).expect("everybody talks");
+        for _ in 0..count {
+            if self.machine.sends_pending() >= PENDING_MAX {
+                break;
+            }
+            let body = Bytes::copy_from_slice(&random.any().to_le_bytes());
+            let now_ms = self.now_ms(true_us);
+            let sent = self.machine.send(conversation, body, now_ms, &mut out);
+            let id = sent.expect("there is room");
+            let (may_be_passed, acked, at_us) = (false, None, true_us);
+            self.told.sent.push(Sent { conversation, id, at_us, may_be_passed, acked });
+        }
+        out
+    }
+
+    /// What it has sent, in order.
+    #[must_use]
+    pub fn sent(&self) -> &[Sent] {
+        &self.told.sent
+    }
+
+    /// What it was shown of its inbox.
+    #[must_use]
+    pub fn rows(&self) -> &BTreeMap<InboxSeq, Row> {
+        &self.told.rows
+    }
+
     /// Messages that are not acknowledged.
     #[must_use]
-    pub fn waiting(&self) -> u64 {
-        self.waiting.len() as u64
+    pub fn pending(&self) -> usize {
+        self.machine.sends_pending()
     }
 
-    /// Sends one packet to one node. `may_begin`: new messages are still to be made.
-    pub fn tick(
-        &mut self,
-        may_begin: bool,
-        judge: &Judge,
-        nodes: &[NodeId],
-        random: &mut Random,
-    ) -> Option<(NodeId, Log, Packet)> {
-        let guess = self.guess.filter(|_| random.permille(800));
-        let node = guess.or_else(|| random.pick(nodes))?;
-        if random.permille(20) {
-            let log = random.pick(&Log::all().collect::<Vec<_>>())?;
-            self.reads_asked += 1;
-            self.reads.insert(self.reads_asked, (log, judge.acked_in(log)));
-            return Some((random.pick(nodes)?, log, Packet::Read(log, self.reads_asked)));
-        }
-        if may_begin && (self.waiting.is_empty() || random.permille(450)) {
-            self.sent += 1;
-            self.waiting.insert(MessageId(self.sent));
-            return Some(send(node, MessageId(self.sent)));
-        }
-        let waiting: Vec<MessageId> = self.waiting.iter().copied().collect();
-        let id = random.pick(&waiting)?;
-        Some(send(node, id))
+    /// Whether it is logged in, has everything acknowledged, and has everything up to this row.
+    #[must_use]
+    pub fn is_whole(&self, through: InboxSeq) -> bool {
+        let is_through = self.machine.cursor() >= through;
+        self.machine.is_logged_in() && self.pending() == 0 && is_through
     }
 
-    /// Takes an answer of `from`.
-    pub fn on(&mut self, from: NodeId, answer: Answer) -> Option<DoneRead> {
-        match answer {
-            Answer::Acked(id, _) => {
-                self.waiting.remove(&id);
-                self.guess = Some(from);
-                None
-            }
-            Answer::NotOwner(log, hint) => {
-                if matches!(log, Log::Conversation(_)) {
-                    self.guess = hint.filter(|node| *node != from);
-                }
-                None
-            }
-            Answer::ReadDone(number, rows) => {
-                let (log, acked) = self.reads.remove(&number)?;
-                Some((log, acked, rows))
-            }
-        }
+    /// How it stands, for whoever looks into a failure.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let (uid, cursor) = (self.uid, self.machine.cursor());
+        let is_in = self.machine.is_logged_in();
+        format!("{uid} logged in {is_in}, {} pending, cursor {cursor}", self.pending())
+    }
+
+    /// The first thing that it was told and that cannot be.
+    #[must_use]
+    pub fn wrong(&self) -> Option<&str> {
+        self.told.wrong.as_deref()
     }
 }
 
-fn send(node: NodeId, id: MessageId) -> (NodeId, Log, Packet) {
-    (node, Log::of_message(id), Packet::Send(id))
+impl Told {
+    fn is_wrong(&mut self, what: String) {
+        self.wrong.get_or_insert(what);
+    }
+
+    fn on_event(&mut self, event: &Event<'_>, now_us: u64) {
+        match event {
+            Event::Message { message, .. } => {
+                let conversation = message.conversation.id().expect("a server names one");
+                let row = Row {
+                    conversation,
+                    seq: Seq(message.seq.to_native()),
+                    id: ClientMsgId(message.client_msg_id),
+                };
+                let place = InboxSeq(message.inbox_seq.to_native());
+                if let Some(before) = self.rows.insert(place, row) {
+                    self.is_wrong(format!("{place} was shown twice: {before:?}, {row:?}"));
+                }
+            }
+            Event::Acked { client_msg_id, message_id, seq, .. } => {
+                let place = (*message_id, *seq);
+                let sent = self.sent.iter_mut().find(|sent| sent.id == *client_msg_id);
+                let sent = sent.expect("the machine tells of its own");
+                sent.may_be_passed |= now_us >= sent.at_us + GIVEN_UP_US;
+                if sent.acked.replace(place).is_some() {
+                    self.is_wrong(format!("{client_msg_id:?} was acknowledged twice"));
+                }
+            }
+            Event::Refused { client_msg_id: Some(id), code, will_retry, .. } => {
+                if let Some(sent) = self.sent.iter_mut().find(|sent| sent.id == *id) {
+                    sent.may_be_passed = true;
+                }
+                if !will_retry {
+                    self.is_wrong(format!("{id:?} was refused for good: {code:?}"));
+                }
+            }
+            Event::InboxReset { .. } => self.is_wrong("the inbox began anew".into()),
+            Event::RowsMissing { after, before } => {
+                self.is_wrong(format!("there are no rows between {after} and {before}"));
+            }
+            Event::LoggedIn { .. }
+            | Event::WireDuplicate { .. }
+            | Event::GapDetected { .. }
+            | Event::Synced { .. }
+            | Event::Refused { .. }
+            | Event::HistoryPage { .. }
+            | Event::ChatsPage { .. }
+            | Event::ChatReply { .. }
+            | Event::HeartbeatReply { .. }
+            | Event::GoingAway { .. }
+            | Event::LoggedOut => {}
+        }
+    }
 }

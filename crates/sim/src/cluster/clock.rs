@@ -2,10 +2,16 @@
 
 use crate::random::Random;
 use logic::cluster::Moment;
+use shard::command::Now;
 
 /// How far a monotonic clock may run fast or slow, in parts per million: fifty times what a quartz does. Two such
 /// clocks differ by 1 %, half of what the settings must allow.
 const DRIFT_PPM_MAX: u64 = 5_000;
+/// What every wall clock would show at first if it were right, in µs.
+const START_US: u64 = 1_700_000_000_000_000;
+/// How far a wall clock may be off either way, in µs: two of them and the time on the way stay within what a message's id
+/// may be ahead.
+const OFF_US_MAX: u64 = 3_000_000;
 
 /// One machine's clocks. Both go on while its processes are paused.
 #[derive(Clone, Copy, Debug)]
@@ -20,14 +26,22 @@ impl Clock {
     /// Drawn at random.
     pub fn new(random: &mut Random) -> Self {
         let speed_ppm = random.between(1_000_000 - DRIFT_PPM_MAX, 1_000_001 + DRIFT_PPM_MAX);
-        let (start_us, wall_us) = (random.between(0, 1_000_000_000), random.between(0, 500_000));
-        Self { speed_ppm, start_us, wall_us: 3_600_000_000 + wall_us }
+        let start_us = random.between(0, 1_000_000_000);
+        let mut clock = Self { speed_ppm, start_us, wall_us: 0 };
+        clock.jump(random);
+        clock
+    }
+
+    /// The monotonic clock, in µs.
+    #[must_use]
+    pub fn monotonic_us(&self, true_us: u64) -> u64 {
+        self.start_us + true_us * self.speed_ppm / 1_000_000
     }
 
     /// The monotonic clock, rounded down to ms.
     #[must_use]
     pub fn monotonic(&self, true_us: u64) -> Moment {
-        Moment((self.start_us + true_us * self.speed_ppm / 1_000_000) / 1_000)
+        Moment(self.monotonic_us(true_us) / 1_000)
     }
 
     /// The wall clock, in µs.
@@ -36,8 +50,15 @@ impl Clock {
         self.wall_us + true_us
     }
 
-    /// Somebody sets the wall clock, by up to five seconds either way.
+    /// Both, as a core reads them.
+    #[must_use]
+    pub fn now(&self, true_us: u64) -> Now {
+        let mono_ms = self.monotonic(true_us).0;
+        Now { unix_ms: self.wall_us(true_us) / 1_000, mono_ms }
+    }
+
+    /// Somebody sets the wall clock.
     pub fn jump(&mut self, random: &mut Random) {
-        self.wall_us = (self.wall_us + random.between(0, 10_000_000)).saturating_sub(5_000_000);
+        self.wall_us = START_US + random.between(0, 2 * OFF_US_MAX) - OFF_US_MAX;
     }
 }

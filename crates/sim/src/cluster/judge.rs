@@ -1,23 +1,32 @@
 //! What must hold at every step, over all processes at once. It sees what nobody in a real cluster sees, and
 //! influences nothing.
 
-use super::store::{Log, Row, Store};
-use logic::cluster::Position;
+use super::client::{Client, Row, conversations, users};
+use super::store::{Put, Statement, Store};
+use link::Item;
+use shard::command::{Answer, Command, Delivery};
 use shard::owner::Epoch;
 use shard::partition::Partition;
-use std::collections::BTreeMap;
-use wire::{MessageId, Seq};
+use shard::rows::InboxRow;
+use std::collections::{BTreeMap, BTreeSet};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, Seq, Uid};
 
-/// Remembers everything that was ever committed and acknowledged.
+/// Remembers everything that was ever promised.
 #[derive(Debug, Default)]
 pub struct Judge {
-    committed: BTreeMap<Log, BTreeMap<Position, Row>>,
-    /// Where each id was committed in the conversation.
-    places: BTreeMap<MessageId, Seq>,
-    acked: BTreeMap<MessageId, Seq>,
-    /// The process that began each epoch, by partition.
-    begun: BTreeMap<(Partition, Epoch), usize>,
-    commits_made: u64,
+    /// Acknowledged: which message is where.
+    messages: BTreeMap<(ConversationId, Seq), MessageId>,
+    /// Shown, or acknowledged: which message an inbox has where.
+    inboxes: BTreeMap<(Uid, InboxSeq), (ConversationId, Seq)>,
+    /// The highest row of each inbox that anybody was told of.
+    heads: BTreeMap<Uid, InboxSeq>,
+    /// The epochs that were begun of each partition.
+    begun: BTreeMap<Partition, BTreeSet<Epoch>>,
+    acks: u64,
+    /// Which message a node was asked to take, by its link and the request's number.
+    asked: BTreeMap<(u16, u64), ClientMsgId>,
+    /// Messages that a node has refused: others may have passed them.
+    refused: BTreeSet<ClientMsgId>,
     /// The first thing that went wrong.
     verdict: Option<String>,
 }
@@ -31,27 +40,20 @@ impl Judge {
 
     /// How many messages were acknowledged.
     #[must_use]
-    pub fn acked(&self) -> usize {
-        self.acked.len()
+    pub fn acked(&self) -> u64 {
+        self.messages.len() as u64
     }
 
-    /// What was acknowledged of a log's conversation.
+    /// Acks that nodes gave, those of retries included.
     #[must_use]
-    pub fn acked_in(&self, log: Log) -> Vec<MessageId> {
-        let is_its = |id: &&MessageId| Log::of_message(**id).chat() == log.chat();
-        self.acked.keys().filter(is_its).copied().collect()
-    }
-
-    /// Rows that were committed, repeats after takeovers included.
-    #[must_use]
-    pub fn commits_made(&self) -> u64 {
-        self.commits_made
+    pub fn acks(&self) -> u64 {
+        self.acks
     }
 
     /// Epochs that were begun.
     #[must_use]
-    pub fn epochs(&self) -> usize {
-        self.begun.len()
+    pub fn epochs(&self) -> u64 {
+        self.begun.values().map(|epochs| epochs.len() as u64).sum()
     }
 
     /// Something that must not be.
@@ -66,83 +68,192 @@ impl Judge {
     }
 
     /// A process begins an epoch.
-    pub fn begins(&mut self, process: usize, partition: Partition, epoch: Epoch) {
-        let first = self.begun.insert((partition, epoch), process);
-        self.check(first.is_none(), || format!("{partition:?} {epoch:?} was begun twice"));
+    pub fn begins(&mut self, partition: Partition, epoch: Epoch) {
+        let is_new = self.begun.entry(partition).or_default().insert(epoch);
+        self.check(is_new, || format!("{partition:?} {epoch:?} was begun twice"));
     }
 
-    /// The processes that may commit in a partition now. At most one.
-    pub fn owners(&mut self, partition: Partition, owners: &[usize]) {
-        self.check(owners.len() < 2, || format!("{partition:?} has the owners {owners:?} at once"));
-    }
-
-    /// A process counts a row as committed while `others` may commit in the partition too.
-    pub fn commits(&mut self, log: Log, (position, row): (Position, Row), others: &[usize]) {
-        self.check(others.is_empty(), || {
-            format!("{log:?} commits {position:?} while {others:?} may commit there")
+    /// A process steps its shard of a partition, and what it commits counts.
+    pub fn steps(&mut self, process: usize, (partition, epoch): (Partition, Epoch)) {
+        let begun = self.begun.get(&partition).and_then(|epochs| epochs.last().copied());
+        let newest = begun.unwrap_or_default();
+        self.check(newest <= epoch, || {
+            format!("process {process} commits in {partition:?} under {epoch:?}, after {newest:?}")
         });
-        self.commits_made += 1;
-        let rows = self.committed.entry(log).or_default();
-        let known = *rows.entry(position).or_insert(row);
-        let below = rows.range(..position).next_back().map(|row| (*row.0, *row.1));
-        let above = rows.range(position.next()..).next().map(|row| *row.1);
-        self.check(known == row, || format!("{log:?} {position:?} was {known:?}, became {row:?}"));
-        if matches!(log, Log::Conversation(_)) {
-            let place = *self.places.entry(row.id).or_insert(row.seq);
-            self.check(place == row.seq, || {
-                format!("{:?} is stored at {place} and {}", row.id, row.seq)
-            });
-            return;
+    }
+
+    /// An entry's command reaches a node.
+    pub fn asks(&mut self, entry: u16, item: &Item) {
+        if let Item::Command { command: Command::Send(send), reply, .. } = item {
+            self.asked.insert((entry, reply.request_id), send.client_msg_id);
         }
-        let is_above = below.is_none_or(|(_, below)| below.seq < row.seq);
-        let is_below = above.is_none_or(|above| above.seq > row.seq);
-        self.check(is_above && is_below, || format!("{log:?} is out of order at {position:?}"));
-        let place = self.places.get(&row.id).copied();
-        self.check(place == Some(row.seq), || {
-            format!("{log:?} has {row:?}, committed at {place:?}")
+    }
+
+    /// A node says something to an entry, while the store holds this.
+    pub fn says(&mut self, store: &Store, delivery: &Delivery, users: &[Uid]) {
+        match &delivery.answer {
+            Answer::Acked { message_id, seq, inbox_seq, .. } => {
+                self.acks += 1;
+                let place = conversations(users).find(|id| {
+                    store.message(*id, *seq).is_some_and(|row| row.message_id == *message_id)
+                });
+                let Some(id) = place else {
+                    return self.fail(|| format!("{message_id} at {seq} is acked, not stored"));
+                };
+                self.messages.insert((id, *seq), *message_id);
+                let sender = store.message(id, *seq).map(|row| row.sender);
+                let own = sender.and_then(|sender| store.inbox_row(sender, *inbox_seq));
+                let is_own = own.is_some_and(|row| row.message.message_id == *message_id);
+                self.check(inbox_seq.0 == 0 || is_own, || {
+                    format!("the ack of {id} {seq} names {inbox_seq} of {sender:?}, {own:?}")
+                });
+                for uid in id.users() {
+                    match store.copy_of(uid, (id, *seq)) {
+                        Some(place) => self.promise((uid, place), (id, *seq)),
+                        None => self.fail(|| format!("{id} {seq} is acked, not in {uid}'s inbox")),
+                    }
+                }
+            }
+            Answer::Push { row, .. } => self.shows(store, row),
+            Answer::Inbox { rows, .. } => rows.iter().for_each(|row| self.shows(store, row)),
+            Answer::LoggedIn { login, inbox_head, .. } => {
+                self.tells_head(store, login.uid, *inbox_head);
+            }
+            Answer::LoggedOut(_) | Answer::Head { .. } | Answer::News(_) => {}
+            Answer::History { .. } | Answer::Chats { .. } | Answer::Chat(_) => {}
+            Answer::Refused { .. } => {
+                let asked = (delivery.to.session.entry, delivery.to.request_id);
+                self.refused.extend(self.asked.get(&asked));
+            }
+            Answer::Closed(_) => {}
+        }
+    }
+
+    fn shows(&mut self, store: &Store, row: &InboxRow) {
+        let (uid, place) = (row.uid, row.inbox_seq);
+        let is_stored = store.inbox_row(uid, place) == Some(row);
+        self.check(is_stored, || format!("{uid} is shown {row:?}, which is not stored"));
+        self.promise((uid, place), (row.message.conversation, row.message.seq));
+    }
+
+    fn promise(&mut self, (uid, place): (Uid, InboxSeq), message: (ConversationId, Seq)) {
+        let known = *self.inboxes.entry((uid, place)).or_insert(message);
+        self.check(known == message, || {
+            format!("row {place} of {uid}'s inbox was {known:?}, is {message:?}")
         });
+        let head = self.heads.entry(uid).or_default();
+        *head = place.max(*head);
     }
 
-    /// A message is acknowledged by the conversation's owner.
-    pub fn acks(&mut self, id: MessageId, seq: Seq) {
-        let known = *self.acked.entry(id).or_insert(seq);
-        self.check(known == seq, || format!("{id:?} was acknowledged at {known}, then at {seq}"));
+    fn tells_head(&mut self, store: &Store, uid: Uid, head: InboxSeq) {
+        let known = self.heads.get(&uid).copied().unwrap_or_default();
+        for place in known.0 + 1..=head.0 {
+            let is_stored = store.inbox_row(uid, InboxSeq(place)).is_some();
+            self.check(is_stored, || format!("{uid}'s inbox ends at {head}, but has no {place}"));
+        }
+        self.heads.insert(uid, head.max(known));
     }
 
-    /// A write has landed in a log: what was committed there must be there still.
-    pub fn landed(&mut self, store: &Store, log: Log, position: Position) {
-        let committed = self.committed.get(&log).and_then(|rows| rows.get(&position)).copied();
-        let stored = store.row(log, position);
-        self.check(committed.is_none() || committed == stored, || {
-            format!("{log:?} {position:?} was committed as {committed:?}, now {stored:?} is stored")
-        });
+    /// A statement has landed: what was promised must be there still.
+    pub fn landed(&mut self, store: &Store, statement: &Statement) {
+        match statement {
+            Statement::Put(Put::Message(row, _), _) => {
+                let at = (row.conversation, row.seq);
+                let promised = self.messages.get(&at).copied();
+                let stored = store.message(at.0, at.1).map(|row| row.message_id);
+                self.check(promised.is_none() || promised == stored, || {
+                    format!("{at:?} was acked as {promised:?}, now {stored:?} is stored")
+                });
+            }
+            Statement::Put(Put::Inbox(row, _), _) => {
+                let at = (row.uid, row.inbox_seq);
+                let promised = self.inboxes.get(&at).copied();
+                let stored = store.inbox_row(at.0, at.1);
+                let stored = stored.map(|row| (row.message.conversation, row.message.seq));
+                self.check(promised.is_none() || promised == stored, || {
+                    format!("{at:?} was shown as {promised:?}, now {stored:?} is stored")
+                });
+            }
+            Statement::Put(..)
+            | Statement::Leases
+            | Statement::Owners
+            | Statement::ChangeLease(_)
+            | Statement::ChangeOwner(_)
+            | Statement::Bound(_)
+            | Statement::User(_)
+            | Statement::Head(_)
+            | Statement::Chat(..)
+            | Statement::Chats(..)
+            | Statement::Place(..)
+            | Statement::Rows(..)
+            | Statement::InboxAt(..)
+            | Statement::MessagesBefore(..) => {}
+        }
     }
 
-    /// A client has read a log; `acked_before` was acknowledged when it asked.
-    pub fn reads(&mut self, log: Log, rows: &[(Position, Row)], acked_before: &[MessageId]) {
-        let dense = rows.iter().enumerate().all(|(index, row)| row.0.0 == index as u64 + 1);
-        self.check(dense, || format!("{log:?} was read with a hole: {rows:?}"));
-        let lost = acked_before.iter().find(|id| rows.iter().all(|row| row.1.id != **id));
-        self.check(lost.is_none(), || {
-            format!("{log:?} was read without {lost:?}, which was acknowledged")
-        });
+    /// Everything is quiet, and everything that was sent is acknowledged: the store holds exactly that.
+    pub fn ends(&mut self, store: &Store, clients: &[Client]) {
+        let users = users();
+        let all = || clients.iter().flat_map(Client::sent);
+        for id in conversations(&users) {
+            let count = all().filter(|sent| sent.conversation == id).count() as u64;
+            let mut ids = BTreeMap::new();
+            for seq in (1..=count).map(Seq) {
+                let row = store.message(id, seq);
+                self.check(row.is_some(), || format!("{id} has a hole at {seq} of {count}"));
+                ids.extend(row.map(|row| (row.client_msg_id, (row.message_id, seq))));
+            }
+            let sent = all().filter(|sent| sent.conversation == id);
+            let lost = sent.copied().find(|sent| ids.get(&sent.id).copied() != sent.acked);
+            self.check(lost.is_none(), || format!("{lost:?} is not where it was acknowledged"));
+        }
+        for uid in users {
+            self.check_inbox(store, uid, clients);
+        }
+        clients.iter().for_each(|client| self.check_client(store, client));
     }
 
-    /// Everything is quiet: the store holds exactly what was promised.
-    pub fn ends(&mut self, store: &Store) {
-        for log in Log::all() {
-            let committed = self.committed.get(&log).map_or(0, BTreeMap::len);
-            let rows: Vec<_> = store.rows(log).take(committed).collect();
-            let all = self.acked_in(log);
-            self.reads(log, &rows, &all);
-            let mut seqs: Vec<Seq> = rows.iter().map(|row| row.1.seq).collect();
-            seqs.dedup();
-            self.check(seqs.len() == rows.len() && seqs.is_sorted(), || {
-                format!("{log:?} is out of order or doubled: {seqs:?}")
+    fn check_inbox(&mut self, store: &Store, uid: Uid, clients: &[Client]) {
+        let sent = clients.iter().flat_map(Client::sent);
+        let count = sent.filter(|sent| sent.conversation.names(uid)).count() as u64;
+        let mut last = BTreeMap::new();
+        for place in (1..=count).map(InboxSeq) {
+            let Some(row) = store.inbox_row(uid, place) else {
+                return self.fail(|| format!("{uid}'s inbox has a hole at {place} of {count}"));
+            };
+            let (id, seq) = (row.message.conversation, row.message.seq);
+            let before = last.insert(id, seq).unwrap_or_default();
+            self.check(seq == before.next(), || {
+                format!("{uid}'s inbox has {seq} of {id} after {before}")
             });
-            let moved =
-                rows.iter().find(|row| self.places.get(&row.1.id) != Some(&row.1.seq)).copied();
-            self.check(moved.is_none(), || format!("{log:?} holds {moved:?} at another seq"));
+        }
+    }
+
+    /// A device has every row but its own, as it is stored; and its messages to one conversation are in their order.
+    fn check_client(&mut self, store: &Store, client: &Client) {
+        let uid = client.uid;
+        let through = client.rows().keys().next_back().copied().unwrap_or_default();
+        for place in (1..=through.0).map(InboxSeq) {
+            let Some(row) = store.inbox_row(uid, place) else {
+                return self.fail(|| format!("{uid} was shown {place}, which is not stored"));
+            };
+            let message = &row.message;
+            let id = message.client_msg_id;
+            let stored = Row { conversation: message.conversation, seq: message.seq, id };
+            let is_own = client.sent().iter().any(|sent| sent.id == id);
+            let shown = client.rows().get(&place).copied();
+            self.check(shown == Some(stored) || is_own && shown.is_none(), || {
+                format!("{uid} has {shown:?} at {place}, where {stored:?} is stored")
+            });
+        }
+        let mut last = BTreeMap::new();
+        for sent in client.sent().iter().filter(|sent| !sent.may_be_passed) {
+            let Some((_, seq)) = sent.acked else { continue };
+            if self.refused.contains(&sent.id) {
+                continue;
+            }
+            let before = last.insert(sent.conversation, seq).unwrap_or_default();
+            self.check(before < seq, || format!("{uid}'s {seq} was sent after {before}"));
         }
     }
 }

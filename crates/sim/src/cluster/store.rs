@@ -3,81 +3,16 @@
 
 use super::plant::Plant;
 use logic::cluster::{LeaseChange, LeaseRow, Outcome, OwnerChange, Position, Standing};
+use logic::cql::{Entry, Log, bucket, slot};
 use shard::owner::{NodeId, OwnerRow};
 use shard::partition::Partition;
+use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
 use std::collections::BTreeMap;
-use wire::{MessageId, Seq};
-
-/// Conversations of a run. One change of owners puts each of them to the test.
-const CHATS: u8 = 4;
-
-/// A conversation, or the inbox of one of its two users. Every conversation has users of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Log {
-    /// Messages by seq.
-    Conversation(u8),
-    /// Messages by inbox seq, of user 0 or 1.
-    Inbox(u8, usize),
-}
-
-impl Log {
-    /// Every log.
-    pub fn all() -> impl Iterator<Item = Self> {
-        (0..CHATS)
-            .flat_map(|chat| [Self::Conversation(chat), Self::Inbox(chat, 0), Self::Inbox(chat, 1)])
-    }
-
-    /// The logs of the first conversation.
-    pub fn of_first_chat() -> impl Iterator<Item = Self> {
-        Self::all().filter(|log| log.chat() == 0)
-    }
-
-    /// A message of the first conversation.
-    #[must_use]
-    pub fn message_of_first_chat(number: u64) -> MessageId {
-        MessageId(number * u64::from(CHATS))
-    }
-
-    /// The conversation of a message.
-    #[must_use]
-    pub fn of_message(id: MessageId) -> Self {
-        Self::Conversation(u8::try_from(id.0 % u64::from(CHATS)).expect("below a small number"))
-    }
-
-    /// Its conversation's number.
-    #[must_use]
-    pub fn chat(self) -> u8 {
-        match self {
-            Self::Conversation(chat) | Self::Inbox(chat, _) => chat,
-        }
-    }
-
-    /// Conversations, first users and second users have a partition each.
-    #[must_use]
-    pub fn partition(self) -> Partition {
-        let index = match self {
-            Self::Conversation(_) => 0,
-            Self::Inbox(_, user) => 1 + user,
-        };
-        Partition::all(PARTITIONS).nth(index).expect("there are three")
-    }
-}
-
-/// Partitions of a run.
-pub const PARTITIONS: u16 = 3;
-
-/// A row of a log: which message, at which place of the conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Its place in the conversation.
-    pub seq: Seq,
-    /// Its id as its sender made it.
-    pub id: MessageId,
-}
+use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 /// What a process asks of the store.
 #[derive(Clone, Debug)]
-pub enum Request {
+pub enum Statement {
     /// All leases.
     Leases,
     /// All owners.
@@ -86,28 +21,46 @@ pub enum Request {
     ChangeLease(LeaseChange),
     /// Compare and set.
     ChangeOwner(OwnerChange),
-    /// The last rows of a log.
-    Tail(Log, usize),
-    /// The rows of a log from one place to another.
-    Rows(Log, Position, Position),
-    /// Where these ids are stored.
-    Dedup(Vec<MessageId>),
-    /// The last seq that a user's chat tells of.
-    LastSeq(Log),
-    /// One row of a log.
-    WriteRow(Log, Position, Row, i64),
-    /// Where an id is stored.
-    WriteDedup(MessageId, Seq, i64),
-    /// The last seq of a user's chat.
-    WriteLastSeq(Log, Seq, i64),
+    /// One row, under a timestamp.
+    Put(Put, i64),
+    /// The bound of a partition's ids.
+    Bound(Partition),
+    /// A user.
+    User(Uid),
+    /// The head of a conversation.
+    Head(ConversationId),
+    /// A chat.
+    Chat(Uid, ConversationId),
+    /// Chats of a slot after a conversation.
+    Chats(Uid, i8, Option<ConversationId>, usize),
+    /// Where a message is by its sender's id.
+    Place(ConversationId, Uid, ClientMsgId),
+    /// Rows of a log from a place on.
+    Rows(Log, Position, usize),
+    /// Rows of an inbox at these places.
+    InboxAt(Uid, Vec<InboxSeq>),
+    /// Messages before a place, descending.
+    MessagesBefore(ConversationId, Seq, usize),
 }
 
-impl Request {
-    /// Whether it changes a row without a condition.
-    #[must_use]
-    pub fn is_write(&self) -> bool {
-        matches!(self, Self::WriteRow(..) | Self::WriteDedup(..) | Self::WriteLastSeq(..))
-    }
+/// A row to write, without a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "most rows are the large ones")]
+pub enum Put {
+    /// A message, and what its writer knew to be committed.
+    Message(MessageRow, Position),
+    /// Where it is by its sender's id.
+    Place(ConversationId, Uid, ClientMsgId, Seq),
+    /// Up to where a conversation is committed.
+    Head(ConversationId, Seq),
+    /// A row of an inbox, and what its writer knew to be committed.
+    Inbox(InboxRow, Position),
+    /// A chat.
+    Chat(ChatRow),
+    /// A user.
+    User(UserRow),
+    /// The bound of a partition's ids.
+    Bound(Partition, u64),
 }
 
 /// What the store answers.
@@ -121,15 +74,25 @@ pub enum Reply {
     Lease(Outcome<LeaseRow>),
     /// What became of a change.
     Owner(Outcome<OwnerRow>),
-    /// Rows in order.
-    Rows(Vec<(Position, Row)>),
-    /// Those that are stored.
-    Dedup(Vec<(MessageId, Seq)>),
-    /// 0 if there is none.
-    LastSeq(Seq),
     /// Stored, or covered by a newer one: the writer is not told which.
     Written,
+    /// A bound or a head, 0 if there is none.
+    Number(u64),
+    /// A user, if there is one.
+    User(Option<UserRow>),
+    /// Chats, ascending.
+    Chats(Vec<ChatRow>),
+    /// A place, if there is one.
+    Place(Option<Seq>),
+    /// Rows of a log, ascending.
+    Rows(Vec<Entry>),
+    /// Rows of an inbox.
+    Inbox(Vec<InboxRow>),
+    /// Messages, descending.
+    Messages(Vec<MessageRow>),
 }
+
+type Cells<Key, Value> = BTreeMap<Key, (i64, Value)>;
 
 /// All tables.
 #[derive(Debug, Default)]
@@ -137,9 +100,15 @@ pub struct Store {
     plant: Plant,
     leases: BTreeMap<NodeId, LeaseRow>,
     owners: BTreeMap<Partition, OwnerRow>,
-    logs: BTreeMap<Log, BTreeMap<Position, (i64, Row)>>,
-    dedup: BTreeMap<MessageId, (i64, Seq)>,
-    last_seqs: BTreeMap<Log, (i64, Seq)>,
+    messages: BTreeMap<ConversationId, Cells<Seq, Entry>>,
+    inboxes: BTreeMap<Uid, Cells<InboxSeq, Entry>>,
+    places: Cells<(ConversationId, Uid, ClientMsgId), Seq>,
+    heads: Cells<ConversationId, Seq>,
+    chats: Cells<(Uid, ConversationId), ChatRow>,
+    users: Cells<Uid, UserRow>,
+    bounds: Cells<Partition, u64>,
+    /// Two different rows came for one place under one timestamp: which one stays is chance.
+    clash: Option<String>,
 }
 
 impl Store {
@@ -150,53 +119,141 @@ impl Store {
     }
 
     /// Does what was asked.
-    pub fn land(&mut self, request: &Request) -> Reply {
-        match request {
-            Request::Leases => Reply::Leases(self.leases.values().copied().collect()),
-            Request::Owners => Reply::Owners(self.owners.values().copied().collect()),
-            Request::ChangeLease(change) => Reply::Lease(self.change_lease(change)),
-            Request::ChangeOwner(change) => Reply::Owner(compare_and_set(
+    pub fn land(&mut self, statement: &Statement) -> Reply {
+        match statement {
+            Statement::Leases => Reply::Leases(self.leases.values().copied().collect()),
+            Statement::Owners => Reply::Owners(self.owners.values().copied().collect()),
+            Statement::ChangeLease(change) => Reply::Lease(self.change_lease(change)),
+            Statement::ChangeOwner(change) => Reply::Owner(compare_and_set(
                 &mut self.owners,
                 change.next.partition,
                 (change.expected, change.next),
             )),
-            Request::Tail(log, rows) => {
-                let mut tail: Vec<_> = self.rows(*log).rev().take(*rows).collect();
-                tail.reverse();
-                Reply::Rows(tail)
+            Statement::Put(put, timestamp_us) => {
+                self.put(put, *timestamp_us);
+                Reply::Written
             }
-            Request::Rows(log, from, to) => {
-                let within = |row: &(Position, Row)| *from <= row.0 && row.0 <= *to;
-                Reply::Rows(self.rows(*log).filter(within).collect())
+            Statement::Bound(partition) => Reply::Number(value(&self.bounds, partition)),
+            Statement::User(uid) => Reply::User(self.users.get(uid).map(|cell| cell.1)),
+            Statement::Head(id) => Reply::Number(value(&self.heads, id).0),
+            Statement::Chat(uid, id) => {
+                Reply::Chats(self.chats.get(&(*uid, *id)).map(|cell| cell.1).into_iter().collect())
             }
-            Request::Dedup(ids) => {
-                let stored = |id: &MessageId| self.dedup.get(id).map(|cell| (*id, cell.1));
-                Reply::Dedup(ids.iter().filter_map(stored).collect())
+            Statement::Chats(uid, number, after, limit) => {
+                let is_next = |row: &&ChatRow| {
+                    row.uid == *uid
+                        && slot(row.conversation) == *number
+                        && after.is_none_or(|after| row.conversation > after)
+                };
+                let rows = self.chats.values().map(|cell| &cell.1).filter(is_next);
+                Reply::Chats(rows.take(*limit).copied().collect())
             }
-            Request::LastSeq(inbox) => {
-                Reply::LastSeq(self.last_seqs.get(inbox).map_or(Seq(0), |cell| cell.1))
+            Statement::Place(id, sender, client_msg_id) => {
+                let place = self.places.get(&(*id, *sender, *client_msg_id));
+                Reply::Place(place.map(|cell| cell.1))
             }
-            Request::WriteRow(log, position, row, timestamp) => {
-                write(self.logs.entry(*log).or_default(), *position, (*timestamp, *row))
+            Statement::Rows(log, from, limit) => Reply::Rows(self.rows_from(*log, *from, *limit)),
+            Statement::InboxAt(uid, places) => {
+                let rows = places.iter().filter_map(|place| self.inbox_row(*uid, *place));
+                Reply::Inbox(rows.cloned().collect())
             }
-            Request::WriteDedup(id, seq, timestamp) => {
-                write(&mut self.dedup, *id, (*timestamp, *seq))
-            }
-            Request::WriteLastSeq(inbox, seq, timestamp) => {
-                write(&mut self.last_seqs, *inbox, (*timestamp, *seq))
+            Statement::MessagesBefore(id, before, limit) => {
+                let part = bucket(Position(before.0.saturating_sub(1)));
+                let is_there = |row: &&MessageRow| bucket(row.seq.into()) == part;
+                let rows = self.messages(*id).rev().filter(|row| row.seq < *before);
+                Reply::Messages(rows.filter(is_there).take(*limit).cloned().collect())
             }
         }
     }
 
-    /// The rows of a log, in order.
-    pub fn rows(&self, log: Log) -> impl DoubleEndedIterator<Item = (Position, Row)> {
-        self.logs.get(&log).into_iter().flatten().map(|(position, cell)| (*position, cell.1))
+    fn put(&mut self, put: &Put, timestamp_us: i64) {
+        let is_same = match put {
+            Put::Message(row, committed) => {
+                let position = row.seq.into();
+                let entry =
+                    Entry { position, committed: *committed, row: Row::Message(row.clone()) };
+                let log = self.messages.entry(row.conversation).or_default();
+                write(log, row.seq, (timestamp_us, entry))
+            }
+            Put::Inbox(row, committed) => {
+                let position = row.inbox_seq.into();
+                let entry = Entry { position, committed: *committed, row: Row::Inbox(row.clone()) };
+                let log = self.inboxes.entry(row.uid).or_default();
+                write(log, row.inbox_seq, (timestamp_us, entry))
+            }
+            Put::Place(id, sender, client_msg_id, seq) => {
+                let key = (*id, *sender, *client_msg_id);
+                write_greater(&mut self.places, key, (timestamp_us, *seq))
+            }
+            Put::Head(id, seq) => write_greater(&mut self.heads, *id, (timestamp_us, *seq)),
+            Put::Bound(partition, bound_ms) => {
+                write_greater(&mut self.bounds, *partition, (timestamp_us, *bound_ms))
+            }
+            Put::Chat(row) => {
+                write(&mut self.chats, (row.uid, row.conversation), (timestamp_us, *row))
+            }
+            Put::User(row) => write(&mut self.users, row.uid, (timestamp_us, *row)),
+        };
+        if !is_same {
+            self.clash.get_or_insert_with(|| format!("{put:?} came under {timestamp_us} too"));
+        }
     }
 
-    /// One row of a log.
+    /// Two rows that came for one place under one timestamp, if any did.
     #[must_use]
-    pub fn row(&self, log: Log, position: Position) -> Option<Row> {
-        self.logs.get(&log)?.get(&position).map(|cell| cell.1)
+    pub fn clash(&self) -> Option<&str> {
+        self.clash.as_deref()
+    }
+
+    /// The messages of a conversation, in order.
+    pub fn messages(&self, id: ConversationId) -> impl DoubleEndedIterator<Item = &MessageRow> {
+        let rows = self.messages.get(&id).into_iter().flatten();
+        rows.filter_map(|(_, (_, entry))| match &entry.row {
+            Row::Message(row) => Some(row),
+            Row::Inbox(_) | Row::Chat(_) | Row::User(_) => None,
+        })
+    }
+
+    /// The message at a place.
+    #[must_use]
+    pub fn message(&self, id: ConversationId, seq: Seq) -> Option<&MessageRow> {
+        match &self.messages.get(&id)?.get(&seq)?.1.row {
+            Row::Message(row) => Some(row),
+            Row::Inbox(_) | Row::Chat(_) | Row::User(_) => None,
+        }
+    }
+
+    /// A row of an inbox.
+    #[must_use]
+    pub fn inbox_row(&self, uid: Uid, place: InboxSeq) -> Option<&InboxRow> {
+        match &self.inboxes.get(&uid)?.get(&place)?.1.row {
+            Row::Inbox(row) => Some(row),
+            Row::Message(_) | Row::Chat(_) | Row::User(_) => None,
+        }
+    }
+
+    /// Where the copy of a message is in an inbox, by the place that it has in its conversation: the first, for above what
+    /// is committed a former owner may have left another.
+    #[must_use]
+    pub fn copy_of(&self, uid: Uid, (id, seq): (ConversationId, Seq)) -> Option<InboxSeq> {
+        let mut places = self.inboxes.get(&uid)?.keys().copied();
+        let is_it = |row: &InboxRow| row.message.conversation == id && row.message.seq == seq;
+        places.find(|place| self.inbox_row(uid, *place).is_some_and(is_it))
+    }
+
+    fn rows_from(&self, log: Log, from: Position, limit: usize) -> Vec<Entry> {
+        let is_there =
+            |entry: &&Entry| entry.position >= from && bucket(entry.position) == bucket(from);
+        match log {
+            Log::Conversation(id) => {
+                let rows = self.messages.get(&id).into_iter().flatten();
+                rows.map(|row| &row.1.1).filter(is_there).take(limit).cloned().collect()
+            }
+            Log::Inbox(uid) => {
+                let rows = self.inboxes.get(&uid).into_iter().flatten();
+                rows.map(|row| &row.1.1).filter(is_there).take(limit).cloned().collect()
+            }
+        }
     }
 
     fn change_lease(&mut self, change: &LeaseChange) -> Outcome<LeaseRow> {
@@ -212,6 +269,10 @@ impl Store {
     }
 }
 
+fn value<Key: Ord, Value: Copy + Default>(cells: &Cells<Key, Value>, key: &Key) -> Value {
+    cells.get(key).map_or(Value::default(), |cell| cell.1)
+}
+
 fn compare_and_set<Key: Ord, Row: Copy + PartialEq>(
     table: &mut BTreeMap<Key, Row>,
     key: Key,
@@ -225,13 +286,30 @@ fn compare_and_set<Key: Ord, Row: Copy + PartialEq>(
     Outcome::Applied
 }
 
-fn write<Key: Ord, Value>(
-    table: &mut BTreeMap<Key, (i64, Value)>,
+/// Writes a row; false: another one was there under the same timestamp.
+fn write<Key: Ord, Value: PartialEq>(
+    cells: &mut Cells<Key, Value>,
     key: Key,
     cell: (i64, Value),
-) -> Reply {
-    if table.get(&key).is_none_or(|stored| cell.0 >= stored.0) {
-        table.insert(key, cell);
+) -> bool {
+    match cells.get(&key) {
+        Some(stored) if cell.0 < stored.0 => true,
+        Some(stored) if cell.0 == stored.0 => cell.1 == stored.1,
+        Some(_) | None => {
+            cells.insert(key, cell);
+            true
+        }
     }
-    Reply::Written
+}
+
+/// Writes a row of one number: under the same timestamp the greater stays.
+fn write_greater<Key: Ord, Value: Ord>(
+    cells: &mut Cells<Key, Value>,
+    key: Key,
+    cell: (i64, Value),
+) -> bool {
+    if cells.get(&key).is_none_or(|stored| cell > *stored) {
+        cells.insert(key, cell);
+    }
+    true
 }

@@ -266,7 +266,7 @@ pub const IMPORTS: &[Imports] = &[
     Imports {
         krate: "crates/sim",
         banned: &["glommio", "io-uring", "tokio"],
-        siblings: Some(&["wire", "shard", "logic", "client"]),
+        siblings: Some(&["wire", "netring", "shard", "link", "logic", "gateway", "client"]),
         instead: "simulate the pure cores; no runtime",
     },
     Imports {
