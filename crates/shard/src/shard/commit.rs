@@ -25,6 +25,8 @@ pub(super) struct Commit {
     rows: Vec<Row>,
     changes: Vec<Change>,
     under_way: Option<(Ticket, Vec<Change>)>,
+    /// The list of a former commit, for the next.
+    spare: Vec<Change>,
     submitted: u64,
     completed: u64,
     plant: Plant,
@@ -36,69 +38,85 @@ impl Commit {
             rows: Vec::new(),
             changes: Vec::new(),
             under_way: None,
+            spare: Vec::new(),
             submitted: 0,
             completed: 0,
             plant,
         }
     }
 
+    #[inline]
     pub fn push(&mut self, row: Row, change: Change) {
         self.rows.push(row);
         self.changes.push(change);
     }
 
     /// A further row of the entry pushed last.
+    #[inline]
     pub fn push_row(&mut self, row: Row) {
         self.rows.push(row);
     }
 
     /// The commit that rows pushed now belong to.
+    #[inline]
     pub fn round(&self) -> u64 {
         self.submitted + 1
     }
 
     /// Whether that commit has completed.
+    #[inline]
     pub fn is_over(&self, round: u64) -> bool {
         round <= self.completed
     }
 
     /// Nothing is gathered.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
+    #[inline]
     pub fn is_idle(&self) -> bool {
         self.rows.is_empty() && self.under_way.is_none()
     }
 
+    #[inline]
     pub fn is_under_way(&self) -> bool {
         self.under_way.is_some()
     }
 
     /// Whether the gathered rows are to go to the store now.
+    #[inline]
     pub fn is_due(&mut self, now_ms: u64) -> bool {
         self.under_way.is_none() && !self.rows.is_empty() && !self.plant.holds_commit(now_ms)
     }
 
     /// The gathered rows, for the store.
+    #[inline]
     pub fn begin(&mut self, ticket: Ticket) -> Vec<Row> {
         assert!(self.under_way.is_none(), "one commit at a time");
         // The next batch is about as large: growing to it would copy every row several times.
         let room = self.rows.len();
         let rows = std::mem::replace(&mut self.rows, Vec::with_capacity(room));
-        let room = self.changes.len();
-        let changes = std::mem::replace(&mut self.changes, Vec::with_capacity(room));
+        let changes = std::mem::replace(&mut self.changes, std::mem::take(&mut self.spare));
         self.submitted += 1;
         self.under_way = Some((ticket, changes));
         rows
     }
 
-    /// The commit under way is durable: what it was for, in order.
+    /// The commit under way is durable: what it was for, in order. The list is to be given back.
+    #[inline]
     pub fn durable(&mut self, ticket: Ticket) -> Vec<Change> {
         let under_way = self.under_way.take().expect("a commit was under way");
         assert_eq!(ticket, under_way.0, "commits complete in order");
         self.completed += 1;
         under_way.1
+    }
+
+    /// What was done with a list of changes is done.
+    pub fn give_back(&mut self, mut changes: Vec<Change>) {
+        changes.clear();
+        self.spare = changes;
     }
 
     /// It is not, and with it goes what was gathered: what to take back, last first.

@@ -17,9 +17,11 @@ impl Shard {
     pub(super) fn on_completion(&mut self, completion: Completion) {
         match completion {
             Completion::Committed(ticket, Ok(())) => {
-                for change in self.step.commit.durable(ticket) {
+                let mut changes = self.step.commit.durable(ticket);
+                for change in changes.drain(..) {
                     self.on_durable(change);
                 }
+                self.step.commit.give_back(changes);
             }
             Completion::Committed(ticket, Err(error)) => self.on_refused(ticket, error),
             Completion::Read(ticket, Ok(found)) => {
@@ -51,7 +53,7 @@ impl Shard {
                 self.inboxes.set_durable(uid, conversation, seq);
                 if !self.plant.has(Fault::PushBeforeCommit) {
                     let user = self.inboxes.show(uid, inbox_seq);
-                    self.devices.push(user, &row, device, &mut self.step);
+                    self.devices.push(user, row, device, &mut self.step);
                 }
                 let owner = Partition::of_conversation(conversation);
                 self.step.mail(owner, Mail::Confirm { uid, conversation, seq, inbox_seq });

@@ -25,6 +25,7 @@ impl Shard {
         }
     }
 
+    #[inline]
     fn on_command(&mut self, command: Command, reply: ReplyTo) {
         let again = |command| Input::Command(command, reply);
         match command {
@@ -97,6 +98,7 @@ impl Shard {
         }
     }
 
+    #[inline]
     fn on_mail(&mut self, mail: Mail) {
         match mail {
             Mail::Confirm { uid, conversation, seq, inbox_seq } => {

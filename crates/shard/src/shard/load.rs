@@ -38,12 +38,14 @@ impl Parking {
     }
 
     /// Whether another may wait for the key.
+    #[inline]
     pub fn has_room(&self, key: Key) -> bool {
         let waits = self.parked.get(&key).map_or(0, Vec::len);
         waits < PARKED_PER_KEY_MAX && self.len < self.len_max
     }
 
     /// Lets an input wait. Whether it is the first for the key, which is then to be loaded.
+    #[inline]
     pub fn add(&mut self, key: Key, input: Input) -> bool {
         let inputs = self.parked.entry(key).or_default();
         inputs.push(input);
@@ -63,6 +65,7 @@ impl Parking {
         self.parked.contains_key(&key)
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }

@@ -163,7 +163,7 @@ impl Shard {
         if self.step.submit() && self.plant.has(Fault::PushBeforeCommit) {
             for (row, device) in self.step.commit.inbox_rows() {
                 let user = self.inboxes.show(row.uid, row.inbox_seq);
-                self.devices.push(user, &row, device, &mut self.step);
+                self.devices.push(user, row, device, &mut self.step);
             }
         }
     }

@@ -49,6 +49,7 @@ impl Reads {
     }
 
     /// What is being gathered for the next commit is not seen by it.
+    #[inline]
     pub fn add(&mut self, ticket: Ticket, read: Read, purpose: Purpose) {
         self.purposes.insert(ticket, purpose);
         self.later.push_back((ticket, read));
@@ -61,11 +62,13 @@ impl Reads {
     }
 
     /// The batch that was gathered went to the store, or is no more.
+    #[inline]
     pub fn release(&mut self) {
         self.later.extend(self.after_commit.drain(..));
     }
 
     /// Hands reads to the store, as many as it takes.
+    #[inline]
     pub fn submit(&mut self, out: &mut Vec<(Ticket, Read)>) {
         while self.asked < self.asked_max {
             let Some(read) = self.later.pop_front() else { return };
@@ -75,12 +78,14 @@ impl Reads {
     }
 
     /// The store has answered.
+    #[inline]
     pub fn end(&mut self, ticket: Ticket) -> Purpose {
         self.asked -= 1;
         self.purposes.remove(&ticket).expect("a read is answered once")
     }
 
     /// Whether a page may be asked for, or too much waits already.
+    #[inline]
     pub fn has_room(&self) -> bool {
         self.later.len() < self.asked_max
     }

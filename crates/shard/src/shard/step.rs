@@ -38,27 +38,32 @@ impl Step {
     }
 
     /// A step begins: what is wanted goes to `effects`, which [`Step::end`] gives back.
+    #[inline]
     pub fn begin(&mut self, now: Now, effects: &mut Effects) {
         self.now = now;
         std::mem::swap(&mut self.effects, effects);
     }
 
     /// Nothing more is wanted.
+    #[inline]
     pub fn end(&mut self, effects: &mut Effects) {
         assert!(self.local.is_empty(), "a step leaves nothing of its own behind");
         self.reads.submit(&mut self.effects.reads);
         std::mem::swap(&mut self.effects, effects);
     }
 
+    #[inline]
     pub fn now(&self) -> Now {
         self.now
     }
 
     /// Whether the partition is the shard's own.
+    #[inline]
     pub fn has(&self, partition: Partition) -> bool {
         self.share.has(partition)
     }
 
+    #[inline]
     pub fn answer(&mut self, to: ReplyTo, answer: Answer) {
         self.effects.deliveries.push(Delivery { to, answer });
     }
@@ -80,11 +85,13 @@ impl Step {
     }
 
     /// Tells a session what it did not ask for.
+    #[inline]
     pub fn tell(&mut self, session: Session, answer: Answer) {
         self.answer(ReplyTo { session, request_id: 0 }, answer);
     }
 
     /// Says something to the shard of a partition, which may be this one.
+    #[inline]
     pub fn mail(&mut self, partition: Partition, mail: Mail) {
         if self.share.has(partition) {
             self.local.push_back(Input::Mail(mail));
@@ -94,11 +101,13 @@ impl Step {
     }
 
     /// What the shard has said to itself, in order.
+    #[inline]
     pub fn next_local(&mut self) -> Option<Input> {
         self.local.pop_front()
     }
 
     /// Asks the store; what is being gathered for the next commit is not seen by it.
+    #[inline]
     pub fn ask(&mut self, read: Read, purpose: Purpose) {
         let ticket = self.ticket();
         self.reads.add(ticket, read, purpose);
@@ -115,6 +124,7 @@ impl Step {
     }
 
     /// Whether a page may be asked for, or too many are already.
+    #[inline]
     pub fn may_ask(&mut self, reply: ReplyTo) -> bool {
         let may = self.reads.has_room();
         if !may {
@@ -124,11 +134,13 @@ impl Step {
     }
 
     /// What the read was for that the store has answered.
+    #[inline]
     pub fn on_read(&mut self, ticket: Ticket) -> Purpose {
         self.reads.end(ticket)
     }
 
     /// Hands the gathered rows to the store, if it has none of this shard; whether it did.
+    #[inline]
     pub fn submit(&mut self) -> bool {
         let is_due = self.commit.is_due(self.now.mono_ms);
         if is_due {
@@ -151,6 +163,7 @@ impl Step {
         self.commit.is_idle() && self.reads.is_idle()
     }
 
+    #[inline]
     fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
         Ticket(self.tickets)

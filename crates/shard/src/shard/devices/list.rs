@@ -31,10 +31,12 @@ impl DeviceList {
         self.0.retain(|device| device.session().entry != entry);
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
+    #[inline]
     pub(super) fn add(&mut self, device: Device) {
         // Most users have one device.
         self.0.reserve_exact(1);
@@ -47,6 +49,7 @@ impl DeviceList {
     }
 
     /// The same, and it is logged in no more.
+    #[inline]
     pub(super) fn take(&mut self, device: DeviceId) -> Option<Device> {
         let at = self.0.iter().position(|other| other.device == device)?;
         Some(self.0.swap_remove(at))
@@ -66,6 +69,7 @@ impl DeviceList {
         }
     }
 
+    #[inline]
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Device> {
         self.0.iter_mut()
     }
@@ -73,6 +77,7 @@ impl DeviceList {
 
 impl UserDevices<'_> {
     /// The device of a login that still holds.
+    #[inline]
     pub(super) fn find(&mut self, login: Login) -> Option<&mut Device> {
         let uid = self.uid;
         self.devices.iter_mut().find(|device| device.login(uid) == login)

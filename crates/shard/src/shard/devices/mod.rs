@@ -43,11 +43,13 @@ impl Devices {
     }
 
     /// When to look whether a push was acknowledged, in the monotonic ms of `Now`.
+    #[inline]
     pub fn next_timer_ms(&self) -> Option<u64> {
         self.timers.next_ms()
     }
 
     /// The next device whose push was to be acknowledged by now.
+    #[inline]
     pub fn expired(&mut self, step: &Step) -> Option<Login> {
         self.timers.expired(step.now().mono_ms)
     }

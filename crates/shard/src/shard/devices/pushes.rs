@@ -41,22 +41,29 @@ impl Devices {
     pub fn push(
         &mut self,
         user: UserDevices<'_>,
-        row: &InboxRow,
+        row: InboxRow,
         sender: Option<DeviceId>,
         step: &mut Step,
     ) {
         let UserDevices { uid, committed, devices } = user;
         assert_eq!(row.inbox_seq, committed, "the newest row is pushed");
         let is_sender = row.message.sender == uid;
+        // The last gets the row itself: most users have one device.
+        let mut last = None;
         for device in devices.iter_mut() {
             let is_own = is_sender && sender == Some(device.device);
             if is_own {
                 device.hear(step.now());
             }
             let Offer::Push(previous) = device.offer(row.inbox_seq, is_own) else { continue };
-            step.tell(device.session(), Answer::Push { previous, row: Box::new(row.clone()) });
+            if let Some((session, previous)) = last.replace((device.session(), previous)) {
+                step.tell(session, Answer::Push { previous, row: Box::new(row.clone()) });
+            }
             let login = device.login(uid);
             arm(&mut self.timers, device, login, step);
+        }
+        if let Some((session, previous)) = last {
+            step.tell(session, Answer::Push { previous, row: Box::new(row) });
         }
     }
 

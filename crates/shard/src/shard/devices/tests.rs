@@ -49,7 +49,7 @@ impl Room {
         let row =
             InboxRow { uid: UID, inbox_seq, flags: 0, chain, message: sample(inbox_seq.0, 0) };
         let user = UserDevices { uid: UID, committed: inbox_seq, devices: &mut self.of_user };
-        self.devices.push(user, &row, None, &mut self.step);
+        self.devices.push(user, row, None, &mut self.step);
         self.step.take().0
     }
 

@@ -12,11 +12,13 @@ use wire::{ConversationId, InboxSeq, RefusalCode, Seq, Uid};
 
 impl Inboxes {
     /// When the next changed chat is to be stored, in the monotonic ms of [`Now`].
+    #[inline]
     pub fn next_flush_ms(&self) -> Option<u64> {
         self.dirty.front().map(|dirty| dirty.0)
     }
 
     /// Stores the changed chats whose time has come.
+    #[inline]
     pub fn flush_due(&mut self, step: &mut Step) {
         let now_ms = step.now().mono_ms;
         while let Some((_, uid)) = self.dirty.pop_front_if(|dirty| dirty.0 <= now_ms) {

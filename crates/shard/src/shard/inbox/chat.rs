@@ -23,6 +23,7 @@ impl Chat {
     }
 
     /// Applies a new inbox row, in this version of the list. Own messages count as read.
+    #[inline]
     pub fn apply(&mut self, row: &InboxRow, version: u64) {
         let message = &row.message;
         let chat = &mut self.row;
@@ -56,6 +57,7 @@ impl Chat {
     }
 
     /// It is not as it is stored. When to store it, if nothing of its user is to be stored yet.
+    #[inline]
     pub fn mark_dirty(&mut self, user: &mut User, now: Now) -> Option<u64> {
         let was_dirty = std::mem::replace(&mut self.is_dirty, true);
         let is_first = !was_dirty && user.add_dirty(self.row.conversation);

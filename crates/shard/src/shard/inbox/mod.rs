@@ -51,21 +51,25 @@ impl Inboxes {
     }
 
     /// Whether the user is in memory.
+    #[inline]
     pub fn has_user(&self, uid: Uid) -> bool {
         self.users.contains_key(&uid)
     }
 
     /// Whether the chat is.
+    #[inline]
     pub fn has_chat(&self, uid: Uid, conversation: ConversationId) -> bool {
         self.chats.contains_key(&(uid, conversation))
     }
 
     /// How many users and chats are in memory.
+    #[inline]
     pub fn len(&self) -> usize {
         self.users.len() + self.chats.len()
     }
 
     /// The devices of a user in memory, and up to where its inbox is durable.
+    #[inline]
     pub fn devices(&mut self, uid: Uid) -> Option<UserDevices<'_>> {
         self.users.get_mut(&uid).map(|user| lend(uid, user))
     }
@@ -149,6 +153,7 @@ impl Inboxes {
     }
 
     /// A row is durable in its inbox: the devices that may be shown it.
+    #[inline]
     pub fn show(&mut self, uid: Uid, inbox_seq: InboxSeq) -> UserDevices<'_> {
         let user = self.users.get_mut(&uid).expect("a user with rows in flight is kept");
         user.commit(inbox_seq);
@@ -156,6 +161,7 @@ impl Inboxes {
     }
 
     /// The last message of the conversation that is durable in the inbox.
+    #[inline]
     pub fn set_durable(&mut self, uid: Uid, conversation: ConversationId, seq: Seq) {
         let chat = self.chats.get_mut(&(uid, conversation));
         chat.expect("chats in flight are kept").durable = seq;

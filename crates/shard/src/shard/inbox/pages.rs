@@ -10,6 +10,7 @@ use wire::{ConversationId, InboxSeq, PAGE_BYTES_MAX, Uid};
 impl Inboxes {
     /// Asks for a page of the inbox of a user in memory, from the row after `after`. What is behind its end, as far as numbers
     /// go, is empty: nobody has to look.
+    #[inline]
     pub fn ask_rows(
         &self,
         uid: Uid,
@@ -26,6 +27,7 @@ impl Inboxes {
     }
 
     /// A page of what was committed when it was asked for.
+    #[inline]
     pub fn on_rows_read(head: InboxSeq, reply: ReplyTo, mut rows: Vec<InboxRow>, step: &mut Step) {
         rows.retain(|row| row.inbox_seq <= head);
         step.answer(reply, Answer::Inbox { head, rows });

@@ -58,6 +58,7 @@ impl User {
         }
     }
 
+    #[inline]
     pub fn committed(&self) -> InboxSeq {
         self.committed
     }
@@ -78,6 +79,7 @@ impl User {
     }
 
     /// A row of it is in the batch of this round.
+    #[inline]
     pub fn touch(&mut self, round: u64) {
         self.traffic.get_or_insert_default().touched = round;
     }
@@ -88,6 +90,7 @@ impl User {
     }
 
     /// A chat changed; says whether it is the first since the last flush.
+    #[inline]
     pub fn add_dirty(&mut self, conversation: ConversationId) -> bool {
         let dirty = &mut self.traffic.get_or_insert_default().dirty;
         dirty.push(conversation);
@@ -99,11 +102,13 @@ impl User {
         self.traffic.as_mut().map_or_else(Vec::new, |traffic| std::mem::take(&mut traffic.dirty))
     }
 
+    #[inline]
     pub fn has_room(&self) -> bool {
         self.head.0 - self.committed.0 < INBOX_WINDOW_MAX
     }
 
     /// Gives a message the next place.
+    #[inline]
     pub fn append(&mut self, uid: Uid, message: MessageRow) -> InboxRow {
         self.head = self.head.next();
         let row = InboxRow { uid, inbox_seq: self.head, flags: 0, chain: self.chain, message };
@@ -112,6 +117,7 @@ impl User {
     }
 
     /// The next place is durable.
+    #[inline]
     pub fn commit(&mut self, inbox_seq: InboxSeq) {
         assert_eq!(self.committed.next(), inbox_seq, "an inbox becomes durable in order");
         self.committed = inbox_seq;
@@ -125,6 +131,7 @@ impl User {
     }
 
     /// Rows that the stored chats do not tell of.
+    #[inline]
     pub fn lag(&self) -> u64 {
         self.head.0 - self.chats_through.0
     }
@@ -140,6 +147,7 @@ impl User {
     }
 
     /// A chat changes: the version of the list in which it does.
+    #[inline]
     pub fn next_version(&mut self) -> u64 {
         self.chats_version += 1;
         self.chats_version

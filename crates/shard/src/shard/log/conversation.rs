@@ -100,10 +100,12 @@ impl Conversation {
     }
 
     /// The last place that is durable.
+    #[inline]
     pub fn committed(&self) -> Seq {
         self.committed
     }
 
+    #[inline]
     pub fn recipients(&mut self) -> &mut Recipients {
         &mut self.recipients
     }
@@ -116,17 +118,20 @@ impl Conversation {
         self.in_flight.binary_search_by_key(&seq, |pending| pending.row.seq).ok()
     }
 
+    #[inline]
     pub fn pending(&mut self, seq: Seq) -> Option<&mut Pending> {
         let at = self.place_of(seq)?;
         self.in_flight.get_mut(at)
     }
 
     /// The message that was given a place last, if it is in flight.
+    #[inline]
     pub fn newest(&mut self) -> Option<&mut Pending> {
         self.in_flight.back_mut()
     }
 
     /// A message is in flight from now on; and whether the conversation is to be watched from now on.
+    #[inline]
     pub fn add(&mut self, pending: Pending) -> bool {
         let at = self.in_flight.partition_point(|other| other.row.seq < pending.row.seq);
         self.in_flight.insert(at, pending);
@@ -139,6 +144,7 @@ impl Conversation {
     }
 
     /// The first in flight, if it is not above.
+    #[inline]
     pub fn pop_through(&mut self, seq: Seq) -> Option<Pending> {
         self.in_flight.pop_front_if(|first| first.row.seq <= seq)
     }
@@ -154,16 +160,19 @@ impl Conversation {
     }
 
     /// Whether a send may be given a place.
+    #[inline]
     pub fn may_take(&self) -> bool {
         !self.is_looking && self.in_flight.len() < CONVERSATION_WINDOW_MAX
     }
 
     /// Up to where all inboxes have everything.
+    #[inline]
     pub fn complete(&self) -> Seq {
         self.recipients.all().min(self.committed)
     }
 
     /// Gives a send its place, and a row there.
+    #[inline]
     pub fn place(&mut self, send: Send, message_id: MessageId, now_ms: u64) -> MessageRow {
         self.head = self.head.next();
         self.number += u64::from(send.kind == RowKind::MESSAGE);
@@ -186,6 +195,7 @@ impl Conversation {
     }
 
     /// The next place is durable.
+    #[inline]
     pub fn commit(&mut self, seq: Seq) {
         assert_eq!(self.committed.next(), seq, "messages become durable in order");
         self.committed = seq;
@@ -203,6 +213,7 @@ impl Conversation {
     }
 
     /// A durable message goes to the inboxes now: the message, and those that lack it.
+    #[inline]
     pub fn forward(&mut self, seq: Seq, now_ms: u64) -> (&Pending, impl Iterator<Item = Uid>) {
         assert!(seq <= self.committed, "only what is durable is forwarded");
         self.forwarded_ms = now_ms;

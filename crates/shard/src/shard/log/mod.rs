@@ -87,16 +87,19 @@ impl Conversations {
     }
 
     /// Messages taken and not answered.
+    #[inline]
     pub fn in_flight(&self) -> usize {
         self.in_flight
     }
 
     /// How many are in memory.
+    #[inline]
     pub fn len(&self) -> usize {
         self.conversations.len()
     }
 
     /// Whether it is in memory.
+    #[inline]
     pub fn has(&self, conversation: ConversationId) -> bool {
         self.conversations.contains_key(&conversation)
     }
@@ -277,6 +280,7 @@ impl Conversations {
 
     /// Conversations that do not move give their inboxes the newest message again: mail may be lost, and the sender gone.
     /// It is no timer to wake for: a shard is stepped often enough.
+    #[inline]
     pub fn forward_stalled(&mut self, step: &mut Step) {
         let now_ms = step.now().mono_ms;
         let is_due = |watched: &mut (u64, ConversationId)| watched.0 <= now_ms;

@@ -14,6 +14,7 @@ impl Recipients {
         Self(inboxes)
     }
 
+    #[inline]
     pub fn confirm(&mut self, uid: Uid, seq: Seq) {
         for (_, through) in self.0.iter_mut().filter(|inbox| inbox.0 == uid) {
             *through = seq.max(*through);
@@ -21,6 +22,7 @@ impl Recipients {
     }
 
     /// Up to where all have everything; without any, there is nothing to wait for.
+    #[inline]
     pub fn all(&self) -> Seq {
         self.0.iter().map(|inbox| inbox.1).min().unwrap_or(Seq(u64::MAX))
     }
@@ -31,6 +33,7 @@ impl Recipients {
     }
 
     /// Those that have not confirmed it and were not given it.
+    #[inline]
     pub fn lacking(&self, seq: Seq, given: u64) -> impl Iterator<Item = Uid> {
         let inboxes = (0..).zip(&self.0);
         let lacks =
