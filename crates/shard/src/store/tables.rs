@@ -152,6 +152,11 @@ impl Tables {
                 if named != Some(table.id()) {
                     return Err(Damage::file(&table.path, "is another table"));
                 }
+                // The keyspace's own mark may come from a journal: a folder of another has its own in a table.
+                let mark = Slice::from(MARK);
+                for row in table.range(mark.clone()..=mark).flatten() {
+                    self.take_mark(keyspace, &row.value)?;
+                }
             }
             let (through, _) = self.mark(keyspace)?;
             if through.place < synced.through.place {
@@ -182,7 +187,12 @@ impl Tables {
         let Some(value) = keyspace.get(MARK).map_err(|error| database(path, error))? else {
             return Ok(Default::default());
         };
-        let (_, mut fields) = self.home.read(MARK_KIND, &value, path)?;
+        self.take_mark(keyspace, &value)
+    }
+
+    fn take_mark(&self, keyspace: &Keyspace, value: &[u8]) -> Result<(Through, u64), Damage> {
+        let path = keyspace.path();
+        let (_, mut fields) = self.home.read(MARK_KIND, value, path)?;
         let mut next = || fields.u64().unwrap_or(0);
         let [number, place, newest_id_ms, segment] = [next(), next(), next(), next()];
         let names = KEYSPACES.iter().map(|name| *name == keyspace.name().as_ref());
