@@ -143,9 +143,9 @@ impl Shard {
             (Purpose::Chats(version, reply), Found::Chats(rows)) => {
                 Inboxes::on_chats_read(version, reply, rows, step);
             }
-            (Purpose::Push(login), Found::Inbox(rows)) => {
+            (Purpose::Push(login, head), Found::Inbox(rows)) => {
                 if let Some(user) = self.inboxes.devices(login.uid) {
-                    self.devices.on_read(user, login, rows, step);
+                    self.devices.on_read(user, (login, head), rows, step);
                 }
             }
             (purpose, found) => unreachable!("{purpose:?} was answered with {found:?}"),
@@ -168,7 +168,7 @@ impl Shard {
             }
             // The conversation says its newest message again, and the inbox pulls again.
             Purpose::Pull(..) => {}
-            Purpose::Push(login) => {
+            Purpose::Push(login, _) => {
                 if let Some(user) = self.inboxes.devices(login.uid) {
                     self.devices.on_unread(user, login, &self.step);
                 }

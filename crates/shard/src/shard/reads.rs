@@ -22,7 +22,8 @@ pub(super) enum Purpose {
     History(ConversationId, Seq, ReplyTo),
     /// The list's version when it was asked for.
     Chats(u64, ReplyTo),
-    Push(Login),
+    /// The inbox's head when the page was asked for: above it rows were landing, in any order.
+    Push(Login, InboxSeq),
 }
 
 /// Every read that is not answered.

@@ -44,7 +44,7 @@ impl Devices {
         device.hear(step.now());
         step.answer(reply, Answer::LoggedIn { login, inbox_head, cursor });
         if let Some(after) = device.behind(inbox_head) {
-            pushes::read(&mut device, login, (after, PUSH_PAGE_ROWS), step);
+            pushes::read(&mut device, login, (after, inbox_head, PUSH_PAGE_ROWS), step);
         }
         user.devices.add(device);
     }

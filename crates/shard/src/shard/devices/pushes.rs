@@ -14,18 +14,18 @@ use wire::{DeviceId, InboxSeq, PAGE_BYTES_MAX, RefusalCode};
 pub(super) fn read(
     device: &mut Device,
     login: Login,
-    (after, limit): (InboxSeq, usize),
+    (after, head, limit): (InboxSeq, InboxSeq, usize),
     step: &mut Step,
 ) {
     device.is_reading = true;
     let read = Read::Inbox { uid: login.uid, after, limit, bytes_max: PAGE_BYTES_MAX };
-    step.ask(read, Purpose::Push(login));
+    step.ask(read, Purpose::Push(login, head));
 }
 
 /// Asks for the rows that a device lacks, if there are such that may be pushed.
 fn read_on(device: &mut Device, login: Login, committed: InboxSeq, step: &mut Step) {
     if let Some(after) = device.behind(committed) {
-        read(device, login, (after, PUSH_PAGE_ROWS), step);
+        read(device, login, (after, committed, PUSH_PAGE_ROWS), step);
     }
 }
 
@@ -76,18 +76,18 @@ impl Devices {
         read_on(device, login, committed, step);
     }
 
-    /// Rows of the inbox, to be pushed.
+    /// Rows of the inbox, to be pushed up to where it ended when they were asked for. Above, a page may lack rows that
+    /// are committed by now.
     pub fn on_read(
         &mut self,
         mut user: UserDevices<'_>,
-        login: Login,
+        (login, head): (Login, InboxSeq),
         rows: Vec<InboxRow>,
         step: &mut Step,
     ) {
-        let committed = user.committed;
         let Some(device) = user.find(login) else { return };
         device.is_reading = false;
-        for row in rows.into_iter().filter(|row| row.inbox_seq <= committed) {
+        for row in rows.into_iter().filter(|row| row.inbox_seq <= head) {
             let previous = device.pushed(row.inbox_seq);
             step.tell(device.session(), Answer::Push { previous, row: Box::new(row) });
         }
@@ -119,7 +119,7 @@ impl Devices {
                 let limit =
                     usize::try_from(count).map_or(PUSH_PAGE_ROWS, |n| n.min(PUSH_PAGE_ROWS));
                 if !device.is_reading {
-                    read(device, login, (after, limit), step);
+                    read(device, login, (after, committed, limit), step);
                 }
                 tries
             }

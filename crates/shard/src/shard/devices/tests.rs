@@ -164,11 +164,33 @@ fn a_push_that_is_not_acknowledged_is_made_again_and_then_the_session_is_closed(
         let user = UserDevices { uid: UID, committed: InboxSeq(1), devices: &mut room.of_user };
         let login = user.devices.sessions(UID).next().unwrap().0;
         if !room.step.take_reads().is_empty() {
-            room.devices.on_read(user, login, vec![], &mut room.step);
+            room.devices.on_read(user, (login, InboxSeq(1)), vec![], &mut room.step);
         }
     }
     assert_eq!(room.time_out(), [Answer::Closed(RefusalCode::Unresponsive)]);
     assert!(room.of_user.is_empty());
+}
+
+#[test]
+fn a_page_is_pushed_up_to_where_the_inbox_ended_when_it_was_asked_for() {
+    let mut room = Room::new();
+    let login = room.logged_in(1);
+    let chain = Chain::default();
+    let row = |at| InboxRow {
+        uid: UID,
+        inbox_seq: InboxSeq(at),
+        flags: 0,
+        chain,
+        message: sample(at, 0),
+    };
+    // Row 3 landed before row 2. Both are committed by now.
+    let user = UserDevices { uid: UID, committed: InboxSeq(3), devices: &mut room.of_user };
+    room.devices.on_read(user, (login, InboxSeq(1)), vec![row(1), row(3)], &mut room.step);
+    let pushed = |answer: &Answer| {
+        let Answer::Push { row, .. } = answer else { panic!("{answer:?}") };
+        row.inbox_seq.0
+    };
+    assert_eq!(room.step.take().0.iter().map(pushed).collect::<Vec<_>>(), [1]);
 }
 
 #[test]
