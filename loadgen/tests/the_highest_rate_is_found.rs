@@ -50,7 +50,7 @@ fn the_rate_that_a_server_takes_is_found_and_measured_around() {
 
 #[test]
 fn a_search_does_not_go_above_its_highest_rate() {
-    let (output, found) = search(Planted::Nothing, "1000", &["--rate-max", "1500"]);
+    let (output, found) = search(Planted::Nothing, "1000", &["--rate-max", "1.5k"]);
     let (code, table) = code_and_table(&output);
     let tried = found["tried"].as_array().unwrap();
     assert!(tried.iter().all(|point| point["rate"].as_f64().unwrap() <= 1_500.0), "{table}");

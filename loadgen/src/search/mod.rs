@@ -8,7 +8,7 @@ mod page;
 use crate::failure::Failure;
 use crate::run::RunArgs;
 use crate::runs::Runs;
-use crate::units::number;
+use crate::units::{amount, number};
 use crate::verdict::Verdict;
 use bracket::{Bracket, End, round};
 use found::{Found, Point};
@@ -28,7 +28,7 @@ pub struct SearchArgs {
     #[command(flatten)]
     run: RunArgs,
     /// The highest rate to try.
-    #[arg(long, default_value_t = 1_000_000.0)]
+    #[arg(long, default_value = "1M", value_parser = amount)]
     rate_max: f64,
     /// End when the rate is known to this part of it, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
