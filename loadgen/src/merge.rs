@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::histograms::{Brief, Latencies, Latency};
-use crate::out_dir::OutArgs;
+use crate::out_dir::{self, OutArgs};
 use crate::report::{self, Generator, Machine, Measured, Summary};
 use crate::run::{Plan, Shard};
 use crate::server_cost::Cost;
@@ -37,9 +37,8 @@ pub fn merge(args: &MergeArgs) -> Result<u8, Failure> {
     let merged = merged(parts);
     let out = args.out.prepare()?;
     if let Some(out) = out {
-        let wrote =
-            report::write_numbers(out, &merged.summary, &merged.latencies, &merged.own_sched);
-        wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))?;
+        let Part { summary, latencies, own_sched } = &merged;
+        out_dir::write(out, |out| report::write_numbers(out, summary, latencies, own_sched))?;
     }
     report::print(
         &report::table(&merged.summary),

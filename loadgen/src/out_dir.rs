@@ -2,6 +2,8 @@
 //! deletes nothing.
 
 use crate::failure::Failure;
+use serde::Serialize;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A directory for files.
@@ -35,4 +37,23 @@ impl OutArgs {
         }
         Ok(Some(out))
     }
+}
+
+/// Writes files into a directory.
+///
+/// # Errors
+/// One could not be written: names the directory.
+pub fn write(out: &Path, files: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), Failure> {
+    let named = || format!("write to {}", out.display());
+    files(out).map_err(|error| Failure::preflight(&named(), error))
+}
+
+/// One of them, as JSON.
+///
+/// # Errors
+/// It could not be written.
+pub fn json(out: &Path, name: &str, value: &impl Serialize) -> io::Result<()> {
+    let mut json = serde_json::to_string_pretty(value)?;
+    json.push('\n');
+    std::fs::write(out.join(name), json)
 }

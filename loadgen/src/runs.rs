@@ -1,6 +1,7 @@
 //! Runs and their reports, one after the other against one target. A run knows nothing of its report.
 
 use crate::failure::Failure;
+use crate::out_dir;
 use crate::report::Report;
 use crate::run::{self, Plan, RunArgs};
 use crate::target::{Target, TargetArgs};
@@ -18,7 +19,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     runs.end();
     let report = report?;
     if let Some(out) = out {
-        write(&report, out)?;
+        out_dir::write(out, |out| report.write(out))?;
     }
     report.print(out);
     Ok(report.exit_code())
@@ -53,7 +54,7 @@ impl Runs {
         };
         make(&out)?;
         let report = self.watch(plan, Some(&out))?;
-        write(&report, &out)?;
+        out_dir::write(&out, |out| report.write(out))?;
         Ok(report)
     }
 
@@ -71,9 +72,4 @@ impl Runs {
 fn make(out: &Path) -> Result<(), Failure> {
     let made = std::fs::create_dir_all(out);
     made.map_err(|error| Failure::preflight(&format!("make {}", out.display()), error))
-}
-
-fn write(report: &Report, out: &Path) -> Result<(), Failure> {
-    let wrote = report.write(out);
-    wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))
 }

@@ -3,6 +3,7 @@
 mod paired;
 
 use crate::failure::{self, Failure};
+use crate::out_dir;
 use crate::report::{Report, Summary};
 use crate::run::RunArgs;
 use crate::runs::Runs;
@@ -119,10 +120,7 @@ pub fn compare(args: &CompareArgs) -> Result<u8, Failure> {
     sides.into_iter().for_each(Runs::end);
     let compared = Compared::new(servers, &pairs, repeated);
     if let Some(out) = out {
-        let mut json = serde_json::to_string_pretty(&compared).unwrap_or_default();
-        json.push('\n');
-        let wrote = std::fs::write(out.join("compare.json"), json);
-        wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))?;
+        out_dir::write(out, |out| out_dir::json(out, "compare.json", &compared))?;
     }
     crate::report::print(&compared.table(), out.map(|out| out.join("compare.json")).as_deref());
     Ok(compared.exit_code(args.fail_above))

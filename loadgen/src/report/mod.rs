@@ -12,6 +12,7 @@ pub use summary::{Event, Generator, Machine, Measured, SUMMARY_VERSION, Summary}
 pub(crate) use table::table;
 
 use crate::histograms::{Latencies, Latency};
+use crate::out_dir;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -51,9 +52,7 @@ pub(crate) fn write_numbers(
     latencies: &Latencies,
     own_sched: &Latency,
 ) -> io::Result<()> {
-    let mut json = serde_json::to_string_pretty(summary)?;
-    json.push('\n');
-    std::fs::write(out.join("summary.json"), json)?;
+    out_dir::json(out, "summary.json", summary)?;
     for (name, latency) in latencies.named().into_iter().chain([(OWN_SCHED, own_sched)]) {
         std::fs::write(out.join(distribution_file(name)), latency.bytes())?;
     }

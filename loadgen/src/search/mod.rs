@@ -6,6 +6,7 @@ mod found;
 mod page;
 
 use crate::failure::Failure;
+use crate::out_dir;
 use crate::run::RunArgs;
 use crate::runs::Runs;
 use crate::units::{amount, number};
@@ -73,8 +74,7 @@ pub fn search(args: &SearchArgs) -> Result<u8, Failure> {
     }
     runs.end();
     if let Some(out) = out {
-        let wrote = write(&found, out);
-        wrote.map_err(|error| Failure::preflight(&format!("write to {}", out.display()), error))?;
+        out_dir::write(out, |out| write(&found, out))?;
     }
     crate::report::print(&found.table(), out.map(|out| out.join("search.html")).as_deref());
     Ok(ended.map_or_else(|| found.exit_code(), Verdict::exit_code))
@@ -108,8 +108,6 @@ impl SearchArgs {
 }
 
 fn write(found: &Found, out: &Path) -> std::io::Result<()> {
-    let mut json = serde_json::to_string_pretty(found)?;
-    json.push('\n');
-    std::fs::write(out.join("search.json"), json)?;
+    out_dir::json(out, "search.json", found)?;
     std::fs::write(out.join("search.html"), page::page(found))
 }
