@@ -22,11 +22,11 @@ impl Report {
     /// From what was seen.
     #[must_use]
     pub fn new(plan: Plan, watched: &Watched) -> Self {
-        let (summary, latencies) = summarise(plan, watched);
+        let (summary, latencies, own_sched) = summarise(plan, watched);
         Self {
             summary,
             latencies,
-            own_sched: watched.own_sched(),
+            own_sched,
             seconds: watched.seconds.clone(),
             steps: watched.steps(),
         }

@@ -3,7 +3,8 @@
 use crate::histograms::{Brief, Latencies, Latency};
 use crate::machine::Taken;
 use crate::run::{
-    Counters, EndedEarly, Felt, Kept, Load, Outcome, Plan, PlannedEvent, StageFigures, Watched,
+    Counters, EndedEarly, Felt, Kept, Load, Marks, Outcome, Plan, PlannedEvent, StageFigures,
+    Watched,
 };
 use crate::server_cost::Cost;
 use crate::verdict::{Facts, OpenFacts, Verdict, judge};
@@ -186,7 +187,12 @@ impl Summary {
 }
 
 /// The verdict's facts.
-fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &Counters)) -> Facts {
+fn facts(
+    plan: &Plan,
+    watched: &Watched,
+    own_sched: &Latency,
+    sums: (&Totals, &Faults, &Latencies, &Counters),
+) -> Facts {
     let (totals, faults, latencies, counters) = sums;
     let measured_ns = watched.measured_ns();
     #[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
@@ -201,7 +207,7 @@ fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &C
         in_time: counters.in_time,
         excused: counters.excused,
         late: latencies.sched.beside(&latencies.e2e),
-        own_late: watched.own_sched().beside(&latencies.e2e),
+        own_late: own_sched.beside(&latencies.e2e),
         backlog_growth: end.cast_signed() - middle.cast_signed(),
         backlog_noise: 3 * (middle + end).isqrt(),
         half: counters.planned_half,
@@ -226,7 +232,7 @@ fn facts(plan: &Plan, watched: &Watched, sums: (&Totals, &Faults, &Latencies, &C
 }
 
 #[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
-fn events(plan: &Plan, watched: &Watched) -> Vec<Event> {
+fn events(plan: &Plan, watched: &Watched, marks: &Marks) -> Vec<Event> {
     let planned = plan.events.iter().zip(&watched.outcomes);
     let event = |((event, outcome), felt): ((&PlannedEvent, &Option<Outcome>), Felt)| Event {
         at_s: event.at_ns as f64 / 1e9,
@@ -234,7 +240,7 @@ fn events(plan: &Plan, watched: &Watched) -> Vec<Event> {
         outcome: outcome.clone(),
         felt,
     };
-    planned.zip(watched.marks().felt()).map(event).collect()
+    planned.zip(marks.felt()).map(event).collect()
 }
 
 fn machine(watched: &Watched, counters: &Counters) -> Machine {
@@ -254,7 +260,9 @@ fn generator(watched: &Watched, delivered: u64) -> Generator {
     }
 }
 
-pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies) {
+/// The summary, the distributions, and `sched` without what the machine made late.
+pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies, Latency) {
+    let (own_sched, marks) = (watched.own_sched(), watched.marks());
     let (totals, faults, latencies, counters) = watched.sum();
     let count = |fault| faults.count(fault);
     #[allow(clippy::cast_precision_loss, reason = "ns of a run are below 2^53")]
@@ -262,7 +270,8 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies) {
     let Counters { planned, written, acked, delivered, .. } = counters;
     let [sched_ns, held_ns, ack_ns, e2e_ns, raw_ns] =
         latencies.named().map(|(_, latency)| latency.brief());
-    let judged = judge(&facts(&plan, watched, (&totals, &faults, &latencies, &counters)));
+    let judged =
+        judge(&facts(&plan, watched, &own_sched, (&totals, &faults, &latencies, &counters)));
     #[allow(clippy::cast_precision_loss, reason = "counts of a run are below 2^53")]
     let throughput_per_s = if seconds > 0.0 { delivered as f64 / seconds } else { 0.0 };
     let summary = Summary {
@@ -286,7 +295,7 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies) {
         diverged: count(Fault::Diverged),
         unread_users: totals.unread_users,
         sched_ns,
-        own_sched_ns: watched.own_sched().brief(),
+        own_sched_ns: own_sched.brief(),
         held_ns,
         ack_ns,
         e2e_ns,
@@ -298,10 +307,10 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies) {
         machine: machine(watched, &counters),
         counters,
         stages: watched.stages().figures().collect(),
-        events: events(&plan, watched),
-        before_events_e2e_ns: watched.marks().before(),
+        events: events(&plan, watched, &marks),
+        before_events_e2e_ns: marks.before(),
         plan,
         examples: faults.examples().to_vec(),
     };
-    (summary, latencies)
+    (summary, latencies, own_sched)
 }
