@@ -78,6 +78,15 @@ fn acked() -> Answer {
     Answer::Acked { message_id, seq: Seq(1), time_ms: 1, inbox_seq }
 }
 
+/// The shard is told, and answers if somebody waits for that.
+fn log_out_of_the_shard(scene: &mut Scene, client: Client) {
+    let (command, reply) = scene.asked();
+    assert_eq!(command, Command::Logout(client.login));
+    if reply.request_id != 0 {
+        scene.answer(reply, Answer::LoggedOut(client.login.generation));
+    }
+}
+
 #[test]
 fn what_was_taken_is_answered_before_the_end() {
     for (end, last) in ENDS {
@@ -90,11 +99,7 @@ fn what_was_taken_is_answered_before_the_end() {
         scene.hear(client, &heartbeat(10, 1));
         assert_eq!(scene.effects.commands, [], "nothing more is heard");
         scene.answer(reply, acked());
-        let (command, reply) = scene.asked();
-        assert_eq!(command, Command::Logout(client.login));
-        if reply.request_id != 0 {
-            scene.answer(reply, Answer::LoggedOut(client.login.generation));
-        }
+        log_out_of_the_shard(&mut scene, client);
         let told: Vec<Told> = [(Kind::SendAck, 3, None)].into_iter().chain(last).collect();
         assert_eq!(scene.told(client), told);
         assert_eq!((scene.done(client), scene.entry.users_online()), (vec![Do::Close], 0));
@@ -113,11 +118,7 @@ fn an_answer_that_does_not_come_holds_no_end() {
         scene.pass(LEAVE_MS_MAX - 1_000);
         assert_eq!((scene.told(client), scene.done(client)), (vec![], vec![]));
         scene.pass(2_000);
-        let (command, reply) = scene.asked();
-        assert_eq!(command, Command::Logout(client.login));
-        if reply.request_id != 0 {
-            scene.answer(reply, Answer::LoggedOut(client.login.generation));
-        }
+        log_out_of_the_shard(&mut scene, client);
         assert_eq!(scene.told(client), last.into_iter().collect::<Vec<_>>());
         assert_eq!(scene.done(client), [Do::Close]);
         scene.answer(late, acked());
