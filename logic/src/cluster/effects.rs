@@ -47,7 +47,7 @@ pub enum Effect {
     ChangeOwner(OwnerChange),
     /// Tell the row's holder that it has a partition. May be lost.
     Tell(OwnerRow),
-    /// Take the logs of a partition over under this epoch, and serve it while [`super::Ownership::is_serving`].
+    /// Take the logs of a partition over under this epoch, and serve it before [`super::Ownership::valid_until`].
     Begin(Partition, Epoch),
     /// Take nothing new for a partition, finish what is in flight soon, then say [`Input::Stopped`].
     Stop(Partition, Epoch),

@@ -14,8 +14,8 @@ use super::partitions::{Partitions, View};
 use super::settings::Settings;
 use super::tables::{LeaseChange, LeaseRow, Outcome};
 use super::watch::Watch;
+use shard::owner::NodeId;
 use shard::owner::OwnerRow;
-use shard::owner::{Epoch, NodeId};
 use shard::partition::Partition;
 
 /// One life of one node.
@@ -88,19 +88,6 @@ impl Ownership {
         let leases = self.lease.due(&self.watch, now).min(ends);
         let alone = if now < self.alone_at { self.alone_at } else { Moment::NEVER };
         leases.min(self.settle_at).min(self.read_at[0]).min(self.read_at[1]).min(alone)
-    }
-
-    /// The epoch under which this node serves `partition` now: takes messages, answers reads.
-    #[must_use]
-    pub fn is_serving(&self, partition: Partition, now: Moment) -> Option<Epoch> {
-        self.partitions.served(partition).filter(|_| self.lease.is_valid(now))
-    }
-
-    /// Whether a write of `epoch` counts as committed, asked with a `now` that was read after the write came back. If it
-    /// does not, it may after the next renewal; after [`Effect::Drop`] it never will.
-    #[must_use]
-    pub fn may_commit(&self, partition: Partition, epoch: Epoch, now: Moment) -> bool {
-        self.partitions.may_finish(partition, epoch) && self.lease.is_valid(now)
     }
 
     /// Until when this node may commit, on its clock; 0: not any more, or not yet.
@@ -225,7 +212,22 @@ impl Ownership {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shard::owner::Epoch;
     use std::ops::Range;
+
+    /// What tests ask.
+    impl Ownership {
+        /// The epoch under which this node serves `partition` now: takes messages, answers reads.
+        fn is_serving(&self, partition: Partition, now: Moment) -> Option<Epoch> {
+            self.partitions.served(partition).filter(|_| self.lease.is_valid(now))
+        }
+
+        /// Whether a write of `epoch` counts as committed, asked with a `now` that was read after the write came back. If it
+        /// does not, it may after the next renewal; after [`Effect::Drop`] it never will.
+        fn may_commit(&self, partition: Partition, epoch: Epoch, now: Moment) -> bool {
+            self.partitions.may_finish(partition, epoch) && self.lease.is_valid(now)
+        }
+    }
 
     /// Tables that answer at once, and the effects that are not for them.
     #[derive(Default)]

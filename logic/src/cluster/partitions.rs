@@ -105,6 +105,7 @@ impl Partitions {
     }
 
     /// Whether what came back may be counted under `epoch`: it is served, or is finishing.
+    #[cfg(test)]
     #[must_use]
     pub fn may_finish(&self, partition: Partition, epoch: Epoch) -> bool {
         matches!(self.slot(partition).hold, Hold::Held(e) | Hold::Stopping(e) if e == epoch)
