@@ -15,8 +15,7 @@ const PREFLIGHT: i32 = 2;
 /// A short run, its files in `out`.
 fn run(out: &Path, more: &[&str]) -> Output {
     let keys = tempfile::tempdir().unwrap();
-    let key = keys.path().join("key");
-    fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
+    let key = fake::key_file(keys.path());
     let target = fake::start(Planted::Nothing).to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(["run", "--target", &target, "--users", "4", "--friends", "2", "--rate", "100"]);

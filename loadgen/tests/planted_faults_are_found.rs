@@ -28,8 +28,7 @@ const FAULTS: [&str; 8] = [
 fn run(planted: Planted, more: &[&str]) -> (Output, std::io::Result<String>) {
     let directory = tempfile::tempdir().unwrap();
     let keys = tempfile::tempdir().unwrap();
-    let key = keys.path().join("key");
-    std::fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
+    let key = fake::key_file(keys.path());
     let target = fake::start(planted).to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(["run", "--target", &target, "--arrivals", "constant", "--warmup", "0s"]);

@@ -11,8 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 /// Starts a run of a second with its result in a directory.
 fn start(target: SocketAddr, directory: &Path, name: &str, more: &[&str]) -> Child {
-    let key = directory.join("key");
-    std::fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
+    let key = fake::key_file(directory);
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(["run", "--target", &target.to_string(), "--users", "24", "--friends", "2"]);
     command.args(["--rate", "800", "--warmup", "0s", "--duration", "1s"]).args(more);

@@ -10,8 +10,7 @@ use std::process::{Command, Output};
 /// Searches from a rate on, in runs of a second.
 fn search(planted: Planted, rate: &str, more: &[&str]) -> (Output, Value) {
     let directory = tempfile::tempdir().unwrap();
-    let key = directory.path().join("key");
-    std::fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
+    let key = fake::key_file(directory.path());
     let target = fake::start(planted).to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(["search", "--target", &target, "--users", "10", "--friends", "2"]);

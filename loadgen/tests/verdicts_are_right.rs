@@ -33,8 +33,7 @@ impl Run {
     /// At 500 messages a second for some seconds.
     fn start(planted: Planted, more: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let key = directory.path().join("key");
-        std::fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
+        let key = fake::key_file(directory.path());
         let target = fake::start(planted).to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
         command.args(["run", "--target", &target, "--arrivals", "constant", "--friends", "2"]);

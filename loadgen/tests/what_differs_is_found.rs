@@ -11,8 +11,7 @@ use std::time::Duration;
 /// Compares in runs of a second. The exit code, the table, `compare.json`.
 fn compare(one: Planted, other: Planted, more: &[&str]) -> (Option<i32>, String, Option<Value>) {
     let directory = tempfile::tempdir().unwrap();
-    let key = directory.path().join("key");
-    std::fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
+    let key = fake::key_file(directory.path());
     let [one, other] = [one, other].map(|planted| fake::start(planted).to_string());
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(["compare", "--target", &one, "--against", &other, "--users", "10"]);

@@ -8,6 +8,7 @@ mod shop;
 use shop::{Device, Shop};
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -69,6 +70,13 @@ pub fn start(planted: Planted) -> SocketAddr {
         }
     });
     address
+}
+
+/// A key that it takes, in a directory; it takes any.
+pub fn key_file(directory: &Path) -> PathBuf {
+    let key = directory.join("key");
+    std::fs::write(&key, "a secret of enough bytes for a fake server\n").unwrap();
+    key
 }
 
 fn serve(stream: &TcpStream, shop: &Mutex<Shop>) {
