@@ -53,7 +53,7 @@ where
     Run: FnOnce(SocketAddr, Sender<SocketAddr>) -> Running + Send + 'static,
     Running: Future<Output = Result<(), Fatal>> + 'static,
 {
-    environment::check()?;
+    environment::prepare()?;
     let mut placements = placements(plan.count, &environment::cpus()).into_iter();
     let mut listen = plan.listen;
     let mut threads = Vec::with_capacity(plan.count.into());

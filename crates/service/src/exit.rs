@@ -10,7 +10,7 @@ use std::process::ExitCode;
 pub const OK: u8 = 0;
 /// Usage or configuration not valid. A restart does not help. The same that clap uses.
 pub const CONFIG: u8 = 2;
-/// The environment lacks something: io_uring, memory to lock, the address to listen on (EX_OSERR).
+/// The environment lacks something: io_uring, memory to lock, descriptors, the address to listen on (EX_OSERR).
 pub const ENVIRONMENT: u8 = 71;
 /// The store could not read or write (EX_IOERR). Nothing acknowledged is lost.
 pub const STORE: u8 = 74;

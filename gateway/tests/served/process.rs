@@ -50,6 +50,11 @@ impl Gateway {
         let mut command = command(data_dir);
         command.args(["--shards", "2", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
         command.args(settings).envs(variables);
+        Self::spawn(command, data_dir)
+    }
+
+    /// Starts one by a command, and waits until it serves.
+    pub fn spawn(mut command: Command, data_dir: &Path) -> Self {
         let (told, stderr) = told();
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut line = String::new();
@@ -58,6 +63,11 @@ impl Gateway {
             panic!("it did not start: {}", end(&mut child, told).told);
         };
         Self { child, told, listen, admin, data_dir: data_dir.to_owned() }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends it a signal.

@@ -18,11 +18,17 @@ fn an_address_in_use_ends_with_71() {
 
 /// What a gateway that starts under a limit of the shell says.
 fn limited(limit: &str, data_dir: &Path) -> End {
+    told_by(&mut under(limit, data_dir), Stdio::null())
+}
+
+/// A gateway that starts under a limit of the shell.
+fn under(limit: &str, data_dir: &Path) -> Command {
     let mut shell = Command::new("sh");
     shell.env_clear().env("LONGLINE_DATA_DIR", data_dir);
     let script =
         format!("{limit}; exec \"$0\" --shards 1 --listen 127.0.0.1:0 --admin 127.0.0.1:0");
-    told_by(shell.args(["-c", &script, env!("CARGO_BIN_EXE_gateway")]), Stdio::null())
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_gateway")]);
+    shell
 }
 
 #[test]
@@ -31,4 +37,26 @@ fn too_little_memory_to_lock_ends_with_71() {
     let end = limited("ulimit -l 64", dir.path());
     assert_eq!(end.code, Some(71), "{}", end.told);
     assert!(end.told.contains("RLIMIT_MEMLOCK is 65536 bytes"), "{}", end.told);
+}
+
+#[test]
+fn too_few_descriptors_end_with_71() {
+    let dir = tempfile::tempdir().unwrap();
+    let end = limited("ulimit -n 16", dir.path());
+    assert_eq!(end.code, Some(71), "{}", end.told);
+    assert!(end.told.contains("RLIMIT_NOFILE is 16, and "), "{}", end.told);
+}
+
+#[test]
+fn descriptors_that_the_hard_limit_allows_are_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::spawn(under("ulimit -S -n 64", dir.path()), dir.path());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft, hard, ..] =
+        line["Max open files".len()..].split_whitespace().collect::<Vec<_>>()[..]
+    else {
+        panic!("{line}");
+    };
+    assert_eq!(soft, hard);
 }

@@ -148,7 +148,7 @@ impl Outside {
 impl Node {
     /// Nothing if the process was told to stop while it waited for its store.
     fn open(config: Arc<Config>, plan: Plan) -> Result<Option<(Self, Mailboxes)>, Fatal> {
-        environment::check()?;
+        environment::prepare()?;
         let runtime = runtime()?;
         let terms = config.terms()?;
         let metrics = Arc::new(Metrics::new(plan.count.into()));

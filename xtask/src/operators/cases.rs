@@ -46,8 +46,8 @@ pub const ALL: &[Case] = &[
     },
     Case {
         what: "`ulimit -n 16`: too few descriptors",
-        code: 74,
-        says: "Too many open files",
+        code: 71,
+        says: "RLIMIT_NOFILE is 16",
         run: |place| limited(place, "ulimit -n 16"),
     },
     Case {
