@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use wire::{BODY_BYTES_MAX, Bytes, ConversationId, Kind, PAGE_ROWS_MAX, Seq, TOKEN_BYTES_MAX, Uid};
+use wire::{BODY_BYTES_MAX, Bytes, ConversationId, PAGE_ROWS_MAX, Seq, TOKEN_BYTES_MAX, Uid};
 
 /// Sends and asks. Clones share one session; it ends when all of them are dropped, or one is closed.
 #[derive(Clone)]
@@ -31,9 +31,7 @@ impl Client {
     /// # Errors
     /// No address answers, or the login is refused.
     pub async fn connect(config: Config) -> Result<(Self, Inbox), ClientError> {
-        if config.token.is_empty() || config.token.len() > TOKEN_BYTES_MAX {
-            return Err(ClientError::Token(config.token.len()));
-        }
+        check_token(&config.token)?;
         let (commands, taken) = mpsc::channel(COMMANDS_MAX);
         let (sender, received) = mpsc::channel(RECEIVED_MAX);
         let (started, is_started) = oneshot::channel();
@@ -84,11 +82,8 @@ impl Client {
         limit: u32,
     ) -> Result<Vec<Message>, ClientError> {
         check_limit(limit)?;
-        match self.request(Request::History { conversation, before_seq, limit }).await? {
-            Reply::History(messages) => Ok(messages),
-            Reply::Chats(_) => Err(ClientError::Unexpected(Kind::ChatsPage)),
-            Reply::Chat(_) => Err(ClientError::Unexpected(Kind::ChatReply)),
-        }
+        let reply = self.request(Request::History { conversation, before_seq, limit }).await?;
+        if let Reply::History(messages) = reply { Ok(messages) } else { Err(reply.unexpected()) }
     }
 
     /// Chats whose conversation is above `after` (`None`: from the first), ascending.
@@ -101,11 +96,8 @@ impl Client {
         limit: u32,
     ) -> Result<ChatsPage, ClientError> {
         check_limit(limit)?;
-        match self.request(Request::Chats { after, limit }).await? {
-            Reply::Chats(page) => Ok(page),
-            Reply::History(_) => Err(ClientError::Unexpected(Kind::HistoryPage)),
-            Reply::Chat(_) => Err(ClientError::Unexpected(Kind::ChatReply)),
-        }
+        let reply = self.request(Request::Chats { after, limit }).await?;
+        if let Reply::Chats(page) = reply { Ok(page) } else { Err(reply.unexpected()) }
     }
 
     /// A conversation is read up to `seq`.
@@ -128,6 +120,20 @@ impl Client {
         chat(self.request(Request::HideChat { conversation }).await?)
     }
 
+    /// Uses a newer token of the same user from now on: the session that there is lasts as long as it does, and later ones
+    /// begin with it.
+    ///
+    /// # Errors
+    /// The token has no possible size, or the server does not believe it: the session goes on as long as before, and
+    /// wants another token by then. The session went meanwhile: the next one begins with the token.
+    pub async fn renew(&self, token: String) -> Result<(), ClientError> {
+        check_token(&token)?;
+        let (reply_to, reply) = oneshot::channel();
+        self.command(Command::Renew(Bytes::from(token), reply_to)).await?;
+        let reply = self.reply(reply).await?;
+        if let Reply::Renewed = reply { Ok(()) } else { Err(reply.unexpected()) }
+    }
+
     /// Logs out and ends the client. Sends that are not acked yet end with [`ClientError::Closed`]:
     /// they may be durable or not.
     pub async fn close(self) {
@@ -141,6 +147,13 @@ impl Client {
     async fn request(&self, request: Request) -> Result<Reply, ClientError> {
         let (reply_to, reply) = oneshot::channel();
         self.command(Command::Request(request, reply_to)).await?;
+        self.reply(reply).await
+    }
+
+    async fn reply(
+        &self,
+        reply: oneshot::Receiver<Result<Reply, ClientError>>,
+    ) -> Result<Reply, ClientError> {
         match timeout(Duration::from_millis(REQUEST_TIMEOUT_MS), reply).await {
             Ok(reply) => reply.unwrap_or_else(|_| Err(ended(&self.end))),
             Err(_) => Err(ClientError::RequestTimeout),
@@ -167,11 +180,12 @@ fn ended(end: &OnceLock<ClientError>) -> ClientError {
 }
 
 fn chat(reply: Reply) -> Result<ChatState, ClientError> {
-    match reply {
-        Reply::Chat(state) => Ok(state),
-        Reply::History(_) => Err(ClientError::Unexpected(Kind::HistoryPage)),
-        Reply::Chats(_) => Err(ClientError::Unexpected(Kind::ChatsPage)),
-    }
+    if let Reply::Chat(state) = reply { Ok(state) } else { Err(reply.unexpected()) }
+}
+
+fn check_token(token: &str) -> Result<(), ClientError> {
+    let is_possible = (1..=TOKEN_BYTES_MAX).contains(&token.len());
+    if is_possible { Ok(()) } else { Err(ClientError::Token(token.len())) }
 }
 
 fn check_limit(limit: u32) -> Result<(), ClientError> {

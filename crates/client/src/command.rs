@@ -2,7 +2,7 @@
 
 use crate::{Ack, ChatState, ChatsPage, ClientError, Message};
 use tokio::sync::oneshot;
-use wire::{Bytes, ConversationId, Seq};
+use wire::{Bytes, ConversationId, Kind, Seq};
 
 /// Where a result goes; nobody may be waiting any more.
 pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, ClientError>>;
@@ -10,6 +10,7 @@ pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, ClientError>>;
 pub(crate) enum Command {
     Send { conversation: ConversationId, body: Bytes, reply_to: ReplyTo<Ack> },
     Request(Request, ReplyTo<Reply>),
+    Renew(Bytes, ReplyTo<Reply>),
     Close(oneshot::Sender<()>),
 }
 
@@ -24,4 +25,18 @@ pub(crate) enum Reply {
     History(Vec<Message>),
     Chats(ChatsPage),
     Chat(ChatState),
+    /// A newer token was taken, by the server if there is a session.
+    Renewed,
+}
+
+impl Reply {
+    /// It answers another request than the one that was asked.
+    pub(crate) fn unexpected(&self) -> ClientError {
+        ClientError::Unexpected(match self {
+            Self::History(_) => Kind::HistoryPage,
+            Self::Chats(_) => Kind::ChatsPage,
+            Self::Chat(_) => Kind::ChatReply,
+            Self::Renewed => Kind::RenewReply,
+        })
+    }
 }

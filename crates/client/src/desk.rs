@@ -116,6 +116,9 @@ impl Desk {
             Event::ChatsPage { request_id, page } => {
                 self.waiting.end_request(request_id, Ok(Reply::Chats(page.into())));
             }
+            Event::Renewed { request_id, .. } => {
+                self.waiting.end_request(request_id, Ok(Reply::Renewed));
+            }
             Event::ChatReply { request_id, reply } => {
                 self.waiting.end_request(request_id, Ok(Reply::Chat(reply.into())));
             }

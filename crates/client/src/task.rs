@@ -194,6 +194,7 @@ impl Task {
                 }
             }
             Some(Command::Request(request, reply_to)) => self.on_request(&request, reply_to),
+            Some(Command::Renew(token, reply_to)) => self.on_renew(token, reply_to),
             Some(Command::Close(closed)) => {
                 let until_ms = self.clock.now_ms() + LOGOUT_TIMEOUT_MS;
                 let logout = self.machine.logout(&mut self.out);
@@ -221,6 +222,17 @@ impl Task {
         match asked {
             Ok(request_id) => self.desk.waiting.add_request(request_id, reply_to),
             Err(error) => drop(reply_to.send(Err(error))),
+        }
+    }
+
+    /// Without a session there is nothing to ask: the token is for the next.
+    fn on_renew(&mut self, token: Bytes, reply_to: ReplyTo<Reply>) {
+        if !self.desk.waiting.has_room() {
+            return drop(reply_to.send(Err(ClientError::RequestsPending)));
+        }
+        match self.machine.renew(token, &mut self.out) {
+            Some(request_id) => self.desk.waiting.add_request(request_id, reply_to),
+            None => drop(reply_to.send(Ok(Reply::Renewed))),
         }
     }
 

@@ -139,6 +139,7 @@ impl World {
             | Event::HistoryPage { .. }
             | Event::ChatsPage { .. }
             | Event::ChatReply { .. }
+            | Event::Renewed { .. }
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

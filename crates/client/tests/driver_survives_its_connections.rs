@@ -15,7 +15,8 @@ use client::{Client, ClientError, Inbox, Received};
 use common::{message, push, with};
 use fake::{EPOCH, Fake};
 use wire::frames::{
-    ChatReply, HistoryPage, LogoutReply, MarkRead, Refusal, Send, SendAck, Sync, SyncPage,
+    ChatReply, HistoryPage, LogoutReply, MarkRead, Refusal, RenewReply, Send, SendAck, Sync,
+    SyncPage,
 };
 use wire::{Bytes, Kind, RefusalCode, Seq};
 
@@ -164,6 +165,13 @@ async fn requests_are_answered_refused_or_end_with_the_connection() {
     let reply = ChatReply { conversation, read_seq: 4, unread: 1, version: 9, is_hidden: 0 };
     server.say(heard.request_id(), reply).await;
     assert_eq!(asked.await.unwrap().unwrap().unread, 1);
+
+    let asking = client.clone();
+    let asked = tokio::spawn(async move { asking.renew("a.b.c".to_owned()).await });
+    let heard = server.hear(Kind::Renew).await;
+    server.say(heard.request_id(), RenewReply { until_ms: 9 }).await;
+    asked.await.unwrap().unwrap();
+    assert!(matches!(client.renew(String::new()).await, Err(ClientError::Token(0))));
 
     let asking = client.clone();
     let asked = tokio::spawn(async move { asking.hide_chat(with(8)).await });

@@ -48,6 +48,10 @@ kinds! {
     Heartbeat = 0x07,
     /// Either side: yes; from the server with the inbox head.
     HeartbeatReply = 0x08,
+    /// Client: a newer token for the session.
+    Renew = 0x09,
+    /// Server: the session may last as long as that.
+    RenewReply = 0x0a,
     /// Client: a message.
     Send = 0x10,
     /// Server: the message is durable in all inboxes that it is for.
@@ -241,6 +245,18 @@ HeartbeatReply = kind {
     inbox_epoch: u64,
     /// The last inbox row: a device that has less has missed a push.
     inbox_head: u64,
+} }
+
+frame! { /// A newer token of the same user. Answered by [`RenewReply`].
+Renew = kind {
+    /// The token, as in [`Login`].
+    token: Bytes,
+} }
+
+frame! { /// Answers [`Renew`]: the session lasts at least as long as that.
+RenewReply = kind {
+    /// When the token is believed no more, Unix ms.
+    until_ms: u64,
 } }
 
 frame! { /// The inbox reaches this far: a device that has less has missed a push. A note, not answered.

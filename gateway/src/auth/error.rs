@@ -26,7 +26,7 @@ pub struct TokenError {
 }
 
 impl TokenError {
-    pub(super) fn bad(reason: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn bad(reason: impl Into<Cow<'static, str>>) -> Self {
         Self { kind: TokenErrorKind::Bad, reason: reason.into() }
     }
 

@@ -1,18 +1,20 @@
 //! From a frame to a command: what may be asked at all, how often, and how much at once.
 
+use super::delivery;
 use super::last_word::LastWord;
 use super::rate::Rate;
 use super::requests::{self, Action, RateClass, Request};
 use super::session::{Mark, SessionKey};
 use super::{Entry, Turn};
+use crate::auth::TokenError;
 use crate::limits::{RECONNECT_JITTER_MS, REQUESTS_IN_FLIGHT_MAX};
 use crate::metrics::CopyStage;
 use crate::transport::Outboxes;
 use shard::command::{Answer, Begin, Command, Send};
 use shard::limits::BUSY_RETRY_MS;
 use shard::order::Wait;
-use wire::frames::HelloReply;
-use wire::{Bytes, DeviceId, FEATURE_SESSION_END, FrameError, RawFrame, RefusalCode};
+use wire::frames::{HelloReply, RenewReply};
+use wire::{Bytes, DeviceId, FEATURE_SESSION_END, FrameError, NUMBER_MAX, RawFrame, RefusalCode};
 
 impl Entry {
     /// A frame came, or bytes that are none. Returns whether to read on.
@@ -57,6 +59,7 @@ impl Entry {
             Action::Login { device, from, token } => {
                 self.log_in(key, request_id, (device, from, &token), turn);
             }
+            Action::Renew { token } => self.renew(key, request_id, &token, turn),
             Action::Submit(command) => {
                 let is_answered = command.needs().answer;
                 self.submit(key, command, is_answered.then_some(request_id), turn);
@@ -162,6 +165,39 @@ impl Entry {
                 self.submit(key, command, Some(request_id), turn);
             }
         }
+    }
+
+    /// The session lasts as long as a newer token of the same user; one that is not believed
+    /// changes nothing.
+    fn renew<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        request_id: u64,
+        token: &Bytes,
+        turn: &mut Turn<'_, O>,
+    ) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(out) = session.channel.and_then(|channel| turn.outboxes.outbox(channel)) else {
+            return;
+        };
+        let now_s = turn.now.unix_ms / 1_000;
+        let judged = self.auth.verify(token, now_s).and_then(|claims| {
+            let is_own = session.login().is_some_and(|login| login.uid == claims.uid);
+            if is_own { Ok(claims) } else { Err(TokenError::bad("is another user's")) }
+        });
+        match judged {
+            Ok(claims) => {
+                let until_s = self.auth.believed_until_unix_s(&claims);
+                session.renew(until_s.saturating_sub(now_s), turn.now.mono_ms);
+                let until_ms = until_s.saturating_mul(1_000).min(NUMBER_MAX - 1);
+                wire::encode(out.bytes, request_id, RenewReply { until_ms });
+            }
+            Err(error) => {
+                self.metrics.refusals.of(error.code()).inc();
+                delivery::refusal(out.bytes, request_id, error.code(), 0, &error.to_string());
+            }
+        }
+        self.metrics.frames_out.inc();
     }
 
     /// Hands a request on, or refuses it where it would only wait. Without an id it is not

@@ -127,6 +127,13 @@ impl Session {
         self.ends_s = u32::try_from(ends_s).unwrap_or(u32::MAX);
     }
 
+    /// Another token of it is believed for so many seconds more: the longer of both counts.
+    pub fn renew(&mut self, left_s: u64, now_ms: u64) {
+        let ends_s = self.ends_s;
+        self.end_in(left_s, now_ms);
+        self.ends_s = self.ends_s.max(ends_s);
+    }
+
     /// It says hello.
     pub fn greet(&mut self) {
         self.stage = Stage::Greeted;
@@ -244,8 +251,12 @@ mod tests {
         session.hear(31_999);
         assert_eq!(session.due(31_999, 5_000, 60_000), Due::Later(32_000));
         assert_eq!(session.due(32_000, 5_000, 60_000), Due::TokenOver);
+        session.renew(30, 31_999);
+        assert_eq!(session.due(32_000, 5_000, 60_000), Due::Later(62_000));
+        session.renew(10, 32_000);
+        assert_eq!(session.due(32_000, 5_000, 60_000), Due::Later(62_000), "it is shorter");
         // Of a token that is good for ever, as far as the clock reaches.
-        session.end_in(u64::MAX, 32_000);
+        session.renew(u64::MAX, 32_000);
         assert_eq!(session.due(32_000, 5_000, 60_000), Due::Later(31_999 + 90_000));
     }
 

@@ -74,6 +74,7 @@ fn after_login() -> Vec<Vec<u8>> {
         framed(3, frames::Chats { after: Conversation::NONE, limit: 256 }),
         framed(3, frames::MarkRead { conversation: direct(3, 1), seq: 1 }),
         framed(3, frames::HideChat { conversation: direct(3, 1) }),
+        framed(3, frames::Renew { token: "no.token.here".into() }),
         framed(3, frames::Logout { generation: 1 }),
     ]
 }
@@ -110,7 +111,7 @@ fn nothing_is_done_after_a_failed_login() {
             scene.closes(&hello(), &says, RefusalCode::BadToken);
         }
     }
-    assert_eq!(scene.closed_for("token"), 40);
+    assert_eq!(scene.closed_for("token"), 4 * after_login().len() as u64);
     assert_eq!(scene.gateway.metric("longline_logins_total"), 2);
 }
 

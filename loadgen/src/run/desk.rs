@@ -434,6 +434,7 @@ impl Observer for Desk {
             | Event::HistoryPage { .. }
             | Event::ChatsPage { .. }
             | Event::ChatReply { .. }
+            | Event::Renewed { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}
         }

@@ -139,9 +139,8 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
             let client_msg_id = ClientMsgId(push.message.client_msg_id);
             Heard::Pushed { inbox_seq: push.message.inbox_seq.to_native(), client_msg_id }
         }
-        Kind::HelloReply | Kind::LogoutReply | Kind::Heartbeat | Kind::HeartbeatReply => {
-            Heard::Other
-        }
+        Kind::HelloReply | Kind::LogoutReply | Kind::RenewReply => Heard::Other,
+        Kind::Heartbeat | Kind::HeartbeatReply => Heard::Other,
         Kind::SyncPage | Kind::HistoryPage | Kind::ChatsPage | Kind::InboxHead => Heard::Other,
         Kind::GoingAway => {
             let code = frame.access::<frames::GoingAway>()?.code.to_native();
@@ -154,7 +153,7 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
         Kind::ChatReply => Heard::Other,
         Kind::Hello | Kind::Login | Kind::Logout | Kind::Send | Kind::PushAck => said(kind)?,
         Kind::Sync | Kind::History | Kind::Chats => said(kind)?,
-        Kind::MarkRead | Kind::HideChat => said(kind)?,
+        Kind::MarkRead | Kind::HideChat | Kind::Renew => said(kind)?,
     })
 }
 

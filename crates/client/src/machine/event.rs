@@ -102,6 +102,13 @@ pub enum Event<'a> {
         /// Its answer.
         reply: &'a ArchivedChatReply,
     },
+    /// A newer token was taken.
+    Renewed {
+        /// The request.
+        request_id: u64,
+        /// The session lasts at least as long as that, Unix ms.
+        until_ms: u64,
+    },
     /// A heartbeat was answered.
     HeartbeatReply {
         /// Time since it was asked.

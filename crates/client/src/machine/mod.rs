@@ -47,6 +47,8 @@ pub struct Machine {
     reconnect: Reconnect,
     random: Xoshiro256PlusPlus,
     request_id_last: u64,
+    /// The request that gave a newer token: its refusal does not end the session. 0: none.
+    renewal: u64,
     /// The server's clock minus the caller's.
     clock_offset_ms: i64,
     /// When the login is over time, or the next heartbeat is due.
@@ -100,6 +102,7 @@ impl Machine {
             reconnect: Reconnect::default(),
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
             request_id_last: 0,
+            renewal: 0,
             clock_offset_ms: 0,
             watch_ms: u64::MAX,
             heartbeat_ms: 0,

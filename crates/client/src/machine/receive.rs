@@ -9,7 +9,7 @@ use rand::RngExt;
 use wire::frames::{
     ArchivedLoginReply, ArchivedPush, ArchivedRefusal, ArchivedSessionEnd, ArchivedSyncPage,
     ChatReply, ChatsPage, GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead,
-    LoginReply, LogoutReply, Push, PushAck, Refusal, SendAck, SessionEnd, SyncPage,
+    LoginReply, LogoutReply, Push, PushAck, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
 };
 use wire::{
     FRAME_BYTES_MAX, Generation, InboxSeq, Kind, MessageId, Next, RawFrame, RefusalCode, Scratch,
@@ -78,6 +78,10 @@ impl Machine {
                 encode(out, request_id, HeartbeatReply { time_ms, inbox_epoch: 0, inbox_head: 0 });
             }
             Kind::HeartbeatReply => self.on_heartbeat_reply(&frame, now_ms, out, events)?,
+            Kind::RenewReply => {
+                let until_ms = frame.access::<RenewReply>()?.until_ms.to_native();
+                events(Event::Renewed { request_id, until_ms });
+            }
             Kind::SendAck => self.on_send_ack(&frame, now_ms, events)?,
             Kind::Push => self.on_push(frame.access::<Push>()?, now_ms, out, events),
             Kind::SyncPage if self.inbox.is_sync(request_id) => {
@@ -117,7 +121,8 @@ impl Machine {
             | Kind::History
             | Kind::Chats
             | Kind::MarkRead
-            | Kind::HideChat => {}
+            | Kind::HideChat
+            | Kind::Renew => {}
         }
         Ok(())
     }
@@ -130,6 +135,7 @@ impl Machine {
             Kind::Refusal | Kind::GoingAway | Kind::SessionEnd | Kind::Heartbeat => true,
             Kind::LogoutReply
             | Kind::HeartbeatReply
+            | Kind::RenewReply
             | Kind::SendAck
             | Kind::Push
             | Kind::SyncPage
@@ -146,7 +152,8 @@ impl Machine {
             | Kind::History
             | Kind::Chats
             | Kind::MarkRead
-            | Kind::HideChat => false,
+            | Kind::HideChat
+            | Kind::Renew => false,
         };
         if is_due { Ok(()) } else { Err(ClientError::Unexpected(kind)) }
     }
@@ -334,7 +341,8 @@ impl Machine {
         let retry_after_ms = refusal.retry_after_ms.to_native();
         let text = String::from_utf8_lossy(refusal.text.as_slice());
         let is_before_login = matches!(self.phase, Phase::Greeting | Phase::LoggingIn);
-        if is_before_login || code.is_some_and(ends_connection) {
+        let is_renewal = request_id != 0 && request_id == self.renewal;
+        if is_before_login || (!is_renewal && code.is_some_and(ends_connection)) {
             self.reconnect.hint(retry_after_ms, 0);
             return Err(ClientError::Refused { code, retry_after_ms, text: text.into_owned() });
         }

@@ -3,7 +3,7 @@
 
 use super::{Machine, Phase};
 use crate::ClientError;
-use wire::{ConversationId, Seq, encode, frames};
+use wire::{Bytes, ConversationId, Seq, TOKEN_BYTES_MAX, encode, frames};
 
 impl Machine {
     /// Messages of a conversation before `before_seq` (0: the newest), at most `limit` (1 to 256).
@@ -67,6 +67,20 @@ impl Machine {
         let request_id = self.request()?;
         encode(out, request_id, frames::HideChat { conversation: conversation.into() });
         Ok(request_id)
+    }
+
+    /// Logs in with this token from now on, and the session that there is lasts as long as it does. Returns the request, if
+    /// there is a session.
+    ///
+    /// # Panics
+    /// The token is over [`TOKEN_BYTES_MAX`].
+    pub fn renew(&mut self, token: Bytes, out: &mut Vec<u8>) -> Option<u64> {
+        assert!(token.len() <= TOKEN_BYTES_MAX, "the caller bounds its token");
+        self.credentials.token = token.clone();
+        let request_id = self.request().ok()?;
+        encode(out, request_id, frames::Renew { token });
+        self.renewal = request_id;
+        Some(request_id)
     }
 
     /// Ends the session; [`super::Event::LoggedOut`] confirms it. Sends from here on wait for another login.

@@ -249,6 +249,7 @@ impl Told {
             | Event::HistoryPage { .. }
             | Event::ChatsPage { .. }
             | Event::ChatReply { .. }
+            | Event::Renewed { .. }
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

@@ -92,6 +92,8 @@ any_frame! {
     LogoutReply { generation: u64, }
     Heartbeat { time_ms: u64, }
     HeartbeatReply { time_ms: u64, inbox_epoch: u64, inbox_head: u64, }
+    Renew { token: Bytes, }
+    RenewReply { until_ms: u64, }
     Send { conversation: Conversation, client_msg_id: [u8; 16], kind: u8, flags: u16, body: Bytes, }
     SendAck { message_id: u64, seq: u64, time_ms: u64, inbox_seq: u64, }
     Push { previous: u64, message: Message, }

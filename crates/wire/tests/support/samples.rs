@@ -96,6 +96,8 @@ fn connection() -> Vec<AnyFrame> {
         A::LogoutReply(LogoutReply { generation: 12 }),
         A::Heartbeat(Heartbeat { time_ms: NOW_MS }),
         A::HeartbeatReply(HeartbeatReply { time_ms: NOW_MS, inbox_epoch: 1, inbox_head: 43 }),
+        A::Renew(Renew { token: Bytes::from_static(b"header.later.mac") }),
+        A::RenewReply(RenewReply { until_ms: NOW_MS + 3_600_000 }),
     ]
 }
 

@@ -22,6 +22,11 @@ pub enum Action {
         /// The token.
         token: Bytes,
     },
+    /// Verify the token: the session lasts as long as it does.
+    Renew {
+        /// The token.
+        token: Bytes,
+    },
     /// Ask the shard that this belongs to.
     Submit(Command),
     /// End the session once what it asked is answered.

@@ -10,6 +10,7 @@ mod send;
 mod push_ack;
 mod heartbeat;
 mod heartbeat_reply;
+mod renew;
 mod sync;
 mod history;
 mod chats;
@@ -57,6 +58,7 @@ pub const REQUESTS: &[Request] = &[
     request(Kind::PushAck, RateClass::Owed, push_ack::act),
     request(Kind::Heartbeat, RateClass::Frame, heartbeat::act),
     request(Kind::HeartbeatReply, RateClass::Owed, heartbeat_reply::act),
+    request(Kind::Renew, RateClass::Frame, renew::act),
     request(Kind::Sync, RateClass::Frame, sync::act),
     request(Kind::History, RateClass::Frame, history::act),
     request(Kind::Chats, RateClass::Frame, chats::act),

@@ -266,6 +266,36 @@ fn a_session_ends_when_its_token_does() {
     logged_out(&mut scene, client);
 }
 
+/// A session whose token is renewed ends with the newer one; one that is refused changes nothing.
+#[test]
+fn a_session_is_renewed_in_place() {
+    let mut scene = Scene::new();
+    let client = scene.log_in_knowing(7, u64::MAX);
+    let minutes = |scene: &mut Scene, minutes| {
+        for _ in 0..2 * minutes {
+            scene.pass(30_000);
+            scene.hear(client, &push_ack(1));
+        }
+    };
+    let first = scene.token(7);
+    minutes(&mut scene, 30);
+    let strangers = scene.token(8);
+    scene.hear(client, &renew(5, &strangers));
+    scene.hear(client, &renew(6, "no.token.at-all"));
+    let refused = |id| (Kind::Refusal, id, Some(RefusalCode::BadToken));
+    assert_eq!(scene.told(client), [refused(5), refused(6)]);
+    let second = scene.token(7);
+    scene.hear(client, &renew(7, &second));
+    // The longer counts, whatever comes last.
+    scene.hear(client, &renew(8, &first));
+    assert_eq!(scene.told(client), [(Kind::RenewReply, 7, None), (Kind::RenewReply, 8, None)]);
+    minutes(&mut scene, 59);
+    assert_eq!(scene.told(client), [], "the first token has been over for half an hour");
+    scene.pass(90_000);
+    let end = (Kind::SessionEnd, 0, Some(RefusalCode::TokenExpired));
+    assert_eq!(scene.told(client), [end]);
+}
+
 #[test]
 fn an_operator_ends_sessions() {
     let mut scene = Scene::new();

@@ -141,7 +141,7 @@ impl Scene {
     }
 
     fn token(&self, uid: u64) -> String {
-        sign(&self.config, Uid(uid), START_MS / 1_000, 3_600).unwrap()
+        sign(&self.config, Uid(uid), (START_MS + self.now_ms) / 1_000, 3_600).unwrap()
     }
 
     /// Connects a client and logs it in; what it was told on the way is forgotten.
@@ -264,6 +264,13 @@ fn login(token: &str) -> Vec<u8> {
     let token = Bytes::copy_from_slice(token.as_bytes());
     let login = frames::Login { device: 1, cursor: 3, inbox_epoch: 9, from_head: 0, token };
     encode(&mut bytes, 2, login);
+    bytes
+}
+
+fn renew(request_id: u64, token: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let token = Bytes::copy_from_slice(token.as_bytes());
+    encode(&mut bytes, request_id, frames::Renew { token });
     bytes
 }
 
