@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::damage::is_no_room;
-use super::end::{END, EndFile};
+use super::end::{END, End, EndFile};
 use super::home::Home;
 
 /// The layout that this program writes and reads.
@@ -130,7 +130,7 @@ impl DataDir {
         let mut boot = Boot::read(&path)?;
         if boot.is_copy {
             // A shard whose end cannot be read is named when it is opened.
-            let is_open = |home: &Home| EndFile::open(home).is_ok_and(|(_, _, end)| !end.is_closed);
+            let is_open = |home: &Home| End::read(home).is_ok_and(|(_, end)| !end.is_closed);
             if (0..shards).any(|shard| is_open(&layout.home(&path, shard, boot.number))) {
                 return Err(DataDirError::LiveCopy(path));
             }

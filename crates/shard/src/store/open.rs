@@ -13,7 +13,7 @@
 use std::io;
 
 use super::damage::Damage;
-use super::end::{END, EndFile};
+use super::end::{END, End, EndFile};
 use super::home::Home;
 use super::log::{FoundSegment, Front, Items, Known, Segment, SegmentFiles, Through, recover};
 use super::synced::{SYNCED, Synced};
@@ -31,7 +31,7 @@ pub struct Opened {
 
 /// Opens them, and replays what the index lacks. Blocks.
 pub fn open(home: &Home, sizes: Sizes) -> Result<Opened, Damage> {
-    let (mut end, boot, known_end) = EndFile::open(home)?;
+    let (boot, known_end) = End::read(home)?;
     home.check_boot(boot, &home.path(END))?;
     let synced = Synced::read(home)?;
     if let Some((boot, _)) = &synced {
@@ -68,6 +68,7 @@ pub fn open(home: &Home, sizes: Sizes) -> Result<Opened, Damage> {
     found.iter().try_for_each(|segment| files.free(segment)).map_err(io)?;
     let segment = prepare(&mut files, through.place).map_err(io)?;
     let front = Front::new(segment, through);
+    let mut end = EndFile::open(home)?;
     end.write(front.end());
     end.sync()?;
     Ok(Opened { tables, files, through, front, end })

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::EmbeddedConfig;
 use super::damage::Damage;
 use super::data_dir::{Boot, DataDirError, Layout, lock};
-use super::end::{END, End, EndFile};
+use super::end::{END, End};
 use super::home::Home;
 use super::log::{Known, SegmentFiles, recover};
 use super::open::has_all;
@@ -82,7 +82,7 @@ struct Parts {
 
 fn look(home: &Home, report: &mut Report) -> Parts {
     let mut parts = Parts::default();
-    if let Some((_, boot, end)) = report.take(EndFile::open(home)) {
+    if let Some((boot, end)) = report.take(End::read(home)) {
         (parts.boot, parts.end) = (boot, Some(end));
     }
     match report.take(Synced::read(home)) {
