@@ -169,7 +169,7 @@ impl Index {
             let last = &records[count - 1];
             let through = Through { place: last.end(), newest_id_ms: last.newest_id_ms() };
             self.applied = through;
-            if let Some(tables) = &self.tables {
+            if let Some(tables) = &mut self.tables {
                 let items = records[..count].iter().flat_map(Record::items);
                 if let Err(error) = tables.write(items, (through, self.files.newest())) {
                     self.on_write_failed(&error);

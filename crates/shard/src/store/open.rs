@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `END` | how far the log was written, and the number of the segment; exact after a kill |
 //! | `SYNCED` | from where the log is needed; the checksums of the index's journals |
-//! | `index` | in every keyspace, with every batch: how far it has the log, the number of the newest segment |
+//! | `index` | with every batch, and at times in every keyspace: how far it has the log, the number of the newest segment |
 //! | `log` | in every segment: its number, from which place on it has records |
 //!
 //! A start that cannot account for what any of them knows is refused. Only what no part knows of is dropped: a record that was
@@ -89,7 +89,7 @@ fn prepare(files: &mut SegmentFiles, from: u64) -> io::Result<Segment> {
 pub fn reopen(home: &Home, sizes: Sizes, target: Through) -> Result<Tables, Damage> {
     let (_, synced) =
         Synced::read(home)?.ok_or_else(|| Damage::file(&home.path(SYNCED), "is gone"))?;
-    let tables = Tables::open(home, sizes, Some(&synced))?;
+    let mut tables = Tables::open(home, sizes, Some(&synced))?;
     let (files, found) = SegmentFiles::open(home)?;
     let newest = files.newest();
     let apply = |items: Items<'_>, through: Through| {

@@ -31,11 +31,15 @@ const LEVEL_0_TABLES: u8 = 12;
 /// Blocks kept in memory, a shard. Pages are read once, by whoever was away; more would not be hit.
 const CACHE_BYTES: u64 = 24 * 1024 * 1024;
 
-/// The key, in every keyspace, of what it says of itself: the last batch that it took. Behind every row.
+/// The key, in every keyspace, of what it says of itself: a batch that it took. Behind every row. In `log` that is the last
+/// one; in the others one of the last, so that a small batch costs one mark and not six.
 const MARK: [u8; 1] = [u8::MAX];
+/// Every keyspace is marked anew after so much of a memtable: so each table that is flushed because it is full has a mark.
+const MARKS_A_MEMTABLE: u64 = 4;
 const MARK_KIND: [u8; 4] = *b"LLM1";
 /// The keyspaces, in the order of their numbers.
 pub const KEYSPACES: [&str; 6] = ["messages", "ids", "inbox", "chats", "users", "log"];
+const LOG: usize = KEYSPACES.len() - 1;
 
 /// A shard's database.
 pub struct Tables {
@@ -55,6 +59,9 @@ pub struct Tables {
     /// Nothing but its mark.
     log: Keyspace,
     journals: Journals,
+    /// Bytes of rows for which every keyspace is marked, and those written since.
+    marked_bytes: u64,
+    unmarked_bytes: u64,
 }
 
 /// How large the database's parts may grow.
@@ -137,6 +144,8 @@ impl Tables {
             users: keyspace(4)?,
             log: keyspace(5)?,
             journals: Journals::default(),
+            marked_bytes: sizes.memtable_bytes / MARKS_A_MEMTABLE,
+            unmarked_bytes: 0,
             home: home.clone(),
             dir,
             database,
@@ -178,7 +187,8 @@ impl Tables {
     /// # Errors
     /// A mark is damaged.
     pub fn knows(&self) -> Result<(Through, u64), Damage> {
-        let marks: Result<Vec<_>, _> = self.keyspaces().map(|it| self.mark(it)).collect();
+        let marks: Result<Vec<_>, _> =
+            self.keyspaces().into_iter().map(|it| self.mark(it)).collect();
         Ok(marks?.into_iter().max_by_key(|mark| mark.0.place).unwrap_or_default())
     }
 
@@ -202,15 +212,16 @@ impl Tables {
         Ok((Through { place, newest_id_ms }, segment))
     }
 
-    fn keyspaces(&self) -> impl Iterator<Item = &Keyspace> + Clone {
+    /// In the order of their numbers.
+    fn keyspaces(&self) -> [&Keyspace; KEYSPACES.len()] {
         let Self { messages, ids, inbox, chats, users, log, .. } = self;
-        [messages, ids, inbox, chats, users, log].into_iter()
+        [messages, ids, inbox, chats, users, log]
     }
 
     /// Writes items, in order; not durable before the next [`Tables::sync`]. With them the log is here up to `through`, whose
     /// newest segment has that number.
     pub fn write<'a, E>(
-        &self,
+        &mut self,
         items: impl Iterator<Item = Result<Item<'a>, E>>,
         (through, segment): (Through, u64),
     ) -> Result<(), WriteError> {
@@ -219,8 +230,13 @@ impl Tables {
         let mut value = Vec::new();
         for item in items {
             self.put(&mut batch, item.map_err(|_| WriteError::BadItem)?, &mut value);
+            self.unmarked_bytes += value.len() as u64;
         }
-        self.put_marks(&mut batch, through, segment);
+        if self.unmarked_bytes >= self.marked_bytes {
+            self.put_marks(&mut batch, through, segment);
+        } else {
+            self.put_mark(&mut batch, LOG, (through, segment));
+        }
         Ok(batch.commit()?)
     }
 
@@ -238,16 +254,25 @@ impl Tables {
         batch.insert(table, Slice::from(item.key), Slice::from(value.as_slice()));
     }
 
-    fn put_marks(&self, batch: &mut OwnedWriteBatch, through: Through, segment: u64) {
-        for (number, keyspace) in (0..).zip(self.keyspaces()) {
-            let body = words(&[number, through.place, through.newest_id_ms, segment]);
-            batch.insert(keyspace, MARK, self.home.stamp(MARK_KIND, &body));
-        }
+    fn put_marks(&mut self, batch: &mut OwnedWriteBatch, through: Through, segment: u64) {
+        (0..KEYSPACES.len()).for_each(|number| self.put_mark(batch, number, (through, segment)));
+        self.unmarked_bytes = 0;
+    }
+
+    fn put_mark(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        number: usize,
+        (through, segment): (Through, u64),
+    ) {
+        let body = words(&[number as u64, through.place, through.newest_id_ms, segment]);
+        let mark = self.home.stamp(MARK_KIND, &body);
+        batch.insert(self.keyspaces()[number], MARK, mark);
     }
 
     /// Until the worker has flushed enough, or has died: then `persist` fails.
     fn wait_for_worker(&self) -> fjall::Result<()> {
-        while self.keyspaces().any(|it| it.sealed_memtable_count() >= SEALED_MEMTABLES_MAX) {
+        while self.keyspaces().iter().any(|it| it.sealed_memtable_count() >= SEALED_MEMTABLES_MAX) {
             self.database.persist(PersistMode::Buffer)?;
             std::thread::park_timeout(SEALED_WAIT);
         }
@@ -281,7 +306,7 @@ impl Tables {
             let table = version.iter_tables().find(|table| table.iter().any(|row| row.is_err()));
             table.map(|table| table.path.to_path_buf())
         };
-        self.keyspaces().find_map(damaged)
+        self.keyspaces().into_iter().find_map(damaged)
     }
 
     /// Reads every row of every table: what is damaged, by file or by row.
@@ -335,4 +360,41 @@ fn io_of(error: &fjall::Error) -> Option<&io::Error> {
     std::error::Error::source(error).and_then(|source| {
         source.downcast_ref::<io::Error>().or_else(|| source.source()?.downcast_ref())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::EmbeddedConfig;
+
+    fn write(tables: &mut Tables, place: u64, bytes: usize) {
+        let head = vec![0; bytes];
+        let key = place.to_be_bytes();
+        let item = Item { table: Table::Messages, key: &key, head: &head, content: &[] };
+        let items = std::iter::once(Ok::<_, io::Error>(item));
+        tables.write(items, (Through { place, newest_id_ms: 0 }, 7)).unwrap();
+    }
+
+    fn marks(tables: &Tables) -> Vec<u64> {
+        let marks = tables.keyspaces().into_iter().map(|it| tables.mark(it).unwrap());
+        marks.map(|(through, _)| through.place).collect()
+    }
+
+    #[test]
+    fn every_batch_marks_the_log_and_a_part_of_a_memtable_or_a_sync_every_keyspace() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::alone(dir.path()).unwrap();
+        let sizes = EmbeddedConfig::new(home.clone()).sizes();
+        let part = usize::try_from(sizes.memtable_bytes / MARKS_A_MEMTABLE).unwrap();
+        let mut tables = Tables::open(&home, sizes, None).unwrap();
+        write(&mut tables, 1, 100);
+        assert_eq!(marks(&tables), [0, 0, 0, 0, 0, 1]);
+        assert_eq!(tables.knows().unwrap().0.place, 1);
+        write(&mut tables, 2, part);
+        assert_eq!(marks(&tables), [2; 6]);
+        write(&mut tables, 3, part - 1);
+        assert_eq!(marks(&tables), [2, 2, 2, 2, 2, 3]);
+        tables.sync(Through { place: 4, newest_id_ms: 0 }, 7).unwrap();
+        assert_eq!(marks(&tables), [4; 6]);
+    }
 }
