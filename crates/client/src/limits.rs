@@ -10,6 +10,11 @@ pub const SENDS_PENDING_MAX: usize = 256;
 pub const ACK_TIMEOUT_MS: u64 = 10_000;
 /// Doubled at each repetition up to here.
 pub const ACK_TIMEOUT_MS_MAX: u64 = 80_000;
+/// Pushed rows that are acknowledged together at the latest. A server has 256 unacknowledged pushes under way, and 64 while
+/// it pushes what was missed.
+pub const ACK_ROWS_MAX: u8 = 16;
+/// How long a pushed row waits for its acknowledgement. The server repeats a push after 2 s.
+pub const ACK_DELAY_MS: u64 = 500;
 /// Least wait after a refusal that may be retried; doubled at each, up to [`ACK_TIMEOUT_MS_MAX`].
 pub const REFUSED_WAIT_MS: u64 = 200;
 /// Time from the connection to the login's reply. The server's own deadline is not longer.
@@ -47,4 +52,5 @@ pub const OUT_BYTES_MAX: usize = 2 * SENDS_PENDING_MAX * FRAME_BYTES_MAX;
 pub const LOGOUT_TIMEOUT_MS: u64 = 2_000;
 
 const _: () = assert!(SENDS_PENDING_MAX * BODY_BYTES_MAX <= 8 * 1024 * 1024);
+const _: () = assert!((ACK_ROWS_MAX as u64) < wire::PUSH_WINDOW_MAX);
 const _: () = assert!(ACK_TIMEOUT_MS <= ACK_TIMEOUT_MS_MAX && RECONNECT_MS <= RECONNECT_MS_MAX);

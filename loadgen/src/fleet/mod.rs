@@ -54,6 +54,7 @@ pub struct Fleet {
     to_dial: VecDeque<usize>,
     under_way: usize,
     under_way_max: usize,
+    acks_each: bool,
     logged_in: usize,
     scratch: Scratch,
     /// When bytes were last read.
@@ -91,6 +92,7 @@ impl Fleet {
             to_dial: VecDeque::new(),
             under_way: 0,
             under_way_max,
+            acks_each: false,
             logged_in: 0,
             scratch: Scratch::default(),
             now_ns: 0,
@@ -98,9 +100,17 @@ impl Fleet {
         })
     }
 
+    /// Sessions that are added from here on acknowledge each push as soon as it comes.
+    pub fn ack_each(&mut self) {
+        self.acks_each = true;
+    }
+
     /// Adds a session that is not connected. Its place.
     pub fn add(&mut self, credentials: Credentials, seed: u64) -> usize {
-        let machine = Machine::new(credentials, InboxSeq(0), 0, seed);
+        let mut machine = Machine::new(credentials, InboxSeq(0), 0, seed);
+        if self.acks_each {
+            machine.ack_each();
+        }
         let target = self.connections.len();
         self.connections.push(Connection::new(machine, target));
         self.connections.len() - 1

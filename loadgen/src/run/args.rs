@@ -85,6 +85,10 @@ pub struct RunArgs {
     /// For a target that stores nothing: believe deliveries, do not read inboxes at the end.
     #[arg(long)]
     no_drain: bool,
+    /// Acknowledge pushes as soon as they come, as clients do that gather nothing. By default a
+    /// client gathers them for half a second, 16 rows or until its next message.
+    #[arg(long)]
+    ack_each: bool,
     /// Let messages be that the server never answers: by default they fail the run.
     #[arg(long)]
     allow_unanswered: bool,
@@ -158,6 +162,9 @@ pub struct Plan {
     pub outage_ns_max: u64,
     /// Read the inboxes at the end.
     pub drain: bool,
+    /// Pushes are acknowledged as soon as they come.
+    #[serde(default)]
+    pub ack_each: bool,
     /// Messages may stay unanswered.
     pub allow_unanswered: bool,
     /// Nice value of the generator's threads.
@@ -304,6 +311,7 @@ impl RunArgs {
             run,
             outage_ns_max: ns(self.outage_max),
             drain: !self.no_drain,
+            ack_each: self.ack_each,
             allow_unanswered: self.allow_unanswered,
             nice: self.nice,
             slos: self.slo.clone(),

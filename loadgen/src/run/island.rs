@@ -102,6 +102,9 @@ impl<'a> Island<'a> {
         }
         let desk = Desk::new(plan.run, plan.payload, friends, plan.devices, away);
         let mut fleet = Fleet::new(targets, users * plan.devices, LOGINS_UNDER_WAY_MAX)?;
+        if plan.ack_each {
+            fleet.ack_each();
+        }
         for index in 0..users * plan.devices {
             let (user, device) = (index / plan.devices, index % plan.devices);
             let token = tokens.sign(friends.uid(user));

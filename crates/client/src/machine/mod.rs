@@ -4,6 +4,7 @@
 //! clock: one that was set to Unix time when the program started and has not gone back since ([`crate::Clock`]).
 //! Message ids are made on the server's clock, which hello and login tell.
 
+mod acks;
 mod event;
 mod reconnect;
 mod inbox;
@@ -16,6 +17,7 @@ pub use receive::Turn;
 
 use crate::ClientError;
 use crate::limits::{LOGIN_TIMEOUT_MS, SENDS_PENDING_MAX, SYNC_TIMEOUT_MS};
+use acks::Acks;
 use inbox::Inbox;
 use outbox::{Outbox, Pending};
 use rand::rngs::Xoshiro256PlusPlus;
@@ -42,6 +44,7 @@ pub struct Machine {
     uid: Uid,
     generation: Generation,
     inbox: Inbox,
+    acks: Acks,
     outbox: Outbox,
     frame_buffer: FrameBuffer,
     reconnect: Reconnect,
@@ -58,8 +61,6 @@ pub struct Machine {
     phase: Phase,
     /// Nothing came since the last heartbeat was sent.
     is_silent: bool,
-    /// A pushed row was taken or known: say so at the end of the piece.
-    is_ack_due: bool,
 }
 
 /// Heartbeats of a session, over all its connections.
@@ -97,6 +98,7 @@ impl Machine {
             uid: Uid(0),
             generation: Generation(0),
             inbox: Inbox::new(cursor, inbox_epoch),
+            acks: Acks::new(),
             outbox: Outbox::new(),
             frame_buffer: FrameBuffer::default(),
             reconnect: Reconnect::default(),
@@ -109,8 +111,12 @@ impl Machine {
             heartbeats: Heartbeats::default(),
             phase: Phase::Disconnected,
             is_silent: false,
-            is_ack_due: false,
         }
+    }
+
+    /// Acknowledges pushes at the end of each piece from here on, as clients do that gather nothing.
+    pub fn ack_each(&mut self) {
+        self.acks.set_each();
     }
 
     /// There is a connection: writes hello and login, back to back.
@@ -139,7 +145,8 @@ impl Machine {
     pub fn on_disconnected(&mut self) {
         self.phase = Phase::Disconnected;
         self.frame_buffer = FrameBuffer::default();
-        (self.watch_ms, self.is_silent, self.is_ack_due) = (u64::MAX, false, false);
+        self.acks.forget();
+        (self.watch_ms, self.is_silent) = (u64::MAX, false);
     }
 
     /// How long to wait before connecting again: call it once for each connection that ended or failed.
@@ -154,7 +161,8 @@ impl Machine {
             Phase::LoggedIn => self.outbox.due_ms().min(self.inbox.sync_due_ms),
             Phase::Disconnected | Phase::Greeting | Phase::LoggingIn | Phase::Leaving => u64::MAX,
         };
-        Some(self.watch_ms.min(work_ms)).filter(|&ms| ms != u64::MAX)
+        let due_ms = self.watch_ms.min(work_ms).min(self.acks.due_ms);
+        Some(due_ms).filter(|&ms| ms != u64::MAX)
     }
 
     /// Does what is due. Calling it too early does nothing.
@@ -162,6 +170,7 @@ impl Machine {
     /// # Errors
     /// The connection is dead: close it, and say [`Machine::on_disconnected`].
     pub fn on_timer(&mut self, now_ms: u64, out: &mut Vec<u8>) -> Result<(), ClientError> {
+        self.acks.write_due(self.inbox.cursor, now_ms, out);
         if self.phase == Phase::LoggedIn {
             self.outbox.write_due(now_ms, out);
             if self.inbox.sync_due_ms <= now_ms {
@@ -209,6 +218,7 @@ impl Machine {
         self.outbox.push(Pending::new(request_id, client_msg_id, conversation, body));
         if self.phase == Phase::LoggedIn {
             self.outbox.write_last(now_ms, out);
+            self.acks.write(self.inbox.cursor, out);
         }
         Ok(client_msg_id)
     }
@@ -276,6 +286,7 @@ impl Machine {
         self.watch_ms = now_ms + u64::from(self.heartbeat_ms);
         let request_id = self.next_request_id();
         encode(out, request_id, frames::Heartbeat { time_ms: now_ms });
+        self.acks.write(self.inbox.cursor, out);
         if self.phase == Phase::LoggedIn {
             self.sync_if_behind(now_ms, out);
         }
@@ -298,4 +309,4 @@ impl Machine {
 }
 
 // An idle session is this and its token: nothing else is on the heap.
-const _: () = assert!(size_of::<Machine>() <= 256);
+const _: () = assert!(size_of::<Machine>() <= 272);

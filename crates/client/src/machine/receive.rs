@@ -9,7 +9,7 @@ use rand::RngExt;
 use wire::frames::{
     ArchivedLoginReply, ArchivedPush, ArchivedRefusal, ArchivedSessionEnd, ArchivedSyncPage,
     ChatReply, ChatsPage, GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead,
-    LoginReply, LogoutReply, Push, PushAck, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
+    LoginReply, LogoutReply, Push, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
 };
 use wire::{
     FRAME_BYTES_MAX, Generation, InboxSeq, Kind, MessageId, Next, RawFrame, RefusalCode, Scratch,
@@ -27,7 +27,7 @@ pub struct Turn<'a> {
 }
 
 impl Machine {
-    /// Reads a piece from the server. Pushes in it are acknowledged together, at its end.
+    /// Reads a piece from the server. Pushes in it are acknowledged together, at its end or later.
     ///
     /// # Errors
     /// The connection is over: close it, and say [`Machine::on_disconnected`].
@@ -46,9 +46,7 @@ impl Machine {
             self.on_frame(frame?, now_ms, out, events)?;
         }
         self.frame_buffer = buffer;
-        if std::mem::take(&mut self.is_ack_due) {
-            encode(out, 0, PushAck { inbox_seq: self.inbox.cursor.0 });
-        }
+        self.acks.write_due(self.inbox.cursor, now_ms, out);
         self.invariants();
         Ok(())
     }
@@ -267,15 +265,19 @@ impl Machine {
         let inbox_seq = InboxSeq(message.inbox_seq.to_native());
         match self.inbox.on_push(InboxSeq(push.previous.to_native()), inbox_seq) {
             Pushed::Next => {
-                self.is_ack_due = true;
                 let via_sync = self.inbox.expects_pushes();
+                if self.inbox.is_synced() {
+                    self.acks.owe(now_ms);
+                } else {
+                    self.acks.owe_now(now_ms);
+                }
                 events(Event::Message { message, via_sync });
                 if via_sync {
                     self.on_missed_row(now_ms, events);
                 }
             }
             Pushed::Duplicate => {
-                self.is_ack_due = true;
+                self.acks.owe_now(now_ms);
                 events(Event::WireDuplicate { inbox_seq });
             }
             Pushed::Gap => {
@@ -323,7 +325,7 @@ impl Machine {
         if let Some((after, head)) = self.inbox.on_sync_end(last, head) {
             events(Event::RowsMissing { after, before: InboxSeq(head.0.saturating_add(1)) });
         }
-        self.is_ack_due = true;
+        self.acks.owe_now(now_ms);
         self.sync_if_behind(now_ms, out);
         if self.inbox.is_synced() {
             events(Event::Synced { head: self.inbox.cursor });
