@@ -40,6 +40,7 @@ pub struct RawFrame<'a> {
 }
 
 impl<'a> RawFrame<'a> {
+    #[inline]
     pub(crate) fn new(header: Header, frame: &'a [u8]) -> Result<Self, FrameError> {
         header.check(frame)?;
         let end = frame.len() - header.extension;
@@ -52,6 +53,7 @@ impl<'a> RawFrame<'a> {
     ///
     /// # Errors
     /// The header names another kind, or the bytes are not the encoding of a frame of this one.
+    #[inline]
     pub fn access<F>(&self) -> Result<&'a F::Archived, FrameError>
     where
         F: Frame,
@@ -75,6 +77,7 @@ impl<'a> RawFrame<'a> {
     ///
     /// # Errors
     /// As [`RawFrame::access`].
+    #[inline]
     pub fn read<F>(&self) -> Result<F, FrameError>
     where
         F: Frame,
@@ -91,6 +94,7 @@ impl<'a> RawFrame<'a> {
 ///
 /// # Panics
 /// The frame is over [`FRAME_BYTES_MAX`]: the caller bounds bodies and pages.
+#[inline]
 pub fn encode<F>(out: &mut Vec<u8>, request_id: u64, frame: F)
 where
     F: Frame + for<'a, 'b> Serialize<HighSerializer<Output<'a>, ArenaHandle<'b>, Failure>>,
@@ -115,18 +119,21 @@ pub struct Output<'a> {
 impl<'a> Output<'a> {
     /// For one archive, after what is in the buffer.
     #[must_use]
+    #[inline]
     pub fn after(out: &'a mut Vec<u8>) -> Self {
         Self { start: out.len(), out }
     }
 }
 
 impl Positional for Output<'_> {
+    #[inline]
     fn pos(&self) -> usize {
         self.out.len() - self.start
     }
 }
 
 impl<E> Writer<E> for Output<'_> {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), E> {
         self.out.extend_from_slice(bytes);
         Ok(())

@@ -25,6 +25,7 @@ struct Partial {
 
 impl FrameBuffer {
     /// Reads one piece: frames end in it, and what is left is kept. `frame_bytes_max` bounds what is kept.
+    #[inline]
     pub fn read<'a>(&'a mut self, piece: &'a [u8], frame_bytes_max: usize) -> Frames<'a> {
         Frames { buffer: self, piece, frame_bytes_max, copied_bytes: 0 }
     }
@@ -64,6 +65,7 @@ impl Frames<'_> {
         clippy::should_implement_trait,
         reason = "a frame borrows from the buffer it was gathered in"
     )]
+    #[inline]
     pub fn next<'b>(
         &'b mut self,
         scratch: &'b mut Scratch,
@@ -93,6 +95,7 @@ impl Frames<'_> {
     }
 
     /// Moves bytes from the piece into the partial frame, until it is whole or the piece is empty.
+    #[cold]
     fn gather(&mut self) -> Option<Result<RawFrame<'_>, FrameError>> {
         if self.piece.is_empty() {
             return None;
@@ -115,6 +118,7 @@ impl Frames<'_> {
     }
 }
 
+#[inline]
 fn first_header(bytes: &[u8]) -> &[u8; HEADER_BYTES] {
     bytes.first_chunk().expect("the caller saw that a header is there")
 }

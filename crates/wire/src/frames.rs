@@ -24,6 +24,7 @@ macro_rules! kinds {
 
             /// The kind with this number; one of a later release is `None`.
             #[must_use]
+            #[inline]
             pub fn from_wire(kind: u8) -> Option<Self> {
                 match kind { $($kind => Some(Self::$name),)* _ => None }
             }

@@ -62,6 +62,7 @@ impl Header {
     ///
     /// # Errors
     /// The version is not served, the length impossible or over `frame_bytes_max`, the extension larger than the frame.
+    #[inline]
     pub fn parse(bytes: &[u8; HEADER_BYTES], frame_bytes_max: usize) -> Result<Self, FrameError> {
         let [
             l0,
@@ -116,12 +117,14 @@ impl Header {
     ///
     /// # Errors
     /// It does not match.
+    #[inline]
     pub fn check(&self, frame: &[u8]) -> Result<(), FrameError> {
         assert_eq!(frame.len(), self.length, "a frame is checked whole");
         if checksum(frame) == self.checksum { Ok(()) } else { Err(FrameError::Checksum) }
     }
 
     /// Writes the header of a frame whose payload is in place already.
+    #[inline]
     pub(crate) fn write(frame: &mut [u8], kind: Kind, request_id: u64) {
         let length = u32::try_from(frame.len()).expect("a frame is far below 4 GiB");
         assert!(frame.len() >= HEADER_BYTES && frame.len().is_multiple_of(8), "frames are aligned");
@@ -134,6 +137,7 @@ impl Header {
     }
 }
 
+#[inline]
 fn checksum(frame: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&frame[..16]);
