@@ -11,12 +11,14 @@ mod message;
 mod config;
 mod received;
 mod client;
+mod catch_up;
 mod command;
 mod waiting;
 mod desk;
 mod dial;
 mod task;
 
+pub use catch_up::CaughtUp;
 pub use client::{Client, Inbox};
 pub use clock::Clock;
 pub use config::Config;

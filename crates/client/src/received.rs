@@ -18,7 +18,8 @@ pub enum Received {
         /// Keep it beside the cursor.
         inbox_epoch: u64,
     },
-    /// The server's inbox no longer has the rows between these two; the conversations' histories do.
+    /// The server's inbox no longer has the rows between these two; the conversations' histories do: [`crate::Client::catch_up`]
+    /// brings what was in them. What comes next goes on behind them.
     RowsMissing {
         /// The last row that came.
         after: InboxSeq,

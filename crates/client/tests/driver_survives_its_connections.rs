@@ -11,17 +11,23 @@ mod common;
 #[path = "common/fake.rs"]
 mod fake;
 
-use client::{Client, ClientError, Inbox, Received};
+use client::{CaughtUp, Client, ClientError, Inbox, Received};
 use common::{message, push, with};
 use fake::{EPOCH, Fake};
 use wire::frames::{
-    ChatReply, HistoryPage, LogoutReply, MarkRead, Refusal, RenewReply, Send, SendAck, Sync,
-    SyncPage,
+    Chat, ChatReply, Chats, ChatsPage, History, HistoryPage, LogoutReply, MarkRead, Refusal,
+    RenewReply, Send, SendAck, Sync, SyncPage,
 };
 use wire::{Bytes, Kind, RefusalCode, Seq};
 
 fn ack(inbox_seq: u64) -> SendAck {
     SendAck { message_id: 1, seq: 1, time_ms: 2, inbox_seq }
+}
+
+/// A chat whose newest message has that seq.
+fn chat(peer: u64, seq: u64) -> Chat {
+    let (conversation, recent) = (with(peer).into(), message(seq));
+    Chat { conversation, recent, read_time_ms: 0, read_seq: 0, unread: 1, version: 1, is_hidden: 0 }
 }
 
 fn refusal(code: RefusalCode) -> Refusal {
@@ -185,6 +191,48 @@ async fn requests_are_answered_refused_or_end_with_the_connection() {
     drop(server);
     assert!(matches!(asked.await.unwrap(), Err(ClientError::Disconnected)));
     assert!(matches!(client.chats(None, 0).await, Err(ClientError::Limit(0))));
+}
+
+#[tokio::test]
+async fn what_the_inbox_has_no_more_is_read_from_chats_and_histories() {
+    let fake = Fake::listen().await;
+    let (client, _inbox, mut server) = fake.start().await;
+    // Of one conversation message 3 is known, of another everything, of the last nothing: two of its messages are wanted.
+    let known = |conversation| {
+        Seq(if conversation == with(8) {
+            3
+        } else if conversation == with(9) {
+            5
+        } else {
+            0
+        })
+    };
+    let caught = tokio::spawn(async move { client.catch_up(known, 2).await });
+    let chats = |peers: &[u64], next_after| {
+        let chats = peers.iter().map(|&peer| chat(peer, 5)).collect();
+        ChatsPage { next_after, version: 9, chats }
+    };
+    let heard = server.hear(Kind::Chats).await;
+    server.say(heard.request_id(), chats(&[8, 9], with(9).into())).await;
+    let history = async |server: &mut fake::Accepted, peer: u64, (before, seqs): (u64, &[u64])| {
+        let heard = server.hear(Kind::History).await;
+        let asked = heard.with(|frame| frame.read::<History>()).unwrap();
+        assert_eq!((asked.conversation, asked.before_seq), (with(peer).into(), before));
+        let messages = seqs.iter().map(|&seq| message(seq)).collect();
+        server
+            .say(heard.request_id(), HistoryPage { conversation: with(peer).into(), messages })
+            .await;
+    };
+    history(&mut server, 8, (0, &[3, 4, 5])).await;
+    let heard = server.hear(Kind::Chats).await;
+    assert_eq!(heard.with(|frame| frame.read::<Chats>()).unwrap().after, with(9).into());
+    server.say(heard.request_id(), chats(&[10], wire::frames::Conversation::NONE)).await;
+    // A page may have less than it could.
+    history(&mut server, 10, (0, &[5])).await;
+    history(&mut server, 10, (5, &[4])).await;
+    let caught = caught.await.unwrap().unwrap();
+    let seqs = |it: &CaughtUp| it.messages.iter().map(|message| message.seq.0).collect::<Vec<_>>();
+    assert_eq!(caught.iter().map(seqs).collect::<Vec<_>>(), [vec![4, 5], vec![], vec![4, 5]]);
 }
 
 #[tokio::test]

@@ -37,14 +37,22 @@ pub struct RawFrame<'a> {
     /// The header.
     pub header: Header,
     payload: &'a [u8],
+    extension: &'a [u8],
 }
 
 impl<'a> RawFrame<'a> {
     #[inline]
     pub(crate) fn new(header: Header, frame: &'a [u8]) -> Result<Self, FrameError> {
         header.check(frame)?;
-        let end = frame.len() - header.extension;
-        Ok(Self { header, payload: &frame[HEADER_BYTES..end] })
+        let (payload, extension) =
+            frame[HEADER_BYTES..].split_at(header.length - HEADER_BYTES - header.extension);
+        Ok(Self { header, payload, extension })
+    }
+
+    /// The number that the extension has at this place, in numbers from its beginning; 0 if it does not reach so far.
+    #[must_use]
+    pub fn extended(&self, place: usize) -> u64 {
+        self.extension.as_chunks().0.get(place).map_or(0, |bytes| u64::from_le_bytes(*bytes))
     }
 
     /// Checks the archive and reads it in place. What is read has the shape of its kind, to the last byte; whether
@@ -99,14 +107,27 @@ pub fn encode<F>(out: &mut Vec<u8>, request_id: u64, frame: F)
 where
     F: Frame + for<'a, 'b> Serialize<HighSerializer<Output<'a>, ArenaHandle<'b>, Failure>>,
 {
+    encode_extended(out, request_id, frame, &[]);
+}
+
+/// The same with the numbers of the kind's extension.
+///
+/// # Panics
+/// As [`encode`].
+#[inline]
+pub fn encode_extended<F>(out: &mut Vec<u8>, request_id: u64, frame: F, extension: &[u64])
+where
+    F: Frame + for<'a, 'b> Serialize<HighSerializer<Output<'a>, ArenaHandle<'b>, Failure>>,
+{
     let start = out.len();
     out.resize(start + HEADER_BYTES, 0);
     let tagged = Tagged { frame, kind: F::KIND as u64 };
     let output = Output::after(out);
     let written = rkyv::api::high::to_bytes_in::<_, Failure>(&tagged, output);
     let Output { out, .. } = written.expect("writing to memory does not fail");
+    extension.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
     assert!(out.len() - start <= FRAME_BYTES_MAX, "the caller bounds its frames");
-    Header::write(&mut out[start..], F::KIND, request_id);
+    Header::write(&mut out[start..], F::KIND, request_id, size_of_val(extension));
 }
 
 /// Writes an archive at the end of a buffer. Positions count from the archive's start, and a frame starts

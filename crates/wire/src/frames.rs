@@ -92,6 +92,10 @@ kinds! {
 /// Kinds from this one on are notes: nothing answers them, and whoever does not know one skips it.
 pub const NOTES_FROM: u8 = 0x80;
 
+/// Where the extensions of [`LoginReply`] and [`SyncPage`] have the inbox's tail: the first row that is still there, one behind the
+/// head if none is. 0: it is not told.
+pub const INBOX_TAIL: usize = 0;
+
 /// A struct that is the payload of one kind of frame.
 pub trait Frame: Archive<Archived: Exact> + 'static {
     /// The kind that a header of it carries.

@@ -123,15 +123,16 @@ impl Header {
         if checksum(frame) == self.checksum { Ok(()) } else { Err(FrameError::Checksum) }
     }
 
-    /// Writes the header of a frame whose payload is in place already.
+    /// Writes the header of a frame whose payload, and an extension of so many bytes, are in place already.
     #[inline]
-    pub(crate) fn write(frame: &mut [u8], kind: Kind, request_id: u64) {
-        let length = u32::try_from(frame.len()).expect("a frame is far below 4 GiB");
+    pub(crate) fn write(frame: &mut [u8], kind: Kind, request_id: u64, extension: usize) {
+        let size = |bytes: usize| u32::try_from(bytes).expect("a frame is far below 4 GiB");
+        let (length, extension) = (size(frame.len()), size(extension));
         assert!(frame.len() >= HEADER_BYTES && frame.len().is_multiple_of(8), "frames are aligned");
         frame[0..4].copy_from_slice(&length.to_le_bytes());
         frame[4..8].copy_from_slice(&[kind as u8, VERSION, 0, 0]);
         frame[8..16].copy_from_slice(&request_id.to_le_bytes());
-        frame[20..24].copy_from_slice(&[0; 4]);
+        frame[20..24].copy_from_slice(&extension.to_le_bytes());
         let checksum = checksum(frame);
         frame[16..20].copy_from_slice(&checksum.to_le_bytes());
     }

@@ -17,10 +17,10 @@ mod codec;
 mod frame_buffer;
 
 pub use bytes::Bytes;
-pub use codec::{Output, RawFrame, encode};
+pub use codec::{Output, RawFrame, encode, encode_extended};
 pub use error::{Next, RefusalCode};
 pub use frame_buffer::{FrameBuffer, Frames, Scratch};
-pub use frames::{Frame, Kind, NOTES_FROM, VERSION};
+pub use frames::{Frame, INBOX_TAIL, Kind, NOTES_FROM, VERSION};
 pub use header::{FrameError, HEADER_BYTES, Header};
 pub use ids::{ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq};
 pub use ids::{MessageId, RowKind, Seq, Uid};

@@ -34,7 +34,7 @@ pub const CLIENT_MSG_ID_AGE_MS_MAX: u64 = 86_400_000;
 pub const MESSAGE_BYTES: usize = 104;
 /// Bytes of a chat in a page, beside the body of its newest message.
 pub const CHAT_BYTES: usize = 168;
-/// Bytes of a page's rows and bodies: a frame less its header (24), the page's own fields (48), kind and padding.
+/// Bytes of a page's rows and bodies: a frame less its header (24), the page's own fields (48), kind, padding and extension.
 pub const PAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 128;
 
 const _: () = assert!(BODY_BYTES_MAX + CHAT_BYTES <= PAGE_BYTES_MAX, "a page holds any row");

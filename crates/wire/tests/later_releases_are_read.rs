@@ -24,7 +24,12 @@ fn an_extension_of_any_kind_is_skipped() {
     for frame in AnyFrame::one_of_each() {
         for words in 0..20 {
             let bytes = extended(&frame, &vec![u64::MAX; words]);
-            with_raw(&bytes, |raw| assert_eq!(raw.header.extension, words * 8));
+            with_raw(&bytes, |raw| {
+                assert_eq!(raw.header.extension, words * 8);
+                let read = [0, 1, 19].map(|place| raw.extended(place));
+                let is_there = [0, 1, 19].map(|place| if place < words { u64::MAX } else { 0 });
+                assert_eq!(read, is_there, "what is not there is 0");
+            });
             assert_eq!(read_all(&bytes), Ok(vec![frame.clone()]), "{words} words");
         }
     }

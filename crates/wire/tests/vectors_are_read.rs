@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use support::plain::{self, Part};
 use support::{AnyFrame, crc32, read_all, samples, seal, seal_extended, with_raw};
-use wire::{HEADER_BYTES, Kind};
+use wire::{HEADER_BYTES, INBOX_TAIL, Kind};
 
 /// The request id of every vector that carries one.
 const REQUEST_ID: u64 = 0x0102;
@@ -57,13 +57,13 @@ fn valid() -> BTreeMap<String, AnyFrame> {
 fn vectors() -> BTreeMap<String, String> {
     let valid = valid().into_iter().map(|(name, frame)| {
         let head = format!("# {:?}, request id {:#x}\n", frame.kind(), request_id(frame.kind()));
-        (name, head + &annotate(&frame, &[]))
+        (name, head + &annotate(&frame, (&[], "")))
     });
     let invalid = [invalid_headers(), invalid_extensions(), invalid_archives()].concat();
     let invalid = invalid.into_iter().map(|(name, meaning, error, bytes)| {
         (format!("bad_{name}.hex"), format!("# {meaning}\n# error: {error}\n{}", lines(&bytes)))
     });
-    valid.chain(extended()).chain(unknown()).chain(invalid).collect()
+    valid.chain(extended()).chain(added()).chain(unknown()).chain(invalid).collect()
 }
 
 /// Frames with fields that a later release added.
@@ -73,9 +73,21 @@ fn extended() -> Vec<(String, String)> {
         .map(|(kind, bytes)| {
             let frame = sample(kind);
             let text = format!("# {kind:?} of a later release\n# as: {}\n", name(&frame, ""));
-            (format!("ext_{kind:?}.hex"), text + &annotate(&frame, &later(bytes)))
+            let (meaning, extension) = ("the extension: not known", later(bytes));
+            (format!("ext_{kind:?}.hex"), text + &annotate(&frame, (&extension, meaning)))
         })
         .into()
+}
+
+/// Frames with the fields that this release added.
+fn added() -> [(String, String); 2] {
+    [(Kind::LoginReply, 43_u64), (Kind::SyncPage, 42)].map(|(kind, tail)| {
+        let frame = sample(kind);
+        let head = format!("# {kind:?} with its extension\n# as: {}\n", name(&frame, ""));
+        let (meaning, extension) = (format!("inbox_tail = {tail}"), tail.to_le_bytes());
+        let text = format!("{head}# inbox_tail: {tail}\n");
+        (format!("ext_{kind:?}_tail.hex"), text + &annotate(&frame, (&extension, &meaning)))
+    })
 }
 
 /// Frames of kinds that this release does not have. What is in them is not known either.
@@ -90,7 +102,7 @@ fn unknown() -> [(String, String); 2] {
 }
 
 /// A valid frame, part by part.
-fn annotate(frame: &AnyFrame, extension: &[u8]) -> String {
+fn annotate(frame: &AnyFrame, (extension, meaning): (&[u8], &str)) -> String {
     let kind = frame.kind();
     let whole = encode(frame);
     let bytes = seal_extended(kind as u8, request_id(kind), &whole[HEADER_BYTES..], extension);
@@ -114,7 +126,7 @@ fn annotate(frame: &AnyFrame, extension: &[u8]) -> String {
     for Part { bytes, meaning } in plain::payload(&frame.plain(), kind as u8) {
         part(&bytes, &meaning);
     }
-    part(extension, "the extension: not known");
+    part(extension, meaning);
     text
 }
 
@@ -291,6 +303,12 @@ fn check(name: &str, text: &str) {
     let plain = label(text, "as").unwrap_or(name);
     assert_eq!(valid().get(plain), Some(&frame), "{name}");
     assert_eq!(lines(&encode(&frame)), lines(&parse(&files()[plain])), "{name}");
+    if let Some(tail) = label(text, "inbox_tail") {
+        let read = with_raw(&bytes, |raw| raw.extended(INBOX_TAIL));
+        assert_eq!(read.to_string(), tail, "{name}");
+        let encoded = frame.encode_extended(header.request_id, &[read]);
+        assert_eq!(lines(&encoded), lines(&bytes), "{name}");
+    }
 }
 
 #[test]

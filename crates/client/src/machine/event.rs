@@ -41,7 +41,8 @@ pub enum Event<'a> {
         /// The row that was pushed.
         inbox_seq: InboxSeq,
     },
-    /// The server's inbox has no rows between these two (they are over their time to live): see the history.
+    /// The server's inbox has no rows between these two (they are over their time to live): see chats and histories. The cursor is
+    /// behind them.
     RowsMissing {
         /// The last row that is here.
         after: InboxSeq,

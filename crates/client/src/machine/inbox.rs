@@ -124,6 +124,17 @@ impl Inbox {
         Some(before)
     }
 
+    /// Nothing below `tail` is there any more: the cursor goes behind it. Returns the rows between which the inbox has none, if this
+    /// device lacks some of those. 0: the server says nothing about it.
+    pub(super) fn on_tail(&mut self, tail: InboxSeq) -> Option<(InboxSeq, InboxSeq)> {
+        let last_gone = InboxSeq(tail.0.saturating_sub(1)).min(self.head);
+        if last_gone <= self.cursor {
+            return None;
+        }
+        let after = std::mem::replace(&mut self.cursor, last_gone);
+        Some((after, InboxSeq(last_gone.0.saturating_add(1))))
+    }
+
     /// Whether everything known to exist is here.
     pub(super) fn is_synced(&self) -> bool {
         self.head == self.cursor

@@ -12,8 +12,8 @@ use wire::frames::{
     LoginReply, LogoutReply, Push, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
 };
 use wire::{
-    FRAME_BYTES_MAX, Generation, InboxSeq, Kind, MessageId, Next, RawFrame, RefusalCode, Scratch,
-    Seq, Uid, VERSION, encode,
+    FRAME_BYTES_MAX, Generation, INBOX_TAIL, InboxSeq, Kind, MessageId, Next, RawFrame,
+    RefusalCode, Scratch, Seq, Uid, VERSION, encode,
 };
 
 /// What a machine needs to read a piece: the time, where to write, and memory that all machines of a core share.
@@ -65,7 +65,8 @@ impl Machine {
         match kind {
             Kind::HelloReply => self.on_hello_reply(&frame, now_ms)?,
             Kind::LoginReply => {
-                self.on_login_reply(frame.access::<LoginReply>()?, now_ms, out, events);
+                let tail = InboxSeq(frame.extended(INBOX_TAIL));
+                self.on_login_reply((frame.access::<LoginReply>()?, tail), now_ms, out, events);
             }
             Kind::LogoutReply => {
                 frame.access::<LogoutReply>()?;
@@ -83,7 +84,8 @@ impl Machine {
             Kind::SendAck => self.on_send_ack(&frame, now_ms, events)?,
             Kind::Push => self.on_push(frame.access::<Push>()?, now_ms, out, events),
             Kind::SyncPage if self.inbox.is_sync(request_id) => {
-                self.on_sync_page(frame.access::<SyncPage>()?, now_ms, out, events);
+                let tail = InboxSeq(frame.extended(INBOX_TAIL));
+                self.on_sync_page((frame.access::<SyncPage>()?, tail), now_ms, out, events);
             }
             // Of a sync that was given up.
             Kind::SyncPage => {}
@@ -169,7 +171,7 @@ impl Machine {
 
     fn on_login_reply(
         &mut self,
-        reply: &ArchivedLoginReply,
+        (reply, tail): (&ArchivedLoginReply, InboxSeq),
         now_ms: u64,
         out: &mut Vec<u8>,
         events: &mut impl FnMut(Event<'_>),
@@ -189,6 +191,9 @@ impl Machine {
         }
         let (uid, generation) = (self.uid, self.generation);
         events(Event::LoggedIn { uid, generation, inbox_epoch, inbox_head });
+        if let Some((after, before)) = self.inbox.on_tail(tail) {
+            events(Event::RowsMissing { after, before });
+        }
         self.outbox.write_all(now_ms, out);
         self.inbox.expect_pushes(now_ms + PUSHES_TIMEOUT_MS);
         if self.inbox.is_synced() {
@@ -299,7 +304,7 @@ impl Machine {
 
     fn on_sync_page(
         &mut self,
-        page: &ArchivedSyncPage,
+        (page, tail): (&ArchivedSyncPage, InboxSeq),
         now_ms: u64,
         out: &mut Vec<u8>,
         events: &mut impl FnMut(Event<'_>),
@@ -313,6 +318,12 @@ impl Machine {
             return self.sync_if_behind(now_ms, out);
         }
         let rows = if self.inbox.is_held { &[] } else { page.messages.as_slice() };
+        if !self.inbox.is_held {
+            self.inbox.saw_head(head);
+            if let Some((after, before)) = self.inbox.on_tail(tail) {
+                events(Event::RowsMissing { after, before });
+            }
+        }
         for message in rows {
             let row = InboxSeq(message.inbox_seq.to_native());
             let Some(cursor) = self.inbox.on_sync_row(row) else { continue };

@@ -7,8 +7,9 @@ pub mod samples;
 use plain::Value;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use wire::encode_extended;
 use wire::frames::*;
-use wire::{Bytes, FRAME_BYTES_MAX, FrameBuffer, FrameError, Kind, RawFrame, Scratch, encode};
+use wire::{Bytes, FRAME_BYTES_MAX, FrameBuffer, FrameError, Kind, RawFrame, Scratch};
 
 macro_rules! any_struct {
     ($($name:ident { $($field:ident: $type:ty,)* })*) => {$(
@@ -33,8 +34,15 @@ macro_rules! any_frame {
         impl AnyFrame {
             /// The whole frame.
             pub fn encode(&self, request_id: u64) -> Vec<u8> {
+                self.encode_extended(request_id, &[])
+            }
+
+            /// The same with an extension.
+            pub fn encode_extended(&self, request_id: u64, extension: &[u64]) -> Vec<u8> {
                 let mut bytes = vec![];
-                match self.clone() { $(Self::$kind(frame) => encode(&mut bytes, request_id, frame),)* }
+                match self.clone() {
+                    $(Self::$kind(frame) => encode_extended(&mut bytes, request_id, frame, extension),)*
+                }
                 bytes
             }
 
