@@ -214,6 +214,7 @@ fn found(read: &Read, page: &mut Vec<InboxRow>) -> Found {
             Found::Messages(Vec::new())
         }
         Read::Inbox { .. } => Found::Inbox(std::mem::take(page)),
+        Read::Tail { from, .. } => Found::Tail(*from),
         Read::Chat { .. } => Found::Chat(None),
         Read::Chats { .. } => Found::Chats(Vec::new()),
     }

@@ -43,7 +43,6 @@ impl<'a> Reader<'a> {
     }
 
     /// A field that the writer's release may not know.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no field was added since version 1"))]
     pub(super) fn later<T: Field + Default>(&mut self) -> Result<T, Fault> {
         if self.is_empty() { Ok(T::default()) } else { T::read(self) }
     }

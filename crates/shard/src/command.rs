@@ -65,13 +65,13 @@ macro_rules! commands {
 macro_rules! answers {
     ($with:ident) => {
         $with! { Answer {
-            1 = LoggedIn { login, inbox_head, cursor },
+            1 = LoggedIn { login, inbox_head, cursor; inbox_tail },
             2 = LoggedOut(generation),
             3 = Acked { message_id, seq, time_ms, inbox_seq },
             4 = Push { previous, row },
             5 = Head { head, time_ms },
             6 = News(head),
-            7 = Inbox { head, rows },
+            7 = Inbox { head, rows; tail },
             8 = History { conversation, rows },
             9 = Chats { version, chats, more },
             10 = Chat(row),
@@ -245,6 +245,8 @@ pub enum Answer {
         inbox_head: InboxSeq,
         /// The row after which pushes begin.
         cursor: InboxSeq,
+        /// The first inbox row that is still there, as far as the device lacks rows; 0: not known.
+        inbox_tail: InboxSeq,
     },
     /// The session is over.
     LoggedOut(Generation),
@@ -281,6 +283,8 @@ pub enum Answer {
         head: InboxSeq,
         /// The rows.
         rows: Vec<InboxRow>,
+        /// The first inbox row that is still there, as far as this page shows it; 0: not known.
+        tail: InboxSeq,
     },
     /// A page of a conversation.
     History {
@@ -398,14 +402,17 @@ mod tests {
         vec![
             (
                 Command::Login { uid, device, from: Begin::Head },
-                Some(Answer::LoggedIn { login, inbox_head: head, cursor: head }),
+                Some(Answer::LoggedIn { login, inbox_head: head, cursor: head, inbox_tail: head }),
             ),
             (Command::Logout(login), Some(Answer::LoggedOut(Generation(3)))),
             (Command::Register(login), Some(Answer::News(head))),
             (Command::Send(send), Some(acked)),
             (Command::PushAck(login, head), None),
             (Command::Heartbeat { uid, time_ms: 1 }, Some(Answer::Head { head, time_ms: 1 })),
-            (Command::Sync { uid, after: head, limit }, Some(Answer::Inbox { head, rows: vec![] })),
+            (
+                Command::Sync { uid, after: head, limit },
+                Some(Answer::Inbox { head, rows: vec![], tail: head }),
+            ),
             (
                 Command::History { conversation, before: None, limit },
                 Some(Answer::History { conversation, rows: vec![] }),

@@ -39,7 +39,7 @@ pub const PUSH_TIMEOUT_MS: u64 = 2_000;
 pub const PUSH_TRIES_MAX: u8 = 5;
 /// Rows read at a time to push them again or to catch up.
 pub const PUSH_PAGE_ROWS: usize = 64;
-/// Memory of a user without traffic, in bytes: its positions, chain and version (40), devices (24), and what traffic adds (8).
+/// Memory of a user without traffic, in bytes: its positions, chain and version (48), devices (24), and what traffic adds (8).
 pub const USER_BYTES_MAX: usize = 80;
 /// Memory of a logged-in device, in bytes: its session, id and generation (26), positions in the inbox (32), flags.
 pub const DEVICE_BYTES_MAX: usize = 64;

@@ -133,7 +133,8 @@ impl InboxRow {
 
 /// A conversation in a user's list. Derived from the inbox but for what was read and hidden.
 ///
-/// The newest message's content is not repeated here: it is the inbox row `recent_inbox_seq`.
+/// The newest message's content is not repeated here: it is the inbox row `recent_inbox_seq`, or, when that has gone, the
+/// conversation's at `recent_seq`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChatRow {
     /// Whose list.
@@ -262,6 +263,15 @@ pub enum Read {
         /// Bytes at most.
         bytes_max: usize,
     },
+    /// The first row of an inbox from `from` up to `head` that is still there: rows go oldest first. Answer: [`Found::Tail`].
+    Tail {
+        /// Whose.
+        uid: Uid,
+        /// Inclusive lower end.
+        from: InboxSeq,
+        /// Inclusive upper end: what is committed.
+        head: InboxSeq,
+    },
     /// One chat. Answer: [`Found::Chat`].
     Chat {
         /// Whose.
@@ -300,6 +310,8 @@ pub enum Found {
     Messages(Vec<MessageRow>),
     /// Inbox rows, ascending.
     Inbox(Vec<InboxRow>),
+    /// The place of a row that is there; one above `head`: none is.
+    Tail(InboxSeq),
     /// The chat, if there is one.
     Chat(Option<ChatRow>),
     /// Chats with their newest message, ascending.

@@ -65,7 +65,10 @@ fn push_ack(login: Login) -> Ask {
 }
 
 fn logged_in(login: Login) -> Answer {
-    Answer::LoggedIn { login, inbox_head: InboxSeq(4), cursor: InboxSeq(4) }
+    {
+        let inbox_head = InboxSeq(4);
+        Answer::LoggedIn { login, inbox_head, cursor: inbox_head, inbox_tail: InboxSeq(1) }
+    }
 }
 
 fn acked() -> Answer {

@@ -62,7 +62,12 @@ impl World {
                     self.answers.push((node, Delivery { to, answer }));
                 }
                 let login = Login { uid, device, generation };
-                Answer::LoggedIn { login, inbox_head: InboxSeq(0), cursor: InboxSeq(0) }
+                Answer::LoggedIn {
+                    login,
+                    inbox_head: InboxSeq(0),
+                    cursor: InboxSeq(0),
+                    inbox_tail: InboxSeq(1),
+                }
             }
             Command::Register(_) if !self.is_healing && self.random.random_bool(0.1) => {
                 Answer::Refused { code: RefusalCode::Busy, retry_after_ms: 100 }

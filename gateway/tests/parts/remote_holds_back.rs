@@ -190,7 +190,8 @@ fn two_requests_of_one_number_are_answered_both() {
 
 fn logged_in(to: ReplyTo, generation: u64) -> Item {
     let login = Login { uid: UID, device: DeviceId(1), generation: Generation(generation) };
-    let answer = Answer::LoggedIn { login, inbox_head: InboxSeq(0), cursor: InboxSeq(0) };
+    let (inbox_head, cursor, inbox_tail) = (InboxSeq(0), InboxSeq(0), InboxSeq(1));
+    let answer = Answer::LoggedIn { login, inbox_head, cursor, inbox_tail };
     Item::Delivery(Delivery { to, answer })
 }
 

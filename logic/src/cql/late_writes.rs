@@ -172,6 +172,10 @@ impl Statements for Fake {
         Vec::new()
     }
 
+    async fn inbox_there(&self, _: Uid, _: &[InboxSeq]) -> Vec<InboxSeq> {
+        Vec::new()
+    }
+
     async fn messages_before(
         &self,
         _: ConversationId,

@@ -25,6 +25,7 @@ mod write;
 mod front;
 mod statements;
 mod load;
+mod tail;
 mod read;
 mod chats;
 mod task;

@@ -3,6 +3,7 @@
 use super::entry::{Entry, bucket, bucket_start};
 use super::load;
 use super::statements::Statements;
+use super::tail;
 use super::write::Log;
 use crate::cluster::Position;
 use crate::cluster::takeover::tail_rows;
@@ -95,7 +96,9 @@ pub async fn inbox(
                 if bucket(Position(known + tail_rows(INBOX_WINDOW_MAX))) < bucket(end) {
                     break;
                 }
-                end
+                // What has gone is passed over.
+                let first = tail::first(store, uid, (end.into(), InboxSeq(known))).await;
+                end.max(first.into())
             }
         };
     }

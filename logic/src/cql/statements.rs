@@ -64,6 +64,12 @@ pub trait Statements: Send + Sync + 'static {
     /// Rows of an inbox at these places of one bucket.
     fn inbox_at(&self, uid: Uid, places: &[InboxSeq])
     -> impl Future<Output = Vec<InboxRow>> + Send;
+    /// At which of these places of one bucket an inbox has rows, in any order.
+    fn inbox_there(
+        &self,
+        uid: Uid,
+        places: &[InboxSeq],
+    ) -> impl Future<Output = Vec<InboxSeq>> + Send;
     /// Messages in the bucket of the place before `before`, descending from there.
     fn messages_before(
         &self,
@@ -83,6 +89,12 @@ fn int(limit: usize) -> i32 {
 /// A place or a bucket as a bigint. No log gets that long; what a client names may be.
 fn place(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Places of one bucket of an inbox, for a statement; `None`: there are none.
+fn at(uid: Uid, places: &[InboxSeq]) -> Option<(i64, i64, Vec<i64>)> {
+    let part = place(bucket((*places.first()?).into()));
+    Some((uid.0.cast_signed(), part, places.iter().map(|it| place(it.0)).collect()))
 }
 
 impl CqlClient {
@@ -195,11 +207,14 @@ impl Statements for CqlClient {
     }
 
     async fn inbox_at(&self, uid: Uid, places: &[InboxSeq]) -> Vec<InboxRow> {
-        let Some(first) = places.first() else { return Vec::new() };
-        let part = place(bucket((*first).into()));
-        let places: Vec<i64> = places.iter().map(|it| place(it.0)).collect();
-        let values = (uid.0.cast_signed(), part, places);
+        let Some(values) = at(uid, places) else { return Vec::new() };
         self.ask(&self.texts.inbox_at, values, |rows| codec::inbox_rows(uid, &rows)).await
+    }
+
+    async fn inbox_there(&self, uid: Uid, places: &[InboxSeq]) -> Vec<InboxSeq> {
+        let Some(values) = at(uid, places) else { return Vec::new() };
+        let place = |(place,): (i64,)| Ok(InboxSeq(place.cast_unsigned()));
+        self.ask(&self.texts.inbox_there, values, |rows| codec::all(&rows, place)).await
     }
 
     async fn messages_before(

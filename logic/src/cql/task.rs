@@ -9,6 +9,7 @@ use super::load::{self, Takeover};
 use super::places::Places;
 use super::read;
 use super::statements::Statements;
+use super::tail;
 use super::write::{Log, Phase};
 use crate::cql::limits::CQL_UNFINISHED_MAX;
 use flume::r#async::RecvStream;
@@ -176,6 +177,9 @@ impl<S: Statements> Task<S> {
             Read::Inbox { uid, after, limit, bytes_max } => {
                 Found::Inbox(read::inbox(store, uid, after, (limit, bytes_max)).await)
             }
+            Read::Tail { uid, from, head } => {
+                Found::Tail(tail::first(store, uid, (from, head)).await)
+            }
             Read::Chat { uid, conversation } => {
                 let _place = self.takeovers.take().await;
                 Found::Chat(store.chat(uid, conversation).await)
@@ -209,6 +213,7 @@ fn log_of(read: Read) -> Option<Log> {
         Read::Messages { .. }
         | Read::ByClientMsgId { .. }
         | Read::Inbox { .. }
+        | Read::Tail { .. }
         | Read::Chat { .. }
         | Read::Chats { .. } => None,
     }

@@ -34,6 +34,7 @@ pub struct Texts {
     pub head: PreparedStatement,
     pub inbox_from: PreparedStatement,
     pub inbox_at: PreparedStatement,
+    pub inbox_there: PreparedStatement,
     pub place: PreparedStatement,
     pub chat: PreparedStatement,
     pub chats: PreparedStatement,
@@ -116,6 +117,7 @@ impl Texts {
             head: p.from("seq", "heads WHERE kind = ? AND a = ? AND b = ?").await?,
             inbox_from: p.from(INBOX, &format!("{inbox} AND inbox_seq >= ? LIMIT ?")).await?,
             inbox_at: p.from(INBOX, &format!("{inbox} AND inbox_seq IN ?")).await?,
+            inbox_there: p.from("inbox_seq", &format!("{inbox} AND inbox_seq IN ?")).await?,
             place: p
                 .from(
                     "seq",

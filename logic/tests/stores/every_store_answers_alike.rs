@@ -192,6 +192,7 @@ fn short(found: Found) -> String {
         }
         Found::Messages(rows) => span(rows.iter().map(|row| row.seq.0)),
         Found::Inbox(rows) => span(rows.iter().map(|row| row.inbox_seq.0)),
+        Found::Tail(place) => place.to_string(),
         Found::Chats(rows) => {
             let short = |(row, newest): &(ChatRow, Option<MessageRow>)| {
                 format!(
@@ -297,6 +298,18 @@ fn cases() -> Vec<(Read, &'static str)> {
     ]
 }
 
+/// Where an inbox begins from a place on.
+fn tails() -> Vec<(Read, &'static str)> {
+    let tail = |uid, from, head| Read::Tail { uid, from: InboxSeq(from), head: InboxSeq(head) };
+    vec![
+        (tail(ALICE, 1, 301), "1"),
+        (tail(ALICE, 300, 301), "300"),
+        (tail(ALICE, 301, 301), "301"),
+        (tail(ALICE, 302, 20_000), "20001"),
+        (tail(Uid(8), 1, 9), "10"),
+    ]
+}
+
 fn check(mut bench: Bench, reopen: bool) {
     let tickets: Vec<_> = history().into_iter().map(|batch| bench.commit(batch)).collect();
     let done: Vec<_> = tickets.into_iter().map(|it| Completion::Committed(it, Ok(()))).collect();
@@ -304,7 +317,7 @@ fn check(mut bench: Bench, reopen: bool) {
     if reopen {
         bench = bench.reopen();
     }
-    for (read, expect) in cases() {
+    for (read, expect) in cases().into_iter().chain(tails()) {
         assert_eq!(short(bench.ask(read)), expect, "{read:?}");
     }
     rows_come_back_whole(&mut bench);

@@ -181,10 +181,11 @@ fn answer() -> impl Strategy<Value = Answer> {
     let rows = || vec(message().prop_map(|(message, _)| message), 0..5);
     let chats = vec((chat(), option::of(message().prop_map(|(message, _)| message))), 0..5);
     prop_oneof![
-        (login(), any::<(u64, u64)>()).prop_map(|(login, (head, cursor))| Answer::LoggedIn {
+        (login(), any::<[u64; 3]>()).prop_map(|(login, [head, cursor, tail])| Answer::LoggedIn {
             login,
             inbox_head: InboxSeq(head),
             cursor: InboxSeq(cursor),
+            inbox_tail: InboxSeq(tail),
         }),
         any::<u64>().prop_map(|generation| Answer::LoggedOut(Generation(generation))),
         any::<[u64; 4]>().prop_map(|[id, seq, time_ms, row]| Answer::Acked {
@@ -200,8 +201,9 @@ fn answer() -> impl Strategy<Value = Answer> {
         any::<(u64, u64)>()
             .prop_map(|(head, time_ms)| Answer::Head { head: InboxSeq(head), time_ms }),
         any::<u64>().prop_map(|head| Answer::News(InboxSeq(head))),
-        (any::<u64>(), vec(inbox_row(), 0..5))
-            .prop_map(|(head, rows)| Answer::Inbox { head: InboxSeq(head), rows }),
+        (any::<(u64, u64)>(), vec(inbox_row(), 0..5)).prop_map(|((head, tail), rows)| {
+            Answer::Inbox { head: InboxSeq(head), rows, tail: InboxSeq(tail) }
+        }),
         (conversation(), rows())
             .prop_map(|((conversation, _), rows)| Answer::History { conversation, rows }),
         (any::<u64>(), chats, any::<bool>()).prop_map(|(version, chats, more)| Answer::Chats {

@@ -136,8 +136,8 @@ fn largest() -> Vec<Item> {
     let (chats, recent) = full_page(CHAT_BYTES);
     let chats = (0..chats).map(|_| (chat, Some(message(recent)))).collect();
     vec![
-        delivery(Answer::Inbox { head, rows: messages().map(inbox).collect() }),
-        delivery(Answer::Inbox { head, rows: vec![inbox(message(BODY_BYTES_MAX))] }),
+        delivery(Answer::Inbox { head, rows: messages().map(inbox).collect(), tail: head }),
+        delivery(Answer::Inbox { head, rows: vec![inbox(message(BODY_BYTES_MAX))], tail: head }),
         delivery(Answer::History { conversation: small_talk(), rows: messages().collect() }),
         delivery(Answer::Chats { version: 1, chats, more: true }),
         Item::Owners(Partition::all(PARTITIONS).map(owner).collect()),

@@ -37,6 +37,7 @@ fn check(is_handshake: bool, made: &[(String, Vec<u8>)]) {
         .lines()
         .filter_map(|line| line.split_once(' '))
         .filter(|(name, _)| name.starts_with("handshake.") == is_handshake)
+        .filter(|(name, _)| former().iter().all(|former| former.0 != *name))
         .map(|(name, hex)| (name, bytes(hex)))
         .collect();
     let is_same = known.len() == made.len()
@@ -127,6 +128,25 @@ fn commands() -> Vec<(&'static str, Command)> {
     ]
 }
 
+fn logged_in(inbox_tail: InboxSeq) -> Answer {
+    let (inbox_head, cursor) = (InboxSeq(14), InboxSeq(4));
+    Answer::LoggedIn { login: LOGIN, inbox_head, cursor, inbox_tail }
+}
+
+fn inbox(rows: Vec<InboxRow>, tail: InboxSeq) -> Answer {
+    Answer::Inbox { head: InboxSeq(14), rows, tail }
+}
+
+/// What a former release said, which knew no tail of an inbox.
+fn former() -> Vec<(&'static str, Answer)> {
+    let none = InboxSeq(0);
+    vec![
+        ("answer.logged_in", logged_in(none)),
+        ("answer.inbox", inbox(vec![inbox_row(), inbox_row()], none)),
+        ("answer.inbox_empty", inbox(vec![], none)),
+    ]
+}
+
 fn answers() -> Vec<(&'static str, Answer)> {
     let head = InboxSeq(14);
     let (message_id, seq, time_ms, inbox_seq) = (MessageId(9), Seq(7), 10, head);
@@ -134,14 +154,14 @@ fn answers() -> Vec<(&'static str, Answer)> {
     let chats = vec![(chat(), Some(message(b"hello"))), (chat(), None)];
     let (code, retry_after_ms) = (RefusalCode::Busy, 100);
     vec![
-        ("logged_in", Answer::LoggedIn { login: LOGIN, inbox_head: head, cursor: InboxSeq(4) }),
+        ("logged_in_tail", logged_in(InboxSeq(3))),
         ("logged_out", Answer::LoggedOut(Generation(3))),
         ("acked", Answer::Acked { message_id, seq, time_ms, inbox_seq }),
         ("push", Answer::Push { previous: InboxSeq(13), row: Box::new(inbox_row()) }),
         ("head", Answer::Head { head, time_ms: 21 }),
         ("news", Answer::News(head)),
-        ("inbox", Answer::Inbox { head, rows: vec![inbox_row(), inbox_row()] }),
-        ("inbox_empty", Answer::Inbox { head, rows: vec![] }),
+        ("inbox_tail", inbox(vec![inbox_row(), inbox_row()], InboxSeq(3))),
+        ("inbox_empty_tail", inbox(vec![], InboxSeq(15))),
         ("history", Answer::History { conversation, rows: vec![message(b""), message(b"a")] }),
         ("chats", Answer::Chats { version: 17, chats, more: true }),
         ("chat", Answer::Chat(chat())),
@@ -220,6 +240,17 @@ fn the_frames_of_a_handshake_are_those_of_the_file() {
     assert_eq!(told, Some(LinkError::Refused("not now".into())));
     made.push(("handshake.refused".into(), refused));
     check(true, &made);
+}
+
+#[test]
+fn what_a_former_release_said_is_read() {
+    for (name, answer) in former() {
+        let line = FILE.lines().filter_map(|line| line.split_once(' ')).find(|line| line.0 == name);
+        let (_, mut acceptor) = open();
+        let frame = seal(5, 1, &bytes(line.unwrap().1)[HEADER_BYTES..]);
+        let item = Item::Delivery(Delivery { to: REPLY, answer });
+        assert_eq!(acceptor.read(&frame), [Event::Items(vec![item])], "{name}");
+    }
 }
 
 #[test]

@@ -134,8 +134,14 @@ impl Shard {
             (Purpose::Pull(uid, committed), Found::Messages(rows)) => {
                 Conversations::on_pulled(uid, committed, rows, step);
             }
-            (Purpose::Sync(head, reply), Found::Inbox(rows)) => {
-                Inboxes::on_rows_read(head, reply, rows, step);
+            (Purpose::Sync { uid, after, head, reply }, Found::Inbox(rows)) => {
+                self.inboxes.on_rows_read((uid, after, head), reply, rows, step);
+            }
+            (Purpose::Login { login, cursor, reply }, Found::Tail(tail)) => {
+                if tail > cursor.next() {
+                    self.inboxes.raise_tail(login.uid, tail);
+                }
+                self.log_in((login, cursor), reply);
             }
             (Purpose::History(conversation, committed, reply), Found::Messages(rows)) => {
                 Conversations::on_history_read(conversation, committed, reply, rows, step);
@@ -156,9 +162,13 @@ impl Shard {
     fn on_unread(&mut self, purpose: Purpose, code: RefusalCode) {
         match purpose {
             Purpose::Load(key) => self.give_up(key, code),
-            Purpose::Sync(_, reply) | Purpose::History(.., reply) | Purpose::Chats(_, reply) => {
+            Purpose::Sync { reply, .. }
+            | Purpose::History(.., reply)
+            | Purpose::Chats(_, reply) => {
                 self.step.refuse(reply, code);
             }
+            // What the device lacks is told with its pages.
+            Purpose::Login { login, cursor, reply } => self.log_in((login, cursor), reply),
             Purpose::Id(conversation) => {
                 self.conversations.on_not_looked_up(conversation, code, &mut self.step);
             }

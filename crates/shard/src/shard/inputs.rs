@@ -9,7 +9,7 @@ use super::log::{Pending, refusal};
 use super::plant::{Fault, Plant};
 use super::reads::Purpose;
 use super::step::Step;
-use crate::command::{Answer, Command, Input, Mail, ReplyTo, Send};
+use crate::command::{Answer, Command, Input, Login, Mail, ReplyTo, Send};
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Row};
 use wire::{ConversationId, InboxSeq, RefusalCode, Uid};
@@ -42,7 +42,10 @@ impl Shard {
             Command::Login { uid, device, from } => {
                 if self.has_user(uid, || again(command)) {
                     let user = self.inboxes.devices(uid).expect("just found");
-                    self.devices.log_in(user, (device, from), reply, &mut self.step);
+                    let began = self.devices.begin(&user, (device, from));
+                    if !Devices::ask_tail(&user, began, reply, &mut self.step) {
+                        self.devices.log_in(user, began, reply, &mut self.step);
+                    }
                 }
             }
             Command::Register(login) => {
@@ -87,6 +90,14 @@ impl Shard {
                     self.inboxes.change_chat(chat, change, reply, &mut self.step);
                 }
             }
+        }
+    }
+
+    /// A login goes on whose user may have left memory meanwhile.
+    pub(super) fn log_in(&mut self, began: (Login, InboxSeq), reply: ReplyTo) {
+        match self.inboxes.devices(began.0.uid) {
+            Some(user) => self.devices.log_in(user, began, reply, &mut self.step),
+            None => self.handle(Input::Command(self.devices.again(began), reply)),
         }
     }
 

@@ -16,8 +16,19 @@ pub(super) enum Purpose {
     Id(ConversationId),
     /// What was committed when it was asked for.
     Pull(Uid, Seq),
-    /// The inbox's head when the page was asked for.
-    Sync(InboxSeq, ReplyTo),
+    /// Rows after a place, and the inbox's head when the page was asked for.
+    Sync {
+        uid: Uid,
+        after: InboxSeq,
+        head: InboxSeq,
+        reply: ReplyTo,
+    },
+    /// A login that waits to hear from which row on the inbox has what lies behind its device's cursor.
+    Login {
+        login: Login,
+        cursor: InboxSeq,
+        reply: ReplyTo,
+    },
     /// What was committed when it was asked for.
     History(ConversationId, Seq, ReplyTo),
     /// The list's version when it was asked for.

@@ -123,10 +123,16 @@ impl Step {
         }
     }
 
+    /// Whether the store is asked for no more than it takes soon.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.reads.has_room()
+    }
+
     /// Whether a page may be asked for, or too many are already.
     #[inline]
     pub fn may_ask(&mut self, reply: ReplyTo) -> bool {
-        let may = self.reads.has_room();
+        let may = self.has_room();
         if !may {
             self.refuse(reply, RefusalCode::Busy);
         }

@@ -92,6 +92,11 @@ impl MemoryStore {
         commits.take(keep).flatten().for_each(|row| self.tables.write(row));
     }
 
+    /// Rows of an inbox below `tail` go by age.
+    pub fn expire(&mut self, uid: Uid, tail: InboxSeq) {
+        self.tables.inbox.retain(|(of, place), _| *of != uid || *place >= tail);
+    }
+
     /// From now on requests end as those of a store that is full or failed; `None`: it works again.
     pub fn refuse(&mut self, refusal: Option<StoreError>) {
         self.refusal = refusal;
@@ -136,6 +141,10 @@ impl Tables {
             }
             Read::Inbox { uid, after, limit, bytes_max } => {
                 Found::Inbox(self.inbox(uid, after, Page::new(limit, bytes_max)))
+            }
+            Read::Tail { uid, from, head } => {
+                let first = self.inbox.range((uid, from)..=(uid, head)).next();
+                Found::Tail(first.map_or(head.next(), |((_, place), _)| *place))
             }
             Read::Chat { uid, conversation } => {
                 Found::Chat(self.chats.get(&(uid, conversation)).copied())

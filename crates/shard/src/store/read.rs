@@ -50,6 +50,7 @@ pub fn read(tables: &Tables, read: Read) -> Result<Found> {
         Read::Inbox { uid, after, limit, bytes_max } => {
             Found::Inbox(inbox(tables, uid, after, Page::new(limit, bytes_max))?)
         }
+        Read::Tail { uid, from, head } => Found::Tail(tail(tables, uid, (from, head))?),
         Read::Chat { uid, conversation } => {
             Found::Chat(get(&tables.chats, Key::chat(uid, conversation).as_ref(), take_chat)?)
         }
@@ -75,6 +76,13 @@ fn inbox_end(tables: &Tables, uid: Uid) -> Result<Option<InboxRow>> {
     let keys = (Key::inbox(uid, InboxSeq(0)), Key::inbox(uid, InboxSeq(u64::MAX)));
     let last = tables.inbox.range(keys.0..=keys.1).next_back();
     last.map(|guard| decode((&tables.inbox, keys), guard, take_inbox)).transpose()
+}
+
+fn tail(tables: &Tables, uid: Uid, (from, head): (InboxSeq, InboxSeq)) -> Result<InboxSeq> {
+    let keys = (Key::inbox(uid, from), Key::inbox(uid, head));
+    let first = tables.inbox.range(keys.0..=keys.1).next();
+    let first = first.map(|guard| decode((&tables.inbox, keys), guard, take_inbox)).transpose()?;
+    Ok(first.map_or(head.next(), |row| row.inbox_seq))
 }
 
 fn messages(

@@ -104,7 +104,9 @@ impl World {
         loop {
             let (after, limit) = (InboxSeq(inbox.len() as u64), 1 + self.rng.index(30));
             let command = Command::Sync { uid, after, limit };
-            let Answer::Inbox { head, rows } = self.ask(uid, command) else { panic!("no page") };
+            let Answer::Inbox { head, rows, .. } = self.ask(uid, command) else {
+                panic!("no page")
+            };
             assert_eq!(head.0, self.durable.inbox(uid).len() as u64, "the inbox's head");
             if rows.is_empty() {
                 break;

@@ -321,7 +321,7 @@ impl World {
         };
         assert!(request.is_none_or(|request| request.0 == at), "an answer to another");
         match answer {
-            Answer::LoggedIn { login, inbox_head, cursor } => {
+            Answer::LoggedIn { login, inbox_head, cursor, .. } => {
                 self.on_login(at, login, inbox_head, cursor);
             }
             Answer::Acked { inbox_seq, .. } => self.on_acked(at, request.map(|r| r.1), inbox_seq),
@@ -331,7 +331,7 @@ impl World {
                     self.sync(at);
                 }
             }
-            Answer::Inbox { head, rows } => self.on_page(at, head, &rows),
+            Answer::Inbox { head, rows, .. } => self.on_page(at, head, &rows),
             Answer::News(_) => panic!("nobody registers"),
             Answer::Chat(row) => self.on_chat(request.map(|request| request.1), row),
             Answer::Refused { code, .. } => self.on_refused(at, request.map(|r| r.1), code),

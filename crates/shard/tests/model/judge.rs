@@ -23,7 +23,7 @@ impl World {
                 self.judge_head(login.uid, *inbox_head);
             }
             (Answer::Head { head, .. }, Some(Said { uid, .. })) => self.judge_head(uid, *head),
-            (Answer::Inbox { head, rows }, Some(Said { uid, .. })) => {
+            (Answer::Inbox { head, rows, .. }, Some(Said { uid, .. })) => {
                 self.judge_head(uid, *head);
                 for row in rows {
                     assert_eq!(self.durable.row(uid, row.inbox_seq), Some(row), "a page's row");

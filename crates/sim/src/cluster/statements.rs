@@ -207,6 +207,16 @@ impl Statements for Queue {
         self.ask(Statement::InboxAt(uid, places.to_vec()), only!(Inbox))
     }
 
+    fn inbox_there(
+        &self,
+        uid: Uid,
+        places: &[InboxSeq],
+    ) -> impl Future<Output = Vec<InboxSeq>> + Send {
+        self.ask(Statement::InboxAt(uid, places.to_vec()), |reply| {
+            only!(Inbox)(reply).into_iter().map(|row| row.inbox_seq).collect()
+        })
+    }
+
     fn messages_before(
         &self,
         id: ConversationId,

@@ -24,7 +24,8 @@ pub use action::{Action, Context};
 use super::delivery;
 use super::session::Stage;
 use shard::command::{Answer, Login};
-use wire::{FrameError, Generation, InboxSeq, Kind, RawFrame, RefusalCode, encode, frames};
+use wire::{FrameError, Generation, InboxSeq, Kind, RawFrame, RefusalCode};
+use wire::{encode, encode_extended, frames};
 
 /// By which rates a request is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +78,9 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
             let (message_id, seq, inbox_seq) = (message_id.0, seq.0, inbox_seq.0);
             encode(out, request_id, frames::SendAck { message_id, seq, time_ms, inbox_seq });
         }
-        Answer::LoggedIn { login, inbox_head, cursor } => {
-            encode(out, request_id, login::reply(login, (inbox_head, cursor), context));
+        Answer::LoggedIn { login, inbox_head, cursor, inbox_tail } => {
+            let reply = login::reply(login, (inbox_head, cursor), context);
+            encode_extended(out, request_id, reply, &[inbox_tail.0]);
         }
         Answer::LoggedOut(Generation(generation)) => {
             encode(out, request_id, frames::LogoutReply { generation });
@@ -89,7 +91,9 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
         Answer::News(InboxSeq(inbox_head)) => {
             encode(out, 0, frames::InboxHead { inbox_epoch, inbox_head });
         }
-        Answer::Inbox { head, rows } => encode(out, request_id, sync::reply(head, rows, context)),
+        Answer::Inbox { head, rows, tail } => {
+            encode_extended(out, request_id, sync::reply(head, rows, context), &[tail.0]);
+        }
         Answer::History { conversation, rows } => {
             encode(out, request_id, history::reply(conversation, rows));
         }

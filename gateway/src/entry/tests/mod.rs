@@ -301,7 +301,8 @@ fn push_ack(inbox_seq: u64) -> Vec<u8> {
 }
 
 fn logged_in(login: Login) -> Answer {
-    Answer::LoggedIn { login, inbox_head: InboxSeq(4), cursor: InboxSeq(3) }
+    let (inbox_head, cursor, inbox_tail) = (InboxSeq(4), InboxSeq(3), InboxSeq(1));
+    Answer::LoggedIn { login, inbox_head, cursor, inbox_tail }
 }
 
 fn head(time_ms: u64) -> Answer {

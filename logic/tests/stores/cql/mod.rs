@@ -8,3 +8,4 @@ mod acked_survives_a_kill;
 mod an_unknown_outcome_is_not_acked;
 mod errors_of_the_server_are_made_good;
 mod owners_change_by_compare_and_set;
+mod rows_go_by_age;

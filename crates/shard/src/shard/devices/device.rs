@@ -110,8 +110,12 @@ impl Device {
         Offer::Push(self.pushed(row))
     }
 
-    /// A row was read from the inbox: returns the row to name as pushed before it.
+    /// A row was read from the inbox: returns the row to name as pushed before it. If rows are gone before it, the device is to
+    /// see that: it asks for them, and is told.
     pub fn pushed(&mut self, row: InboxSeq) -> InboxSeq {
+        if row > self.through.next() {
+            self.previous = InboxSeq(row.0 - 1);
+        }
         let previous = self.previous.min(InboxSeq(row.0 - 1));
         self.previous = self.previous.max(row);
         self.through = self.through.max(row);

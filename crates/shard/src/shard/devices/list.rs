@@ -9,10 +9,11 @@ use wire::{DeviceId, InboxSeq, Uid};
 #[derive(Default)]
 pub(in super::super) struct DeviceList(Vec<Device>);
 
-/// The devices of a user, and up to where its inbox is durable: what they may be shown.
+/// The devices of a user, up to where its inbox is durable: what they may be shown, and below which place nothing of it is there.
 pub(in super::super) struct UserDevices<'a> {
     pub uid: Uid,
     pub committed: InboxSeq,
+    pub tail: InboxSeq,
     pub devices: &'a mut DeviceList,
 }
 

@@ -2,23 +2,68 @@
 
 use super::device::Device;
 use super::{Devices, UserDevices, pushes};
-use crate::command::{Answer, Begin, Login, ReplyTo};
+use crate::command::{Answer, Begin, Command, Login, ReplyTo};
 use crate::limits::PUSH_PAGE_ROWS;
+use crate::rows::Read;
+use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
 use wire::{DeviceId, Generation, InboxSeq, RefusalCode};
 
 impl Devices {
+    /// A device wants to log in: its login, with a number, and the row up to which it has everything.
+    pub fn begin(
+        &mut self,
+        user: &UserDevices<'_>,
+        (device, from): (DeviceId, Begin),
+    ) -> (Login, InboxSeq) {
+        self.logins += 1;
+        let generation = Generation::new(self.epoch, self.logins);
+        let cursor = match from {
+            Begin::Head => user.committed,
+            Begin::After(row, epoch) if epoch == self.inbox_epoch && row <= user.committed => row,
+            Begin::After(_, epoch) => {
+                self.forked_logins += u64::from(epoch == self.inbox_epoch);
+                InboxSeq(0)
+            }
+        };
+        (Login { uid: user.uid, device, generation }, cursor)
+    }
+
+    /// The same over again.
+    pub fn again(&self, (login, cursor): (Login, InboxSeq)) -> Command {
+        let Login { uid, device, .. } = login;
+        Command::Login { uid, device, from: Begin::After(cursor, self.inbox_epoch) }
+    }
+
+    /// Asks whether the rows that a device lacks are there, if it lacks any: the answer to its login tells it. Says whether it
+    /// asked; where too many reads wait, what is gone is told with the device's pages.
+    pub fn ask_tail(
+        user: &UserDevices<'_>,
+        (login, cursor): (Login, InboxSeq),
+        reply: ReplyTo,
+        step: &mut Step,
+    ) -> bool {
+        let (uid, from, head) = (user.uid, user.tail.max(cursor.next()), user.committed);
+        let asks = from <= head && step.has_room();
+        if asks {
+            step.ask(Read::Tail { uid, from, head }, Purpose::Login { login, cursor, reply });
+        }
+        asks
+    }
+
     /// A device logs in, and ends what it was logged in as before. If the user has as many devices as it may have, the one
     /// that was silent longest is ended: one that was installed anew leaves its former self behind.
     pub fn log_in(
         &mut self,
         user: UserDevices<'_>,
-        (device, from): (DeviceId, Begin),
+        (login, cursor): (Login, InboxSeq),
         reply: ReplyTo,
         step: &mut Step,
     ) {
-        self.logins += 1;
-        let generation = Generation::new(self.epoch, self.logins);
+        let Login { device, generation, .. } = login;
+        if user.devices.of(device).is_some_and(|newer| newer.generation > generation) {
+            return step.refuse(reply, RefusalCode::SessionReplaced);
+        }
         if let Some(former) = user.devices.take(device) {
             // The same login over again, because its answer was lost, replaces nobody.
             if former.session() != reply.session {
@@ -30,19 +75,12 @@ impl Devices {
         {
             step.tell(silent.session(), Answer::Closed(RefusalCode::TooManyDevices));
         }
-        let inbox_head = user.committed;
-        let cursor = match from {
-            Begin::Head => inbox_head,
-            Begin::After(row, epoch) if epoch == self.inbox_epoch && row <= inbox_head => row,
-            Begin::After(_, epoch) => {
-                self.forked_logins += u64::from(epoch == self.inbox_epoch);
-                InboxSeq(0)
-            }
-        };
-        let login = Login { uid: user.uid, device, generation };
-        let mut device = Device::new(reply.session, device, generation, cursor);
+        let (inbox_head, inbox_tail) = (user.committed, user.tail);
+        // What is gone is not waited for: a device that is told begins behind it.
+        let start = cursor.max(InboxSeq(inbox_tail.0 - 1));
+        let mut device = Device::new(reply.session, device, generation, start);
         device.hear(step.now());
-        step.answer(reply, Answer::LoggedIn { login, inbox_head, cursor });
+        step.answer(reply, Answer::LoggedIn { login, inbox_head, cursor, inbox_tail });
         if let Some(after) = device.behind(inbox_head) {
             pushes::read(&mut device, login, (after, inbox_head, PUSH_PAGE_ROWS), step);
         }

@@ -45,7 +45,7 @@ impl Devices {
         sender: Option<DeviceId>,
         step: &mut Step,
     ) {
-        let UserDevices { uid, committed, devices } = user;
+        let UserDevices { uid, committed, devices, .. } = user;
         assert_eq!(row.inbox_seq, committed, "the newest row is pushed");
         let is_sender = row.message.sender == uid;
         // The last gets the row itself: most users have one device.

@@ -13,7 +13,18 @@ struct Room {
     devices: Devices,
     of_user: DeviceList,
     committed: InboxSeq,
+    tail: InboxSeq,
     step: Step,
+}
+
+fn lend(devices: &mut DeviceList, committed: u64) -> UserDevices<'_> {
+    UserDevices { uid: UID, committed: InboxSeq(committed), tail: InboxSeq(1), devices }
+}
+
+fn rows(places: impl IntoIterator<Item = u64>) -> Vec<InboxRow> {
+    let (uid, flags, chain) = (UID, 0, Chain::default());
+    let row = |at| InboxRow { uid, inbox_seq: InboxSeq(at), flags, chain, message: sample(at, 0) };
+    places.into_iter().map(row).collect()
 }
 
 fn reply(connection: u64) -> ReplyTo {
@@ -25,13 +36,15 @@ impl Room {
         let share = Share::Of { id: ShardId(0), shards: 1 };
         let devices =
             Devices::new(&ShardConfig { devices_max: 2, ..ShardConfig::new(share, 1, 7) });
-        let (of_user, committed) = (DeviceList::default(), InboxSeq(0));
-        Self { devices, of_user, committed, step: Step::of_test() }
+        let (of_user, committed, tail) = (DeviceList::default(), InboxSeq(0), InboxSeq(1));
+        Self { devices, of_user, committed, tail, step: Step::of_test() }
     }
 
     fn log_in(&mut self, device: u64, from: Begin, connection: u64) -> Vec<Answer> {
-        let user = UserDevices { uid: UID, committed: self.committed, devices: &mut self.of_user };
-        self.devices.log_in(user, (DeviceId(device), from), reply(connection), &mut self.step);
+        let (committed, tail) = (self.committed, self.tail);
+        let user = UserDevices { uid: UID, committed, tail, devices: &mut self.of_user };
+        let began = self.devices.begin(&user, (DeviceId(device), from));
+        self.devices.log_in(user, began, reply(connection), &mut self.step);
         self.step.take().0
     }
 
@@ -48,17 +61,27 @@ impl Room {
         let (inbox_seq, chain) = (self.committed, Chain::default());
         let row =
             InboxRow { uid: UID, inbox_seq, flags: 0, chain, message: sample(inbox_seq.0, 0) };
-        let user = UserDevices { uid: UID, committed: inbox_seq, devices: &mut self.of_user };
+        let tail = self.tail;
+        let user = UserDevices { uid: UID, committed: inbox_seq, tail, devices: &mut self.of_user };
         self.devices.push(user, row, None, &mut self.step);
         self.step.take().0
+    }
+
+    /// What was pushed since: the row before, and the row.
+    fn pushed(&mut self) -> Vec<(u64, u64)> {
+        let pushed = |answer| {
+            let Answer::Push { previous, row } = answer else { panic!("{answer:?}") };
+            (previous.0, row.inbox_seq.0)
+        };
+        self.step.take().0.into_iter().map(pushed).collect()
     }
 
     /// The longest wait for an ack is over.
     fn time_out(&mut self) -> Vec<Answer> {
         self.step.pass(PUSH_TIMEOUT_MS << PUSH_TRIES_MAX);
         while let Some(login) = self.devices.expired(&self.step) {
-            let user =
-                UserDevices { uid: UID, committed: self.committed, devices: &mut self.of_user };
+            let (committed, tail) = (self.committed, self.tail);
+            let user = UserDevices { uid: UID, committed, tail, devices: &mut self.of_user };
             self.devices.on_timer(user, login, &mut self.step);
         }
         self.step.take().0
@@ -111,7 +134,7 @@ fn what_a_device_acknowledges_and_what_it_sends_is_heard() {
     for silent in [first, second] {
         room.step.pass(5_000);
         let heard = if silent == first { second } else { first };
-        let user = UserDevices { uid: UID, committed: InboxSeq(0), devices: &mut room.of_user };
+        let user = lend(&mut room.of_user, 0);
         Devices::ack(user, heard, InboxSeq(0), &mut room.step);
     }
     let now = room.step.now();
@@ -144,10 +167,10 @@ fn a_session_of_an_older_login_is_replaced_wherever_it_is_registered() {
     let mut room = Room::new();
     let newer = room.logged_in(1);
     let older = Login { generation: wire::Generation(0), ..newer };
-    let user = UserDevices { uid: UID, committed: InboxSeq(0), devices: &mut room.of_user };
+    let user = lend(&mut room.of_user, 0);
     room.devices.register(user, older, reply(9), &mut room.step);
     assert_eq!(room.step.take().0, [Answer::Closed(RefusalCode::SessionReplaced)]);
-    let user = UserDevices { uid: UID, committed: InboxSeq(0), devices: &mut room.of_user };
+    let user = lend(&mut room.of_user, 0);
     room.devices.register(user, newer, reply(9), &mut room.step);
     assert_eq!(room.step.take().0, [Answer::News(InboxSeq(0))]);
     let sessions: Vec<_> = room.of_user.sessions(UID).collect();
@@ -161,7 +184,7 @@ fn a_push_that_is_not_acknowledged_is_made_again_and_then_the_session_is_closed(
     assert!(matches!(room.push()[..], [Answer::Push { previous: InboxSeq(0), .. }]));
     for _ in 1..PUSH_TRIES_MAX {
         assert_eq!(room.time_out(), []);
-        let user = UserDevices { uid: UID, committed: InboxSeq(1), devices: &mut room.of_user };
+        let user = lend(&mut room.of_user, 1);
         let login = user.devices.sessions(UID).next().unwrap().0;
         if !room.step.take_reads().is_empty() {
             room.devices.on_read(user, (login, InboxSeq(1)), vec![], &mut room.step);
@@ -175,22 +198,15 @@ fn a_push_that_is_not_acknowledged_is_made_again_and_then_the_session_is_closed(
 fn a_page_is_pushed_up_to_where_the_inbox_ended_when_it_was_asked_for() {
     let mut room = Room::new();
     let login = room.logged_in(1);
-    let chain = Chain::default();
-    let row = |at| InboxRow {
-        uid: UID,
-        inbox_seq: InboxSeq(at),
-        flags: 0,
-        chain,
-        message: sample(at, 0),
-    };
     // Row 3 landed before row 2. Both are committed by now.
-    let user = UserDevices { uid: UID, committed: InboxSeq(3), devices: &mut room.of_user };
-    room.devices.on_read(user, (login, InboxSeq(1)), vec![row(1), row(3)], &mut room.step);
-    let pushed = |answer: &Answer| {
-        let Answer::Push { row, .. } = answer else { panic!("{answer:?}") };
-        row.inbox_seq.0
-    };
-    assert_eq!(room.step.take().0.iter().map(pushed).collect::<Vec<_>>(), [1]);
+    let user = lend(&mut room.of_user, 3);
+    room.devices.on_read(
+        user,
+        (login, InboxSeq(1)),
+        [rows(1..=1), rows(3..=3)].concat(),
+        &mut room.step,
+    );
+    assert_eq!(room.pushed(), [(0, 1)]);
 }
 
 #[test]
@@ -198,9 +214,63 @@ fn a_push_that_is_acknowledged_is_not_made_again() {
     let mut room = Room::new();
     let login = room.logged_in(1);
     room.push();
-    let user = UserDevices { uid: UID, committed: InboxSeq(1), devices: &mut room.of_user };
+    let user = lend(&mut room.of_user, 1);
     Devices::ack(user, login, InboxSeq(1), &mut room.step);
     assert_eq!(room.time_out(), []);
     assert_eq!(room.step.take_reads(), []);
     assert_eq!(room.devices.next_timer_ms(), None);
+}
+
+#[test]
+fn pushes_to_a_device_below_the_tail_begin_at_the_tail_and_its_login_says_so() {
+    let mut room = Room::new();
+    (room.committed, room.tail) = (InboxSeq(9), InboxSeq(7));
+    let answers = room.log_in(1, Begin::After(InboxSeq(4), 7), 1);
+    let [Answer::LoggedIn { login, cursor, inbox_tail, .. }] = answers[..] else {
+        panic!("{answers:?}")
+    };
+    assert_eq!((cursor.0, inbox_tail.0), (4, 7), "the cursor is the device's own");
+    let reads = room.step.take_reads();
+    assert!(matches!(reads[..], [Read::Inbox { after: InboxSeq(6), .. }]), "{reads:?}");
+    room.devices.on_read(
+        lend(&mut room.of_user, 9),
+        (login, InboxSeq(9)),
+        rows(7..=9),
+        &mut room.step,
+    );
+    assert_eq!(room.pushed(), [(6, 7), (7, 8), (8, 9)]);
+    room.log_in(1, Begin::After(InboxSeq(9), 7), 2);
+    assert_eq!(room.step.take_reads(), [], "it lacks nothing");
+}
+
+/// Who is told that the row before has come, and did not get it, would never ask for it.
+#[test]
+fn a_push_behind_rows_that_are_gone_shows_that_they_are_missing() {
+    let mut room = Room::new();
+    room.committed = InboxSeq(9);
+    let answers = room.log_in(1, Begin::After(InboxSeq(4), 7), 1);
+    let [Answer::LoggedIn { login, .. }] = answers[..] else { panic!("{answers:?}") };
+    // Rows 5 to 7 went between the login and the read.
+    room.devices.on_read(
+        lend(&mut room.of_user, 9),
+        (login, InboxSeq(9)),
+        rows(8..=9),
+        &mut room.step,
+    );
+    assert_eq!(room.pushed(), [(7, 8), (8, 9)]);
+}
+
+/// The login that was asked for first waits for the store, the other does not.
+#[test]
+fn a_login_that_comes_late_does_not_end_the_one_that_came_after_it() {
+    let mut room = Room::new();
+    let late = room.devices.begin(&lend(&mut room.of_user, 0), (DeviceId(1), Begin::Head));
+    let newer = room.logged_in(1);
+    room.devices.log_in(lend(&mut room.of_user, 0), late, reply(9), &mut room.step);
+    let answers = room.step.take().0;
+    let [Answer::Refused { code: RefusalCode::SessionReplaced, .. }] = answers[..] else {
+        panic!("{answers:?}")
+    };
+    let sessions: Vec<_> = room.of_user.sessions(UID).map(|(login, _)| login).collect();
+    assert_eq!(sessions, [newer]);
 }

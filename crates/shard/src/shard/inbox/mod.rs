@@ -74,6 +74,13 @@ impl Inboxes {
         self.users.get_mut(&uid).map(|user| lend(uid, user))
     }
 
+    /// Nothing of a user's inbox below this place is there any more.
+    pub fn raise_tail(&mut self, uid: Uid, tail: InboxSeq) {
+        if let Some(user) = self.users.get_mut(&uid) {
+            user.raise_tail(tail);
+        }
+    }
+
     /// The devices of every user in memory.
     pub fn all_devices(&self) -> impl Iterator<Item = (Uid, &DeviceList)> {
         self.users.iter().map(|(uid, user)| (*uid, &user.devices))
@@ -178,5 +185,6 @@ impl Inboxes {
 }
 
 fn lend(uid: Uid, user: &mut User) -> UserDevices<'_> {
-    UserDevices { uid, committed: user.committed(), devices: &mut user.devices }
+    let (committed, tail) = (user.committed(), user.tail());
+    UserDevices { uid, committed, tail, devices: &mut user.devices }
 }

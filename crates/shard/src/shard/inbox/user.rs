@@ -11,6 +11,8 @@ pub(super) struct User {
     head: InboxSeq,
     /// The last place that is durable; nothing above it is shown.
     committed: InboxSeq,
+    /// Nothing below this place is there any more; what is there may begin above it. At most one above `committed`.
+    tail: InboxSeq,
     /// Of the row after the last place given.
     chain: Chain,
     /// The stored chats tell of every row up to here.
@@ -50,6 +52,7 @@ impl User {
         Self {
             head,
             committed: head,
+            tail: InboxSeq(1),
             chain,
             chats_through,
             chats_version,
@@ -61,6 +64,16 @@ impl User {
     #[inline]
     pub fn committed(&self) -> InboxSeq {
         self.committed
+    }
+
+    #[inline]
+    pub fn tail(&self) -> InboxSeq {
+        self.tail
+    }
+
+    /// Nothing below this place is there any more.
+    pub fn raise_tail(&mut self, tail: InboxSeq) {
+        self.tail = self.tail.max(tail.min(self.committed.next()));
     }
 
     pub fn chats_version(&self) -> u64 {

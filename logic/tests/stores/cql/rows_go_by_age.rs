@@ -1,0 +1,70 @@
+//! Rows of an inbox go by age, oldest first. On a real server: where an inbox begins is found by a few statements, and a chat shows
+//! its newest message as long as the conversation has it.
+
+use super::keyspace::Keyspace;
+use bytes::Bytes;
+use logic::cql::Kind;
+use logic::fence::Fence;
+use shard::rows::{
+    Chain, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow, sample,
+};
+use wire::{InboxSeq, Uid};
+
+const UID: Uid = Uid(2);
+
+fn message(seq: u64) -> MessageRow {
+    MessageRow { body: Bytes::from(seq.to_string()), ..sample(seq, 0) }
+}
+
+fn copy(place: u64) -> Row {
+    let (flags, chain) = (0, Chain::default());
+    let inbox_seq = InboxSeq(place);
+    Row::Inbox(InboxRow { uid: UID, inbox_seq, flags, chain, message: message(place) })
+}
+
+/// What is below `tail` was never written: a row that is gone leaves nothing that is read.
+#[test]
+fn where_an_inbox_begins_is_found_by_few_statements() {
+    let keyspace = Keyspace::new();
+    let mut owner = keyspace.open(1, Fence::always_open());
+    let head = 40_000;
+    for (ticket, tail) in (1..).zip([39_999, 32_768, 30_000, 8_191]) {
+        let rows = (tail..tail + 300).chain([head]).map(copy).collect();
+        owner.store.commit(Ticket(ticket), rows);
+        owner.settle();
+        for (from, statements) in [(1, 1 + 4 + 3), (tail - 5, 1 + 4 + 3), (tail, 1)] {
+            let (before, failed) =
+                (keyspace.client.stats().sent(Kind::Read), keyspace.client.stats().failed());
+            // Above the first row everything is there, as far as this asks.
+            let head = (tail + 299).min(head);
+            let read = Read::Tail { uid: UID, from: InboxSeq(from), head: InboxSeq(head) };
+            assert_eq!(owner.ask(read), Found::Tail(InboxSeq(tail)), "from {from}");
+            let sent = keyspace.client.stats().sent(Kind::Read) - before;
+            let again = keyspace.client.stats().failed() - failed;
+            assert!(sent <= statements + again, "{sent} from {from} to {tail}");
+        }
+    }
+    let read = Read::Tail { uid: Uid(3), from: InboxSeq(1), head: InboxSeq(head) };
+    assert_eq!(owner.ask(read), Found::Tail(InboxSeq(head + 1)), "nothing is left");
+}
+
+/// A cursor of long ago: the buckets between are not read one by one.
+#[test]
+fn a_page_passes_over_what_is_gone() {
+    let keyspace = Keyspace::new();
+    let mut owner = keyspace.open(1, Fence::always_open());
+    let (tail, head) = (800_000, 800_009);
+    let mut rows: Vec<Row> = (tail..=head).map(copy).collect();
+    let chats_through = InboxSeq(head);
+    rows.push(Row::User(UserRow { uid: UID, chats_through, chats_version: 1 }));
+    owner.store.commit(Ticket(1), rows);
+    owner.settle();
+    let (before, failed) =
+        (keyspace.client.stats().sent(Kind::Read), keyspace.client.stats().failed());
+    let read = Read::Inbox { uid: UID, after: InboxSeq(3), limit: 10, bytes_max: 9_999 };
+    let Found::Inbox(rows) = owner.ask(read) else { panic!("no page") };
+    assert_eq!((rows.len(), rows[0].inbox_seq.0), (10, tail));
+    let sent = keyspace.client.stats().sent(Kind::Read) - before;
+    let again = keyspace.client.stats().failed() - failed;
+    assert!(sent <= 20 + again, "{sent} statements");
+}
