@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use shard::rows::{ChatRow, MessageRow};
 use shard::store::page::Page;
 use std::collections::{HashMap, VecDeque};
-use wire::{ConversationId, InboxSeq, Uid};
+use wire::{ConversationId, InboxSeq, Seq, Uid};
 
 /// Chats by conversation, ascending, with their newest messages.
 pub async fn page(
@@ -27,7 +27,7 @@ pub async fn page(
         }
         let mut newest = newest(store, uid, &rows).await;
         for row in rows {
-            let recent = newest.remove(&row.recent_inbox_seq);
+            let recent = newest.remove(&row.conversation);
             if !page.take_chat(recent.as_ref()) {
                 break;
             }
@@ -85,8 +85,37 @@ impl Slots {
     }
 }
 
-/// The newest messages of chats, by their places in the inbox: one statement for those of a bucket.
+/// The newest messages of chats: from the inbox, one statement for those of a bucket; what has gone there, from the conversations. A
+/// message that was in an inbox is committed, so it is the one at its place.
 async fn newest(
+    store: &impl Statements,
+    uid: Uid,
+    chats: &[ChatRow],
+) -> HashMap<ConversationId, MessageRow> {
+    let mut of_inbox = newest_of_inbox(store, uid, chats).await;
+    let (mut found, mut gone) = (HashMap::with_capacity(chats.len()), Vec::new());
+    for row in chats {
+        match of_inbox.remove(&row.recent_inbox_seq) {
+            Some(message) => drop(found.insert(row.conversation, message)),
+            None if row.recent_seq > Seq(0) => gone.push(row),
+            None => {}
+        }
+    }
+    for rows in gone.chunks(CQL_PLACES_MAX) {
+        let reads = rows
+            .iter()
+            .map(|row| store.messages_before(row.conversation, row.recent_seq.next(), 1));
+        let messages = rows.iter().zip(join_all(reads).await);
+        let newest = messages.filter_map(|(row, messages)| {
+            let message = messages.into_iter().find(|message| message.seq == row.recent_seq)?;
+            Some((row.conversation, message))
+        });
+        found.extend(newest);
+    }
+    found
+}
+
+async fn newest_of_inbox(
     store: &impl Statements,
     uid: Uid,
     chats: &[ChatRow],

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use logic::cql::Kind;
 use logic::fence::Fence;
 use shard::rows::{
-    Chain, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow, sample,
+    Chain, ChatRow, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow, sample,
 };
-use wire::{InboxSeq, Uid};
+use wire::{ConversationId, InboxSeq, Seq, Uid};
 
 const UID: Uid = Uid(2);
 
@@ -67,4 +67,45 @@ fn a_page_passes_over_what_is_gone() {
     let sent = keyspace.client.stats().sent(Kind::Read) - before;
     let again = keyspace.client.stats().failed() - failed;
     assert!(sent <= 20 + again, "{sent} statements");
+}
+
+#[test]
+fn a_chat_shows_its_newest_message_as_long_as_the_conversation_has_it() {
+    let keyspace = Keyspace::new();
+    let mut owner = keyspace.open(1, Fence::always_open());
+    let chat = |peer: u64, seq, place| {
+        let conversation = ConversationId::direct(UID, Uid(peer)).unwrap();
+        let row = ChatRow {
+            recent_seq: Seq(seq),
+            recent_inbox_seq: InboxSeq(place),
+            recent_number: seq,
+            ..ChatRow::empty(UID, conversation)
+        };
+        Row::Chat(row)
+    };
+    // Of user 1 the inbox row is gone, of user 3 the message too, of user 4 nothing.
+    let mut theirs = message(7);
+    theirs.conversation = ConversationId::direct(UID, Uid(4)).unwrap();
+    let (uid, inbox_seq, flags, chain) = (UID, InboxSeq(20), 0, Chain::default());
+    owner.store.commit(
+        Ticket(1),
+        vec![
+            Row::Message(message(4)),
+            Row::Message(message(5)),
+            Row::Message(message(6)),
+            Row::Inbox(InboxRow { uid, inbox_seq, flags, chain, message: theirs }),
+            chat(1, 5, 10),
+            chat(3, 9, 11),
+            chat(4, 7, 20),
+        ],
+    );
+    owner.settle();
+    let read = Read::Chats { uid: UID, after: None, limit: 10, bytes_max: 9_999 };
+    let Found::Chats(rows) = owner.ask(read) else { panic!("no chats") };
+    let bodies = |(row, newest): &(ChatRow, Option<MessageRow>)| {
+        let body = newest.as_ref().map(|row| String::from_utf8(row.body.to_vec()).unwrap());
+        (row.conversation.peer_of(UID).unwrap().0, body)
+    };
+    let expect = [(1, Some("5".into())), (3, None), (4, Some("7".into()))];
+    assert_eq!(rows.iter().map(bodies).collect::<Vec<_>>(), expect);
 }
