@@ -96,6 +96,9 @@ pub const NOTES_FROM: u8 = 0x80;
 /// head if none is. 0: it is not told.
 pub const INBOX_TAIL: usize = 0;
 
+/// Where the extensions of [`HeartbeatReply`] and [`Refusal`] have the server's clock, Unix ms. 0: it is not told.
+pub const SERVER_TIME: usize = 0;
+
 /// A struct that is the payload of one kind of frame.
 pub trait Frame: Archive<Archived: Exact> + 'static {
     /// The kind that a header of it carries.
@@ -242,7 +245,7 @@ Heartbeat = kind {
     time_ms: u64,
 } }
 
-frame! { /// Answers [`Heartbeat`]. From a client the inbox fields are 0.
+frame! { /// Answers [`Heartbeat`]. From a client the inbox fields are 0. A server adds its clock, Unix ms: see [`SERVER_TIME`].
 HeartbeatReply = kind {
     /// The asker's `time_ms`.
     time_ms: u64,
@@ -442,7 +445,8 @@ ChatReply = kind {
     is_hidden: u8,
 } }
 
-frame! { /// A request was refused, or the connection will close. Carries the request's id.
+frame! { /// A request was refused, or the connection will close. Carries the request's id. A server that refuses an id for
+/// its time adds its clock, Unix ms: see [`SERVER_TIME`].
 Refusal = kind {
     /// A [`crate::RefusalCode`].
     code: u16,

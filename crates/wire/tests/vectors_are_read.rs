@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use support::plain::{self, Part};
 use support::{AnyFrame, crc32, read_all, samples, seal, seal_extended, with_raw};
-use wire::{HEADER_BYTES, INBOX_TAIL, Kind};
+use wire::{HEADER_BYTES, INBOX_TAIL, Kind, SERVER_TIME};
 
 /// The request id of every vector that carries one.
 const REQUEST_ID: u64 = 0x0102;
@@ -79,15 +79,25 @@ fn extended() -> Vec<(String, String)> {
         .into()
 }
 
-/// Frames with the fields that this release added.
-fn added() -> [(String, String); 2] {
-    [(Kind::LoginReply, 43_u64), (Kind::SyncPage, 42)].map(|(kind, tail)| {
-        let frame = sample(kind);
+/// Kind, name, field, place in the extension and value of what was added to a kind.
+const ADDED: [(Kind, &str, &str, usize, u64); 4] = [
+    (Kind::LoginReply, "tail", "inbox_tail", INBOX_TAIL, 43),
+    (Kind::SyncPage, "tail", "inbox_tail", INBOX_TAIL, 42),
+    (Kind::HeartbeatReply, "clock", "server_time_ms", SERVER_TIME, 1_790_000_000_321),
+    (Kind::Refusal, "clock", "server_time_ms", SERVER_TIME, 1_790_000_000_321),
+];
+
+/// Frames with fields that were added.
+fn added() -> Vec<(String, String)> {
+    let vectors = ADDED.iter().map(|(kind, suffix, field, place, value)| {
+        let (frame, mut extension) = (sample(*kind), vec![0; *place]);
+        extension.push(*value);
+        let bytes: Vec<u8> = extension.iter().flat_map(|word| word.to_le_bytes()).collect();
         let head = format!("# {kind:?} with its extension\n# as: {}\n", name(&frame, ""));
-        let (meaning, extension) = (format!("inbox_tail = {tail}"), tail.to_le_bytes());
-        let text = format!("{head}# inbox_tail: {tail}\n");
-        (format!("ext_{kind:?}_tail.hex"), text + &annotate(&frame, (&extension, &meaning)))
-    })
+        let text = head + &annotate(&frame, (&bytes, &format!("{field} = {value}")));
+        (format!("ext_{kind:?}_{suffix}.hex"), text)
+    });
+    vectors.collect()
 }
 
 /// Frames of kinds that this release does not have. What is in them is not known either.
@@ -303,12 +313,6 @@ fn check(name: &str, text: &str) {
     let plain = label(text, "as").unwrap_or(name);
     assert_eq!(valid().get(plain), Some(&frame), "{name}");
     assert_eq!(lines(&encode(&frame)), lines(&parse(&files()[plain])), "{name}");
-    if let Some(tail) = label(text, "inbox_tail") {
-        let read = with_raw(&bytes, |raw| raw.extended(INBOX_TAIL));
-        assert_eq!(read.to_string(), tail, "{name}");
-        let encoded = frame.encode_extended(header.request_id, &[read]);
-        assert_eq!(lines(&encoded), lines(&bytes), "{name}");
-    }
 }
 
 #[test]
@@ -320,6 +324,18 @@ fn files_are_as_generated_and_mean_what_they_say() {
         check(name, text);
     }
     assert_eq!(files.len(), vectors.len(), "a vector has no file");
+}
+
+#[test]
+fn what_was_added_is_read_and_written_where_it_stands() {
+    for (kind, suffix, _, place, value) in ADDED {
+        let bytes = parse(&files()[&format!("ext_{kind:?}_{suffix}.hex")]);
+        assert_eq!(with_raw(&bytes, |raw| raw.extended(place)), value);
+        let mut extension = vec![0; place];
+        extension.push(value);
+        let encoded = sample(kind).encode_extended(request_id(kind), &extension);
+        assert_eq!(lines(&encoded), lines(&bytes));
+    }
 }
 
 #[test]
