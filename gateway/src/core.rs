@@ -12,6 +12,7 @@ use crate::setup::Setup;
 use crate::transport::Channel;
 use crate::transport::tcp::Tcp;
 use flume::Receiver;
+use link::{Change, Clocks, Own};
 use netring::{Chunk, CloseReason, ConnId, Event, NetRing};
 use service::clock::unix_ms;
 use service::exit::Fatal;
@@ -280,6 +281,9 @@ impl Core {
         if let Some(epoch) = self.news.inbox_epoch.take() {
             self.entry.set_inbox_epoch(epoch);
         }
+        if let Some(clocks) = self.news.clocks.take() {
+            self.hear_clocks(clocks);
+        }
         let News { deliveries, late, register, .. } = &mut self.news;
         if deliveries.is_empty() && late.is_empty() && register.is_empty() {
             return false;
@@ -298,6 +302,17 @@ impl Core {
             self.news.deliveries = deliveries;
         }
         true
+    }
+
+    /// Every core hears the same nodes, so one tells of them.
+    fn hear_clocks(&mut self, (clocks, changes): (Clocks, Vec<Change>)) {
+        self.entry.set_clock(clocks.told().map(|reading| reading.zero_ms));
+        if self.id == 0 {
+            changes.iter().for_each(Change::log);
+            self.metrics.clock_apart_ms.set(clocks.farthest_ms());
+            self.metrics.clock_wrong.set((clocks.own() != Own::Unsuspected).into());
+            self.setup.clocks.store(Arc::new(clocks));
+        }
     }
 
     fn turn_canary(&mut self) {

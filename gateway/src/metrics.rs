@@ -72,6 +72,10 @@ service::table! {
         partitions_reachable: Gauge = "longline_partitions_reachable", CORE;
         /// Nodes that other nodes reach and this core has not reached for 10 s: clients are better off elsewhere.
         nodes_missed: Gauge = "longline_nodes_missed", CORE;
+        /// How far the farthest node's clock is from this process's, whichever way.
+        clock_apart_ms: Gauge = "longline_clock_apart_milliseconds", SUM;
+        /// 1 while more than half of all clocks say that this process's is wrong.
+        clock_wrong: Gauge = "longline_clock_wrong", SUM;
         /// 1 while the canary's last message was not acked and pushed in time.
         canary_failing: Gauge = "longline_canary_failing", CORE;
         /// When delivery was last known to work, in ms of the process's age; 0 before it was tried.

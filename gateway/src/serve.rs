@@ -65,6 +65,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         started: Instant::now(),
         quiet: Arc::default(),
         damage: (0..cores).map(|_| OnceLock::new()).collect(),
+        clocks: Arc::default(),
     };
     let (kicks, kicked) = Directory::new(cores.into());
     let admin = admin::start(Seen {
@@ -73,6 +74,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         metrics: setup.metrics.clone(),
         shutdown: setup.shutdown.clone(),
         damage: setup.damage.clone(),
+        clocks: setup.clocks.clone(),
         kicks: kicks.clone(),
         names: cluster.as_ref().map(|cluster| cluster.names().clone()).unwrap_or_default(),
     })

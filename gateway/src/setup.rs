@@ -5,6 +5,8 @@ use crate::config::Config;
 use crate::entry::shared::Shared;
 use crate::limits::CORE_CONNECTIONS_SPARE;
 use crate::metrics::{FirstDamage, Metrics};
+use arc_swap::ArcSwap;
+use link::Clocks;
 use service::lifecycle::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -29,6 +31,8 @@ pub struct Setup {
     pub quiet: Arc<AtomicUsize>,
     /// What first could not be read of each core's store.
     pub damage: FirstDamage,
+    /// How far the clocks of nodes are from this process's, as the first core hears them.
+    pub clocks: Arc<ArcSwap<Clocks>>,
 }
 
 impl Setup {

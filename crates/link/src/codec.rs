@@ -86,7 +86,7 @@ kinds! { Item {
     8 = InboxEpoch(epoch),
     9 = Told(row),
     10 = Ping(number),
-    11 = Pong(number),
+    11 = Pong { number; unix_ms },
     12 = Reach(reach),
 }}
 

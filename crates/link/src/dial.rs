@@ -6,10 +6,11 @@
 
 use crate::{
     Admission, Backoff, Event, HANDSHAKE_MS_MAX, Item, LINK_CLOSE_BYTES, Line, Link, LinkDrop,
-    Peer, PeerId, Secret, SecretError, Terms,
+    Peer, PeerId, Reading, Secret, SecretError, Terms,
 };
 use netring::{ConnId, NetRing};
 use rand::random;
+use shard::command::Now;
 use shard::owner::NodeId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -149,6 +150,14 @@ impl Dialer {
         self.nodes.keys().copied()
     }
 
+    /// The clocks of the nodes, where they are known.
+    pub fn clocks(&self) -> impl Iterator<Item = (NodeId, Reading)> {
+        self.nodes.iter().filter_map(|(node, conn)| {
+            let place = self.conns.get(conn).and_then(|at| self.places.get(at))?;
+            Some((*node, place.line.as_ref()?.clock()?))
+        })
+    }
+
     /// A place accepted the connection: begins the handshake.
     pub fn on_connected(&mut self, conn: ConnId, now_ms: u64) {
         let Some(place) = self.conns.get(&conn).and_then(|at| self.places.get_mut(at)) else {
@@ -164,7 +173,7 @@ impl Dialer {
         &mut self,
         conn: ConnId,
         bytes: &[u8],
-        now_ms: u64,
+        now: Now,
         ring: &mut NetRing,
     ) -> Vec<Dialed> {
         let (mut dialed, mut events) = (Vec::new(), Vec::new());
@@ -172,7 +181,7 @@ impl Dialer {
         let place = self.places.get_mut(&at).expect("its connection is known");
         let Some(line) = &mut place.line else { return dialed };
         let Some(out) = ring.outbox(conn) else { return dialed };
-        line.read(bytes, now_ms, out, &mut events);
+        line.read(bytes, now, out, &mut events);
         for event in events {
             match event {
                 Event::Welcomed(admission) => {

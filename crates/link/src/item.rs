@@ -68,7 +68,12 @@ pub enum Item {
     /// Answered by [`Item::Pong`] with the same number.
     Ping(u64),
     /// Answers [`Item::Ping`].
-    Pong(u64),
+    Pong {
+        /// The question's number.
+        number: u64,
+        /// The answering process's wall clock, Unix ms; 0: its release does not tell.
+        unix_ms: u64,
+    },
 }
 
 impl Item {
@@ -86,7 +91,7 @@ impl Item {
             Self::Reach(reach) => reach.nodes.len() <= LINK_NODES_MAX,
             Self::ClientsAt(address) => address.len() <= LINK_ADDRESS_BYTES_MAX,
             Self::NotHere { .. } | Self::Told(_) => true,
-            Self::InboxEpoch(_) | Self::Ping(_) | Self::Pong(_) => true,
+            Self::InboxEpoch(_) | Self::Ping(_) | Self::Pong { .. } => true,
         }
     }
 }

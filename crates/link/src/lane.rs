@@ -26,7 +26,7 @@ impl Lane {
             Item::Owners(_) | Item::Nodes(_) | Item::ClientsAt(_) | Item::InboxEpoch(_) => {
                 Self::Kept
             }
-            Item::Reach(_) | Item::Ping(_) | Item::Pong(_) => Self::Kept,
+            Item::Reach(_) | Item::Ping(_) | Item::Pong { .. } => Self::Kept,
         }
     }
 

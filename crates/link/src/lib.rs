@@ -26,11 +26,15 @@ mod frame;
 mod batch;
 mod intake;
 mod session;
+mod apart;
+mod clocks;
 mod line;
 mod backoff;
 pub mod dial;
 
+pub use apart::{Apart, Reading};
 pub use backoff::Backoff;
+pub use clocks::{Change, Clocks, Distance, Host, Own};
 pub use frame::{FrameError, HANDSHAKE_VERSION, HEADER_BYTES, Kind};
 pub use handshake::{Admission, Agreed, Nonce, Peer, PeerId};
 pub use item::{Item, NodeAddress, Reach};

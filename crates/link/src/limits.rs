@@ -1,5 +1,6 @@
 //! The bounds that both ends of a link must agree on.
 
+use wire::{CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX};
 use wire::{FRAME_BYTES_MAX, PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 
 use super::versions::Versions;
@@ -35,6 +36,16 @@ pub const LINK_SECRET_BYTES_MIN: usize = 16;
 /// Bytes of a turn's batch that a link keeps for the next one: a usual turn's.
 pub const LINK_BATCH_BYTES_KEPT: usize = 64 * 1024;
 
+/// How far a process's wall clock may be from the others' before it counts as wrong, in ms: two that are right are then no
+/// further apart than an id may be ahead of the clock that judges it, so what is made on one's clock is taken by the other.
+pub const CLOCK_APART_MS_MAX: u64 = CLOCK_SKEW_MS_MAX / 2;
+/// How far it may be before the log says so, in ms: many times what NTP leaves.
+pub const CLOCK_APART_TOLD_MS: u64 = 1_000;
+/// How old a measurement may be, in ms: three pings unanswered. Who has no link any more is forgotten by it.
+pub const CLOCK_HEARD_MS_MAX: u64 = 3_500;
+/// How far a node's clock may be behind the usual one and still be told to clients, in ms: half of the age that an id may have.
+pub const CLOCK_TOLD_BEHIND_MS_MAX: u64 = CLIENT_MSG_ID_AGE_MS_MAX / 2;
+
 // Lanes. What waits for a peer waits in one queue, so that nothing overtakes; a lane's bound is on all that waits. Each lane
 // so has what the ones below leave: a lane of fan-out comes below mail, with half of its bound.
 
@@ -68,6 +79,8 @@ const _: () =
 const _: () = assert!(LINK_TEXT_BYTES_MAX + BESIDE_BYTES <= LINK_HANDSHAKE_BYTES_MAX);
 const _: () = assert!(LINK_CLUSTER_BYTES_MAX + 192 <= LINK_HANDSHAKE_BYTES_MAX);
 const _: () = assert!(LINK_HANDSHAKE_BYTES_MAX <= LINK_FRAME_BYTES_MAX);
+const _: () = assert!(2 * CLOCK_APART_MS_MAX <= CLOCK_SKEW_MS_MAX);
+const _: () = assert!(CLOCK_APART_TOLD_MS < CLOCK_APART_MS_MAX);
 const _: () = assert!(2 * LINK_MAIL_BYTES_MAX <= LINK_CLOSE_BYTES);
 const _: () = assert!(2 * LINK_PUSHES_BYTES_MAX <= LINK_CLOSE_BYTES);
 const _: () = assert!(LINK_FRAME_BYTES_MAX <= LINK_MAIL_BYTES_MAX, "a lane takes any item");

@@ -1,7 +1,8 @@
-//! A link with what each of its users needs: what is to be said at the end of a turn, and whether
-//! the peer lives.
+//! A link with what each of its users needs: what is to be said at the end of a turn, whether the
+//! peer lives, and what its clock shows.
 
-use super::{Event, Item, Lane, Link, LinkDrop};
+use super::{Event, Item, Lane, Link, LinkDrop, Reading};
+use shard::command::Now;
 
 /// How often a peer is asked whether it lives, in ms.
 pub const PING_MS: u64 = 1_000;
@@ -17,14 +18,23 @@ pub struct Line {
     link: Link,
     since_ms: u64,
     heard_ms: u64,
-    pinged_ms: u64,
+    /// When the next ping is due: at once when the link is open.
+    ping_ms: u64,
+    /// The peer's clock, as the last answer to a ping told it.
+    clock: Option<Reading>,
 }
 
 impl Line {
     /// For a connection that began now.
     #[must_use]
     pub fn new(link: Link, now_ms: u64) -> Self {
-        Self { link, since_ms: now_ms, heard_ms: now_ms, pinged_ms: now_ms }
+        Self { link, since_ms: now_ms, heard_ms: now_ms, ping_ms: now_ms, clock: None }
+    }
+
+    /// The peer's clock, if it was asked, and tells.
+    #[must_use]
+    pub fn clock(&self) -> Option<Reading> {
+        self.clock
     }
 
     /// The link, for its handshake.
@@ -39,17 +49,22 @@ impl Line {
     }
 
     /// Takes bytes of the peer, and answers its questions whether this side lives.
-    pub fn read(&mut self, bytes: &[u8], now_ms: u64, out: &mut Vec<u8>, events: &mut Vec<Event>) {
-        self.heard_ms = now_ms;
+    pub fn read(&mut self, bytes: &[u8], now: Now, out: &mut Vec<u8>, events: &mut Vec<Event>) {
+        self.heard_ms = now.mono_ms;
         let known = events.len();
         self.link.read(bytes, out, events);
         for event in &mut events[known..] {
             let Event::Items(items) = event else { continue };
             items.retain(|item| {
                 if let Item::Ping(number) = item {
-                    self.link.say(&Item::Pong(*number));
+                    self.link.say(&Item::Pong { number: *number, unix_ms: now.unix_ms });
+                } else if let Item::Pong { number, unix_ms } = item {
+                    let clock = Reading::new(*number, *unix_ms, now.mono_ms);
+                    self.clock = clock.or(self.clock);
+                } else {
+                    return true;
                 }
-                !matches!(item, Item::Ping(_) | Item::Pong(_))
+                false
             });
         }
     }
@@ -83,8 +98,8 @@ impl Line {
         if !self.is_open() {
             return now_ms < self.since_ms + HANDSHAKE_MS_MAX;
         }
-        if now_ms >= self.pinged_ms + PING_MS {
-            self.pinged_ms = now_ms;
+        if now_ms >= self.ping_ms {
+            self.ping_ms = now_ms + PING_MS;
             self.link.say(&Item::Ping(now_ms));
         }
         now_ms < self.heard_ms + SILENT_MS_MAX
@@ -115,6 +130,10 @@ mod tests {
         Item::Delivery(Delivery { to: ReplyTo { session, request_id: 0 }, answer })
     }
 
+    fn at(mono_ms: u64) -> Now {
+        Now { unix_ms: 1_000_000 + mono_ms, mono_ms }
+    }
+
     /// A dialer and an acceptor, at 0 ms.
     fn open() -> (Line, Line) {
         let terms = || Terms::new("blue".into(), Secret::for_loopback());
@@ -124,10 +143,10 @@ mod tests {
         let mut acceptor = Line::new(Link::accept(terms(), [1; 32], &mut challenge), 0);
         let mut dialer = Line::new(Link::dial(terms(), [2; 32], peer), 0);
         assert_eq!(dialer.say(&WORD, 0), Err(LinkDrop::NoLink));
-        dialer.read(&challenge, 0, &mut hello, &mut vec![]);
-        acceptor.read(&hello, 0, &mut vec![], &mut vec![]);
+        dialer.read(&challenge, at(0), &mut hello, &mut vec![]);
+        acceptor.read(&hello, at(0), &mut vec![], &mut vec![]);
         acceptor.link().admit(0, Admission { entry: 1, holder }, &mut welcome).unwrap();
-        dialer.read(&welcome, 0, &mut vec![], &mut vec![]);
+        dialer.read(&welcome, at(0), &mut vec![], &mut vec![]);
         (dialer, acceptor)
     }
 
@@ -155,10 +174,24 @@ mod tests {
             let (mut ping, mut pong) = (vec![], vec![]);
             assert!(dialer.look_after(now_ms));
             dialer.flush(&mut ping);
-            acceptor.read(&ping, now_ms, &mut vec![], &mut vec![]);
+            acceptor.read(&ping, at(now_ms), &mut vec![], &mut vec![]);
             acceptor.flush(&mut pong);
-            dialer.read(&pong, now_ms, &mut vec![], &mut vec![]);
+            dialer.read(&pong, at(now_ms), &mut vec![], &mut vec![]);
         }
+    }
+
+    #[test]
+    fn a_peer_is_asked_for_its_clock_at_once() {
+        let (mut dialer, mut acceptor) = open();
+        let (mut ping, mut pong) = (vec![], vec![]);
+        assert_eq!(dialer.clock(), None);
+        assert!(dialer.look_after(0));
+        dialer.flush(&mut ping);
+        let theirs = Now { unix_ms: 900_000, mono_ms: 77 };
+        acceptor.read(&ping, theirs, &mut vec![], &mut vec![]);
+        acceptor.flush(&mut pong);
+        dialer.read(&pong, at(40), &mut vec![], &mut vec![]);
+        assert_eq!(dialer.clock(), Some(Reading { zero_ms: 899_980, within_ms: 21 }));
     }
 
     #[test]

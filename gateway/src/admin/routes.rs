@@ -5,12 +5,14 @@ use crate::auth::Auth;
 use crate::config::Config;
 use crate::entry::kick::Kick;
 use crate::metrics::{CoreMetrics, FirstDamage, Metrics};
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{ConnectInfo, Path, Request, State as Given};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use link::{Apart, Clocks, Host, Own};
 use netring::names::Names;
 use serde_json::json;
 use service::admin::{prometheus, said, toml};
@@ -35,6 +37,8 @@ pub struct Seen {
     pub shutdown: Shutdown,
     /// What first could not be read of each core's store.
     pub damage: FirstDamage,
+    /// How far the clocks of nodes are from this process's.
+    pub clocks: Arc<ArcSwap<Clocks>>,
     /// To every core: whose sessions are to end.
     pub kicks: Directory<Kick>,
     /// What nodes are called.
@@ -75,7 +79,15 @@ impl Seen {
     /// What is not served, while everything else is.
     fn degraded(&self) -> Option<String> {
         let unreached = self.health().degraded().map(|why| self.with_unknown(why));
-        unreached.or_else(|| self.damaged())
+        unreached.or_else(|| self.damaged()).or_else(|| self.wrong_clock())
+    }
+
+    /// Tokens are judged by it, and nothing that is stored.
+    fn wrong_clock(&self) -> Option<String> {
+        match self.clocks.load().own() {
+            Own::Unsuspected => None,
+            wrong => Some(format!("this gateway's clock is {wrong}")),
+        }
     }
 
     /// A name that is not known may be the reason.
@@ -164,7 +176,15 @@ async fn status(Given(seen): Given<Seen>) -> Response {
         "users_online": sum(|core| &core.users_online),
         "in_flight": sum(|core| &core.shard_in_flight),
         "logic": seen.config.logic.0,
+        "clock": seen.clocks.load().own().to_string(),
+        "clocks": clocks(&seen.clocks.load()),
         "partitions_reachable": least(|core| &core.partitions_reachable).filter(|_| health.is_remote),
     });
     ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
+}
+
+/// How far the clocks of nodes are from this process's, in ms.
+fn clocks(clocks: &Clocks) -> serde_json::Value {
+    let one = |(host, apart): (Host, Apart)| json!({"of": host.to_string(), "ahead_ms": apart.ahead_ms, "within_ms": apart.within_ms});
+    clocks.all().map(one).collect()
 }

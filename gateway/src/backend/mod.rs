@@ -65,7 +65,7 @@ impl Backend {
     pub fn step(&mut self, now: Now, news: &mut News) {
         match self {
             Self::Local(local) => local.step(now, news),
-            Self::Remote(remote) => remote.step(now.mono_ms, news),
+            Self::Remote(remote) => remote.step(now, news),
         }
     }
 
@@ -179,7 +179,7 @@ impl Backend {
         (ring, news): (&mut NetRing, &mut News),
     ) {
         if let Self::Remote(remote) = self {
-            remote.on_data(conn, bytes, now.mono_ms, (ring, news));
+            remote.on_data(conn, bytes, now, (ring, news));
         }
     }
 

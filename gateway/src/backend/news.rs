@@ -1,5 +1,6 @@
 //! What came of a backend's turn, as values.
 
+use link::{Change, Clocks};
 use netring::FileWrite;
 use shard::command::Delivery;
 use shard::partition::Partition;
@@ -16,6 +17,8 @@ pub struct News {
     pub register: BTreeSet<Partition>,
     /// The epoch of the inboxes, if it was told.
     pub inbox_epoch: Option<u64>,
+    /// The clocks of nodes, if they were looked at, and what is new of them.
+    pub clocks: Option<(Clocks, Vec<Change>)>,
     /// Writes of the store to be begun.
     pub writes: Vec<FileWrite>,
 }

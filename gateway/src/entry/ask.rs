@@ -130,13 +130,14 @@ impl Entry {
         features: u64,
         turn: &mut Turn<'_, O>,
     ) {
+        let server_time_ms = self.server_time_ms(turn.now);
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.greet();
         if features & FEATURE_SESSION_END != 0 {
             session.mark(Mark::KnowsEnd);
         }
         let heartbeat_ms = u32::try_from(self.settings.heartbeat_ms).unwrap_or(u32::MAX);
-        let reply = HelloReply::new(heartbeat_ms, features, turn.now.unix_ms);
+        let reply = HelloReply::new(heartbeat_ms, features, server_time_ms);
         if let Some(out) = session.channel.and_then(|channel| turn.outboxes.outbox(channel)) {
             wire::encode(out.bytes, request_id, reply);
             self.metrics.frames_out.inc();

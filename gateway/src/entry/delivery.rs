@@ -4,18 +4,25 @@ use crate::limits::RECONNECT_JITTER_MS;
 use shard::rows::{InboxRow, MessageRow};
 use std::borrow::Cow;
 use wire::frames::{GoingAway, Message, Push, Refusal, SessionEnd};
-use wire::{BODY_BYTES_MAX, Bytes, InboxSeq, Next, RefusalCode, VERSION, encode};
+use wire::{BODY_BYTES_MAX, Bytes, InboxSeq, Next, RefusalCode, VERSION};
+use wire::{encode, encode_extended};
 
-/// Writes a refusal; without a text, the code's own.
-pub fn refusal(
+/// Writes the refusal that a connection closes behind; without a text, the code's own.
+pub fn refusal(out: &mut Vec<u8>, request_id: u64, code: RefusalCode, text: &str) {
+    let text = self::text(if text.is_empty() { explain(code) } else { text.into() });
+    encode(out, request_id, Refusal { code: code as u16, retry_after_ms: 0, text });
+}
+
+/// Writes the refusal of a request: when it may come again, and what the server's clock shows if that was the reason.
+pub fn refused(
     out: &mut Vec<u8>,
     request_id: u64,
-    code: RefusalCode,
-    retry_after_ms: u32,
-    text: &str,
+    (code, retry_after_ms): (RefusalCode, u32),
+    clock: Option<u64>,
 ) {
-    let text = self::text(if text.is_empty() { explain(code) } else { text.into() });
-    encode(out, request_id, Refusal { code: code as u16, retry_after_ms, text });
+    let text = text(explain(code));
+    let refusal = Refusal { code: code as u16, retry_after_ms, text };
+    encode_extended(out, request_id, refusal, clock.as_slice());
 }
 
 /// Writes that the connection will close, and over how long those spread that come back.

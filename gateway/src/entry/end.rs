@@ -99,7 +99,7 @@ impl Entry {
     ) {
         let channel = self.channel(key);
         if let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) {
-            delivery::refusal(out.bytes, request_id, code, 0, text);
+            delivery::refusal(out.bytes, request_id, code, text);
         }
         self.metrics.refusals.of(code).inc();
         self.close(key, reason(code), Do::Close, turn);

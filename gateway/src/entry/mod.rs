@@ -124,6 +124,8 @@ pub struct Entry {
     /// What sessions that leave are told when nothing of theirs is under way any more.
     last_words: HashMap<SessionKey, LastWord>,
     inbox_epoch: u64,
+    /// What the owners' clock showed at 0 of the monotonic one, Unix ms, if it is not this process's.
+    clock_zero_ms: Option<i64>,
     users_online: u64,
     /// Sessions of the process itself.
     own: usize,
@@ -151,6 +153,7 @@ impl Entry {
             order: Order::default(),
             last_words: HashMap::new(),
             inbox_epoch: 0,
+            clock_zero_ms: None,
             users_online: 0,
             own: 0,
         }
@@ -171,6 +174,20 @@ impl Entry {
     /// Which inboxes clients are told of.
     pub fn set_inbox_epoch(&mut self, epoch: u64) {
         self.inbox_epoch = epoch;
+    }
+
+    /// Ids are judged by a clock that showed this at 0 of the monotonic one, Unix ms; nothing: by this process's, as far as is
+    /// known.
+    pub fn set_clock(&mut self, zero_ms: Option<i64>) {
+        self.clock_zero_ms = zero_ms;
+    }
+
+    /// What clients are told to make ids by, Unix ms.
+    fn server_time_ms(&self, now: Now) -> u64 {
+        let Some(zero_ms) = self.clock_zero_ms else { return now.unix_ms };
+        let shows_ms = i128::from(zero_ms) + i128::from(now.mono_ms);
+        // A clock before 1970 reads as 1970.
+        u64::try_from(shows_ms).unwrap_or(0)
     }
 
     /// A client came; none: there are too many, and it is told so.

@@ -104,7 +104,7 @@ impl Entry {
             return self.metrics.deliveries_dropped.of(DropReason::OutboxFull).inc();
         }
         self.count(&answer);
-        let (inbox_epoch, server_time_ms) = (self.inbox_epoch, turn.now.unix_ms);
+        let (inbox_epoch, server_time_ms) = (self.inbox_epoch, self.server_time_ms(turn.now));
         let context = Context { inbox_epoch, server_time_ms };
         let before = out.bytes.len();
         let copied = requests::answer(out.bytes, request_id, answer, context);

@@ -5,10 +5,13 @@ use gateway::admin::{self, Seen};
 use gateway::auth::Auth;
 use gateway::entry::kick::Kick;
 use gateway::metrics::Metrics;
+use link::{Clocks, Host, Reading};
 use netring::names::Names;
 use service::admin::Admin;
 use service::lifecycle::Shutdown;
 use service::mailbox::Directory;
+use shard::command::Now;
+use shard::owner::NodeId;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
@@ -24,8 +27,8 @@ fn start() -> (Admin, Seen) {
     let auth = Arc::new(Auth::open(&config).unwrap());
     let (kicks, _) = Directory::new(2);
     let (config, shutdown, names) = (Arc::new(config), Shutdown::default(), Names::default());
-    let damage = (0..2).map(|_| OnceLock::new()).collect();
-    let seen = Seen { config, auth, metrics, shutdown, damage, kicks, names };
+    let (damage, clocks) = ((0..2).map(|_| OnceLock::new()).collect(), Arc::default());
+    let seen = Seen { config, auth, metrics, shutdown, damage, clocks, kicks, names };
     (admin::start(seen.clone()).unwrap(), seen)
 }
 
@@ -123,4 +126,22 @@ fn an_address_in_use_is_an_error() {
     let mut config = (*seen.config).clone();
     config.admin = admin.address();
     assert!(admin::start(Seen { config: Arc::new(config), ..seen }).is_err());
+}
+
+#[test]
+fn a_gateway_says_how_far_clocks_are_and_stays_ready_if_its_own_is_wrong() {
+    let (admin, seen) = start();
+    open_shards(&seen);
+    check(&admin, "GET /status", 200, r#""clock":"as others have it","clocks":[]"#);
+    let now = Now { unix_ms: 1_700_000_000_000, mono_ms: 0 };
+    let mut clocks = Clocks::default();
+    for node in [1, 2] {
+        let reading = Reading { zero_ms: 1_700_000_060_000, within_ms: 4 };
+        clocks.hear(Host::Node(NodeId(node)), reading, now);
+    }
+    clocks.look(now);
+    seen.clocks.store(Arc::new(clocks));
+    let clock = "this gateway's clock is 60000 ms behind what most others have";
+    check(&admin, "GET /readyz", 200, &format!("ok, degraded: {clock}"));
+    check(&admin, "GET /status", 200, r#"{"ahead_ms":60000,"of":"node 1","within_ms":4}"#);
 }

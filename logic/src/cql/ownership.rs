@@ -114,6 +114,16 @@ fn outcome<R>(rows: &QueryRowsResult, there: impl Fn(&Named) -> Option<R>) -> Ou
 }
 
 impl CqlClient {
+    /// What the clock of a server shows, Unix ms.
+    ///
+    /// # Errors
+    /// No answer in time, or none that can be read.
+    pub async fn clock_ms(&self) -> Result<u64, CqlError> {
+        let rows = self.once(&self.texts.clock, ()).await?;
+        let ms = codec::number(&rows).map_err(|error| bad_row(&error.to_string()))?;
+        ms.ok_or_else(|| bad_row("a clock"))
+    }
+
     /// All leases, with where their nodes listen.
     ///
     /// # Errors

@@ -41,6 +41,7 @@ pub struct Texts {
     pub user: PreparedStatement,
     pub bounds: PreparedStatement,
     pub cluster_value: PreparedStatement,
+    pub clock: PreparedStatement,
     pub leases: PreparedStatement,
     pub owners: PreparedStatement,
     pub add_lease: PreparedStatement,
@@ -133,6 +134,7 @@ impl Texts {
             user: p.from("chats_through, chats_version", "users WHERE uid = ?").await?,
             bounds: p.from("partition, bound_ms", "id_bounds WHERE slice = ?").await?,
             cluster_value: p.from("value", "cluster WHERE name = ?").await?,
+            clock: p.idempotent("SELECT toUnixTimestamp(now()) FROM system.local").await?,
             leases: p.from("node, incarnation, life_token, beat, standing, address", "leases").await?,
             owners: p.from("partition, epoch, node, incarnation", "partitions").await?,
             add_lease: p

@@ -15,9 +15,10 @@ use super::slots::{Output, Slots};
 use crate::cluster;
 use crate::cql::{CqlClient, CqlStore};
 use crate::fence::Fence;
+use arc_swap::ArcSwap;
 use flume::{Receiver, Sender, TrySendError};
 use link::dial::Dialer;
-use link::{Item, LinkDrop, Reach};
+use link::{Clocks, Item, LinkDrop, Reach};
 use netring::{Event, NetRing};
 use service::clock::unix_ms;
 use service::exit::Fatal;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub fence: Arc<Fence>,
     /// Links to entries, of all cores.
     pub entries: Arc<AtomicUsize>,
+    /// Where the first core shows how far clocks are apart.
+    pub clocks: Arc<ArcSwap<Clocks>>,
     /// What it has only as part of a cluster.
     pub cluster: Option<Cluster>,
 }
@@ -88,7 +91,7 @@ pub struct Cluster {
 /// One core, with everything that it owns.
 pub struct Core {
     pub(super) parts: Parts,
-    metrics: Arc<CoreMetrics>,
+    pub(super) metrics: Arc<CoreMetrics>,
     pub(super) ring: NetRing,
     outgoing: Outgoing<Post>,
     output: Output,
@@ -103,6 +106,9 @@ pub struct Core {
     pub(super) unrouted: VecDeque<Partition>,
     /// As entries were told last.
     pub(super) reach: Reach,
+    /// The clocks of all, as the first core hears them, and when they are looked at next.
+    pub(super) clocks: Clocks,
+    pub(super) clocks_ms: u64,
 }
 
 impl Core {
@@ -122,6 +128,8 @@ impl Core {
             store_in_flight: 0,
             unrouted: VecDeque::new(),
             reach: Reach::default(),
+            clocks: Clocks::default(),
+            clocks_ms: 0,
             parts,
         }
     }
@@ -150,8 +158,7 @@ impl Core {
     }
 
     fn turn(&mut self) {
-        let mono_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.now = Now { unix_ms: unix_ms(), mono_ms };
+        self.now = Now { unix_ms: unix_ms(), mono_ms: self.mono_ms(Instant::now()) };
         while let Some(event) = self.ring.next_event() {
             self.on_event(event);
         }
@@ -169,6 +176,7 @@ impl Core {
             self.metrics.dropped.of(Reason(LinkDrop::Unknown)).add(skipped);
             self.look_after_routes();
             self.say_reach();
+            self.look_at_clocks();
         }
         self.step();
         self.parts.links.flush(&mut self.ring);
@@ -176,6 +184,12 @@ impl Core {
         self.outgoing.flush();
         self.tell();
         self.show();
+    }
+
+    /// A moment on this core's clock.
+    pub(super) fn mono_ms(&self, moment: Instant) -> u64 {
+        let since = moment.saturating_duration_since(self.started);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn on_event(&mut self, event: Event) {
@@ -188,11 +202,11 @@ impl Core {
             Event::Connected { conn } => self.parts.dialer.on_connected(conn, now_ms),
             Event::Data { conn, chunk } if self.parts.dialer.has(conn) => {
                 // A node that was dialed says nothing over that link but that it lives.
-                self.parts.dialer.on_data(conn, chunk.bytes(), now_ms, &mut self.ring);
+                self.parts.dialer.on_data(conn, chunk.bytes(), self.now, &mut self.ring);
             }
             Event::Data { conn, chunk } => {
                 let links = &mut self.parts.links;
-                heard = links.on_data(conn, chunk.bytes(), now_ms, &mut self.ring);
+                heard = links.on_data(conn, chunk.bytes(), self.now, &mut self.ring);
             }
             Event::Closed { conn, .. } | Event::ConnectFailed { conn, .. } => {
                 self.parts.dialer.on_closed(conn, now_ms);
@@ -303,6 +317,7 @@ impl Core {
                 self.rounds.forget_entry(entry);
                 self.parts.slots.forget_entry(entry);
             }
+            Post::Clock(host, reading) => self.on_clock(host, reading),
             Post::NotHere { entry, round, partition } => {
                 let item = Item::NotHere { round, partition };
                 let said = self.parts.links.say(entry, &item, &self.ring);
@@ -388,6 +403,9 @@ impl Core {
                 let places = others.filter_map(|it| Some((it.address.parse().ok()?, it.node)));
                 self.parts.dialer.set_told(places);
                 self.parts.links.say_to_entries(&Item::Nodes(nodes.to_vec()), &self.ring);
+            }
+            Control::StoreClock { unix_ms, asked, answered } => {
+                self.on_store_clock(unix_ms, asked, answered);
             }
             Control::Tell(row) => {
                 let said = self.parts.dialer.say(row.holder.node, &Item::Told(row), &self.ring);

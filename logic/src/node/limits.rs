@@ -28,6 +28,8 @@ pub const TIMERS_EVERY_MS: u64 = 50;
 pub const TABLES_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest time between two updates of what the admin pages show, in ms.
 pub const SHOW_EVERY_MS: u64 = 1_000;
+/// How often the clocks of others are looked at, in ms: as often as links ask for them.
+pub const CLOCKS_EVERY_MS: u64 = link::PING_MS;
 /// Partitions begun within so many ms of each other share one line of the log.
 pub const BEGUN_MS: u64 = 500;
 

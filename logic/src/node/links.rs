@@ -7,9 +7,11 @@
 use super::generations::Generations;
 use super::limits::ENTRIES_PER_CORE_MAX;
 use link::dial::write;
-use link::{Admission, Event, Item, Line, Link, LinkDrop, LinkError, Peer, PeerId, Terms};
+use link::{Admission, Event, Host, Item, Line, Link, LinkDrop, LinkError};
+use link::{Peer, PeerId, Reading, Terms};
 use netring::{ConnId, NetRing};
 use rand::random;
+use shard::command::Now;
 use shard::owner::Holder;
 use std::collections::HashMap;
 
@@ -41,7 +43,7 @@ pub struct Links {
     /// This process as others see it.
     me: Holder,
     core: u16,
-    links: HashMap<ConnId, (Line, Option<From>)>,
+    links: HashMap<ConnId, (Line, Option<(From, Host)>)>,
     entries: Vec<Option<ConnId>>,
     next_entry: u16,
     /// With the link over which each peer was let in last.
@@ -75,6 +77,11 @@ impl Links {
         self.links.values().filter(|(line, _)| line.is_open()).count()
     }
 
+    /// The clocks of those who have links, where they are known.
+    pub fn clocks(&self) -> impl Iterator<Item = (Host, Reading)> {
+        self.links.values().filter_map(|(line, from)| Some((from.as_ref()?.1, line.clock()?)))
+    }
+
     /// Somebody connected.
     pub fn on_accepted(&mut self, conn: ConnId, now_ms: u64, ring: &mut NetRing) {
         let Some(out) = ring.outbox(conn) else { return };
@@ -85,7 +92,7 @@ impl Links {
     /// A connection is gone.
     pub fn on_closed(&mut self, conn: ConnId) -> Option<Heard> {
         let (_, from) = self.links.remove(&conn)?;
-        let Some(From::Entry(entry)) = from else { return None };
+        let Some((From::Entry(entry), _)) = from else { return None };
         self.entries[place(entry)] = None;
         Some(Heard::EntryGone(entry))
     }
@@ -95,19 +102,20 @@ impl Links {
         &mut self,
         conn: ConnId,
         bytes: &[u8],
-        now_ms: u64,
+        now: Now,
         ring: &mut NetRing,
     ) -> Vec<Heard> {
         let (mut heard, mut events) = (Vec::new(), Vec::new());
         let Some((line, _)) = self.links.get_mut(&conn) else { return heard };
         let Some(out) = ring.outbox(conn) else { return heard };
-        line.read(bytes, now_ms, out, &mut events);
+        line.read(bytes, now, out, &mut events);
         for event in events {
             match event {
                 Event::Asked(peer) => heard.extend(self.on_asked(conn, peer, ring)),
                 Event::Items(items) => {
                     let from = self.links.get(&conn).and_then(|(_, from)| *from);
-                    heard.push(Heard::Items(from.expect("only who was let in says items"), items));
+                    let (from, _) = from.expect("only who was let in says items");
+                    heard.push(Heard::Items(from, items));
                 }
                 Event::Ended(error) => heard.extend(self.end(conn, &error, ring)),
                 Event::Welcomed(_) => unreachable!("who was dialed is not welcomed"),
@@ -117,7 +125,10 @@ impl Links {
     }
 
     fn on_asked(&mut self, conn: ConnId, peer: Peer, ring: &mut NetRing) -> Vec<Heard> {
-        let is_entry = matches!(peer.id, PeerId::Gateway { .. });
+        let (is_entry, host) = match peer.id {
+            PeerId::Gateway { instance, .. } => (true, Host::Gateway(instance)),
+            PeerId::Logic { node, .. } => (false, Host::Node(node)),
+        };
         let free = if is_entry { self.free_entry() } else { Some(0) };
         let Some((line, from)) = self.links.get_mut(&conn) else { return Vec::new() };
         let Some(out) = ring.outbox(conn) else { return Vec::new() };
@@ -131,7 +142,7 @@ impl Links {
         if let Err(error) = line.link().admit(last, Admission { entry, holder: self.me }, out) {
             return self.end(conn, &error, ring);
         }
-        *from = Some(if is_entry { From::Entry(entry) } else { From::Node });
+        *from = Some((if is_entry { From::Entry(entry) } else { From::Node }, host));
         let older = self.generations.let_in(peer.id, peer.generation, conn);
         if !is_entry {
             return Vec::new();

@@ -36,6 +36,10 @@ service::table! {
         store_in_flight: Gauge = "longline_logic_store_in_flight", CORE;
         /// Messages that shards have taken and not answered.
         in_flight: Gauge = "longline_logic_in_flight", CORE;
+        /// How far the farthest clock that this node hears is from its own, whichever way.
+        clock_apart_ms: Gauge = "longline_logic_clock_apart_milliseconds", SUM;
+        /// 1 while more than half of all clocks say that this node's is wrong.
+        clock_wrong: Gauge = "longline_logic_clock_wrong", SUM;
         /// 1 once the core listens.
         ready: Gauge = "longline_logic_ready", CORE;
         /// When the core last went round, in ms of the process's age.

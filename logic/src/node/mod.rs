@@ -20,5 +20,6 @@ pub mod rounds;
 pub mod routing;
 mod sessions;
 mod reach;
+mod clocks;
 pub mod owners;
 pub mod ownership;

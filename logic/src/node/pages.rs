@@ -6,11 +6,13 @@ use super::settings::Config;
 use super::waits::Waits;
 use crate::cql::CqlClient;
 use crate::routes::Routes;
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{Path, State as Given};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use link::{Apart, Clocks, Host, Own};
 use serde_json::json;
 use service::admin::{TICK_AGE_MS_MAX, prometheus, said, toml};
 use service::lifecycle::{Shutdown, State};
@@ -34,6 +36,8 @@ pub struct Sources {
     pub waits: Waits,
     /// What makes it part of a cluster; nothing before it has its store.
     pub cluster: Arc<OnceLock<Cluster>>,
+    /// How far the clocks of others are from this node's.
+    pub clocks: Arc<ArcSwap<Clocks>>,
 }
 
 /// What makes it part of a cluster.
@@ -100,7 +104,11 @@ impl Sources {
                 return Err("its share of the partitions is not all here yet".into());
             }
         }
-        self.alive()
+        self.alive()?;
+        match self.clocks.load().own() {
+            Own::Unsuspected => Ok(()),
+            wrong => Err(format!("this node's clock is {wrong}")),
+        }
     }
 }
 
@@ -160,9 +168,17 @@ async fn status(Given(sources): Given<Sources>) -> Response {
         "store_in_flight": cores.iter().map(|cells| cells.store_in_flight.get()).sum::<u64>(),
         "in_flight": cores.iter().map(|cells| cells.in_flight.get()).sum::<u64>(),
         "acks": cores.iter().map(|cells| cells.acks.get()).sum::<u64>(),
+        "clock": sources.clocks.load().own().to_string(),
+        "clocks": clocks(&sources.clocks.load()),
         "cluster": cluster,
     });
     ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
+}
+
+/// How far the clocks of others are from this node's, in ms.
+fn clocks(clocks: &Clocks) -> serde_json::Value {
+    let one = |(host, apart): (Host, Apart)| json!({"of": host.to_string(), "ahead_ms": apart.ahead_ms, "within_ms": apart.within_ms});
+    clocks.all().map(one).collect()
 }
 
 /// Where users belong: their partition, and the node that owns it as far as this one knows.

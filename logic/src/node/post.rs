@@ -1,12 +1,13 @@
 //! What the threads of a node tell each other.
 
 use crate::fence::Fence;
-use link::NodeAddress;
+use link::{Host, NodeAddress, Reading};
 use shard::command::{Command, Delivery, Mail, ReplyTo};
 use shard::owner::{Epoch, OwnerRow};
 use shard::partition::Partition;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// From core to core.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub enum Post {
     ClientsAt(u16, SocketAddr),
     /// The link of an entry is gone, and its sessions with it.
     Gone(u16),
+    /// To the first core: what somebody's clock shows.
+    Clock(Host, Reading),
 }
 
 /// From the task that keeps the lease to the cores.
@@ -56,4 +59,13 @@ pub enum Control {
     Nodes(Arc<[NodeAddress]>),
     /// See [`crate::cluster::Effect::Tell`].
     Tell(OwnerRow),
+    /// To the first core: what the store's clock shows.
+    StoreClock {
+        /// Unix ms.
+        unix_ms: u64,
+        /// When it was asked.
+        asked: Instant,
+        /// When it had answered.
+        answered: Instant,
+    },
 }

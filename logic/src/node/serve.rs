@@ -1,5 +1,6 @@
 //! From what was typed to a served node: the store, the task that keeps the lease, the admin pages, then the cores.
 
+use super::clocks;
 use super::core::{Cluster, Core, Parts};
 use super::limits::{CONTROL_MAX, LINKS_MAX, OWNERSHIP_INPUTS_MAX};
 use super::links::Links;
@@ -16,9 +17,10 @@ use crate::cluster;
 use crate::cql::{CqlClient, CqlConfig, CqlError};
 use crate::fence::Fence;
 use crate::routes::{self, Routes};
+use arc_swap::ArcSwap;
 use flume::{Receiver, Sender};
 use link::dial::Dialer;
-use link::{NodeAddress, PeerId, Terms};
+use link::{Clocks, NodeAddress, PeerId, Terms};
 use rand::random;
 use service::admin::Admin;
 use service::clock::unix_ms;
@@ -66,6 +68,7 @@ struct Outside {
     admin: Admin,
     waits: Waits,
     cluster: Arc<OnceLock<pages::Cluster>>,
+    clocks: Arc<ArcSwap<Clocks>>,
 }
 
 /// The receiving end of each core's mailbox.
@@ -132,16 +135,18 @@ fn connect(
 impl Outside {
     fn open(config: &Arc<Config>, plan: &Plan, metrics: &Arc<Metrics>) -> Result<Self, Fatal> {
         let (waits, cluster) = (Waits::new(&plan.shutdown), Arc::new(OnceLock::new()));
+        let clocks = Arc::<ArcSwap<Clocks>>::default();
         let sources = Sources {
             config: config.clone(),
             metrics: metrics.clone(),
             shutdown: plan.shutdown.clone(),
             waits: waits.clone(),
             cluster: cluster.clone(),
+            clocks: clocks.clone(),
         };
         let admin = Admin::start(config.admin, router(sources))
             .map_err(|e| Fatal::Environment(format!("could not serve {}: {e}", config.admin)))?;
-        Ok(Self { admin, waits, cluster })
+        Ok(Self { admin, waits, cluster, clocks })
     }
 }
 
@@ -220,6 +225,8 @@ impl Node {
             let stop = shutdown.clone();
             return shutdown.subscribe(Arc::new(move || stop.stop()));
         };
+        let (first, directory) = (controls[0].clone(), self.directory.clone());
+        self.runtime.spawn(clocks::watch_store(client.clone(), first, directory));
         let parts = ownership::Parts {
             node: self.config.node(),
             address: bound.to_string(),
@@ -301,6 +308,7 @@ impl Node {
             shutdown: self.plan.shutdown.clone(),
             fence: self.fence.clone(),
             entries: self.entries.clone(),
+            clocks: self.outside.clocks.clone(),
             cluster,
         })
     }

@@ -265,7 +265,7 @@ pub fn item() -> impl Strategy<Value = Item> {
         1 => any::<u64>().prop_map(Item::InboxEpoch),
         1 => "[a-z0-9.-]{1,40}:[0-9]{1,5}".prop_map(Item::ClientsAt),
         1 => any::<u64>().prop_map(Item::Ping),
-        1 => any::<u64>().prop_map(Item::Pong),
+        1 => any::<[u64; 2]>().prop_map(|[number, unix_ms]| Item::Pong { number, unix_ms }),
         1 => (any::<bool>(), vec(any::<u16>().prop_map(NodeId), 0..5))
             .prop_map(|(serves, nodes)| Item::Reach(Reach { serves, nodes })),
     ]

@@ -364,7 +364,7 @@ impl Node {
                 out.push(Action::ToEntries(Item::Owners(rows.to_vec())));
             }
             Control::Tell(row) => out.push(Action::ToNode(row.holder.node, Item::Told(row))),
-            Control::Nodes(_) => {}
+            Control::Nodes(_) | Control::StoreClock { .. } => {}
         }
     }
 

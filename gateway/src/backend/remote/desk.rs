@@ -242,7 +242,7 @@ impl Desk {
             Item::Owners(rows) => rows.into_iter().for_each(|row| self.learn(row, now_ms, out)),
             Item::Command { .. } | Item::Mail(..) | Item::Told(_) | Item::Nodes(_) => {}
             Item::ClientsAt(_) | Item::InboxEpoch(_) | Item::Reach(_) => {}
-            Item::Ping(_) | Item::Pong(_) => {}
+            Item::Ping(_) | Item::Pong { .. } => {}
         }
     }
 

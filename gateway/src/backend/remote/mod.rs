@@ -14,12 +14,12 @@ use super::News;
 use crate::config::Config;
 use crate::limits::{REMOTE_HOLD_FIRST_MS, REMOTE_LOOK_EVERY_MS};
 use link::dial::{Dialed, Dialer, open_secret};
-use link::{Item, NodeAddress, PeerId, Terms};
+use link::{Clocks, Host, Item, NodeAddress, PeerId, Terms};
 use netring::names::{Names, Outcome};
 use netring::{ConnId, NetRing};
 use service::config::Settings;
 use service::exit::Fatal;
-use shard::command::{Command, ReplyTo};
+use shard::command::{Command, Now, ReplyTo};
 use shard::partition::Partition;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -31,6 +31,9 @@ pub struct Remote {
     desk: Desk,
     effects: Effects,
     reached: Reached,
+    clocks: Clocks,
+    /// When they are looked at next, in ms.
+    clocks_ms: u64,
     /// Where clients connect to this core's process, as nodes are told.
     clients_at: Option<SocketAddr>,
 }
@@ -99,8 +102,9 @@ impl Remote {
         let me = PeerId::Gateway { instance: cluster.instance, core };
         let dialer = Dialer::new(cluster.terms.clone(), me);
         let names = (cluster.names.clone(), 0);
-        let (desk, effects, reached) = Default::default();
-        Self { dialer, names, desk, effects, reached, clients_at: None }
+        let (desk, effects, reached, clocks) = Default::default();
+        let (clocks_ms, clients_at) = (0, None);
+        Self { dialer, names, desk, effects, reached, clocks, clocks_ms, clients_at }
     }
 
     /// Clients connect here, as nodes are told.
@@ -124,11 +128,11 @@ impl Remote {
         &mut self,
         conn: ConnId,
         bytes: &[u8],
-        now_ms: u64,
+        now: Now,
         (ring, news): (&mut NetRing, &mut News),
     ) {
-        for dialed in self.dialer.on_data(conn, bytes, now_ms, ring) {
-            self.on_dialed(dialed, now_ms, (ring, news));
+        for dialed in self.dialer.on_data(conn, bytes, now, ring) {
+            self.on_dialed(dialed, now.mono_ms, (ring, news));
         }
     }
 
@@ -187,11 +191,25 @@ impl Remote {
     }
 
     /// Does what time asks, and hands over what the desk has for this core.
-    pub fn step(&mut self, now_ms: u64, news: &mut News) {
-        self.desk.tick(now_ms, &mut self.effects);
+    pub fn step(&mut self, now: Now, news: &mut News) {
+        self.desk.tick(now.mono_ms, &mut self.effects);
+        self.look_at_clocks(now, news);
         news.deliveries.append(&mut self.effects.deliveries);
         news.late.append(&mut self.effects.late);
         news.register.append(&mut self.effects.register);
+    }
+
+    /// Every core hears every node, so each knows by itself which clock clients are told.
+    fn look_at_clocks(&mut self, now: Now, news: &mut News) {
+        if now.mono_ms < self.clocks_ms {
+            return;
+        }
+        self.clocks_ms = now.mono_ms + REMOTE_LOOK_EVERY_MS;
+        for (node, reading) in self.dialer.clocks() {
+            self.clocks.hear(Host::Node(node), reading, now);
+        }
+        let changes = self.clocks.look(now);
+        news.clocks = Some((self.clocks.clone(), changes));
     }
 
     /// Whether the desk has something for this core.

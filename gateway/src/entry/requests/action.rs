@@ -42,6 +42,6 @@ pub enum Action {
 pub struct Context {
     /// The inbox's epoch.
     pub inbox_epoch: u64,
-    /// Unix ms.
+    /// What the clock that judges ids shows, Unix ms.
     pub server_time_ms: u64,
 }

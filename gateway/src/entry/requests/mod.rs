@@ -86,7 +86,8 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
             encode(out, request_id, frames::LogoutReply { generation });
         }
         Answer::Head { head: InboxSeq(inbox_head), time_ms } => {
-            encode(out, request_id, frames::HeartbeatReply { time_ms, inbox_epoch, inbox_head });
+            let reply = frames::HeartbeatReply { time_ms, inbox_epoch, inbox_head };
+            encode_extended(out, request_id, reply, &[context.server_time_ms]);
         }
         Answer::News(InboxSeq(inbox_head)) => {
             encode(out, 0, frames::InboxHead { inbox_epoch, inbox_head });
@@ -102,7 +103,9 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
         }
         Answer::Chat(row) => encode(out, request_id, mark_read::reply(&row)),
         Answer::Refused { code, retry_after_ms } => {
-            delivery::refusal(out, request_id, code, retry_after_ms, "");
+            let is_of_time = matches!(code, RefusalCode::IdInFuture | RefusalCode::IdTooOld);
+            let clock = is_of_time.then_some(context.server_time_ms);
+            delivery::refused(out, request_id, (code, retry_after_ms), clock);
         }
         Answer::Closed(code) => delivery::going_away(out, code),
     }

@@ -8,6 +8,7 @@ mod limits;
 mod drains;
 mod outboxes;
 mod own;
+mod clocks;
 
 use super::rate::UserRates;
 use super::*;
@@ -227,6 +228,23 @@ impl Scene {
             hints.push((frame.header.request_id, refusal.retry_after_ms));
         }
         hints
+    }
+
+    /// What a client was told of the server's clock since, by the kind of frame; 0: nothing.
+    fn clocks(&mut self, client: Client) -> Vec<(Kind, u64)> {
+        let output = self.outputs.0.entry(Channel::of(client.conn)).or_default();
+        let bytes = std::mem::take(&mut output.bytes);
+        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
+        let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
+        let mut clocks = Vec::new();
+        while let Some(frame) = frames.next(&mut scratch) {
+            let frame = frame.expect("an entry's frames are sound");
+            let login = frame.read::<frames::LoginReply>().map(|reply| reply.server_time_ms);
+            let hello = frame.read::<frames::HelloReply>().map(|reply| reply.server_time_ms);
+            let added = frame.extended(wire::SERVER_TIME);
+            clocks.push((frame.header.kind.unwrap(), login.or(hello).unwrap_or(added)));
+        }
+        clocks
     }
 
     /// What was to be done to a client's channel since.
