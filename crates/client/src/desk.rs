@@ -95,6 +95,9 @@ impl Desk {
                 }
                 self.status(Received::LoggedIn { uid, inbox_epoch, inbox_head });
             }
+            Event::NewId { former, client_msg_id } => {
+                self.waiting.rename_send(former, client_msg_id);
+            }
             Event::Acked { client_msg_id, message_id, seq, time_ms, .. } => {
                 let ack = Ack { client_msg_id, message_id, seq, time_ms };
                 self.waiting.end_send(client_msg_id, Ok(ack));

@@ -18,6 +18,12 @@ impl Waiting {
         self.sends.insert(client_msg_id, reply_to);
     }
 
+    pub(crate) fn rename_send(&mut self, former: ClientMsgId, client_msg_id: ClientMsgId) {
+        if let Some(reply_to) = self.sends.remove(&former) {
+            self.sends.insert(client_msg_id, reply_to);
+        }
+    }
+
     pub(crate) fn add_request(&mut self, request_id: u64, reply_to: ReplyTo<Reply>) {
         self.requests.insert(request_id, reply_to);
     }

@@ -134,6 +134,7 @@ impl World {
             Event::Refused { client_msg_id, will_retry, .. } => {
                 assert!(will_retry || client_msg_id.is_none());
             }
+            Event::NewId { .. } => unreachable!("its clock is right"),
             Event::LoggedIn { .. }
             | Event::Synced { .. }
             | Event::HistoryPage { .. }

@@ -414,6 +414,12 @@ impl Observer for Desk {
                 self.counters.by_sync += u64::from(via_sync && device.is_some());
                 self.on_message(index, now, message);
             }
+            Event::NewId { former, client_msg_id } => {
+                let mut pending = self.senders[user].pending.iter_mut();
+                if let Some(pending) = pending.find(|pending| pending.id == former) {
+                    pending.id = client_msg_id;
+                }
+            }
             Event::Acked { client_msg_id, message_id, seq, .. } => {
                 self.on_acked(user, now, client_msg_id, (seq.0, message_id.0));
             }

@@ -54,6 +54,13 @@ pub enum Event<'a> {
         /// The cursor.
         head: InboxSeq,
     },
+    /// A send has another id from here on: it was made on a clock that is not the server's, and is stored nowhere.
+    NewId {
+        /// The id that it had.
+        former: ClientMsgId,
+        /// The one that it has.
+        client_msg_id: ClientMsgId,
+    },
     /// A send is durable. Once for each.
     Acked {
         /// The client's id of it.

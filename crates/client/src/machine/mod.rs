@@ -2,7 +2,7 @@
 //!
 //! It knows the protocol and nothing of sockets, clocks, tasks or the application. `now_ms` is everywhere the caller's
 //! clock: one that was set to Unix time when the program started and has not gone back since ([`crate::Clock`]).
-//! Message ids are made on the server's clock, which hello and login tell.
+//! Message ids are made on the server's clock, which hello, login, heartbeats and refusals tell.
 
 mod acks;
 mod event;
@@ -195,7 +195,8 @@ impl Machine {
     }
 
     /// Sends a message once there is a session; keeps it until it is acked. Ends with [`Event::Acked`], or
-    /// [`Event::Refused`] that says no retry. Before the first login its id is made on the caller's clock.
+    /// [`Event::Refused`] that says no retry. Before the first login its id is made on the caller's clock; if that is too far
+    /// from the server's, [`Event::NewId`] tells another.
     ///
     /// # Errors
     /// The body is over [`BODY_BYTES_MAX`], or [`SENDS_PENDING_MAX`] sends wait for their acks.
@@ -212,8 +213,7 @@ impl Machine {
         if self.outbox.len() >= SENDS_PENDING_MAX {
             return Err(ClientError::SendsPending);
         }
-        let server_ms = now_ms.saturating_add_signed(self.clock_offset_ms);
-        let client_msg_id = ClientMsgId::new(server_ms, self.random.random());
+        let client_msg_id = ClientMsgId::new(self.server_ms(now_ms), self.random.random());
         let request_id = self.next_request_id();
         self.outbox.push(Pending::new(request_id, client_msg_id, conversation, body));
         if self.phase == Phase::LoggedIn {
@@ -270,6 +270,11 @@ impl Machine {
     #[must_use]
     pub fn sends_pending(&self) -> usize {
         self.outbox.len()
+    }
+
+    /// What the server's clock shows, as far as it was told.
+    fn server_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_add_signed(self.clock_offset_ms)
     }
 
     fn next_request_id(&mut self) -> u64 {

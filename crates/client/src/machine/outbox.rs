@@ -1,10 +1,14 @@
 //! Sends until they are acked: kept, written, repeated with the same id.
 //!
+//! A send gets another id only while it is certain that nobody stored it: it was never written, or written once, and that was
+//! refused.
+//!
 //! It knows when a send is due, not whether there is a connection.
 
 use crate::limits::{ACK_TIMEOUT_MS, ACK_TIMEOUT_MS_MAX, REFUSED_WAIT_MS, SENDS_PENDING_MAX};
 use std::collections::VecDeque;
-use wire::{Bytes, ClientMsgId, ConversationId, RowKind, encode, frames};
+use wire::{Bytes, CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, ClientMsgId, ConversationId};
+use wire::{RowKind, encode, frames};
 
 /// Ascending by request id, which a send keeps like its own.
 pub(super) struct Outbox {
@@ -23,6 +27,8 @@ pub(super) struct Pending {
     state: State,
     /// Times it was repeated on this connection.
     repeats: u8,
+    /// Times it was written with this id, on any connection.
+    written: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,6 +39,8 @@ enum State {
     InFlight,
     /// Refused; will be written again when due.
     Refused,
+    /// The same, for its id was ahead of the server's clock: it is due when that has come so far.
+    Early,
 }
 
 impl Pending {
@@ -42,8 +50,8 @@ impl Pending {
         conversation: ConversationId,
         body: Bytes,
     ) -> Self {
-        let (due_ms, state, repeats) = (u64::MAX, State::Queued, 0);
-        Self { request_id, client_msg_id, conversation, body, due_ms, state, repeats }
+        let (due_ms, state, repeats, written) = (u64::MAX, State::Queued, 0, 0);
+        Self { request_id, client_msg_id, conversation, body, due_ms, state, repeats, written }
     }
 
     fn write(&mut self, now_ms: u64, out: &mut Vec<u8>) {
@@ -56,8 +64,16 @@ impl Pending {
         };
         encode(out, self.request_id, frame);
         self.state = State::InFlight;
+        self.written = self.written.saturating_add(1);
         self.due_ms = now_ms + doubled(ACK_TIMEOUT_MS, self.repeats);
     }
+}
+
+/// Whether a server takes an id of this time when its clock shows `server_ms`, with half of the age to spare.
+fn is_timely(id: ClientMsgId, server_ms: u64) -> bool {
+    let made_ms = id.unix_ms().expect("this client made it");
+    let is_old = made_ms + CLIENT_MSG_ID_AGE_MS_MAX / 2 < server_ms;
+    made_ms <= server_ms + CLOCK_SKEW_MS_MAX && !is_old
 }
 
 impl Outbox {
@@ -128,18 +144,56 @@ impl Outbox {
         send
     }
 
-    /// A send was refused for now: when to write it again is `retry_after_ms` from here, at least.
+    /// Gives new ids to sends that were never written and would be refused for the time in theirs.
+    pub(super) fn rename_unwritten(
+        &mut self,
+        server_ms: u64,
+        mut rename: impl FnMut(&mut ClientMsgId),
+    ) {
+        let unwritten = self.sends.iter_mut().filter(|send| send.written == 0);
+        unwritten
+            .filter(|send| !is_timely(send.client_msg_id, server_ms))
+            .for_each(|send| rename(&mut send.client_msg_id));
+    }
+
+    /// A send was refused for the time in its id, the only time that it was written: gives it a new one. `false`: it may be
+    /// stored, so it keeps its id.
+    pub(super) fn rename_refused(
+        &mut self,
+        request_id: u64,
+        rename: impl FnOnce(&mut ClientMsgId),
+    ) -> bool {
+        let Some(index) = self.find(request_id).filter(|at| self.sends[*at].written == 1) else {
+            return false;
+        };
+        rename(&mut self.sends[index].client_msg_id);
+        self.sends[index].written = 0;
+        true
+    }
+
+    /// The server's clock is known anew: what was refused for being ahead of it is due when it has come so far.
+    pub(super) fn on_clock(&mut self, server_ms: u64, now_ms: u64) {
+        for send in self.sends.iter_mut().filter(|send| send.state == State::Early) {
+            let made_ms = send.client_msg_id.unix_ms().expect("this client made it");
+            send.due_ms = now_ms + made_ms.saturating_sub(CLOCK_SKEW_MS_MAX + server_ms);
+            self.due_ms = self.due_ms.min(send.due_ms);
+        }
+    }
+
+    /// A send was refused for now: when to write it again is `retry_after_ms` from here, at least; or, if it `is_early` by the
+    /// server's clock, when that has come so far.
     pub(super) fn postpone(
         &mut self,
         request_id: u64,
         now_ms: u64,
-        retry_after_ms: u32,
+        (retry_after_ms, is_early): (u32, bool),
     ) -> Option<ClientMsgId> {
         let index = self.find(request_id)?;
         let send = &mut self.sends[index];
         let wait_ms = doubled(REFUSED_WAIT_MS, send.repeats).max(u64::from(retry_after_ms));
         send.repeats = send.repeats.saturating_add(1);
-        (send.state, send.due_ms) = (State::Refused, now_ms + wait_ms);
+        send.state = if is_early { State::Early } else { State::Refused };
+        send.due_ms = now_ms + wait_ms;
         self.due_ms = self.due_ms.min(send.due_ms);
         Some(send.client_msg_id)
     }

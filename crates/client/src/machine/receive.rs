@@ -6,14 +6,15 @@ use crate::ClientError;
 use crate::error::ends_connection;
 use crate::limits::{ACK_TIMEOUT_MS_MAX, HEARTBEAT_MS_MIN, PUSHES_TIMEOUT_MS, REFUSED_WAIT_MS};
 use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
 use wire::frames::{
-    ArchivedLoginReply, ArchivedPush, ArchivedRefusal, ArchivedSessionEnd, ArchivedSyncPage,
-    ChatReply, ChatsPage, GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead,
-    LoginReply, LogoutReply, Push, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
+    ArchivedLoginReply, ArchivedPush, ArchivedSessionEnd, ArchivedSyncPage, ChatReply, ChatsPage,
+    GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead, LoginReply,
+    LogoutReply, Push, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
 };
 use wire::{
-    FRAME_BYTES_MAX, Generation, INBOX_TAIL, InboxSeq, Kind, MessageId, Next, RawFrame,
-    RefusalCode, Scratch, Seq, Uid, VERSION, encode,
+    ClientMsgId, FRAME_BYTES_MAX, Generation, INBOX_TAIL, InboxSeq, Kind, MessageId, Next, RawFrame,
+    RefusalCode, SERVER_TIME, Scratch, Seq, Uid, VERSION, encode,
 };
 
 /// What a machine needs to read a piece: the time, where to write, and memory that all machines of a core share.
@@ -107,7 +108,7 @@ impl Machine {
                 self.on_head((epoch, InboxSeq(head)), now_ms, out, events);
             }
             Kind::Refusal => {
-                return self.on_refusal(request_id, frame.access::<Refusal>()?, now_ms, events);
+                return self.on_refusal(&frame, now_ms, events);
             }
             Kind::GoingAway => self.on_going_away(&frame, events)?,
             Kind::SessionEnd => return self.on_session_end(frame.access::<SessionEnd>()?),
@@ -194,6 +195,9 @@ impl Machine {
         if let Some((after, before)) = self.inbox.on_tail(tail) {
             events(Event::RowsMissing { after, before });
         }
+        let server_ms = self.server_ms(now_ms);
+        let Self { outbox, random, .. } = self;
+        outbox.rename_unwritten(server_ms, |id| rename(id, server_ms, random, events));
         self.outbox.write_all(now_ms, out);
         self.inbox.expect_pushes(now_ms + PUSHES_TIMEOUT_MS);
         if self.inbox.is_synced() {
@@ -209,6 +213,7 @@ impl Machine {
         events: &mut impl FnMut(Event<'_>),
     ) -> Result<(), ClientError> {
         let reply = frame.access::<HeartbeatReply>()?;
+        self.hear_clock(frame, now_ms);
         let (epoch, head) = (reply.inbox_epoch.to_native(), reply.inbox_head.to_native());
         self.on_head((epoch, InboxSeq(head)), now_ms, out, events);
         // A server may say more than it was asked.
@@ -345,11 +350,11 @@ impl Machine {
 
     fn on_refusal(
         &mut self,
-        request_id: u64,
-        refusal: &ArchivedRefusal,
+        frame: &RawFrame<'_>,
         now_ms: u64,
         events: &mut impl FnMut(Event<'_>),
     ) -> Result<(), ClientError> {
+        let (request_id, refusal) = (frame.header.request_id, frame.access::<Refusal>()?);
         let code = RefusalCode::from_wire(refusal.code.to_native());
         let retry_after_ms = refusal.retry_after_ms.to_native();
         let text = String::from_utf8_lossy(refusal.text.as_slice());
@@ -360,10 +365,13 @@ impl Machine {
             return Err(ClientError::Refused { code, retry_after_ms, text: text.into_owned() });
         }
         // A code of a newer server says by its hint whether a retry makes sense.
-        let is_retryable = code.map_or(retry_after_ms > 0, RefusalCode::is_retryable);
+        let has_new_id = self.has_new_id((request_id, code), frame, now_ms, events);
+        let is_retryable = has_new_id || code.map_or(retry_after_ms > 0, RefusalCode::is_retryable);
         let mut will_retry = false;
         let client_msg_id = if is_retryable {
-            let postponed = self.outbox.postpone(request_id, now_ms, retry_after_ms);
+            let is_early = code == Some(RefusalCode::IdInFuture);
+            let wait = if has_new_id { (0, false) } else { (retry_after_ms, is_early) };
+            let postponed = self.outbox.postpone(request_id, now_ms, wait);
             will_retry = postponed.is_some();
             postponed
         } else {
@@ -411,9 +419,49 @@ impl Machine {
         Err(ClientError::SessionEnd { code, next: Next::from_wire(end.next), text })
     }
 
+    /// A send that was refused for its time, and cannot be stored, gets an id of the time that the refusal tells. Whether this
+    /// is one.
+    fn has_new_id(
+        &mut self,
+        (request_id, code): (u64, Option<RefusalCode>),
+        frame: &RawFrame<'_>,
+        now_ms: u64,
+        events: &mut impl FnMut(Event<'_>),
+    ) -> bool {
+        let is_of_time = matches!(code, Some(RefusalCode::IdInFuture | RefusalCode::IdTooOld));
+        if !self.hear_clock(frame, now_ms) || !is_of_time {
+            return false;
+        }
+        let server_ms = self.server_ms(now_ms);
+        let Self { outbox, random, .. } = self;
+        let rename = |id: &mut ClientMsgId| rename(id, server_ms, random, events);
+        outbox.rename_refused(request_id, rename)
+    }
+
+    /// The server tells its clock, if it does.
+    fn hear_clock(&mut self, frame: &RawFrame<'_>, now_ms: u64) -> bool {
+        let server_ms = frame.extended(SERVER_TIME);
+        if server_ms != 0 {
+            self.set_clock(server_ms, now_ms);
+        }
+        server_ms != 0
+    }
+
     fn set_clock(&mut self, server_ms: u64, now_ms: u64) {
         // Times beyond the 48 bits of a message id are nobody's clock.
         let offset = i128::from(server_ms.min(1 << 48)) - i128::from(now_ms.min(1 << 48));
         self.clock_offset_ms = i64::try_from(offset).expect("49 bits");
+        self.outbox.on_clock(self.server_ms(now_ms), now_ms);
     }
+}
+
+/// Another id, of the server's time.
+fn rename(
+    id: &mut ClientMsgId,
+    server_ms: u64,
+    random: &mut Xoshiro256PlusPlus,
+    events: &mut impl FnMut(Event<'_>),
+) {
+    let former = std::mem::replace(id, ClientMsgId::new(server_ms, random.random()));
+    events(Event::NewId { former, client_msg_id: *id });
 }

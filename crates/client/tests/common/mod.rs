@@ -113,6 +113,18 @@ impl Session {
         self.machine.on_bytes(bytes, turn, &mut |event| events.push(name(&event)))
     }
 
+    /// A reply with what was added to its kind.
+    pub fn hear_with<F: Encode>(
+        &mut self,
+        request_id: u64,
+        reply: F,
+        added: &[u64],
+    ) -> Result<(), ClientError> {
+        let bytes = frame(request_id, reply);
+        let kind = bytes[4];
+        self.hear_bytes(&changed(bytes, kind, added))
+    }
+
     pub fn send(&mut self, body: &'static [u8]) -> wire::ClientMsgId {
         let body = Bytes::from_static(body);
         self.machine.send(with(8), body, self.now_ms, &mut self.out).unwrap()
@@ -202,6 +214,7 @@ pub fn name(event: &Event<'_>) -> String {
         Event::GapDetected { cursor, inbox_seq } => format!("gap {cursor} to {inbox_seq}"),
         Event::RowsMissing { after, before } => format!("missing {after} to {before}"),
         Event::Synced { head } => format!("in sync {head}"),
+        Event::NewId { former, client_msg_id } => format!("{former:?} is {client_msg_id:?}"),
         Event::Acked { client_msg_id, seq, .. } => format!("acked {client_msg_id:?} {seq}"),
         Event::Refused { code, will_retry, .. } => {
             format!("refused {code:?}{}", if *will_retry { ", again" } else { "" })

@@ -220,6 +220,10 @@ impl Told {
                     self.is_wrong(format!("{place} was shown twice: {before:?}, {row:?}"));
                 }
             }
+            Event::NewId { former, client_msg_id } => {
+                let sent = self.sent.iter_mut().find(|sent| sent.id == *former);
+                sent.expect("the machine tells of its own").id = *client_msg_id;
+            }
             Event::Acked { client_msg_id, message_id, seq, .. } => {
                 let place = (*message_id, *seq);
                 let sent = self.sent.iter_mut().find(|sent| sent.id == *client_msg_id);
