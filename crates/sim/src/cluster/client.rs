@@ -1,7 +1,7 @@
 //! One device: the real session of the client library, and a user that sends now and then. It keeps what it was told,
 //! and says what cannot be.
 
-use super::clock::Clock;
+use super::clock::{Clock, DEVICE_OFF_US_MAX};
 use crate::random::Random;
 use client::machine::{Credentials, Event, Machine, Turn};
 use gateway::limits::REMOTE_GIVE_UP_MS;
@@ -96,7 +96,7 @@ impl Client {
         Self {
             uid,
             machine: Machine::new(credentials, InboxSeq(0), 0, random.any()),
-            clock: Clock::new(random),
+            clock: Clock::new(random, DEVICE_OFF_US_MAX),
             scratch: Scratch::default(),
             conversations,
             told: Told::default(),

@@ -9,9 +9,8 @@ use shard::command::Now;
 const DRIFT_PPM_MAX: u64 = 5_000;
 /// What every wall clock would show at first if it were right, in µs.
 const START_US: u64 = 1_700_000_000_000_000;
-/// How far a wall clock may be off either way, in µs: two of them and the time on the way stay within what a message's id
-/// may be ahead.
-const OFF_US_MAX: u64 = 3_000_000;
+/// How far a device's wall clock may be off either way, in µs: more than a year.
+pub const DEVICE_OFF_US_MAX: u64 = 400 * 86_400_000_000;
 
 /// One machine's clocks. Both go on while its processes are paused.
 #[derive(Clone, Copy, Debug)]
@@ -19,15 +18,17 @@ pub struct Clock {
     /// Parts per million of its speed.
     speed_ppm: u64,
     start_us: u64,
+    /// How far the wall clock may be off either way.
+    off_us_max: u64,
     wall_us: u64,
 }
 
 impl Clock {
-    /// Drawn at random.
-    pub fn new(random: &mut Random) -> Self {
+    /// Drawn at random, with a wall clock that is off by so many µs at most.
+    pub fn new(random: &mut Random, off_us_max: u64) -> Self {
         let speed_ppm = random.between(1_000_000 - DRIFT_PPM_MAX, 1_000_001 + DRIFT_PPM_MAX);
         let start_us = random.between(0, 1_000_000_000);
-        let mut clock = Self { speed_ppm, start_us, wall_us: 0 };
+        let mut clock = Self { speed_ppm, start_us, off_us_max, wall_us: 0 };
         clock.jump(random);
         clock
     }
@@ -59,6 +60,11 @@ impl Clock {
 
     /// Somebody sets the wall clock.
     pub fn jump(&mut self, random: &mut Random) {
-        self.wall_us = START_US + random.between(0, 2 * OFF_US_MAX) - OFF_US_MAX;
+        self.wall_us = START_US + random.between(0, 2 * self.off_us_max) - self.off_us_max;
+    }
+
+    /// The wall clock is set as all others are: no id was made later than what it shows then.
+    pub fn mend(&mut self) {
+        self.wall_us = START_US + self.off_us_max;
     }
 }

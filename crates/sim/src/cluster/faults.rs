@@ -1,6 +1,7 @@
 //! What goes wrong with processes, links and machines, and how it is healed. It does not know what a process does.
 
 use super::client::PARTITIONS;
+use super::clock::Clock;
 use super::ends::Who;
 use super::event::Event;
 use super::weather::Weather;
@@ -131,6 +132,13 @@ impl World {
             let body = &mut self.nodes[index];
             body.paused_until_us = body.paused_until_us.min(self.now_us);
             body.cut_until_us = 0;
+            body.node.clock.mend();
+        }
+        self.clocks.values_mut().for_each(Clock::mend);
+        for body in &mut self.gateways {
+            let mut clock = body.gateway.clock();
+            clock.mend();
+            body.gateway.set_clock(clock);
         }
     }
 }

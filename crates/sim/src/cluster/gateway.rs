@@ -11,7 +11,7 @@ use gateway::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
 use gateway::metrics::Metrics;
 use gateway::transport::tcp::Tcp;
 use gateway::transport::{Channel, Outbox, Outboxes};
-use link::Item;
+use link::{Clocks, Host, Item, PING_MS, Reading};
 use netring::ConnId;
 use shard::owner::NodeId;
 use std::collections::BTreeMap;
@@ -62,6 +62,9 @@ pub struct Gateway {
     effects: Effects,
     desk: Desk,
     desk_effects: remote::Effects,
+    clocks: Clocks,
+    /// The nodes that are linked, and when each is asked for its clock next, in ms.
+    asked: BTreeMap<NodeId, u64>,
     /// Channels that take nothing before what was written is sent.
     paused: Vec<Channel>,
 }
@@ -79,6 +82,8 @@ impl Gateway {
             effects: Effects::default(),
             desk: Desk::default(),
             desk_effects: remote::Effects::default(),
+            clocks: Clocks::default(),
+            asked: BTreeMap::new(),
             paused: Vec::new(),
         }
     }
@@ -143,12 +148,14 @@ impl Gateway {
     /// The way to a node is there.
     pub fn link_up(&mut self, node: NodeId, true_us: u64) -> Vec<Does> {
         let now_ms = self.now_ms(true_us);
+        self.asked.insert(node, now_ms);
         self.desk.on_link_up(node, now_ms, &mut self.desk_effects);
         self.settle(true_us)
     }
 
     /// The way to a node is gone.
     pub fn link_down(&mut self, node: NodeId, true_us: u64) -> Vec<Does> {
+        self.asked.remove(&node);
         self.desk.on_link_down(node, &mut self.desk_effects);
         self.settle(true_us)
     }
@@ -157,6 +164,10 @@ impl Gateway {
     pub fn on_item(&mut self, node: NodeId, item: Item, true_us: u64) -> Vec<Does> {
         if let Item::InboxEpoch(epoch) = item {
             self.entry.set_inbox_epoch(epoch);
+        } else if let Item::Pong { number, unix_ms } = item {
+            let now = self.clock.now(true_us);
+            let reading = Reading::new(number, unix_ms, now.mono_ms);
+            reading.into_iter().for_each(|it| self.clocks.hear(Host::Node(node), it, now));
         } else {
             let now_ms = self.now_ms(true_us);
             self.desk.on_item(node, item, now_ms, &mut self.desk_effects);
@@ -166,8 +177,16 @@ impl Gateway {
 
     /// Time passes.
     pub fn tick(&mut self, true_us: u64) -> Vec<Does> {
+        let now = self.clock.now(true_us);
+        self.clocks.look(now);
+        self.entry.set_clock(self.clocks.told().map(|reading| reading.zero_ms));
         self.with_entry(true_us, |entry, turn| entry.tick(turn));
-        self.settle(true_us)
+        let mut does = self.settle(true_us);
+        for (node, at_ms) in self.asked.iter_mut().filter(|(_, at_ms)| **at_ms <= now.mono_ms) {
+            *at_ms = now.mono_ms + PING_MS;
+            does.push(Does::Say(*node, Item::Ping(now.mono_ms)));
+        }
+        does
     }
 
     /// Whether a partition is on hold: it wants a tick soon.

@@ -106,6 +106,11 @@ impl World {
                     self.carry_out_all(index, does);
                 }
             }
+            // A link answers by itself.
+            (Who::Node(index), Payload::Item(Item::Ping(number))) => {
+                let unix_ms = self.nodes[index].node.clock.now(self.now_us).unix_ms;
+                self.say(link, side, Payload::Item(Item::Pong { number, unix_ms }));
+            }
             (Who::Node(index), Payload::Item(item)) => {
                 let entry = self.nodes[index].entries.iter().find(|entry| *entry.1 == link);
                 let arrival = match (from, entry.map(|entry| *entry.0)) {

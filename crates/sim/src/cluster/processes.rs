@@ -23,7 +23,7 @@ impl World {
     pub(super) fn start(&mut self, id: NodeId) {
         let clock = match self.clocks.get(&id) {
             Some(clock) => *clock,
-            None => Clock::new(&mut self.random),
+            None => Clock::new(&mut self.random, self.apart_us),
         };
         let is_new = self.clocks.insert(id, clock).is_none();
         let node = Node::new(id, clock, self.shared, self.random.any());

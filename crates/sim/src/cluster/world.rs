@@ -24,6 +24,8 @@ use wire::{DeviceId, Uid};
 
 /// How often a core of a node looks at its timers, in µs.
 const TIMERS_EVERY_US: u64 = 50_000;
+/// How far the wall clocks of hosts are off either way, in µs, at most: as NTP leaves them at its worst, or by an hour.
+const APART_US_MAX: [u64; 2] = [3_000_000, 3_600_000_000];
 /// Gateways of a run.
 const GATEWAYS: usize = 2;
 
@@ -85,6 +87,8 @@ pub struct World {
     pub(super) connections: Vec<Option<usize>>,
     pub(super) links: Vec<Link>,
     pub(super) entries_made: u16,
+    /// How far the wall clock of a host may be off either way.
+    pub(super) apart_us: u64,
     pub(super) clocks: BTreeMap<NodeId, Clock>,
     pub(super) users: Vec<Uid>,
     pub(super) auth: Arc<Auth>,
@@ -111,6 +115,7 @@ impl World {
         let mut random = Random::new(seed);
         let heal_us = random.between(3_000_000, 15_000_000);
         let weather = Weather::draw(&mut random);
+        let apart_us = random.pick(&APART_US_MAX).expect("there are some");
         let users = users();
         let mut devices: Vec<_> = users.iter().map(|uid| (*uid, DeviceId(1))).collect();
         devices.push((users[0], DeviceId(2)));
@@ -121,6 +126,7 @@ impl World {
         let clients: Vec<Client> = devices.into_iter().map(client).collect();
         let mut world = Self {
             weather,
+            apart_us,
             now_us: 0,
             heal_us,
             nodes: Vec::new(),
@@ -154,7 +160,7 @@ impl World {
     }
 
     fn add_gateway(&mut self) {
-        let gateway = Gateway::new(Clock::new(&mut self.random), self.auth.clone());
+        let gateway = Gateway::new(Clock::new(&mut self.random, self.apart_us), self.auth.clone());
         self.gateways.push(GatewayBody { gateway, is_up: true, links: BTreeMap::new() });
         let index = self.gateways.len() - 1;
         (1..=3).for_each(|node| self.at(1_000, Event::Dial(index, NodeId(node))));
