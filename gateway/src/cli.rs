@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::serve::{data_dir_failed, serve};
 use clap::{Args, Parser, Subcommand};
 use service::admin::show;
+use service::clock::unix_ms;
 use service::config::{Layers, LogFormat, Run};
 use service::exit;
 use service::exit::Fatal;
@@ -13,7 +14,6 @@ use service::stdout;
 use shard::store::{DataDir, verify};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 use wire::Uid;
 
 /// The Longline gateway.
@@ -93,9 +93,7 @@ fn check_directory(path: &Path) -> Result<(), Fatal> {
 
 fn print_token(token: &Token) -> Result<(), Fatal> {
     let config = token.layers.load()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now_unix_s = now.map_or(0, |since| since.as_secs());
-    let signed = sign(&config, Uid(token.uid), now_unix_s, token.ttl);
+    let signed = sign(&config, Uid(token.uid), unix_ms() / 1_000, token.ttl);
     let token = signed.map_err(|e| Fatal::Config(e.to_string()))?;
     stdout::print(&format!("{token}\n"));
     Ok(())

@@ -20,6 +20,7 @@ mod drill;
 mod crash;
 mod damage;
 mod restore;
+mod clocks;
 mod cluster;
 mod promises;
 mod lossy;
@@ -54,6 +55,8 @@ enum Command {
     Damage(damage::Args),
     /// Puts copies of a data directory back under clients that know more.
     Restore(restore::Args),
+    /// Sets the clocks of gateways, nodes and clients, and counts what is refused, lost and stored twice.
+    Clocks(clocks::Args),
     /// Logic nodes and gateways as processes of their own, on Cassandra and Redis.
     #[command(subcommand)]
     Cluster(cluster::Command),
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Crash(args) => crash::run(&args),
         Command::Damage(args) => damage::run(&args),
         Command::Restore(args) => restore::run(&args),
+        Command::Clocks(args) => clocks::run(&args),
         Command::Cluster(command) => cluster::run(&command),
         Command::Promises(args) => promises::run(&args),
         Command::Lossy(args) => lossy::run(&args),

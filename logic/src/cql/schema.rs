@@ -10,7 +10,8 @@ use super::config::{BadRow, CqlConfig, CqlError, check_keyspace};
 use super::session::{backoff, may_pass, open};
 use scylla::client::session::Session;
 use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use service::clock::unix_ms;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// How the tables of this program are laid out. A keyspace has one layout for its life.
@@ -151,8 +152,7 @@ pub async fn apply(config: &CqlConfig, settings: &SchemaConfig) -> Result<u32, C
     for statement in settings.statements(&config.keyspace, found) {
         make(&session, &statement, deadline).await.map_err(failed("make a table"))?;
     }
-    let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
-    let unix_ms = i64::try_from(unix_ms).unwrap_or(0);
+    let unix_ms = i64::try_from(unix_ms()).unwrap_or(0);
     let insert = format!("INSERT INTO {}.cluster (name, value) VALUES (?, ?)", config.keyspace);
     let epoch = format!("{insert} IF NOT EXISTS");
     let values = (INBOX_EPOCH_NAME, unix_ms);

@@ -38,7 +38,7 @@ pub enum Started {
 }
 
 impl Alone {
-    /// Starts one on `dir` with two shards and no limits; its log goes to `scratch`.
+    /// Starts one on `dir` with two shards and no limits; its log goes to `scratch`, where `gateway.clock` may set its clock.
     ///
     /// # Errors
     /// It does not serve.
@@ -71,6 +71,7 @@ impl Alone {
             "--store-reserve-bytes",
             "67108864",
         ]);
+        command.env("PLANTED_CLOCK", scratch.join("gateway.clock"));
         let mut process = Guarded::spawn("gateway", command.stderr(stderr))?;
         let line = process.wait_line(START_MAX, |line| Some(line.to_owned()));
         if let Some((listen, admin)) = line.as_deref().ok().and_then(addresses) {

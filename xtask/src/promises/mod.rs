@@ -1,9 +1,9 @@
 //! `cargo xtask promises`: what a cluster promises where it is hard to keep, each shown by real processes on a Cassandra and
 //! a Redis of its own. Ends by itself, with exit code 4 when a promise is seen broken.
 
-mod place;
-mod peer;
-mod reader;
+pub mod place;
+pub mod peer;
+pub mod reader;
 mod retries;
 mod half_dead;
 mod slow_store;

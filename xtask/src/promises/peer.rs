@@ -49,6 +49,7 @@ pub enum Heard {
     Refused {
         request_id: u64,
         code: Option<RefusalCode>,
+        retry_after_ms: u32,
     },
     /// The server will close the connection.
     Ended {
@@ -131,8 +132,10 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
             Heard::Acked { request_id, place: Place { message_id, seq, time_ms } }
         }
         Kind::Refusal => {
-            let code = frame.access::<frames::Refusal>()?.code.to_native();
-            Heard::Refused { request_id, code: RefusalCode::from_wire(code) }
+            let refusal = frame.access::<frames::Refusal>()?;
+            let code = RefusalCode::from_wire(refusal.code.to_native());
+            let retry_after_ms = refusal.retry_after_ms.to_native();
+            Heard::Refused { request_id, code, retry_after_ms }
         }
         Kind::Push => {
             let push = frame.access::<frames::Push>()?;

@@ -78,7 +78,12 @@ impl Place {
     }
 
     fn start(&self, name: &str, command: &mut Command) -> Result<Guarded> {
-        nodes::start(&self.dir, name, command)
+        nodes::start(&self.dir, name, command.env("PLANTED_CLOCK", self.clock(name)))
+    }
+
+    /// The file that sets the clock of a process, `logic-1` or `gateway-2`: so many ms, as long as it runs.
+    pub fn clock(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.clock"))
     }
 
     /// A token for a user.

@@ -191,7 +191,7 @@ async fn retry(
                 let (id, to) = waiting.remove(&request_id).context("an answer to no request")?;
                 places.push((id, to, place));
             }
-            Heard::Refused { request_id, code } => {
+            Heard::Refused { request_id, code, .. } => {
                 let (id, to) = waiting.remove(&request_id).context("a refusal of no request")?;
                 if !code.is_some_and(|code| code.is_retryable()) {
                     bail!("a retry was refused for good: {code:?}");

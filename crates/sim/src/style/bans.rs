@@ -81,7 +81,7 @@ mod tests {
         ),
         (
             "pure cores stay pure",
-            "gateway/src/entry/session.rs",
+            "crates/client/src/machine/b.rs",
             "let now = SystemTime::now();",
             "// SystemTime::now is the driver's",
         ),
@@ -173,6 +173,12 @@ mod tests {
             "README.md",
             concat!("see `/wo", "rk/x`"),
             concat!("see out/wo", "rk/x"),
+        ),
+        (
+            "one wall clock",
+            "logic/src/a.rs",
+            "use std::time::SystemTime;",
+            "let now_ms = unix_ms(); // as SystemTime has it",
         ),
         ("no paths of one machine", "fuzz/a.rs", concat!("\"/ho", "me/me\""), "\"/tmp/home\""),
     ];

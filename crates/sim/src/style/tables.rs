@@ -132,6 +132,20 @@ pub const BANS: &[Ban] = &[
                   count in an atomic",
     },
     Ban {
+        rule: "one wall clock",
+        look: Look::Code,
+        words: &["SystemTime"],
+        places: &[
+            "crates/link/src",
+            "crates/service/src",
+            "crates/shard/src",
+            "gateway/src",
+            "logic/src",
+        ],
+        except: &["crates/service/src/clock.rs"],
+        instead: "take `service::clock::unix_ms`: drills set it",
+    },
+    Ban {
         rule: "queues are bounded",
         look: Look::Code,
         words: &["unbounded", "unbounded_channel", "mpsc::channel()"],
