@@ -145,6 +145,14 @@ impl Chunk {
         // initialised) and does not write again until this chunk, its only owner, is dropped.
         unsafe { std::slice::from_raw_parts(self.buffers.data(self.id), self.len as usize) }
     }
+
+    /// The same, to be changed where they lie.
+    #[must_use]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above; and a chunk owns its buffer alone, so that nobody else has a reference into it while this one
+        // lives.
+        unsafe { std::slice::from_raw_parts_mut(self.buffers.data(self.id), self.len as usize) }
+    }
 }
 
 impl Drop for Chunk {
@@ -171,6 +179,14 @@ mod tests {
         assert_eq!((buffers.available(), chunk.bytes()), (3, &[0u8; 5][..]));
         drop(chunk);
         assert_eq!(buffers.available(), 4);
+    }
+
+    #[test]
+    fn a_chunk_is_changed_alone() {
+        let buffers = Buffers::new(4, 64).unwrap();
+        let (mut one, other) = (buffers.take(0, 64), buffers.take(1, 64));
+        one.bytes_mut().fill(7);
+        assert_eq!((one.bytes(), other.bytes()), (&[7; 64][..], &[0; 64][..]));
     }
 
     #[test]
