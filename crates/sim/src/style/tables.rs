@@ -67,6 +67,7 @@ pub struct Ban {
 /// Modules that decide and never do: no clock, no waiting, no IO.
 pub const PURE_CORES: &[&str] = &[
     "crates/client/src/machine",
+    "crates/front/src",
     "crates/link/src",
     "crates/shard/src/shard",
     "crates/sim/src/cluster",
@@ -264,6 +265,12 @@ pub const IMPORTS: &[Imports] = &[
         banned: &["flume", "glommio", "io-uring", "libc", "mio", "rustix", "tokio"],
         siblings: Some(&[]),
         instead: "wire is bytes and shapes only; what does IO, waits or runs belongs to its caller",
+    },
+    Imports {
+        krate: "crates/front",
+        banned: &["flume", "glommio", "io-uring", "libc", "mio", "rustix", "tokio"],
+        siblings: Some(&["wire"]),
+        instead: "what carries frames is bytes in and bytes out; its caller has the sockets",
     },
     Imports {
         krate: "crates/netring",

@@ -1,0 +1,105 @@
+//! Why an HTTP request does not become a WebSocket, and the answer that says so and what to do.
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// No head of a request, or a header that may not be there.
+    Malformed,
+    /// The page is of another origin.
+    ForeignOrigin,
+    /// Nothing is there.
+    NotFound,
+    /// Another method than GET.
+    Method,
+    /// The head is too large.
+    TooLarge,
+    /// It asks for no WebSocket, or for one of another version.
+    NoUpgrade,
+    /// It asks for none of our subprotocols.
+    NoSubprotocol,
+    /// Another version of HTTP.
+    Version,
+    /// It took too long.
+    Timeout,
+    /// The server goes, or has no room.
+    Unavailable,
+}
+
+impl Problem {
+    /// Appends the answer; the connection is to be closed behind it.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        let (status, text) = self.words();
+        let more = match self {
+            Self::Method => "Connection: close\r\nAllow: GET\r\n",
+            Self::NoUpgrade => {
+                "Connection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            }
+            Self::Unavailable => "Connection: close\r\nRetry-After: 1\r\n",
+            Self::Malformed
+            | Self::ForeignOrigin
+            | Self::NotFound
+            | Self::TooLarge
+            | Self::NoSubprotocol
+            | Self::Version
+            | Self::Timeout => "Connection: close\r\n",
+        };
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n{more}\r\n{text}\n",
+            text.len() + 1,
+        );
+        out.extend_from_slice(answer.as_bytes());
+    }
+
+    /// The status and the text for a person.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Malformed => {
+                ("400 Bad Request", "This is no request that a WebSocket begins with.")
+            }
+            Self::ForeignOrigin => (
+                "403 Forbidden",
+                "Pages of this origin may not connect: it is to be in the gateway's setting origins.",
+            ),
+            Self::NotFound => (
+                "404 Not Found",
+                "This is Longline. A WebSocket is at /v1/ws, with the subprotocol longline.v1.",
+            ),
+            Self::Method => ("405 Method Not Allowed", "A WebSocket begins with GET."),
+            Self::TooLarge => (
+                "431 Request Header Fields Too Large",
+                "A head has at most 8192 bytes and 48 headers.",
+            ),
+            Self::NoUpgrade => (
+                "426 Upgrade Required",
+                "A WebSocket of version 13 is here, with the subprotocol longline.v1.",
+            ),
+            Self::NoSubprotocol => (
+                "400 Bad Request",
+                "Ask for the subprotocol longline.v1 in Sec-WebSocket-Protocol.",
+            ),
+            Self::Version => {
+                ("505 HTTP Version Not Supported", "A WebSocket begins with HTTP/1.1.")
+            }
+            Self::Timeout => ("408 Request Timeout", "The login did not come in time."),
+            Self::Unavailable => ("503 Service Unavailable", "Connect again."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{HEAD_BYTES_MAX, HEADERS_MAX, SUBPROTOCOL, WEBSOCKET_PATH};
+
+    #[test]
+    fn texts_name_what_the_limits_are() {
+        let (_, text) = Problem::TooLarge.words();
+        assert!(text.contains(&HEAD_BYTES_MAX.to_string()));
+        assert!(text.contains(&HEADERS_MAX.to_string()));
+        for problem in [Problem::NotFound, Problem::NoUpgrade, Problem::NoSubprotocol] {
+            assert!(problem.words().1.contains(SUBPROTOCOL));
+        }
+        assert!(Problem::NotFound.words().1.contains(WEBSOCKET_PATH));
+    }
+}

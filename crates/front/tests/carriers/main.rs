@@ -1,0 +1,9 @@
+//! What carries frames, seen from outside; a module a property.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod scene;
+mod any_cut_of_the_bytes_gives_the_same;
+mod a_head_is_judged;
+mod what_may_not_be_said_has_a_code;
+mod both_ends_agree_with_tungstenite;

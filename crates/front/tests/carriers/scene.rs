@@ -1,0 +1,120 @@
+//! A connection as a server hears it, and what a client says.
+
+use front::{Bounds, Carrier, Fault, Front, Heard};
+use wire::frames::Heartbeat;
+use wire::{FRAME_BYTES_MAX, FrameError, RefusalCode, Scratch, encode};
+
+/// What was heard, kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// A frame with this request id, or its error.
+    Frame(Result<u64, FrameError>),
+    Speaks(Carrier),
+    Say(String),
+    Ping(Vec<u8>),
+    Closes,
+    Broken(Fault),
+}
+
+/// One connection.
+pub struct Scene {
+    front: Front,
+    carrier: Carrier,
+    scratch: Scratch,
+    pub heard: Vec<Kept>,
+    pub origins: Vec<String>,
+    pub frame_bytes_max: usize,
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        let (front, carrier, scratch) = (Front::default(), Carrier::New, Scratch::default());
+        let (heard, origins) = (Vec::new(), Vec::new());
+        Self { front, carrier, scratch, heard, origins, frame_bytes_max: FRAME_BYTES_MAX }
+    }
+}
+
+impl Scene {
+    /// One whose WebSocket is open; what was heard on the way is forgotten.
+    pub fn open() -> Self {
+        let mut scene = Self::default();
+        scene.hear(request("").as_bytes());
+        assert!(scene.heard.contains(&Kept::Speaks(Carrier::WebSocket)), "{:?}", scene.heard);
+        scene.heard.clear();
+        scene
+    }
+
+    /// A piece comes.
+    pub fn hear(&mut self, piece: &[u8]) {
+        let Self { front, carrier, scratch, heard, origins, frame_bytes_max } = self;
+        let bounds = Bounds { frame_bytes_max: *frame_bytes_max, origins };
+        let mut by = *carrier;
+        front.read(*carrier, &mut piece.to_vec(), (bounds, scratch), |it| {
+            let goes_on = !matches!(it, Heard::Frame(Err(_)));
+            heard.push(match it {
+                Heard::Frame(frame) => Kept::Frame(frame.map(|frame| frame.header.request_id)),
+                Heard::Speaks(now) => {
+                    by = now;
+                    Kept::Speaks(now)
+                }
+                Heard::Say(bytes) => Kept::Say(String::from_utf8(bytes.to_vec()).unwrap()),
+                Heard::Ping(payload) => Kept::Ping(payload.to_vec()),
+                Heard::Closes => Kept::Closes,
+                Heard::Broken(fault) => Kept::Broken(fault),
+            });
+            goes_on
+        });
+        *carrier = by;
+    }
+
+    /// Its last word.
+    pub fn part(&mut self, why: Option<RefusalCode>) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.front.part(self.carrier, why, &mut out);
+        out
+    }
+
+    /// The code with which it closes, if it was a WebSocket.
+    pub fn code(&mut self) -> Option<u16> {
+        match self.part(Some(RefusalCode::Malformed))[..] {
+            [0x88, _, high, low, ..] => Some(u16::from_be_bytes([high, low])),
+            _ => None,
+        }
+    }
+}
+
+/// A request in order, with more lines.
+pub fn request(more: &str) -> String {
+    format!(
+        "GET /v1/ws HTTP/1.1\r\nHost: im.example\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: chat, longline.v1\r\n{more}\r\n"
+    )
+}
+
+/// A frame with this request id.
+pub fn frame(request_id: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(&mut out, request_id, Heartbeat { time_ms: request_id });
+    out
+}
+
+/// A WebSocket frame of a client: its first byte, and its payload under a mask.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let key = [0x12, 0x34, 0x56, 0x78];
+    let mut out = vec![first];
+    match payload.len() {
+        length @ 0..126 => out.push(0x80 | u8::try_from(length).unwrap()),
+        length @ 126..65_536 => {
+            out.push(0x80 | 126);
+            out.extend(u16::try_from(length).unwrap().to_be_bytes());
+        }
+        length => {
+            out.push(0x80 | 127);
+            out.extend((length as u64).to_be_bytes());
+        }
+    }
+    out.extend(key);
+    out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]));
+    out
+}

@@ -1,0 +1,65 @@
+//! What a connection says, in pieces: the first byte of the input says how large they are, the second whether the bytes are all
+//! of it, what follows a request in order for a WebSocket, or what a server says to a client. Nothing may panic, and the same
+//! bytes in one piece are heard as the same.
+#![no_main]
+
+use front::{Bounds, Carrier, Client, Front, Heard};
+use libfuzzer_sys::fuzz_target;
+use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, Scratch};
+
+/// A request in order, and the answer to it.
+const REQUEST: &[u8] = b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Protocol: longline.v1\r\n\r\n";
+
+fuzz_target!(|input: &[u8]| {
+    let [size, manner, bytes @ ..] = input else { return };
+    let (size, whole) = (usize::from(*size) + 1, bytes.len().max(1));
+    match manner % 3 {
+        0 => assert_eq!(heard(bytes, size), heard(bytes, whole)),
+        1 => {
+            let says = [REQUEST, bytes].concat();
+            assert_eq!(heard(&says, size), heard(&says, says.len()));
+        }
+        _ => tell(bytes, size),
+    }
+});
+
+/// What is heard, and the last word.
+fn heard(says: &[u8], size: usize) -> (Vec<String>, Vec<u8>) {
+    let (mut front, mut scratch, mut heard) = (Front::default(), Scratch::default(), vec![]);
+    let mut carrier = Carrier::New;
+    let bounds = Bounds { frame_bytes_max: FRAME_BEFORE_LOGIN_BYTES_MAX, origins: &[] };
+    for piece in says.chunks(size) {
+        let mut goes_on = true;
+        let by = carrier;
+        front.read(by, &mut piece.to_vec(), (bounds, &mut scratch), |it| {
+            goes_on = !matches!(it, Heard::Frame(Err(_)));
+            heard.push(match it {
+                Heard::Frame(frame) => format!("{:?}", frame.map(|frame| frame.header.request_id)),
+                Heard::Speaks(now) => {
+                    carrier = now;
+                    format!("{now:?}")
+                }
+                other => format!("{other:?}"),
+            });
+            goes_on
+        });
+        if !goes_on {
+            break;
+        }
+    }
+    let mut last = vec![];
+    front.part(carrier, None, &mut last);
+    (heard, last)
+}
+
+/// A client is told something.
+fn tell(bytes: &[u8], size: usize) {
+    let mut client = Client::ask("x", &mut vec![]);
+    for piece in bytes.chunks(size) {
+        if client.read(&mut piece.to_vec(), |_| {}).is_err() {
+            return;
+        }
+    }
+}
