@@ -4,7 +4,7 @@
 //! [`service::config`]'s.
 
 use service::CORES_MAX;
-use service::config::{ANY, Addresses, LogFilter, LogFormat, Settings, between};
+use service::config::{ANY, Addresses, LogFilter, LogFormat, Origins, Settings, between};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -18,6 +18,9 @@ service::settings! {
     /// Where clients connect. The default serves this machine only: bind to a public address on purpose.
     /// Port 0 takes a free one.
     listen: SocketAddr = "127.0.0.1:7400", ANY;
+    /// Origins whose web pages may connect by WebSocket, such as https://chat.example.com,...; * allows all. Pages of the
+    /// host that they connect to always may.
+    origins: Origins = "", ANY;
     /// Where /metrics, /healthz, /readyz and /config are served, over plain HTTP and to everybody who can connect.
     admin: SocketAddr = "127.0.0.1:7401", ANY;
     /// Whether `admin` may be other than a loopback address.

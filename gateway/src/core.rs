@@ -7,6 +7,7 @@ use crate::backend::{Backend, News, Post};
 use crate::canary::{Ask, Canary, Traffic};
 use crate::entry::kick::Kick;
 use crate::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
+use crate::hear::hear;
 use crate::metrics::CoreMetrics;
 use crate::setup::Setup;
 use crate::transport::Channel;
@@ -160,14 +161,16 @@ impl Core {
                 let out = (&mut self.ring, &mut self.news);
                 self.backend.on_data(conn, chunk.bytes(), self.now, out);
             }
-            Event::Data { conn, chunk } => self.on_data(conn, &chunk),
+            Event::Data { conn, mut chunk } => self.on_data(conn, &mut chunk),
             Event::Sent { conn } => {
                 if let Some(key) = self.tcp.key(conn) {
                     self.with_entry(|entry, turn| entry.on_sent(key, turn));
                 }
             }
             Event::Ended { conn } => match self.tcp.key(conn) {
-                Some(key) => self.with_entry(|entry, turn| entry.on_ended(key, turn)),
+                Some(key) => {
+                    self.with_entry(|entry, turn| entry.on_ended(key, turn));
+                }
                 None => self.ring.close_now(conn),
             },
             Event::Closed { conn, .. } | Event::ConnectFailed { conn, .. }
@@ -194,14 +197,11 @@ impl Core {
         }
     }
 
-    fn on_data(&mut self, conn: ConnId, chunk: &Chunk) {
-        let Self { tcp, entry, ring, effects, now, now_us, .. } = self;
-        let Some(key) = tcp.key(conn) else { return };
-        let frame_bytes_max = entry.on_bytes(key, *now);
+    fn on_data(&mut self, conn: ConnId, chunk: &mut Chunk) {
+        let Self { tcp, entry, ring, effects, now, now_us, setup, .. } = self;
         let mut turn = Turn { now: *now, now_us: *now_us, outboxes: ring, effects };
-        let copied = tcp.read(conn, chunk.bytes(), frame_bytes_max, |frame| {
-            entry.on_frame(key, frame, &mut turn)
-        });
+        let origins = &setup.config.origins.0;
+        let copied = hear((tcp, entry), (conn, chunk.bytes_mut()), origins, &mut turn);
         let copies = &self.metrics.body_copies_bytes;
         copies.of(crate::metrics::CopyStage::Reassembly).add(copied as u64);
         self.act();
@@ -232,7 +232,12 @@ impl Core {
             for (channel, what) in self.effects.channels.drain(..) {
                 let conn = channel.conn();
                 match what {
-                    Do::Close => self.ring.close(conn),
+                    Do::Close(why) => {
+                        if let Some(out) = self.ring.outbox(conn) {
+                            self.tcp.part(channel, why, out);
+                        }
+                        self.ring.close(conn);
+                    }
                     Do::CloseNow => self.ring.close_now(conn),
                     Do::Pause => {
                         self.ring.pause(conn);

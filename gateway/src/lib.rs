@@ -15,6 +15,7 @@ pub mod chunks;
 pub mod core;
 pub mod transport;
 pub mod entry;
+pub mod hear;
 pub mod backend;
 pub mod canary;
 pub mod serve;

@@ -24,11 +24,10 @@ pub const RECONNECT_JITTER_MS: u32 = 5_000;
 /// thousand users at their limits at a time, one of 4,000 others finds both of its buckets taken.
 pub const USER_RATE_CELLS: usize = 64 * 1024;
 /// Memory of an idle session in its entry, in bytes: the login (24), its channel and its rate (8
-/// each), when it was heard, when its token ends and its life (4 each), requests in flight and flags
-/// (4), and 8 of padding that the next field is free in.
+/// each), when it was heard, when its token ends and its life (4 each), requests in flight (2), how far it has come, flags and
+/// what carries its frames (1 each), and 7 of padding that the next field is free in.
 pub const SESSION_BYTES_MAX: usize = 64;
-/// Memory of an idle connection in its transport, in bytes: its session's key and the unfinished
-/// frame.
+/// Memory of an idle connection in its transport, in bytes: its session's key and what is partial.
 pub const TCP_BYTES_MAX: usize = 16;
 /// Requests of a session that are not answered, beyond which more are refused: three times what the
 /// client library has under way (256 messages and 64 requests).

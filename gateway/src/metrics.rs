@@ -24,6 +24,8 @@ service::table! {
         users_online: Gauge = "longline_users_online", CORE;
         /// Logins that succeeded.
         logins: Counter = "longline_logins_total", SUM;
+        /// Connections that became WebSockets.
+        upgrades: Counter = "longline_upgrades_total", SUM;
         /// Frames received.
         frames_in: Counter = "longline_frames_in_total", CORE;
         /// Frames sent.

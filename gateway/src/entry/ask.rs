@@ -43,7 +43,7 @@ impl Entry {
         } else {
             self.act(key, request_id, action, turn);
         }
-        self.sessions.get_mut(key).is_some_and(|session| session.is_heard())
+        self.is_heard(key)
     }
 
     fn act<O: Outboxes>(
@@ -138,8 +138,9 @@ impl Entry {
         }
         let heartbeat_ms = u32::try_from(self.settings.heartbeat_ms).unwrap_or(u32::MAX);
         let reply = HelloReply::new(heartbeat_ms, features, server_time_ms);
-        if let Some(out) = session.channel.and_then(|channel| turn.outboxes.outbox(channel)) {
-            wire::encode(out.bytes, request_id, reply);
+        let channel = session.channel();
+        if let Some(mut out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) {
+            out.frame(|out| wire::encode(out, request_id, reply));
             self.metrics.frames_out.inc();
         }
     }
@@ -178,9 +179,8 @@ impl Entry {
         turn: &mut Turn<'_, O>,
     ) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let Some(out) = session.channel.and_then(|channel| turn.outboxes.outbox(channel)) else {
-            return;
-        };
+        let outbox = session.channel().and_then(|channel| turn.outboxes.outbox(channel));
+        let Some(mut out) = outbox else { return };
         let now_s = turn.now.unix_ms / 1_000;
         let judged = self.auth.verify(token, now_s).and_then(|claims| {
             let is_own = session.login().is_some_and(|login| login.uid == claims.uid);
@@ -191,11 +191,12 @@ impl Entry {
                 let until_s = self.auth.believed_until_unix_s(&claims);
                 session.renew(until_s.saturating_sub(now_s), turn.now.mono_ms);
                 let until_ms = until_s.saturating_mul(1_000).min(NUMBER_MAX - 1);
-                wire::encode(out.bytes, request_id, RenewReply { until_ms });
+                out.frame(|out| wire::encode(out, request_id, RenewReply { until_ms }));
             }
             Err(error) => {
-                self.metrics.refusals.of(error.code()).inc();
-                delivery::refusal(out.bytes, request_id, error.code(), 0, &error.to_string());
+                let (code, text) = (error.code(), error.to_string());
+                self.metrics.refusals.of(code).inc();
+                out.frame(|out| delivery::refusal(out, request_id, code, &text));
             }
         }
         self.metrics.frames_out.inc();

@@ -7,7 +7,7 @@ use wire::frames::{GoingAway, Message, Push, Refusal, SessionEnd};
 use wire::{BODY_BYTES_MAX, Bytes, InboxSeq, Next, RefusalCode, VERSION};
 use wire::{encode, encode_extended};
 
-/// Writes the refusal that a connection closes behind; without a text, the code's own.
+/// Writes a refusal with a text, or the code's own if it is empty, of what may not come again as it is.
 pub fn refusal(out: &mut Vec<u8>, request_id: u64, code: RefusalCode, text: &str) {
     let text = self::text(if text.is_empty() { explain(code) } else { text.into() });
     encode(out, request_id, Refusal { code: code as u16, retry_after_ms: 0, text });

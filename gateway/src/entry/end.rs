@@ -67,7 +67,7 @@ impl Entry {
             }
             LastWord::Ended(code) => self.say_end(key, code, turn),
         }
-        self.close(key, word.reason(), Do::Close, turn);
+        self.close(key, word.reason(), Do::Close(word.code()), turn);
     }
 
     /// The logout of a session that leaves was refused: it may ask again.
@@ -98,29 +98,30 @@ impl Entry {
         turn: &mut Turn<'_, O>,
     ) {
         let channel = self.channel(key);
-        if let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) {
-            delivery::refusal(out.bytes, request_id, code, text);
+        if let Some(mut out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) {
+            out.frame(|out| delivery::refusal(out, request_id, code, text));
         }
         self.metrics.refusals.of(code).inc();
-        self.close(key, reason(code), Do::Close, turn);
+        self.close(key, reason(code), Do::Close(Some(code)), turn);
     }
 
     /// Nothing was heard, though it was asked.
     pub(super) fn end_silent<O: Outboxes>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
-        self.say_end(key, RefusalCode::Unresponsive, turn);
-        self.close(key, CloseReason::Silent, Do::Close, turn);
+        let code = RefusalCode::Unresponsive;
+        self.say_end(key, code, turn);
+        self.close(key, CloseReason::Silent, Do::Close(Some(code)), turn);
     }
 
     /// The client was told that it is logged out; the shard knows.
     pub(super) fn end_logged_out<O>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
         self.last_words.remove(&key);
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let channel = session.channel;
+        let channel = session.channel();
         let (stage, login) = session.close();
         if stage != Stage::Closing {
             self.metrics.closes.of(CloseReason::Logout).inc();
             self.users_online -= u64::from(login.is_some());
-            turn.effects.channels.extend(channel.map(|channel| (channel, Do::Close)));
+            turn.effects.channels.extend(channel.map(|channel| (channel, Do::Close(None))));
         }
     }
 
@@ -160,23 +161,22 @@ impl Entry {
 
     /// There is no room for a client, which may come back.
     pub(super) fn turn_away<O: Outboxes>(&self, channel: Channel, turn: &mut Turn<'_, O>) {
-        if let Some(out) = turn.outboxes.outbox(channel) {
-            delivery::going_away(out.bytes, RefusalCode::Busy);
+        let code = RefusalCode::Busy;
+        if let Some(mut out) = turn.outboxes.outbox(channel) {
+            out.frame(|out| delivery::going_away(out, code));
         }
         self.metrics.closes.of(CloseReason::Full).inc();
-        turn.effects.channels.push((channel, Do::Close));
+        turn.effects.channels.push((channel, Do::Close(Some(code))));
     }
 
     /// The last word of a session that this side ends, in the frame that the client knows.
     fn say_end<O: Outboxes>(&mut self, key: SessionKey, code: RefusalCode, turn: &mut Turn<'_, O>) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let (channel, knows_end) = (session.channel, session.has(Mark::KnowsEnd));
-        let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) else { return };
-        if knows_end {
-            delivery::session_end(out.bytes, code);
-        } else {
-            delivery::going_away(out.bytes, code);
-        }
+        let (channel, knows_end) = (session.channel(), session.has(Mark::KnowsEnd));
+        let outbox = channel.and_then(|channel| turn.outboxes.outbox(channel));
+        let Some(mut out) = outbox else { return };
+        let say = if knows_end { delivery::session_end } else { delivery::going_away };
+        out.frame(|out| say(out, code));
     }
 
     /// Says that this server will close; whether the client could be told.
@@ -186,14 +186,15 @@ impl Entry {
         turn: &mut Turn<'_, O>,
     ) -> bool {
         let channel = self.channel(key);
-        let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) else {
+        let Some(mut out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) else {
             return false;
         };
-        delivery::going_away(out.bytes, RefusalCode::Draining);
+        out.frame(|out| delivery::going_away(out, RefusalCode::Draining));
         true
     }
 
-    fn channel(&mut self, key: SessionKey) -> Option<Channel> {
-        self.sessions.get_mut(key)?.channel
+    /// Where a session's frames go.
+    pub fn channel(&mut self, key: SessionKey) -> Option<Channel> {
+        self.sessions.get_mut(key)?.channel()
     }
 }

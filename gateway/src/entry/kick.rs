@@ -21,7 +21,7 @@ impl Entry {
     pub fn kick<O: Outboxes>(&mut self, kick: Kick, turn: &mut Turn<'_, O>) {
         let is_meant =
             |(uid, device)| uid == kick.uid && kick.device.is_none_or(|meant| meant == device);
-        let sessions = self.sessions.iter().filter(|(_, session)| session.channel.is_some());
+        let sessions = self.sessions.iter().filter(|(_, session)| session.channel().is_some());
         let meant = sessions.filter(|(_, session)| session.who().is_some_and(is_meant));
         let keys: Vec<SessionKey> = meant.map(|(key, _)| key).collect();
         for key in keys {

@@ -27,6 +27,14 @@ impl LastWord {
             Self::Refused(_, code) | Self::Ended(code) => reason(code),
         }
     }
+
+    /// For which reason its channel is closed; none: in order.
+    pub fn code(self) -> Option<RefusalCode> {
+        match self {
+            Self::Nothing | Self::LoggedOut(_) | Self::LoggingOut => None,
+            Self::Refused(_, code) | Self::Ended(code) => Some(code),
+        }
+    }
 }
 
 /// Under which reason a close for this code is counted.

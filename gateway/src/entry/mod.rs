@@ -25,7 +25,7 @@ pub use tickets::Ticket;
 
 use crate::auth::Auth;
 use crate::metrics::{CloseReason, CoreMetrics};
-use crate::transport::{Channel, Outboxes};
+use crate::transport::{Carrier, Channel, Outboxes};
 use drain::Drain;
 use last_word::LastWord;
 use rate::Rate;
@@ -77,8 +77,8 @@ pub struct Effects {
 /// What to do to a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Do {
-    /// Close it once what was written is sent.
-    Close,
+    /// Close it once what was written is sent, for this reason; none: in order.
+    Close(Option<RefusalCode>),
     /// Close it now.
     CloseNow,
     /// Receive nothing until everything is sent; [`Entry::on_sent`] follows.
@@ -220,17 +220,53 @@ impl Entry {
         }
     }
 
+    /// It is known what carries a client's frames. Returns whether to read on.
+    pub fn on_carrier(&mut self, key: SessionKey, carrier: Carrier) -> bool {
+        let Some(session) = self.sessions.get_mut(key) else { return false };
+        session.carrier = carrier;
+        if carrier == Carrier::WebSocket {
+            self.metrics.upgrades.inc();
+        }
+        session.is_heard()
+    }
+
+    /// A ping came, which costs as much as a frame; where its answer goes, if its rate allows one.
+    pub fn takes_ping(&mut self, key: SessionKey, now_us: u64) -> Option<Channel> {
+        let session = self.sessions.get_mut(key)?;
+        self.rate.take(&mut session.rate_due_us, now_us).ok()?;
+        session.channel()
+    }
+
     /// Everything that was written to a paused channel is sent.
     pub fn on_sent<O>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         if session.stage() != Stage::Closing {
-            turn.effects.channels.extend(session.channel.map(|channel| (channel, Do::Resume)));
+            turn.effects.channels.extend(session.channel().map(|channel| (channel, Do::Resume)));
         }
     }
 
-    /// The client has said everything, and may still hear.
-    pub fn on_ended<O: Outboxes>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) {
+    /// The client has said everything, and may still hear. Returns whether this ends it: it may be ending already.
+    pub fn on_ended<O: Outboxes>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) -> bool {
+        let ends = self.is_heard(key);
         self.leave(key, LastWord::Nothing, turn);
+        ends
+    }
+
+    /// The client said what may not be said, in what carries its frames. Returns whether this ends it: it may be ending
+    /// already.
+    pub fn on_broken<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        why: CloseReason,
+        turn: &mut Turn<'_, O>,
+    ) -> bool {
+        let (ends, code) = (self.is_heard(key), RefusalCode::Malformed);
+        if ends && why == CloseReason::Protocol {
+            self.leave(key, LastWord::Refused(0, code), turn);
+        } else if ends {
+            self.close(key, why, Do::Close(Some(code)), turn);
+        }
+        ends
     }
 
     /// The channel is gone.
@@ -301,7 +337,7 @@ impl Entry {
             Due::Left => self.say_last_word(key, turn),
             Due::Probe => {
                 session.mark(Mark::Probed);
-                let channel = session.channel;
+                let channel = session.channel();
                 self.probe(channel, turn);
                 self.wheel.place(key, now_ms + 1_000);
             }
@@ -312,12 +348,17 @@ impl Entry {
     pub fn register<O>(&self, partitions: &BTreeSet<Partition>, turn: &mut Turn<'_, O>) {
         for (key, session) in self.sessions.iter() {
             // Who leaves is not to be pushed to: its logout may be said already.
-            let stays = session.channel.is_some() && session.stage() == Stage::Active;
+            let stays = session.channel().is_some() && session.stage() == Stage::Active;
             let Some(login) = session.login().filter(|_| stays) else { continue };
             if partitions.contains(&Partition::of_user(login.uid)) {
                 turn.effects.commands.push((Command::Register(login), self.unanswered(key)));
             }
         }
+    }
+
+    /// Whether what a session says is heard.
+    fn is_heard(&mut self, key: SessionKey) -> bool {
+        self.sessions.get_mut(key).is_some_and(|session| session.is_heard())
     }
 
     /// A request's way back.

@@ -4,11 +4,12 @@ use super::drain::Drain;
 use super::{Do, Entry, Turn};
 use crate::metrics::CloseReason;
 use crate::transport::Outboxes;
+use wire::RefusalCode;
 
 impl Entry {
     /// Begins to send all clients away. From now on no message is taken.
     pub fn drain(&mut self, now_ms: u64) {
-        let clients = self.sessions.iter().filter(|(_, session)| session.channel.is_some());
+        let clients = self.sessions.iter().filter(|(_, session)| session.channel().is_some());
         let untold = clients.map(|(key, _)| key).collect();
         self.drain.get_or_insert(Drain::new(untold, now_ms));
     }
@@ -18,7 +19,7 @@ impl Entry {
         let Some(mut drain) = self.drain.take() else { return };
         let now_ms = turn.now.mono_ms;
         while let Some(key) = drain.over(now_ms) {
-            self.close(key, CloseReason::Drain, Do::Close, turn);
+            self.close(key, CloseReason::Drain, Do::Close(Some(RefusalCode::Draining)), turn);
         }
         let rate = (self.settings.drain_rate, self.settings.entries);
         while let Some(key) = drain.next(now_ms, rate) {

@@ -2,7 +2,7 @@
 
 use super::slab::{Key, Slab};
 use crate::limits::{LEAVE_MS_MAX, PROBE_PERCENT, SESSION_BYTES_MAX, SILENT_PERCENT};
-use crate::transport::Channel;
+use crate::transport::{Carrier, Channel, ChannelId};
 use shard::command::Login;
 use wire::{DeviceId, Generation, Uid};
 
@@ -30,7 +30,7 @@ pub enum Stage {
 /// One session.
 pub struct Session {
     /// Where its frames go; none: it is this process's own.
-    pub channel: Option<Channel>,
+    channel: Option<ChannelId>,
     /// Zeros before it holds.
     login: Login,
     /// The bucket of its rate: see [`super::rate::Rate::take`].
@@ -45,6 +45,8 @@ pub struct Session {
     stage: Stage,
     /// Bits of [`Mark`].
     marks: u8,
+    /// What carries its frames.
+    pub carrier: Carrier,
 }
 
 /// What is or is not so of a session.
@@ -81,7 +83,7 @@ impl Session {
     pub fn new(channel: Option<Channel>, stage: Stage, now_ms: u64) -> Self {
         let login = Login { uid: Uid(0), device: DeviceId(0), generation: Generation(0) };
         Self {
-            channel,
+            channel: channel.map(|channel| channel.id),
             login,
             rate_due_us: 0,
             heard_ms: low_bits(now_ms),
@@ -89,7 +91,14 @@ impl Session {
             in_flight: 0,
             stage,
             marks: 0,
+            carrier: channel.map_or(Carrier::New, |channel| channel.carrier),
         }
+    }
+
+    /// Where its frames go; none: it is this process's own.
+    #[must_use]
+    pub fn channel(&self) -> Option<Channel> {
+        self.channel.map(|id| Channel { id, carrier: self.carrier })
     }
 
     /// From now on it is so.

@@ -60,7 +60,7 @@ impl Entry {
         if session.stage() == Stage::Closing {
             return self.on_undeliverable(key, &answer, turn);
         }
-        let Some(channel) = session.channel else {
+        let Some(channel) = session.channel() else {
             if let Answer::LoggedIn { login, .. } = &answer {
                 session.activate(*login, turn.now.mono_ms);
             }
@@ -99,7 +99,7 @@ impl Entry {
         answer: Answer,
         turn: &mut Turn<'_, O>,
     ) {
-        let Some(out) = turn.outboxes.outbox(channel) else { return };
+        let Some(mut out) = turn.outboxes.outbox(channel) else { return };
         if matches!(answer, Answer::Push { .. }) && out.waiting > OUTBOX_BYTES_MAX {
             return self.metrics.deliveries_dropped.of(DropReason::OutboxFull).inc();
         }
@@ -107,7 +107,7 @@ impl Entry {
         let (inbox_epoch, server_time_ms) = (self.inbox_epoch, self.server_time_ms(turn.now));
         let context = Context { inbox_epoch, server_time_ms };
         let before = out.bytes.len();
-        let copied = requests::answer(out.bytes, request_id, answer, context);
+        let copied = out.frame(|out| requests::answer(out, request_id, answer, context));
         self.metrics.frames_out.inc();
         self.metrics.body_copies_bytes.of(CopyStage::Outbox).add(copied as u64);
         let waiting = out.waiting + out.bytes.len() - before;
@@ -130,8 +130,9 @@ impl Entry {
 
     /// Asks a silent client whether it is there.
     pub(super) fn probe<O: Outboxes>(&self, channel: Option<Channel>, turn: &mut Turn<'_, O>) {
-        if let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) {
-            wire::encode(out.bytes, 0, Heartbeat { time_ms: turn.now.unix_ms });
+        let time_ms = turn.now.unix_ms;
+        if let Some(mut out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) {
+            out.probe(|out| wire::encode(out, 0, Heartbeat { time_ms }));
             self.metrics.frames_out.inc();
         }
     }

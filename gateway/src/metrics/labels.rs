@@ -31,6 +31,12 @@ labels! {
         Socket = "socket",
         /// The client said something that may not be said.
         Protocol = "protocol",
+        /// It spoke TLS, which is not served.
+        Tls = "tls",
+        /// An HTTP request that no WebSocket begins with.
+        Http = "http",
+        /// A web page of an origin that may not connect.
+        Origin = "origin",
         /// It did not log in in time.
         LoginTimeout = "login_timeout",
         /// Its token was not believed, or is believed no more.

@@ -5,37 +5,71 @@
 
 pub mod tcp;
 
+pub use front::Carrier;
+
 use netring::ConnId;
 use std::num::NonZeroU64;
 
 /// A connection as its transport names it; nobody else reads the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Channel(NonZeroU64);
+pub struct ChannelId(NonZeroU64);
+
+/// A connection, and how it is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Channel {
+    /// Its name.
+    pub id: ChannelId,
+    /// What carries its frames.
+    pub carrier: Carrier,
+}
 
 impl Channel {
-    /// The channel over a connection of the net ring.
+    /// The channel over a connection of the net ring, of which nothing is known yet.
     ///
     /// # Panics
     /// The connection has the last of all names, which only the last of 2^32 slots of a core can
     /// have.
     #[must_use]
     pub fn of(conn: ConnId) -> Self {
-        Self(NonZeroU64::new(!conn.to_bits()).expect("no core has 2^32 slots"))
+        let bits = NonZeroU64::new(!conn.to_bits()).expect("no core has 2^32 slots");
+        Self { id: ChannelId(bits), carrier: Carrier::New }
     }
 
     /// The connection beneath.
     #[must_use]
     pub fn conn(self) -> ConnId {
-        ConnId::from_bits(!self.0.get())
+        ConnId::from_bits(!self.id.0.get())
     }
 }
 
 /// Output of one channel.
 pub struct Outbox<'a> {
-    /// Frames are appended here.
+    /// What is to be sent is appended here.
     pub bytes: &'a mut Vec<u8>,
     /// Bytes that waited before: appended earlier, and not yet taken by the kernel.
     pub waiting: usize,
+    /// What carries its frames.
+    pub carrier: Carrier,
+}
+
+impl Outbox<'_> {
+    /// Appends the one frame that `write` appends, as it is carried. Before a channel can carry any, it is not sent.
+    pub fn frame<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        match self.carrier {
+            Carrier::New | Carrier::Frames => write(self.bytes),
+            Carrier::WebSocket => front::message(self.bytes, write),
+            Carrier::Http => write(&mut Vec::new()),
+        }
+    }
+
+    /// Asks the peer whether it is there: by a ping, which also a page that sleeps answers, or by the frame.
+    pub fn probe(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        match self.carrier {
+            Carrier::New | Carrier::Frames => write(self.bytes),
+            Carrier::WebSocket => front::ping(self.bytes),
+            Carrier::Http => {}
+        }
+    }
 }
 
 /// Lends the outboxes of channels.

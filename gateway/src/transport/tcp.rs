@@ -1,18 +1,19 @@
-//! Frames over TCP, as they are: a frame after another. What each connection is called above is
-//! kept here, with its unfinished frame.
+//! Connections over TCP, whatever carries their frames. What each is called above is kept here, with what
+//! of it is partial.
 //!
 //! A connection's place is the one that its id names. Idle: no heap.
 
 use super::{Channel, Outbox, Outboxes};
 use crate::chunks::Chunks;
 use crate::limits::TCP_BYTES_MAX;
+use front::{Bounds, Front, Heard};
 use netring::{ConnId, NetRing};
-use wire::{FrameBuffer, FrameError, RawFrame, Scratch};
+use wire::{RefusalCode, Scratch};
 
 /// One connection, which is called `K` above.
 struct Stream<K> {
     key: K,
-    frames: FrameBuffer,
+    front: Front,
 }
 
 /// The connections of one core. `K` has a niche: a place is no larger than what is in it.
@@ -43,7 +44,7 @@ impl<K: Copy> Tcp<K> {
         }
         let place = self.tables[table].make(conn.slot() as usize);
         assert!(place.is_none(), "a slot's connection ends before the next begins");
-        *place = Some(Stream { key, frames: FrameBuffer::default() });
+        *place = Some(Stream { key, front: Front::default() });
     }
 
     /// What a connection is called above.
@@ -56,30 +57,30 @@ impl<K: Copy> Tcp<K> {
         Some(self.place(conn)?.take()?.key)
     }
 
-    /// Hands over the frames that end in `bytes`, until `take` wants no more. Returns the bytes
-    /// that were copied, because their frame is split or lies unaligned.
+    /// Hands over what is in a piece of a channel, until `take` wants no more. Returns the bytes that were
+    /// copied, because their frame is split or lies unaligned.
     pub fn read(
         &mut self,
-        conn: ConnId,
-        bytes: &[u8],
-        frame_bytes_max: usize,
-        mut take: impl FnMut(Result<&RawFrame<'_>, FrameError>) -> bool,
+        channel: Channel,
+        piece: &mut [u8],
+        bounds: Bounds<'_>,
+        take: impl FnMut(Heard<'_>) -> bool,
     ) -> usize {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let Some(Some(stream)) = self.place(conn) else {
-            self.scratch = scratch;
-            return 0;
-        };
-        let mut frames = stream.frames.read(bytes, frame_bytes_max);
-        while let Some(frame) = frames.next(&mut scratch) {
-            let is_last = frame.is_err();
-            if !take(frame.as_ref().map_err(|error| *error)) || is_last {
-                break;
-            }
-        }
-        let copied = frames.copied_bytes();
+        let stream = self.place(channel.conn()).and_then(Option::as_mut);
+        let ends = (bounds, &mut scratch);
+        let read = |stream: &mut Stream<K>| stream.front.read(channel.carrier, piece, ends, take);
+        let copied = stream.map_or(0, read);
         self.scratch = scratch;
         copied
+    }
+
+    /// Appends the last word of what carries a channel's frames, which is to be closed for this reason; none: in
+    /// order.
+    pub fn part(&mut self, channel: Channel, why: Option<RefusalCode>, out: &mut Vec<u8>) {
+        if let Some(Some(stream)) = self.place(channel.conn()) {
+            stream.front.part(channel.carrier, why, out);
+        }
     }
 
     fn place(&mut self, conn: ConnId) -> Option<&mut Option<Stream<K>>> {
@@ -92,13 +93,14 @@ impl Outboxes for NetRing {
         let conn = channel.conn();
         let waiting = self.outbox_len(conn);
         let bytes = Self::outbox(self, conn)?;
-        Some(Outbox { bytes, waiting })
+        Some(Outbox { bytes, waiting, carrier: channel.carrier })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use front::Carrier;
     use std::num::NonZeroU64;
     use wire::{FRAME_BYTES_MAX, encode, frames::Heartbeat};
 
@@ -121,6 +123,14 @@ mod tests {
         assert_eq!(tcp.key(ConnId::new(9, 0, 1)), None);
     }
 
+    fn frames(conn: ConnId) -> Channel {
+        Channel { carrier: Carrier::Frames, ..Channel::of(conn) }
+    }
+
+    fn bounds() -> Bounds<'static> {
+        Bounds { frame_bytes_max: FRAME_BYTES_MAX, origins: &[] }
+    }
+
     #[test]
     fn frames_in_pieces_belong_to_their_connection() {
         let conns = [ConnId::new(0, 0, 1), ConnId::new(0, 1, 1)];
@@ -132,9 +142,10 @@ mod tests {
         }
         let mut heard = vec![];
         for nth in 0..bytes[0].len() {
-            for (conn, bytes) in conns.into_iter().zip(&bytes) {
-                tcp.read(conn, &bytes[nth..=nth], FRAME_BYTES_MAX, |frame| {
-                    heard.push((conn, frame.unwrap().header.request_id));
+            for (conn, bytes) in conns.into_iter().zip(&mut bytes) {
+                tcp.read(frames(conn), &mut bytes[nth..=nth], bounds(), |it| {
+                    let Heard::Frame(Ok(frame)) = it else { panic!("{it:?}") };
+                    heard.push((conn, frame.header.request_id));
                     true
                 });
             }
@@ -150,14 +161,14 @@ mod tests {
         let mut bytes = vec![];
         (0..3).for_each(|nth| encode(&mut bytes, nth, Heartbeat { time_ms: 1 }));
         let mut heard = 0;
-        tcp.read(conn, &bytes, FRAME_BYTES_MAX, |_| {
+        tcp.read(frames(conn), &mut bytes, bounds(), |_| {
             heard += 1;
             heard < 2
         });
         assert_eq!(heard, 2);
-        tcp.read(conn, &[0xff; 240], FRAME_BYTES_MAX, |frame| {
+        tcp.read(frames(conn), &mut [0xff; 240], bounds(), |it| {
             heard += 1;
-            assert!(frame.is_err());
+            assert!(matches!(it, Heard::Frame(Err(_))), "{it:?}");
             true
         });
         assert_eq!(heard, 3);

@@ -13,8 +13,8 @@ use wire::frames::{
     LogoutReply, Push, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
 };
 use wire::{
-    ClientMsgId, FRAME_BYTES_MAX, Generation, INBOX_TAIL, InboxSeq, Kind, MessageId, Next, RawFrame,
-    RefusalCode, SERVER_TIME, Scratch, Seq, Uid, VERSION, encode,
+    ClientMsgId, FRAME_BYTES_MAX, Generation, INBOX_TAIL, InboxSeq, Kind, MessageId, Next,
+    RawFrame, RefusalCode, SERVER_TIME, Scratch, Seq, Uid, VERSION, encode,
 };
 
 /// What a machine needs to read a piece: the time, where to write, and memory that all machines of a core share.

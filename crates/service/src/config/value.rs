@@ -84,6 +84,28 @@ impl Value for Addresses {
     }
 }
 
+/// Where web pages come from, as browsers say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins(pub Vec<String>);
+
+impl Value for Origins {
+    const EXPECTED: &'static str =
+        "scheme://host or scheme://host:port, several with commas between, * or nothing";
+    fn parse(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'*' | b'@');
+        let is_one = |part: &str| {
+            let host = part.split_once("://").filter(|(scheme, _)| !scheme.is_empty());
+            let is_host = |(_, host): (_, &str)| !host.is_empty() && host.bytes().all(is_plain);
+            part == "*" || host.is_some_and(is_host)
+        };
+        let parts: Vec<String> = text.split_terminator(',').map(|it| it.trim().into()).collect();
+        parts.iter().all(|part| is_one(part)).then_some(Self(parts))
+    }
+    fn to_toml(&self) -> toml::Value {
+        self.0.join(",").into()
+    }
+}
+
 /// The address of one server as a URL, which may have a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(pub String);
@@ -208,6 +230,17 @@ impl Value for LogFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_has_a_scheme_and_no_path() {
+        let origins = Origins::parse("https://a, app://b:1,http://[::1]:7400").unwrap();
+        assert_eq!(origins.0, ["https://a", "app://b:1", "http://[::1]:7400"]);
+        assert_eq!(Origins::parse("").unwrap().0, [""; 0]);
+        assert_eq!(Origins::parse("*").unwrap().0, ["*"]);
+        for text in ["a", "a:1", "https://", "https://a/", "://a", "https://*.a", "https://a b"] {
+            assert_eq!(Origins::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn what_is_printed_has_no_password() {

@@ -8,6 +8,7 @@ use gateway::backend::remote::{self, Desk};
 use gateway::entry::rate::UserRates;
 use gateway::entry::shared::Shared;
 use gateway::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
+use gateway::hear::hear;
 use gateway::metrics::Metrics;
 use gateway::transport::tcp::Tcp;
 use gateway::transport::{Channel, Outbox, Outboxes};
@@ -49,7 +50,7 @@ struct Written(BTreeMap<u64, Vec<u8>>);
 impl Outboxes for Written {
     fn outbox(&mut self, channel: Channel) -> Option<Outbox<'_>> {
         let bytes = self.0.get_mut(&channel.conn().to_bits())?;
-        Some(Outbox { bytes, waiting: 0 })
+        Some(Outbox { bytes, waiting: 0, carrier: channel.carrier })
     }
 }
 
@@ -127,12 +128,10 @@ impl Gateway {
 
     /// A client says something.
     pub fn hear(&mut self, conn: ConnId, bytes: &[u8], true_us: u64) -> Vec<Does> {
-        let Some(key) = self.tcp.key(conn) else { return Vec::new() };
         let Self { entry, written, effects, clock, tcp, .. } = self;
         let (now, now_us) = (clock.now(true_us), clock.monotonic_us(true_us));
-        let frame_bytes_max = entry.on_bytes(key, now);
         let mut turn = Turn { now, now_us, outboxes: written, effects };
-        tcp.read(conn, bytes, frame_bytes_max, |frame| entry.on_frame(key, frame, &mut turn));
+        hear((tcp, entry), (conn, &mut bytes.to_vec()), &[], &mut turn);
         self.settle(true_us)
     }
 
@@ -234,7 +233,7 @@ impl Gateway {
         }
         for (channel, what) in std::mem::take(&mut self.effects.channels) {
             match what {
-                Do::Close | Do::CloseNow => does.push(Does::Close(channel.conn())),
+                Do::Close(_) | Do::CloseNow => does.push(Does::Close(channel.conn())),
                 Do::Pause => self.paused.push(channel),
                 Do::Resume => {}
             }

@@ -258,7 +258,7 @@ pub struct Imports {
 }
 
 /// Who may import whom: wire, netring <- shard <- link <- logic, gateway, which do not know each
-/// other. loadgen and client know wire and netring.
+/// other. loadgen and client know wire and netring; the gateway knows front.
 pub const IMPORTS: &[Imports] = &[
     Imports {
         krate: "crates/wire",
@@ -317,7 +317,7 @@ pub const IMPORTS: &[Imports] = &[
     Imports {
         krate: "gateway",
         banned: &["fjall", "redis", "scylla"],
-        siblings: Some(&["wire", "netring", "service", "shard", "link"]),
+        siblings: Some(&["wire", "front", "netring", "service", "shard", "link"]),
         instead: "CQL and routes are logic's; the gateway asks nodes over a link",
     },
     Imports {

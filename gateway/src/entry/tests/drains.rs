@@ -21,10 +21,17 @@ fn clients_are_told_at_a_rate_and_closed_when_they_had_time() {
     assert_eq!(told(&mut scene), [0, 0, 1]);
     assert_eq!(DRAIN_GRACE_MS, 1_000);
     let closed = clients.map(|client| scene.done(client));
-    assert_eq!(closed, [vec![Do::Close], vec![], vec![]]);
+    assert_eq!(closed, [vec![Do::Close(Some(RefusalCode::Draining))], vec![], vec![]]);
     scene.pass(1_000);
     let closed = clients.map(|client| scene.done(client));
-    assert_eq!(closed, [vec![], vec![Do::Close], vec![Do::Close]]);
+    assert_eq!(
+        closed,
+        [
+            vec![],
+            vec![Do::Close(Some(RefusalCode::Draining))],
+            vec![Do::Close(Some(RefusalCode::Draining))]
+        ]
+    );
     assert_eq!(scene.closes(CloseReason::Drain), 3);
     let all = std::mem::take(&mut scene.effects.commands);
     assert!(all.iter().all(|(command, _)| matches!(command, Command::Logout(_))));
@@ -53,7 +60,10 @@ fn who_comes_during_a_drain_is_sent_away() {
     let mut scene = Scene::new();
     scene.entry.drain(0);
     let client = scene.connect();
-    assert_eq!((scene.told(client), scene.done(client)), (vec![GOING], vec![Do::Close]));
+    assert_eq!(
+        (scene.told(client), scene.done(client)),
+        (vec![GOING], vec![Do::Close(Some(RefusalCode::Draining))])
+    );
     scene.lose(client);
     assert_eq!((scene.closes(CloseReason::Drain), scene.entry.clients()), (1, 0));
 }

@@ -34,7 +34,7 @@ fn a_logout_is_answered_then_closed_and_is_not_the_peers_close() {
     assert_eq!(command, Command::Logout(client.login));
     scene.answer(reply, Answer::LoggedOut(client.login.generation));
     assert_eq!(scene.told(client), [(Kind::LogoutReply, 0, None)]);
-    assert_eq!(scene.done(client), [Do::Close]);
+    assert_eq!(scene.done(client), [Do::Close(None)]);
     scene.lose(client);
     assert_eq!(scene.effects.commands, [], "the shard knows");
     assert_eq!((scene.closes(CloseReason::Logout), scene.closes(CloseReason::Peer)), (1, 0));
@@ -102,7 +102,8 @@ fn what_was_taken_is_answered_before_the_end() {
         log_out_of_the_shard(&mut scene, client);
         let told: Vec<Told> = [(Kind::SendAck, 3, None)].into_iter().chain(last).collect();
         assert_eq!(scene.told(client), told);
-        assert_eq!((scene.done(client), scene.entry.users_online()), (vec![Do::Close], 0));
+        let close = Do::Close(last.and_then(|(_, _, code)| code));
+        assert_eq!((scene.done(client), scene.entry.users_online()), (vec![close], 0));
         scene.lose(client);
         assert_eq!((scene.effects.commands.len(), scene.entry.clients()), (0, 0));
     }
@@ -120,7 +121,7 @@ fn an_answer_that_does_not_come_holds_no_end() {
         scene.pass(2_000);
         log_out_of_the_shard(&mut scene, client);
         assert_eq!(scene.told(client), last.into_iter().collect::<Vec<_>>());
-        assert_eq!(scene.done(client), [Do::Close]);
+        assert_eq!(scene.done(client), [Do::Close(last.and_then(|(_, _, code)| code))]);
         scene.answer(late, acked());
         scene.lose(client);
         assert_eq!((scene.told(client), scene.effects.commands.len()), (vec![], 0));
@@ -195,7 +196,7 @@ fn who_says_what_may_not_be_said_hears_why() {
         scene.hear(client, &[bytes, heartbeat(9, 1)].concat());
         let told = scene.told(client);
         assert_eq!(told.iter().map(|told| told.2).collect::<Vec<_>>(), [Some(code)]);
-        assert_eq!(scene.done(client), [Do::Close]);
+        assert_eq!(scene.done(client), [Do::Close(Some(code))]);
         logged_out(&mut scene, client);
         scene.hear(client, &heartbeat(9, 1));
         assert_eq!((scene.told(client), scene.effects.commands.len()), (vec![], 0));
@@ -210,7 +211,7 @@ fn the_shard_ends_a_session() {
     let client = scene.log_in(7);
     scene.push(client, Answer::Closed(RefusalCode::SessionReplaced));
     assert_eq!(scene.told(client), [(Kind::GoingAway, 0, Some(RefusalCode::SessionReplaced))]);
-    assert_eq!(scene.done(client), [Do::Close]);
+    assert_eq!(scene.done(client), [Do::Close(Some(RefusalCode::SessionReplaced))]);
     logged_out(&mut scene, client);
     assert_eq!(scene.closes(CloseReason::Replaced), 1);
 }
@@ -262,7 +263,10 @@ fn a_session_ends_when_its_token_does() {
     scene.answer(reply, acked());
     let end = (Kind::SessionEnd, 0, Some(RefusalCode::TokenExpired));
     assert_eq!(scene.told(client), [(Kind::SendAck, 3, None), end]);
-    assert_eq!((scene.done(client), scene.closes(CloseReason::Token)), (vec![Do::Close], 1));
+    assert_eq!(
+        (scene.done(client), scene.closes(CloseReason::Token)),
+        (vec![Do::Close(Some(RefusalCode::TokenExpired))], 1)
+    );
     logged_out(&mut scene, client);
 }
 
@@ -352,7 +356,10 @@ fn the_silent_are_asked_then_closed_after_two_heartbeats() {
     assert_eq!(scene.told(silent), [], "not yet");
     scene.pass(2_000);
     assert_eq!(scene.told(silent), [(Kind::GoingAway, 0, Some(RefusalCode::Unresponsive))]);
-    assert_eq!((scene.done(silent), scene.done(answering)), (vec![Do::Close], vec![]));
+    assert_eq!(
+        (scene.done(silent), scene.done(answering)),
+        (vec![Do::Close(Some(RefusalCode::Unresponsive))], vec![])
+    );
     assert_eq!((scene.told(answering), scene.closes(CloseReason::Silent)), (vec![], 1));
     assert_eq!(scene.asked().0, Command::Logout(silent.login));
     scene.pass(62_000);

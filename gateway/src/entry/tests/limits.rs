@@ -10,7 +10,7 @@ fn more_clients_than_allowed_are_turned_away_with_a_word() {
     assert!(scene.try_connect().is_none());
     let away = Client { conn: ConnId::new(0, scene.conns, 1), ..client };
     assert_eq!(scene.told(away), [(Kind::GoingAway, 0, Some(RefusalCode::Busy))]);
-    assert_eq!(scene.done(away), [Do::Close]);
+    assert_eq!(scene.done(away), [Do::Close(Some(RefusalCode::Busy))]);
     assert_eq!((scene.closes(CloseReason::Full), scene.entry.clients()), (1, 1));
     // The process's own sessions take no client's room.
     scene.lose(client);

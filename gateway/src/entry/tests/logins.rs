@@ -37,7 +37,7 @@ fn a_login_that_fails_closes_with_the_reason() {
     scene.hear(client, &[hello(), login("no token")].concat());
     let refusal = (Kind::Refusal, 2, Some(RefusalCode::BadToken));
     assert_eq!(scene.told(client), [(Kind::HelloReply, 1, None), refusal]);
-    assert_eq!(scene.done(client), [Do::Close]);
+    assert_eq!(scene.done(client), [Do::Close(Some(RefusalCode::BadToken))]);
     assert_eq!((scene.closes(CloseReason::Token), scene.effects.commands.len()), (1, 0));
 
     let client = scene.connect();
@@ -47,7 +47,7 @@ fn a_login_that_fails_closes_with_the_reason() {
     scene.told(client);
     scene.answer(reply, refused(RefusalCode::TooManyDevices));
     assert_eq!(scene.told(client), [(Kind::Refusal, 2, Some(RefusalCode::TooManyDevices))]);
-    assert_eq!(scene.done(client), [Do::Close]);
+    assert_eq!(scene.done(client), [Do::Close(Some(RefusalCode::TooManyDevices))]);
     assert_eq!(scene.closes(CloseReason::Replaced), 1);
 }
 
@@ -59,7 +59,7 @@ fn who_asks_before_its_login_is_answered_is_closed() {
     scene.hear(client, &[hello(), login(&token), heartbeat(3, 1), heartbeat(4, 1)].concat());
     let refusal = (Kind::Refusal, 3, Some(RefusalCode::NotLoggedIn));
     assert_eq!(scene.told(client), [(Kind::HelloReply, 1, None), refusal]);
-    assert_eq!(scene.done(client), [Do::Close]);
+    assert_eq!(scene.done(client), [Do::Close(Some(RefusalCode::NotLoggedIn))]);
     let (_, reply) = scene.asked();
     // The login comes to nobody, and is taken back.
     let login = Login { uid: Uid(7), device: DeviceId(1), generation: Generation(1) };
@@ -124,7 +124,7 @@ fn who_does_not_log_in_in_time_is_closed() {
     scene.pass(1_250);
     for client in [silent, greeted] {
         assert_eq!(scene.told(client), [(Kind::GoingAway, 0, Some(RefusalCode::LoginTimeout))]);
-        assert_eq!(scene.done(client), [Do::Close]);
+        assert_eq!(scene.done(client), [Do::Close(Some(RefusalCode::LoginTimeout))]);
     }
     assert_eq!(scene.closes(CloseReason::LoginTimeout), 2);
 }

@@ -9,14 +9,16 @@ mod drains;
 mod outboxes;
 mod own;
 mod clocks;
+mod carriers;
 
 use super::rate::UserRates;
 use super::*;
 use crate::auth::sign;
 use crate::config::Config;
+use crate::hear::hear;
 use crate::metrics::Metrics;
-use crate::transport::Outbox;
 use crate::transport::tcp::Tcp;
+use crate::transport::{ChannelId, Outbox};
 use netring::ConnId;
 use shard::command::{Begin, Delivery, Login};
 use std::collections::HashMap;
@@ -46,13 +48,14 @@ struct Output {
 }
 
 #[derive(Default)]
-struct Outputs(HashMap<Channel, Output>);
+struct Outputs(HashMap<ChannelId, Output>);
 
 impl Outboxes for Outputs {
     fn outbox(&mut self, channel: Channel) -> Option<Outbox<'_>> {
-        let output = self.0.entry(channel).or_default();
+        let output = self.0.entry(channel.id).or_default();
         let (bytes, waiting) = (&mut output.bytes, output.waiting);
-        (!output.is_closed).then_some(Outbox { bytes, waiting })
+        let carrier = channel.carrier;
+        (!output.is_closed).then_some(Outbox { bytes, waiting, carrier })
     }
 }
 
@@ -134,11 +137,8 @@ impl Scene {
     fn hear(&mut self, client: Client, bytes: &[u8]) {
         let now = Now { unix_ms: START_MS + self.now_ms, mono_ms: self.now_ms };
         let Self { entry, tcp, outputs, effects, now_ms, .. } = self;
-        let frame_bytes_max = entry.on_bytes(client.key, now);
         let mut turn = Turn { now, now_us: *now_ms * 1_000, outboxes: outputs, effects };
-        tcp.read(client.conn, bytes, frame_bytes_max, |frame| {
-            entry.on_frame(client.key, frame, &mut turn)
-        });
+        hear((tcp, entry), (client.conn, &mut bytes.to_vec()), &[], &mut turn);
     }
 
     fn token(&self, uid: u64) -> String {
@@ -199,25 +199,14 @@ impl Scene {
 
     /// What a client was told since.
     fn told(&mut self, client: Client) -> Vec<Told> {
-        let output = self.outputs.0.entry(Channel::of(client.conn)).or_default();
+        let output = self.outputs.0.entry(Channel::of(client.conn).id).or_default();
         let bytes = std::mem::take(&mut output.bytes);
-        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
-        let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
-        let mut told = Vec::new();
-        while let Some(frame) = frames.next(&mut scratch) {
-            let frame = frame.expect("an entry's frames are sound");
-            let refusal = frame.read::<Refusal>().map(|refusal| refusal.code);
-            let code = refusal.or_else(|_| frame.read::<GoingAway>().map(|going| going.code));
-            let code = code.or_else(|_| frame.read::<SessionEnd>().map(|end| end.code)).ok();
-            let named = |code| *RefusalCode::ALL.iter().find(|it| **it as u16 == code).unwrap();
-            told.push((frame.header.kind.unwrap(), frame.header.request_id, code.map(named)));
-        }
-        told
+        told_in(&bytes)
     }
 
     /// Which requests of a client were refused since, and after how many ms each may come again.
     fn hints(&mut self, client: Client) -> Vec<(u64, u32)> {
-        let output = self.outputs.0.entry(Channel::of(client.conn)).or_default();
+        let output = self.outputs.0.entry(Channel::of(client.conn).id).or_default();
         let bytes = std::mem::take(&mut output.bytes);
         let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
         let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
@@ -232,7 +221,7 @@ impl Scene {
 
     /// What a client was told of the server's clock since, by the kind of frame; 0: nothing.
     fn clocks(&mut self, client: Client) -> Vec<(Kind, u64)> {
-        let output = self.outputs.0.entry(Channel::of(client.conn)).or_default();
+        let output = self.outputs.0.entry(Channel::of(client.conn).id).or_default();
         let bytes = std::mem::take(&mut output.bytes);
         let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
         let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
@@ -249,14 +238,30 @@ impl Scene {
 
     /// What was to be done to a client's channel since.
     fn done(&mut self, client: Client) -> Vec<Do> {
-        let channel = Channel::of(client.conn);
-        let of_client = self.effects.channels.extract_if(.., |(of, _)| *of == channel);
+        let id = Channel::of(client.conn).id;
+        let of_client = self.effects.channels.extract_if(.., |(of, _)| of.id == id);
         of_client.map(|(_, what)| what).collect()
     }
 
     fn closes(&self, reason: CloseReason) -> u64 {
         self.metrics.closes.of(reason).get()
     }
+}
+
+/// What the frames in these bytes tell.
+fn told_in(bytes: &[u8]) -> Vec<Told> {
+    let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
+    let mut frames = buffer.read(bytes, FRAME_BYTES_MAX);
+    let mut told = Vec::new();
+    while let Some(frame) = frames.next(&mut scratch) {
+        let frame = frame.expect("an entry's frames are sound");
+        let refusal = frame.read::<Refusal>().map(|refusal| refusal.code);
+        let code = refusal.or_else(|_| frame.read::<GoingAway>().map(|going| going.code));
+        let code = code.or_else(|_| frame.read::<SessionEnd>().map(|end| end.code)).ok();
+        let named = |code| *RefusalCode::ALL.iter().find(|it| **it as u16 == code).unwrap();
+        told.push((frame.header.kind.unwrap(), frame.header.request_id, code.map(named)));
+    }
+    told
 }
 
 /// What a login that [`login`] encodes asks of a shard.

@@ -27,7 +27,7 @@ fn row(uid: u64) -> Answer {
 }
 
 fn waits(scene: &mut Scene, client: Client, bytes: usize) {
-    scene.outputs.0.entry(Channel::of(client.conn)).or_default().waiting = bytes;
+    scene.outputs.0.entry(Channel::of(client.conn).id).or_default().waiting = bytes;
 }
 
 fn dropped(scene: &Scene, reason: DropReason) -> u64 {
@@ -48,7 +48,11 @@ fn who_does_not_read_is_not_heard_until_it_has() {
     assert_eq!(scene.done(client), [Do::Resume]);
     scene.push(client, Answer::Closed(RefusalCode::SessionReplaced));
     scene.call(|entry, turn| entry.on_sent(client.key, turn));
-    assert_eq!(scene.done(client), [Do::Close], "nothing more is heard from it");
+    assert_eq!(
+        scene.done(client),
+        [Do::Close(Some(RefusalCode::SessionReplaced))],
+        "nothing more is heard from it"
+    );
 }
 
 #[test]
@@ -90,7 +94,7 @@ fn a_push_for_another_user_is_not_shown() {
 fn nothing_is_written_where_nothing_is_open() {
     let mut scene = Scene::new();
     let client = scene.log_in(7);
-    scene.outputs.0.entry(Channel::of(client.conn)).or_default().is_closed = true;
+    scene.outputs.0.entry(Channel::of(client.conn).id).or_default().is_closed = true;
     scene.push(client, row(7));
     assert_eq!((scene.told(client), scene.metrics.pushes.get()), (vec![], 0));
 }

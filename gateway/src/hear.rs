@@ -1,0 +1,63 @@
+//! From a piece of a connection's bytes to the entry: each frame in it, and what only the carrier says. It knows neither
+//! ring nor socket, and decides nothing.
+
+use crate::entry::{Entry, SessionKey, Turn};
+use crate::limits::OUTBOX_HIGH_BYTES;
+use crate::metrics::CloseReason;
+use crate::transport::Outboxes;
+use crate::transport::tcp::Tcp;
+use front::{Bounds, Fault, Heard};
+use netring::ConnId;
+
+/// Hands over what is in a piece. Returns the bytes that were copied, because their frame is split or lies unaligned.
+pub fn hear<O: Outboxes>(
+    (tcp, entry): (&mut Tcp<SessionKey>, &mut Entry),
+    (conn, piece): (ConnId, &mut [u8]),
+    origins: &[String],
+    turn: &mut Turn<'_, O>,
+) -> usize {
+    let Some(key) = tcp.key(conn) else { return 0 };
+    let bounds = Bounds { frame_bytes_max: entry.on_bytes(key, turn.now), origins };
+    let Some(channel) = entry.channel(key) else { return 0 };
+    tcp.read(channel, piece, bounds, |heard| match heard {
+        Heard::Frame(frame) => entry.on_frame(key, frame, turn),
+        Heard::Speaks(carrier) => entry.on_carrier(key, carrier),
+        Heard::Say(bytes) => {
+            if let Some(out) = turn.outboxes.outbox(channel) {
+                out.bytes.extend_from_slice(bytes);
+            }
+            true
+        }
+        Heard::Ping(payload) => {
+            answer_ping(entry, key, payload, turn);
+            true
+        }
+        Heard::Closes => entry.on_ended(key, turn),
+        Heard::Broken(fault) => entry.on_broken(key, reason(fault), turn),
+    })
+}
+
+/// Answers at the rate of frames, and not what the client does not read: of several pings one may be answered.
+fn answer_ping<O: Outboxes>(
+    entry: &mut Entry,
+    key: SessionKey,
+    payload: &[u8],
+    turn: &mut Turn<'_, O>,
+) {
+    let channel = entry.takes_ping(key, turn.now_us);
+    if let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel))
+        && out.waiting <= OUTBOX_HIGH_BYTES
+    {
+        front::pong(out.bytes, payload);
+    }
+}
+
+/// Under which reason a connection is counted that said this.
+fn reason(fault: Fault) -> CloseReason {
+    match fault {
+        Fault::Tls => CloseReason::Tls,
+        Fault::Http => CloseReason::Http,
+        Fault::Origin => CloseReason::Origin,
+        Fault::WebSocket => CloseReason::Protocol,
+    }
+}
