@@ -1,6 +1,7 @@
 //! Whom to load: addresses, or a server of our own. And how to get in.
 
 use crate::failure::Failure;
+use crate::fleet::Carrier;
 use crate::serve::{ServeArgs, Server};
 use crate::token::{Tokens, key_path};
 use netring::names::Names;
@@ -24,6 +25,9 @@ pub struct TargetArgs {
     target: Vec<String>,
     #[command(flatten)]
     serve: ServeArgs,
+    /// What carries frames.
+    #[arg(long, value_enum, default_value_t)]
+    carrier: Carrier,
     /// The server's process, to read its CPU and memory; with --serve it is known.
     #[arg(long)]
     server_pid: Option<u32>,
@@ -56,6 +60,9 @@ pub struct Against {
     /// One more argument for that; repeat it.
     #[arg(long, value_name = "ARG", allow_hyphen_values = true, requires = "against_gateway")]
     against_arg: Vec<String>,
+    /// What carries frames to the second server; by default the same as to the first.
+    #[arg(long, value_enum)]
+    against_carrier: Option<Carrier>,
 }
 
 impl Against {
@@ -70,6 +77,7 @@ impl Against {
                 serve_gateway: self.against_gateway.clone(),
                 serve_arg: self.against_arg.clone(),
             },
+            carrier: self.against_carrier.unwrap_or(first.carrier),
             server_pid: self.against_pid,
             key_file: first.key_file.clone(),
             data_dir: first.data_dir.clone(),
@@ -82,12 +90,12 @@ impl TargetArgs {
     #[must_use]
     pub fn named(&self) -> String {
         if !self.serve.serve {
-            return self.target.join(" and ");
+            return format!("{} over {}", self.target.join(" and "), self.carrier);
         }
         let program = self.serve.serve_binary.as_ref().or(self.serve.serve_gateway.as_ref());
         let program = program.map_or_else(|| "the gateway".into(), |at| at.display().to_string());
         let arguments = self.serve.serve_arg.iter().map(|argument| format!(" {argument}"));
-        program + &arguments.collect::<String>()
+        format!("{program}{} over {}", arguments.collect::<String>(), self.carrier)
     }
 }
 
@@ -95,6 +103,8 @@ impl TargetArgs {
 pub struct Target {
     /// Where it is; one address at least.
     pub names: Names,
+    /// What carries frames to it.
+    pub carrier: Carrier,
     /// Its process, if known.
     pub pid: Option<u32>,
     /// Makes tokens for it.
@@ -118,7 +128,8 @@ impl Target {
             let tokens = Tokens::from_file(&key_path(args.key_file.as_deref(), &args.data_dir))?;
             addresses.iter().try_for_each(|found| knock(found))?;
             let names = names(args.target.clone())?;
-            return Ok(Self { names, pid: args.server_pid, tokens, server: None, _scratch: None });
+            let (carrier, pid) = (args.carrier, args.server_pid);
+            return Ok(Self { names, carrier, pid, tokens, server: None, _scratch: None });
         }
         let scratch = scratch(out)?;
         let log_file = out.unwrap_or(scratch.path()).join("server.log");
@@ -126,6 +137,7 @@ impl Target {
         knock(&[server.listen])?;
         Ok(Self {
             names: names(vec![server.listen.to_string()])?,
+            carrier: args.carrier,
             pid: Some(server.pid),
             tokens: server.tokens.clone(),
             server: Some(server),

@@ -52,6 +52,13 @@ const DRILLS: &[Drill] = &[
         prints: NOTHING_BROKEN,
     },
     Drill {
+        name: "a verified load over WebSocket",
+        short: "drill/loadgen run --serve --carrier ws --users 200 --window 4 --duration 5s",
+        long: "drill/loadgen run --serve --carrier ws --users 1000 --window 4 --duration 60s",
+        exits: UNBROKEN,
+        prints: NOTHING_BROKEN,
+    },
+    Drill {
         name: "kill and resume",
         short: "cargo xtask crash --cycles 2",
         long: "cargo xtask crash --cycles 20",

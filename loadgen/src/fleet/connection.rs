@@ -21,6 +21,8 @@ pub(super) enum State {
 pub(super) struct Connection {
     pub machine: Machine,
     pub conn: Option<ConnId>,
+    /// Of a connection that is a WebSocket, or will be.
+    pub socket: Option<Box<front::Client>>,
     /// When its one timer fires; `u64::MAX` for never.
     pub timer_ms: u64,
     pub dialed_ns: u64,
@@ -36,6 +38,7 @@ impl Connection {
         Self {
             machine,
             conn: None,
+            socket: None,
             timer_ms: u64::MAX,
             dialed_ns: 0,
             target,

@@ -1,17 +1,22 @@
 //! A thread's connections: each with its session machine, over one net ring. It dials within a limit of logins
 //! under way, keeps the machines' timers, reconnects those that are wanted, each time to the next target. It judges nothing.
 
+mod carrier;
 mod clock;
 mod connection;
 mod sources;
 mod timers;
 
-use crate::clock::now_ns;
+pub use carrier::Carrier;
+
+use crate::clock::{now_ns, run_number};
 use crate::failure::Failure;
+use carrier::Packer;
 use client::ClientError;
 use client::machine::{Credentials, Event, Machine, Turn};
 use clock::SessionClock;
 use connection::{Connection, Places, State};
+use front::Told;
 use netring::names::Names;
 use netring::{ConnId, NetRing};
 use sources::Sources;
@@ -19,7 +24,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 use timers::Timers;
-use wire::{InboxSeq, Scratch};
+use wire::InboxSeq;
 
 /// Events of the net ring handled in one turn at most: what they wrote leaves at its end.
 const EVENTS_PER_TURN: usize = 32;
@@ -56,7 +61,10 @@ pub struct Fleet {
     under_way_max: usize,
     acks_each: bool,
     logged_in: usize,
-    scratch: Scratch,
+    carrier: Carrier,
+    packer: Packer,
+    /// Frames out of the messages of a piece.
+    unpacked: Vec<u8>,
     /// When bytes were last read.
     now_ns: u64,
     fatal: Option<Failure>,
@@ -68,7 +76,7 @@ impl Fleet {
     /// # Errors
     /// The net ring cannot be set up; the message says what to change.
     pub fn new(
-        names: &Names,
+        (names, carrier): (&Names, Carrier),
         connections_max: usize,
         under_way_max: usize,
     ) -> Result<Self, Failure> {
@@ -94,7 +102,9 @@ impl Fleet {
             under_way_max,
             acks_each: false,
             logged_in: 0,
-            scratch: Scratch::default(),
+            carrier,
+            packer: Packer::new(run_number()),
+            unpacked: Vec::new(),
             now_ns: 0,
             fatal: None,
         })
@@ -159,7 +169,9 @@ impl Fleet {
         let connection = &mut self.connections[index];
         let mut nowhere = Vec::new();
         let out = connection.conn.and_then(|conn| self.ring.outbox(conn)).unwrap_or(&mut nowhere);
-        let result = act(&mut connection.machine, now_ms, out);
+        let is_packed = self.carrier == Carrier::Ws;
+        let machine = &mut connection.machine;
+        let result = self.packer.write(is_packed, out, |out, _| act(machine, now_ms, out));
         self.timers.follow(index, connection);
         result
     }
@@ -191,15 +203,14 @@ impl Fleet {
 
     fn on_ring_event(&mut self, event: netring::Event, observer: &mut impl Observer) {
         match event {
-            netring::Event::Data { conn, chunk } => {
+            netring::Event::Data { conn, mut chunk } => {
                 if let Some(index) = self.place(conn) {
-                    self.on_bytes(index, conn, chunk.bytes(), observer);
+                    self.on_bytes(index, conn, chunk.bytes_mut(), observer);
                 }
             }
             netring::Event::Connected { conn } => {
                 if let Some(index) = self.place(conn) {
-                    self.connections[index].state = State::LoggingIn;
-                    self.with(index, Machine::on_connected);
+                    self.on_connected(index, conn);
                 }
             }
             netring::Event::ConnectFailed { conn, error } => {
@@ -222,14 +233,77 @@ impl Fleet {
         }
     }
 
-    fn on_bytes(&mut self, index: usize, conn: ConnId, bytes: &[u8], observer: &mut impl Observer) {
-        let now = now_ns();
-        self.now_ns = now;
+    fn on_connected(&mut self, index: usize, conn: ConnId) {
+        match (self.carrier, self.ring.outbox(conn)) {
+            (Carrier::Tcp, _) | (Carrier::Ws, None) => self.log_in(index),
+            (Carrier::Ws, Some(out)) => {
+                let connection = &mut self.connections[index];
+                let target = self.targets[connection.target % self.targets.len()];
+                let socket = front::Client::ask(&target.to_string(), out);
+                connection.socket = Some(Box::new(socket));
+            }
+        }
+    }
+
+    /// Frames can be said.
+    fn log_in(&mut self, index: usize) {
+        self.connections[index].state = State::LoggingIn;
+        self.with(index, Machine::on_connected);
+    }
+
+    fn on_bytes(
+        &mut self,
+        index: usize,
+        conn: ConnId,
+        bytes: &mut [u8],
+        observer: &mut impl Observer,
+    ) {
+        self.now_ns = now_ns();
+        let Some(mut socket) = self.connections[index].socket.take() else {
+            return self.on_frames(index, conn, bytes, observer);
+        };
+        // As one piece to the machine: it acknowledges what is in a piece together.
+        let mut frames = std::mem::take(&mut self.unpacked);
+        frames.clear();
+        let read = socket.read(bytes, |told| match told {
+            Told::Opened => self.log_in(index),
+            Told::Data(bytes) => frames.extend_from_slice(bytes),
+            Told::Ping(payload) => {
+                if let Some(out) = self.ring.outbox(conn) {
+                    self.packer.pong(payload, out);
+                }
+            }
+            // It closes the connection behind that.
+            Told::Closes(_) => {}
+        });
+        self.connections[index].socket = Some(socket);
+        if !frames.is_empty() {
+            self.on_frames(index, conn, &frames, observer);
+        }
+        self.unpacked = frames;
+        if let (Err(error), true) = (read, self.connections[index].conn == Some(conn)) {
+            observer.damaged(index, &error.to_string());
+            self.lose(index, &error.to_string(), observer);
+        }
+    }
+
+    /// Bytes of frames came.
+    fn on_frames(
+        &mut self,
+        index: usize,
+        conn: ConnId,
+        bytes: &[u8],
+        observer: &mut impl Observer,
+    ) {
+        let now = self.now_ns;
         let Some(out) = self.ring.outbox(conn) else { return };
         let connection = &mut self.connections[index];
-        let turn = Turn { now_ms: self.clock.ms(now), out, scratch: &mut self.scratch };
-        let machine = &mut connection.machine;
-        let read = machine.on_bytes(bytes, turn, &mut |event| observer.event(index, now, event));
+        let (now_ms, machine) = (self.clock.ms(now), &mut connection.machine);
+        let is_packed = self.carrier == Carrier::Ws;
+        let read = self.packer.write(is_packed, out, |out, scratch| {
+            let turn = Turn { now_ms, out, scratch };
+            machine.on_bytes(bytes, turn, &mut |event| observer.event(index, now, event))
+        });
         if connection.state == State::LoggingIn && machine.is_logged_in() {
             connection.state = State::LoggedIn;
             self.under_way -= 1;
@@ -340,6 +414,7 @@ impl Fleet {
             State::LoggedIn => self.logged_in -= 1,
         }
         connection.machine.on_disconnected();
+        connection.socket = None;
         connection.timer_ms = u64::MAX;
         if let Some(conn) = connection.conn.take() {
             self.ring.close_now(conn);

@@ -20,9 +20,9 @@ use crate::limits::{
     IN_FLIGHT_MAX, LOGINS_UNDER_WAY_MAX, OVERRUN_NS_MIN, READERS_UNDER_WAY_MAX, SENDS_PER_TURN,
 };
 use crate::schedule::Stage;
+use crate::target::Target;
 use crate::token::Tokens;
 use client::machine::Credentials;
-use netring::names::Names;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use wire::DeviceId;
@@ -60,13 +60,13 @@ pub(super) struct Island<'a> {
 pub(super) fn run(
     plan: &Plan,
     control: &Control,
-    (targets, tokens): (&Names, &Tokens),
+    target: &Target,
     thread: usize,
 ) -> Result<IslandResult, Failure> {
     be_punctual(plan);
-    let mut island = Island::new(plan, control, (targets, tokens), thread)?;
+    let mut island = Island::new(plan, control, target, thread)?;
     island.log_in()?;
-    let down = match island.carry_out(tokens) {
+    let down = match island.carry_out(&target.tokens) {
         Ok(()) => None,
         Err(Failure::TargetDown(why)) => Some(why),
         Err(failure) => return Err(failure),
@@ -87,7 +87,7 @@ impl<'a> Island<'a> {
     fn new(
         plan: &'a Plan,
         control: &'a Control,
-        (targets, tokens): (&Names, &Tokens),
+        target: &Target,
         thread: usize,
     ) -> Result<Self, Failure> {
         let first = plan.users * thread / plan.threads;
@@ -101,13 +101,14 @@ impl<'a> Island<'a> {
             return Err(Failure::Usage("--offline-share leaves nobody to send: lower it".into()));
         }
         let desk = Desk::new(plan.run, plan.payload, friends, plan.devices, away);
-        let mut fleet = Fleet::new(targets, users * plan.devices, LOGINS_UNDER_WAY_MAX)?;
+        let way = (&target.names, target.carrier);
+        let mut fleet = Fleet::new(way, users * plan.devices, LOGINS_UNDER_WAY_MAX)?;
         if plan.ack_each {
             fleet.ack_each();
         }
         for index in 0..users * plan.devices {
             let (user, device) = (index / plan.devices, index % plan.devices);
-            let token = tokens.sign(friends.uid(user));
+            let token = target.tokens.sign(friends.uid(user));
             let credentials = Credentials { token, device: DeviceId(device as u64 + 1) };
             let seed = plan.run.wrapping_mul(0x9e37_79b9_7f4a_7c15)
                 ^ friends.uid(user) << 3

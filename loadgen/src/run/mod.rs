@@ -51,9 +51,8 @@ pub(crate) fn watch_all(
     stop_on_signals(&watch)?;
     std::thread::scope(|scope| {
         for (thread, control) in plan.own_threads().zip(controls) {
-            let login = (&target.names, &target.tokens);
             let body = move || {
-                let news = match island::run(plan, &control, login, thread) {
+                let news = match island::run(plan, &control, target, thread) {
                     Ok(result) => News::Done(Box::new(result)),
                     Err(failure) => News::Failed(failure),
                 };

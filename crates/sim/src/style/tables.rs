@@ -258,7 +258,7 @@ pub struct Imports {
 }
 
 /// Who may import whom: wire, netring <- shard <- link <- logic, gateway, which do not know each
-/// other. loadgen and client know wire and netring; the gateway knows front.
+/// other. loadgen and client know wire and netring; gateway and loadgen know front.
 pub const IMPORTS: &[Imports] = &[
     Imports {
         krate: "crates/wire",
@@ -323,7 +323,7 @@ pub const IMPORTS: &[Imports] = &[
     Imports {
         krate: "loadgen",
         banned: &["glommio"],
-        siblings: Some(&["wire", "netring", "client"]),
-        instead: "the judge shares nothing with the server but wire, netring and client",
+        siblings: Some(&["wire", "front", "netring", "client"]),
+        instead: "the judge shares nothing with the server but wire, front, netring and client",
     },
 ];
