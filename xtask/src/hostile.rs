@@ -37,8 +37,20 @@ pub struct Args {
 }
 
 /// Peers of each manner in a wave.
-const WAVE: [(Manner, usize); 3] =
-    [(Manner::Noise, 1_000), (Manner::Silence, 1_000), (Manner::Dribble, 100)];
+const WAVE: [(Manner, usize); 9] = [
+    (Manner::Noise, 1_000),
+    (Manner::Silence, 1_000),
+    (Manner::Dribble, 100),
+    (Manner::Tls, 100),
+    (Manner::SlowHead, 100),
+    (Manner::EndlessHead, 100),
+    (Manner::SocketNoise, 500),
+    (Manner::Fragments, 100),
+    (Manner::Pings, 100),
+];
+/// What those do that are held to see what they cost.
+const HELD_MANNERS: [Manner; 4] =
+    [Manner::Silence, Manner::Dribble, Manner::SlowHead, Manner::Pings];
 /// Peers that log in, and then ask and do not read.
 const SLOW_READERS: u64 = 20;
 /// Their uids, and whose messages they do not read: far from loadgen's.
@@ -128,7 +140,8 @@ impl Scene {
     /// Closed because they said what may not be said, or nothing in time.
     async fn closed(&self) -> Result<u64> {
         let metrics = Metrics::of(&self.gateway.admin).await?;
-        Ok(metrics.closed_for("protocol")? + metrics.closed_for("login_timeout")?)
+        let reasons = ["protocol", "login_timeout", "tls", "http"];
+        reasons.iter().map(|reason| metrics.closed_for(reason)).sum()
     }
 
     /// A count may come a moment after the close that it counts.
@@ -185,10 +198,10 @@ impl Scene {
     fn hold(&mut self, count: u64) -> Result<u64> {
         let (pid, server) = (self.gateway.process.pid(), self.server);
         let (admin, random) = (&self.gateway.admin, &mut self.random);
+        let held = usize::try_from(count).context("so many fit no memory")?;
         self.runtime.block_on(async {
             let mut peers = JoinSet::new();
-            for nth in 0..count {
-                let manner = if nth % 2 == 0 { Manner::Silence } else { Manner::Dribble };
+            for manner in HELD_MANNERS.into_iter().cycle().take(held) {
                 peers.spawn(peers::misbehave(server, manner, StdRng::from_rng(random)));
             }
             let held = async {

@@ -22,6 +22,18 @@ pub enum Manner {
     Silence,
     /// Says hello so slowly that it never ends.
     Dribble,
+    /// Begins TLS.
+    Tls,
+    /// Asks for a WebSocket so slowly that it never ends.
+    SlowHead,
+    /// Asks for one with headers that never end.
+    EndlessHead,
+    /// Has a WebSocket, and says random bytes.
+    SocketNoise,
+    /// Has one, and says a message in fragments that never end.
+    Fragments,
+    /// Has one, and only pings.
+    Pings,
 }
 
 /// Longest noise.
@@ -35,30 +47,54 @@ const SLOW_PAGES: usize = 300;
 /// What its inbox must hold for that, one a page.
 pub const SLOW_BODY_BYTES: usize = 24_000;
 
+/// Headers of a head that does not end, and fragments of a message: more than may be.
+const ENDLESS: usize = 2_000;
+/// A ping of a client without content, under a mask of zeros; and an empty fragment.
+const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
+const FRAGMENT: [u8; 6] = [0, 0x80, 0, 0, 0, 0];
+
 /// Connects, misbehaves, and waits until the gateway closes the connection.
 pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: StdRng) -> io::Result<()> {
     let mut stream = TcpStream::connect(server).await?;
     stream.set_nodelay(true)?;
+    let mut noise = || -> Vec<u8> {
+        (0..random.random_range(1..=NOISE_BYTES_MAX)).map(|_| random.random()).collect()
+    };
+    let mut asks = Vec::new();
+    front::Client::ask("localhost", &mut asks);
     let says = match manner {
         Manner::Silence => Vec::new(),
-        Manner::Dribble => encoded_hello(),
-        Manner::Noise => {
-            (0..random.random_range(1..=NOISE_BYTES_MAX)).map(|_| random.random()).collect()
+        Manner::Noise => noise(),
+        Manner::Tls => [&[0x16, 3, 1][..], &noise()].concat(),
+        Manner::EndlessHead => {
+            [&asks[..asks.len() - 2], "X: y\r\n".repeat(ENDLESS).as_bytes()].concat()
+        }
+        Manner::SocketNoise => {
+            let mut noise = noise();
+            // A reserved bit: of so many, one would else be a close in order.
+            noise[0] |= 0x40;
+            [asks, noise].concat()
+        }
+        Manner::Fragments => [asks, FRAGMENT.repeat(ENDLESS)].concat(),
+        Manner::Dribble => return dribble(&mut stream, encoded_hello().chunks(1)).await,
+        Manner::SlowHead => return dribble(&mut stream, asks.chunks(1)).await,
+        Manner::Pings => {
+            stream.write_all(&asks).await?;
+            return dribble(&mut stream, std::iter::repeat(&PING[..])).await;
         }
     };
-    if matches!(manner, Manner::Dribble) {
-        return dribble(&mut stream, &says).await;
-    }
     // Closed in the middle of it is closed as well.
     let _ = stream.write_all(&says).await;
     until_closed(&mut stream).await;
     Ok(())
 }
 
-/// A byte at a time, all but the last.
-async fn dribble(stream: &mut TcpStream, says: &[u8]) -> io::Result<()> {
-    for byte in &says[..says.len() - 1] {
-        stream.write_all(&[*byte]).await?;
+/// A little at a time, for longer than a login may take.
+async fn dribble(stream: &mut TcpStream, says: impl Iterator<Item = &[u8]>) -> io::Result<()> {
+    for little in says {
+        if stream.write_all(little).await.is_err() {
+            return Ok(());
+        }
         tokio::select! {
             () = until_closed(stream) => return Ok(()),
             () = sleep(DRIBBLE_EVERY) => {}
