@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `END` | how far the log was written, and the number of the segment; exact after a kill |
 //! | `SYNCED` | from where the log is needed; the checksums of the index's journals |
-//! | `index` | with every batch, and at times in every keyspace: how far it has the log, the number of the newest segment |
+//! | `index` | now and then, and in every keyspace when it is synced: how far it has the log, the number of the newest segment |
 //! | `log` | in every segment: its number, from which place on it has records |
 //!
 //! A start that cannot account for what any of them knows is refused. Only what no part knows of is dropped: a record that was

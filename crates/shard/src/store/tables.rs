@@ -7,6 +7,7 @@ use std::io;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use fjall::compaction::Leveled;
 use fjall::config::{BloomConstructionPolicy, FilterPolicy, FilterPolicyEntry};
@@ -19,7 +20,7 @@ use super::damage::{Damage, is_no_room};
 use super::home::{Home, words};
 use super::index_files;
 use super::journals::{self, Journals};
-use super::limits::{SEALED_MEMTABLES_MAX, SEALED_WAIT};
+use super::limits::{INDEX_DELAY, SEALED_MEMTABLES_MAX, SEALED_WAIT};
 use super::log::{Item, Table, Through};
 use super::synced::{JournalPart, Synced};
 
@@ -31,8 +32,9 @@ const LEVEL_0_TABLES: u8 = 12;
 /// Blocks kept in memory, a shard. Pages are read once, by whoever was away; more would not be hit.
 const CACHE_BYTES: u64 = 24 * 1024 * 1024;
 
-/// The key, in every keyspace, of what it says of itself: a batch that it took. Behind every row. In `log` that is the last
-/// one; in the others one of the last, so that a small batch costs one mark and not six.
+/// The key, in every keyspace, of what it says of itself: a batch that it took. Behind every row. In `log` that is one of the
+/// last [`INDEX_DELAY`]; in the others an older one. A batch for a read of a new conversation is a few rows, and six marks in
+/// each were more than those.
 const MARK: [u8; 1] = [u8::MAX];
 /// Every keyspace is marked anew after so much of a memtable: so each table that is flushed because it is full has a mark.
 const MARKS_A_MEMTABLE: u64 = 4;
@@ -62,6 +64,8 @@ pub struct Tables {
     /// Bytes of rows for which every keyspace is marked, and those written since.
     marked_bytes: u64,
     unmarked_bytes: u64,
+    /// When `log` was marked.
+    marked_at: Option<Instant>,
 }
 
 /// How large the database's parts may grow.
@@ -146,6 +150,7 @@ impl Tables {
             journals: Journals::default(),
             marked_bytes: sizes.memtable_bytes / MARKS_A_MEMTABLE,
             unmarked_bytes: 0,
+            marked_at: None,
             home: home.clone(),
             dir,
             database,
@@ -219,7 +224,7 @@ impl Tables {
     }
 
     /// Writes items, in order; not durable before the next [`Tables::sync`]. With them the log is here up to `through`, whose
-    /// newest segment has that number.
+    /// newest segment has that number; at times that is written with them.
     pub fn write<'a, E>(
         &mut self,
         items: impl Iterator<Item = Result<Item<'a>, E>>,
@@ -234,8 +239,9 @@ impl Tables {
         }
         if self.unmarked_bytes >= self.marked_bytes {
             self.put_marks(&mut batch, through, segment);
-        } else {
+        } else if self.marked_at.is_none_or(|at| at.elapsed() >= INDEX_DELAY) {
             self.put_mark(&mut batch, LOG, (through, segment));
+            self.marked_at = Some(Instant::now());
         }
         Ok(batch.commit()?)
     }
@@ -257,6 +263,7 @@ impl Tables {
     fn put_marks(&mut self, batch: &mut OwnedWriteBatch, through: Through, segment: u64) {
         (0..KEYSPACES.len()).for_each(|number| self.put_mark(batch, number, (through, segment)));
         self.unmarked_bytes = 0;
+        self.marked_at = Some(Instant::now());
     }
 
     fn put_mark(
@@ -381,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn every_batch_marks_the_log_and_a_part_of_a_memtable_or_a_sync_every_keyspace() {
+    fn the_log_is_marked_now_and_then_and_every_keyspace_by_a_part_of_a_memtable_or_a_sync() {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::alone(dir.path()).unwrap();
         let sizes = EmbeddedConfig::new(home.clone()).sizes();
@@ -393,8 +400,11 @@ mod tests {
         write(&mut tables, 2, part);
         assert_eq!(marks(&tables), [2; 6]);
         write(&mut tables, 3, part - 1);
-        assert_eq!(marks(&tables), [2, 2, 2, 2, 2, 3]);
-        tables.sync(Through { place: 4, newest_id_ms: 0 }, 7).unwrap();
-        assert_eq!(marks(&tables), [4; 6]);
+        assert_eq!(marks(&tables), [2; 6], "it was marked just now");
+        tables.marked_at = tables.marked_at.and_then(|at| at.checked_sub(INDEX_DELAY));
+        write(&mut tables, 4, 0);
+        assert_eq!(marks(&tables), [2, 2, 2, 2, 2, 4]);
+        tables.sync(Through { place: 5, newest_id_ms: 0 }, 7).unwrap();
+        assert_eq!(marks(&tables), [5; 6]);
     }
 }
