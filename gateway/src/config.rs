@@ -77,6 +77,10 @@ service::settings! {
     drain_rate: u32 = "10000", between(1, 10_000_000);
     /// Bytes to leave free on the disk: with less, sends are refused as long as it lasts.
     store_reserve_bytes: u64 = "268435456", between(0, 1 << 50);
+    /// Days for which a message is kept in the inboxes of those who have it. Histories of conversations keep it.
+    inbox_days: u16 = "30", between(1, 36_500);
+    /// Rows of an inbox that are kept, of those the newest. Histories of conversations keep all messages.
+    inbox_rows_max: u64 = "1000000", between(1_000, 1 << 50);
     /// How often each core sends a message between two reserved users, unless clients' own are being delivered; the
     /// gateway is not ready while such a message does not arrive. 0: never.
     canary_ms: u64 = "15000", between(0, TIMER_MS_MAX);

@@ -24,7 +24,7 @@ use shard::ShardConfig;
 use shard::command::Now;
 use shard::host::Host;
 use shard::partition::{ShardId, Share};
-use shard::store::{DataDir, DataDirError, EmbeddedConfig};
+use shard::store::{DataDir, DataDirError, EmbeddedConfig, Retention};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -169,6 +169,9 @@ fn run_cores(
     cores::run(&plan, core, announce)
 }
 
+/// Milliseconds of a day.
+const DAY_MS: u64 = 86_400_000;
+
 /// The shard of a core, with its store.
 fn host(
     id: u16,
@@ -179,6 +182,10 @@ fn host(
     let wake = directory.clone();
     let embedded = EmbeddedConfig {
         reserve_bytes: setup.config.store_reserve_bytes,
+        retention: Retention {
+            inbox_age_ms: u64::from(setup.config.inbox_days) * DAY_MS,
+            inbox_rows_max: setup.config.inbox_rows_max,
+        },
         ..EmbeddedConfig::new(data.home(id))
     };
     let share = Share::Of { id: ShardId(id), shards: setup.shards() };

@@ -94,6 +94,7 @@ impl Host {
     /// Steps the shard once and gives the store what the step wants of it. Answers and mail are
     /// added to `effects`, for the driver.
     pub fn step(&mut self, now: Now, effects: &mut Effects) {
+        self.store.pass_time(now);
         self.shard.step(&mut self.inputs, now, effects);
         self.ask_store(effects);
     }

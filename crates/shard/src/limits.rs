@@ -25,6 +25,8 @@ pub const CACHED_MAX: usize = 200_000;
 pub const CHAT_LAG_MAX: u64 = 256;
 /// How long a changed chat stays in memory only, in ms.
 pub const CHAT_FLUSH_MS: u64 = 2_000;
+/// How long the embedded store knows an id, in ms: a day, for which a retry may come, and a day for clocks that were wrong.
+pub const ID_KEPT_MS: u64 = 2 * 86_400_000;
 /// How long a shard remembers ids without asking its store, in ms: three times the skew, so that an id
 /// made now is known to be new for two skews.
 pub const DEDUP_WINDOW_MS: u64 = 3 * CLOCK_SKEW_MS_MAX;

@@ -13,6 +13,8 @@ use crate::rows::{Chain, ChatRow, InboxRow, MessageRow, UserRow};
 
 /// Bytes of the longest key: a client's id (16), a conversation (19), a number (9).
 const KEY_BYTES_MAX: usize = 44;
+/// Begins a key that stands apart: behind every number, before every mark.
+const APART: u8 = 0x10;
 /// The bit of a chat that is hidden.
 const HIDDEN: u8 = 1;
 
@@ -67,6 +69,21 @@ impl Key {
     /// After every chat of a user, for no kind of conversation has this number.
     pub fn chats_end(uid: Uid) -> Self {
         Self::new().number(uid.0).raw(&[u8::MAX])
+    }
+
+    /// Of the newest message of a chat whose inbox row has gone.
+    pub fn recent(uid: Uid, conversation: ConversationId) -> Self {
+        Self::new().raw(&[APART]).number(uid.0).conversation(conversation)
+    }
+
+    /// Of the place where the inbox of a user begins.
+    pub fn tail(uid: Uid) -> Self {
+        Self::new().raw(&[APART]).number(uid.0)
+    }
+
+    /// After every user.
+    pub fn users_end() -> Self {
+        Self::new().raw(&[APART])
     }
 
     /// Of a user. Before every chat of it.
@@ -203,6 +220,36 @@ pub fn put_id(value: &mut Vec<u8>, row: &MessageRow) {
 pub fn take_id(_: &[u8], value: &[u8]) -> Option<Seq> {
     let (mut head, _) = Fields(value).head()?;
     Some(Seq(head.number()?))
+}
+
+/// Before this one are all ids that were made before `unix_ms`.
+pub fn ids_until(unix_ms: u64) -> [u8; 6] {
+    let [_, _, time @ ..] = unix_ms.to_be_bytes();
+    time
+}
+
+/// The value of the place where an inbox begins.
+pub fn put_tail(value: &mut Vec<u8>, tail: InboxSeq) {
+    put_head(value, |head| _ = head.number(tail.0));
+}
+
+/// The place where an inbox begins.
+pub fn take_tail(_: &[u8], value: &[u8]) -> Option<InboxSeq> {
+    let (mut head, _) = Fields(value).head()?;
+    Some(InboxSeq(head.number()?))
+}
+
+/// The newest message of a chat whose inbox row has gone: the value is as an inbox row's.
+pub fn take_recent(_: &[u8], value: &[u8]) -> Option<MessageRow> {
+    let (mut head, content) = Fields(value).head()?;
+    let (_chain, [_flags]) = (head.u64()?, head.raw()?);
+    let (conversation, seq) = (head.conversation()?, Seq(head.number()?));
+    take_content(content, conversation, seq)
+}
+
+/// Whether a key stands apart from the rows that its table has its name of.
+pub fn is_apart(key: &[u8]) -> bool {
+    key.first() == Some(&APART)
 }
 
 /// The value of an inbox row: a head of its own, then as a message's.

@@ -13,16 +13,19 @@ use flume::{Receiver, Sender};
 
 use super::damage::Damage;
 use super::end::{End, EndFile};
+use super::expire::{Expiry, Retention};
 use super::home::Home;
 use super::index::{Index, Reply, Request, Wake};
 use super::limits::{
-    INDEX_BATCH_BYTES, INDEX_DELAY, JOURNAL_BYTES_MIN, READS_MAX, REPLIES_MAX, REQUESTS_MAX,
+    EXPIRE_ROUND_MS, EXPIRE_SLICE_MS, INDEX_BATCH_BYTES, INDEX_DELAY, JOURNAL_BYTES_MIN, READS_MAX,
+    REPLIES_MAX, REQUESTS_MAX,
 };
 use super::log::{Front, LogWrite};
 use super::open::{Opened, open};
 use super::plant::Plant;
 use super::space::Space;
 use super::tables::Sizes;
+use crate::command::Now;
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 
 /// Where and how large.
@@ -37,6 +40,8 @@ pub struct EmbeddedConfig {
     pub memtable_bytes: u64,
     /// The index's own journals on disk; also what is read again at the start after a crash. At least 64 MiB.
     pub journal_bytes_max: u64,
+    /// How much of an inbox is kept.
+    pub retention: Retention,
 }
 
 impl EmbeddedConfig {
@@ -48,6 +53,7 @@ impl EmbeddedConfig {
             reserve_bytes: 512 * 1024 * 1024,
             memtable_bytes: 16 * 1024 * 1024,
             journal_bytes_max: 128 * 1024 * 1024,
+            retention: Retention::default(),
         }
     }
 
@@ -84,6 +90,10 @@ pub struct EmbeddedStore {
     held: VecDeque<(u64, Ticket, Read)>,
     /// Reads asked for and not polled.
     reads: usize,
+    /// When a little of what is too old is to go next, in the monotonic ms of [`Now`]; none while some goes.
+    expire_at_ms: Option<u64>,
+    /// The last time that was told.
+    mono_ms: u64,
     /// When the oldest record that the index was not given was written.
     behind_since: Option<Instant>,
     requests: Sender<Request>,
@@ -104,7 +114,7 @@ impl EmbeddedStore {
 
     fn start(config: EmbeddedConfig, wake: Wake) -> Result<Self, Damage> {
         let sizes = config.sizes();
-        let EmbeddedConfig { home, reserve_bytes, .. } = config;
+        let EmbeddedConfig { home, reserve_bytes, retention, .. } = config;
         let Opened { tables, files, through, front, end } = open(&home, sizes)?;
         let io = |error| Damage::io(&home.dir, error);
         let space = Space::new(&home.dir, reserve_bytes).map_err(io)?;
@@ -115,6 +125,7 @@ impl EmbeddedStore {
             sizes,
             tables: Some(tables),
             files,
+            expiry: Expiry::new(retention),
             applied: through,
             replies: told,
             wake,
@@ -138,6 +149,8 @@ impl EmbeddedStore {
             plant: Plant::from_env(),
             held: VecDeque::new(),
             reads: 0,
+            expire_at_ms: Some(0),
+            mono_ms: 0,
             behind_since: None,
             requests,
             replies,
@@ -193,6 +206,14 @@ impl EmbeddedStore {
         self.reads += 1;
         self.held.push_back((self.front.asked(), ticket, read));
         self.release_reads();
+    }
+
+    /// See [`super::Store::pass_time`].
+    pub fn pass_time(&mut self, now: Now) {
+        self.mono_ms = now.mono_ms;
+        if self.expire_at_ms.take_if(|at| *at <= now.mono_ms).is_some() {
+            self.ask(Request::Expire(now.unix_ms));
+        }
     }
 
     /// See [`super::Store::next_write`].
@@ -271,6 +292,10 @@ impl EmbeddedStore {
                 completions.append(&mut answers);
             }
             Reply::Segment(segment) => self.front.add(segment),
+            Reply::Expired(is_more) => {
+                let wait_ms = if is_more { EXPIRE_SLICE_MS } else { EXPIRE_ROUND_MS };
+                self.expire_at_ms = Some(self.mono_ms + wait_ms);
+            }
             Reply::HasRoom(has_room) => {
                 self.index_has_room = has_room;
                 if !has_room {

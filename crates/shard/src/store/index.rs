@@ -8,6 +8,7 @@ use std::time::Duration;
 use flume::{Receiver, RecvTimeoutError, Sender};
 
 use super::damage::{Damage, is_no_room};
+use super::expire::Expiry;
 use super::home::Home;
 use super::limits::{DAMAGE_TEXTS_MAX, RECORD_BYTES_MAX, REOPEN_BYTES, SPACE_CHECK_INTERVAL};
 use super::log::{Record, Segment, SegmentFiles, Through};
@@ -28,6 +29,8 @@ pub enum Request {
     Sealed(Segment),
     /// A question that knows everything given before.
     Read(Ticket, Read),
+    /// A little of what is too old at this time, Unix ms, is to go.
+    Expire(u64),
 }
 
 /// What the front is told.
@@ -36,6 +39,8 @@ pub enum Reply {
     Answers(Vec<Completion>),
     /// A segment to write to.
     Segment(Segment),
+    /// A little of what was too old has gone; whether there may be more.
+    Expired(bool),
     /// The index has no room, or has it again.
     HasRoom(bool),
     /// A file that cannot be read.
@@ -51,6 +56,7 @@ pub struct Index {
     /// None while there is no room for it.
     pub tables: Option<Tables>,
     pub files: SegmentFiles,
+    pub expiry: Expiry,
     /// How much of the log the front has given.
     pub applied: Through,
     pub replies: Sender<Reply>,
@@ -74,11 +80,12 @@ impl Index {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let (mut records, mut reads) = (Vec::new(), Vec::new());
+            let (mut records, mut reads, mut expires) = (Vec::new(), Vec::new(), None);
             for request in first.into_iter().chain(requests.drain()) {
                 match request {
                     Request::Apply(more) => records.extend(more),
                     Request::Read(ticket, question) => reads.push((ticket, question)),
+                    Request::Expire(now_ms) => expires = Some(now_ms),
                     Request::Sealed(segment) => {
                         self.sealed.push(segment);
                         self.owed += 1;
@@ -89,6 +96,9 @@ impl Index {
             self.apply(records);
             self.answer(reads);
             self.supply();
+            if let Some(now_ms) = expires {
+                self.expire(now_ms);
+            }
         }
         self.sync();
         self.failure.map_or(Ok(()), Err)
@@ -217,6 +227,21 @@ impl Index {
         );
         self.damaged.push(text.clone());
         self.reply(Reply::Damaged(text));
+    }
+
+    /// A little of what is too old goes. What cannot be read stays, and is told.
+    fn expire(&mut self, now_ms: u64) {
+        let mut is_more = false;
+        if let Some(tables) = self.tables.as_ref().filter(|_| self.failure.is_none()) {
+            match self.expiry.slice(tables, now_ms) {
+                Ok((more, unreadable)) => {
+                    is_more = more;
+                    unreadable.iter().for_each(|error| self.on_unreadable(error));
+                }
+                Err(error) => self.on_write_failed(&error),
+            }
+        }
+        self.reply(Reply::Expired(is_more));
     }
 
     /// Gives the front the segments it wants, as far as there are any.

@@ -7,9 +7,9 @@ use crate::limits::SHARD_IN_FLIGHT_MAX;
 /// Reads asked for and not polled. A shard has at most [`SHARD_IN_FLIGHT_MAX`] inputs in hand, each with one read at
 /// a time; twice that, for pushes and repairs. More is a bug.
 pub const READS_MAX: usize = 2 * SHARD_IN_FLIGHT_MAX;
-/// Messages to the index's thread: each read may bring the records before it, and each segment comes once.
-pub const REQUESTS_MAX: usize = 2 * READS_MAX + 2 * SEGMENTS_MAX;
-/// Messages from the index's thread: an answer each read, each segment once, each text once, a failure. That there is room, or
+/// Messages to the index's thread: each read may bring the records before it, each segment comes once, and one is about what goes.
+pub const REQUESTS_MAX: usize = 2 * READS_MAX + 2 * SEGMENTS_MAX + 1;
+/// Messages from the index's thread: an answer each read, each segment once, each text once, that something went, a failure. That there is room, or
 /// none, comes at most every 200 ms, and is heard before the next.
 pub const REPLIES_MAX: usize = READS_MAX + SEGMENTS_MAX + DAMAGE_TEXTS_MAX + 64;
 /// Bytes that direct IO takes and leaves whole, on every disk and file system in use.
@@ -28,6 +28,12 @@ pub const INDEX_DELAY: Duration = Duration::from_millis(100);
 pub const SPACE_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 /// Bytes written for which a look at the free space holds.
 pub const SPACE_CHECK_BYTES: usize = 2 * SEGMENT_BYTES;
+/// Users and rows that a slice of what goes looks at: some 5 ms, which reads may have to wait.
+pub const EXPIRE_STEPS: usize = 512;
+/// How long after a slice the next one is, in ms: at most 25,000 rows a second go, more than a shard takes.
+pub const EXPIRE_SLICE_MS: u64 = 20;
+/// How long after all users were looked at they are again, in ms.
+pub const EXPIRE_ROUND_MS: u64 = 10 * 60_000;
 /// Free bytes with which an index that had no room is opened again: what its tables and journals take at the least.
 pub const REOPEN_BYTES: u64 = 4 * SEGMENT_BYTES as u64;
 /// Texts of damage that are told, and kept so that none is told twice. More of it is refused without a word.

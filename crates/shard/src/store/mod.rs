@@ -17,6 +17,7 @@ mod journals;
 mod index_files;
 mod tables;
 mod read;
+mod expire;
 mod open;
 mod index;
 mod embedded;
@@ -26,6 +27,7 @@ mod verify;
 pub use damage::Damage;
 pub use data_dir::{DataDir, DataDirError, random};
 pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError};
+pub use expire::Retention;
 pub use home::Home;
 pub use index::Wake;
 pub use limits::READS_MAX;
@@ -33,6 +35,7 @@ pub use log::LogWrite;
 pub use memory::MemoryStore;
 pub use verify::{Report, verify};
 
+use crate::command::Now;
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 
 /// A shard's store.
@@ -99,6 +102,15 @@ impl Store {
             Self::Memory(store) => store.read(ticket, read),
             Self::Embedded(store) => store.read(ticket, read),
             Self::Remote(store) => store.read(ticket, read),
+        }
+    }
+
+    /// It is now: what is too old goes, a little at a time. To be called each turn. Never blocks.
+    pub fn pass_time(&mut self, now: Now) {
+        match self {
+            Self::Embedded(store) => store.pass_time(now),
+            // A server lets rows go by itself; what is in memory goes with its process.
+            Self::Memory(_) | Self::Remote(_) => {}
         }
     }
 

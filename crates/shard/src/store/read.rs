@@ -5,7 +5,8 @@ use std::ops::Bound::{Excluded, Included};
 use fjall::{Guard, Keyspace};
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
-use super::codec::{Key, take_chat, take_id, take_inbox, take_message, take_user};
+use super::codec::{Key, is_apart, take_chat, take_id, take_inbox, take_message};
+use super::codec::{take_recent, take_tail, take_user};
 use super::page::Page;
 use super::tables::Tables;
 use crate::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Read};
@@ -48,9 +49,10 @@ pub fn read(tables: &Tables, read: Read) -> Result<Found> {
             Found::Messages(found.into_iter().collect())
         }
         Read::Inbox { uid, after, limit, bytes_max } => {
+            let after = after.max(InboxSeq(tail(tables, uid)?.0.saturating_sub(1)));
             Found::Inbox(inbox(tables, uid, after, Page::new(limit, bytes_max))?)
         }
-        Read::Tail { uid, from, head } => Found::Tail(tail(tables, uid, (from, head))?),
+        Read::Tail { uid, from, head } => Found::Tail(first(tables, uid, (from, head))?),
         Read::Chat { uid, conversation } => {
             Found::Chat(get(&tables.chats, Key::chat(uid, conversation).as_ref(), take_chat)?)
         }
@@ -78,7 +80,16 @@ fn inbox_end(tables: &Tables, uid: Uid) -> Result<Option<InboxRow>> {
     last.map(|guard| decode((&tables.inbox, keys), guard, take_inbox)).transpose()
 }
 
-fn tail(tables: &Tables, uid: Uid, (from, head): (InboxSeq, InboxSeq)) -> Result<InboxSeq> {
+/// Below this place nothing of an inbox is shown, whatever is there; 0: nothing has gone.
+pub fn tail(tables: &Tables, uid: Uid) -> Result<InboxSeq> {
+    Ok(get(&tables.users, Key::tail(uid).as_ref(), take_tail)?.unwrap_or(InboxSeq(0)))
+}
+
+fn first(tables: &Tables, uid: Uid, (from, head): (InboxSeq, InboxSeq)) -> Result<InboxSeq> {
+    let from = tail(tables, uid)?.max(from);
+    if from > head {
+        return Ok(head.next());
+    }
     let keys = (Key::inbox(uid, from), Key::inbox(uid, head));
     let first = tables.inbox.range(keys.0..=keys.1).next();
     let first = first.map(|guard| decode((&tables.inbox, keys), guard, take_inbox)).transpose()?;
@@ -143,11 +154,16 @@ fn chats(
 
 fn with_message(tables: &Tables, row: ChatRow) -> Result<(ChatRow, Option<MessageRow>)> {
     let key = Key::inbox(row.uid, row.recent_inbox_seq);
-    let newest = get(&tables.inbox, key.as_ref(), take_inbox)?;
-    Ok((row, newest.map(|row| row.message)))
+    let newest = get(&tables.inbox, key.as_ref(), take_inbox)?.map(|row| row.message);
+    if newest.is_some() || row.recent_seq == Seq(0) {
+        return Ok((row, newest));
+    }
+    let key = Key::recent(row.uid, row.conversation);
+    let kept = get(&tables.chats, key.as_ref(), take_recent)?;
+    Ok((row, kept.filter(|kept| kept.seq == row.recent_seq)))
 }
 
-fn get<T>(table: &Keyspace, key: &[u8], decode: Decode<T>) -> Result<Option<T>> {
+pub fn get<T>(table: &Keyspace, key: &[u8], decode: Decode<T>) -> Result<Option<T>> {
     let failed = |source| {
         let keys = (key.to_vec(), key.to_vec());
         ReadError::Database { table: table.clone(), keys, source }
@@ -156,7 +172,11 @@ fn get<T>(table: &Keyspace, key: &[u8], decode: Decode<T>) -> Result<Option<T>> 
     decode(key, &value).map(Some).ok_or_else(|| no_row(table, key))
 }
 
-fn decode<T>((table, keys): (&Keyspace, (Key, Key)), guard: Guard, decode: Decode<T>) -> Result<T> {
+pub fn decode<T>(
+    (table, keys): (&Keyspace, (Key, Key)),
+    guard: Guard,
+    decode: Decode<T>,
+) -> Result<T> {
     let failed = |source| {
         let keys = (keys.0.as_ref().to_vec(), keys.1.as_ref().to_vec());
         ReadError::Database { table: table.clone(), keys, source }
@@ -188,8 +208,12 @@ pub fn is_row(tables: &Tables, table: &Keyspace, key: &[u8], value: &[u8]) -> bo
         take_id(key, value).is_some()
     } else if is(&tables.inbox) {
         take_inbox(key, value).is_some()
+    } else if is(&tables.chats) && is_apart(key) {
+        take_recent(key, value).is_some()
     } else if is(&tables.chats) {
         take_chat(key, value).is_some()
+    } else if is(&tables.users) && is_apart(key) {
+        take_tail(key, value).is_some()
     } else if is(&tables.users) {
         take_user(key, value).is_some()
     } else {

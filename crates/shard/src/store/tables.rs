@@ -54,9 +54,9 @@ pub struct Tables {
     pub ids: Keyspace,
     /// (uid, inbox seq), whole messages: a sync is one range.
     pub inbox: Keyspace,
-    /// (uid, conversation).
+    /// (uid, conversation); and, apart, the newest messages of chats whose inbox rows have gone.
     pub chats: Keyspace,
-    /// (uid).
+    /// (uid); and, apart, where inboxes begin whose first rows have gone.
     pub users: Keyspace,
     /// Nothing but its mark.
     log: Keyspace,
@@ -244,6 +244,12 @@ impl Tables {
             self.marked_at = Some(Instant::now());
         }
         Ok(batch.commit()?)
+    }
+
+    /// For what is not of the log: not durable before the next [`Tables::sync`] either.
+    pub fn batch(&self) -> Result<OwnedWriteBatch, WriteError> {
+        self.wait_for_worker()?;
+        Ok(self.database.batch())
     }
 
     fn put(&self, batch: &mut OwnedWriteBatch, item: Item<'_>, value: &mut Vec<u8>) {
