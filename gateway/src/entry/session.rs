@@ -211,10 +211,10 @@ impl Session {
         }
         let probe_ms = heartbeat_ms * PROBE_PERCENT / 100;
         let end_ms = heartbeat_ms * SILENT_PERCENT / 100;
-        if silent_ms >= end_ms {
-            Due::Silent
-        } else if silent_ms >= probe_ms && !self.has(Mark::Probed) {
+        if silent_ms >= probe_ms && !self.has(Mark::Probed) {
             Due::Probe
+        } else if silent_ms >= end_ms {
+            Due::Silent
         } else {
             let next_ms = if silent_ms >= probe_ms { end_ms } else { probe_ms };
             Due::Later((now_ms + next_ms - silent_ms).min(ends_ms))
@@ -246,6 +246,20 @@ mod tests {
             session.mark(Mark::Probed);
             assert_eq!(due(&session, 90_000), Due::Later(at(120_000)));
             assert_eq!(due(&session, 120_000), Due::Silent);
+        }
+    }
+
+    /// Sessions are looked at once a second: of a short heartbeat all may be over by then.
+    #[test]
+    fn who_is_silent_is_asked_before_it_is_ended() {
+        let (uid, device, generation) = (Uid(1), DeviceId(1), Generation(1));
+        for heartbeat_ms in [1_000, 2_000, 60_000] {
+            let mut session = Session::new(None, Stage::New, 0);
+            session.activate(Login { uid, device, generation }, 0);
+            let late_ms = 3 * heartbeat_ms;
+            assert_eq!(session.due(late_ms, 5_000, heartbeat_ms), Due::Probe);
+            session.mark(Mark::Probed);
+            assert_eq!(session.due(late_ms + 1_000, 5_000, heartbeat_ms), Due::Silent);
         }
     }
 
