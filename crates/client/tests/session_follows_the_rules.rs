@@ -17,7 +17,7 @@ use common::{HEARTBEAT_MS, OFFSET_MS, START_MS, Session, changed, frame};
 use common::{hello_reply, login_reply, message, push, with};
 use wire::frames::{
     GoingAway, Heartbeat, HeartbeatReply, HelloReply, InboxHead, Login, LogoutReply, PushAck,
-    Refusal, Renew, RenewReply, Send, SendAck, SessionEnd, Sync, SyncPage,
+    Refusal, Send, SendAck, SessionEnd, Sync, SyncPage,
 };
 use wire::{Bytes, Kind, RefusalCode};
 
@@ -43,31 +43,6 @@ fn hello_and_login_go_out_together_with_the_cursor() {
     assert_eq!(said.said(), [(Kind::Hello, 1), (Kind::Login, 2)]);
     let login = session.said_last(|frame| frame.read::<Login>().unwrap());
     assert_eq!((login.cursor, login.inbox_epoch, login.device, login.from_head), (5, 9, 1, 0));
-}
-
-#[test]
-fn a_newer_token_is_told_and_used_from_then_on() {
-    let token =
-        |session: &mut Session| session.said_last(|frame| frame.read::<Login>().unwrap()).token;
-    let mut session = Session::logged_in(4, 9, 4);
-    assert_eq!(session.machine.renew("a.b.c".into(), &mut session.out), Some(3));
-    let renew = session.said_last(|frame| frame.read::<Renew>().unwrap());
-    assert_eq!(renew.token, "a.b.c");
-    session.hear(3, RenewReply { until_ms: 5 }).unwrap();
-    assert_eq!(session.told(), ["renewed 3 5"]);
-    // One that is refused ends nothing.
-    assert_eq!(session.machine.renew("d.e.f".into(), &mut session.out), Some(4));
-    session.hear(4, refusal(RefusalCode::BadToken, 0)).unwrap();
-    assert_eq!(session.told(), ["refused Some(BadToken)"]);
-    session.machine.on_disconnected();
-    assert_eq!(session.machine.renew("g.h.i".into(), &mut session.out), None, "nobody is there");
-    session.said();
-    session.machine.on_connected(START_MS, &mut session.out);
-    assert_eq!(token(&mut session), "g.h.i");
-    // Under another request's number the same refusal ends the connection.
-    let mut session = Session::logged_in(4, 9, 4);
-    session.machine.renew("a.b.c".into(), &mut session.out);
-    session.hear(2, refusal(RefusalCode::BadToken, 0)).unwrap_err();
 }
 
 #[test]

@@ -2,9 +2,9 @@
 //!
 //! A frame's archive is the struct below, then its kind as a `u64`: the archive itself says what it is.
 
+use crate::SEND_WINDOW_MAX;
 use crate::exact::{Exact, Walk};
 use crate::{BODY_BYTES_MAX, FEATURES, FRAME_BYTES_MAX, PAGE_ROWS_MAX, PUSH_WINDOW_MAX};
-use crate::{ConversationId, SEND_WINDOW_MAX};
 use bytes::Bytes;
 use rkyv::{Archive, Archived, Deserialize, Serialize};
 
@@ -482,35 +482,3 @@ GoingAway = kind {
 
 const _: () = assert!(size_of::<ArchivedMessage>() == crate::MESSAGE_BYTES);
 const _: () = assert!(size_of::<ArchivedChat>() == crate::CHAT_BYTES);
-
-impl From<ConversationId> for Conversation {
-    fn from(id: ConversationId) -> Self {
-        let (kind, a, b) = id.parts();
-        Self { kind, a, b }
-    }
-}
-
-impl Conversation {
-    /// No conversation: the end of a list, or its beginning.
-    pub const NONE: Self = Self { kind: 0, a: 0, b: 0 };
-
-    /// The conversation that is meant; `None`: there is none of these parts.
-    #[must_use]
-    pub fn id(&self) -> Option<ConversationId> {
-        ConversationId::from_parts(self.kind, self.a, self.b)
-    }
-}
-
-impl ArchivedConversation {
-    /// Whether it is [`Conversation::NONE`].
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        (self.kind, self.a.to_native(), self.b.to_native()) == (0, 0, 0)
-    }
-
-    /// The conversation that is meant; `None`: there is none of these parts.
-    #[must_use]
-    pub fn id(&self) -> Option<ConversationId> {
-        ConversationId::from_parts(self.kind, self.a.to_native(), self.b.to_native())
-    }
-}

@@ -12,6 +12,7 @@ mod ids;
 mod error;
 mod exact;
 pub mod frames;
+mod conversation;
 mod header;
 mod codec;
 mod frame_buffer;

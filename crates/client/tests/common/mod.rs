@@ -196,7 +196,7 @@ pub fn changed(mut frame: Vec<u8>, kind: u8, extension: &[u64]) -> Vec<u8> {
     let length = u32::try_from(frame.len()).unwrap();
     frame[..4].copy_from_slice(&length.to_le_bytes());
     frame[4] = kind;
-    frame[20..24].copy_from_slice(&(8 * extension.len() as u32).to_le_bytes());
+    frame[20..24].copy_from_slice(&u32::try_from(8 * extension.len()).unwrap().to_le_bytes());
     let checksum = crc32fast::hash(&[&frame[..16], &frame[20..]].concat());
     frame[16..20].copy_from_slice(&checksum.to_le_bytes());
     frame
