@@ -12,6 +12,8 @@ use super::write::{Log, Phase, Write, Writer};
 use crate::cluster::Position;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
 use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Row, UserRow};
@@ -203,7 +205,7 @@ struct Owner {
 }
 
 struct World {
-    random: u64,
+    random: Xoshiro256PlusPlus,
     without: Without,
     store: Fake,
     owner: Owner,
@@ -232,17 +234,14 @@ impl World {
             given: BTreeMap::new(),
             missing: BTreeSet::new(),
         };
-        let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let (in_flight, acked) = (BTreeMap::new(), BTreeMap::new());
         let (writes, steps, ids) = (0, 0, 0);
         Self { random, without, store, owner, in_flight, writes, steps, ids, acked }
     }
 
     fn draw(&mut self, below: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 11) % below
+        self.random.random_range(0..below)
     }
 
     fn send_out(&mut self, phase: Phase) {
