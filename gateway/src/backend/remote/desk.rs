@@ -88,6 +88,8 @@ struct Pending {
     is_silent: bool,
     /// The session is over: it is not said again, but its answer still counts.
     is_withdrawn: bool,
+    /// It was said in an earlier round too, and what came of that is not known.
+    is_again: bool,
 }
 
 impl Pending {
@@ -142,9 +144,16 @@ impl Desk {
         }
         let bytes = command.needs().bytes;
         let number = self.number + 1;
-        let (since_ms, is_withdrawn) = (now_ms, false);
-        let pending =
-            Pending { command: command.clone(), reply, number, since_ms, is_silent, is_withdrawn };
+        let (since_ms, is_withdrawn, is_again) = (now_ms, false, false);
+        let pending = Pending {
+            command: command.clone(),
+            reply,
+            number,
+            since_ms,
+            is_silent,
+            is_withdrawn,
+            is_again,
+        };
         let is_full = pending.takes_room() && self.is_full(bytes);
         if let Command::Send(send) = &command {
             let room = || is_full.then_some(Wait::BUSY);
@@ -269,8 +278,15 @@ impl Desk {
             return;
         };
         self.lanes.get_mut(&partition).expect("what waits has a lane").hold_ms = 0;
-        let Pending { command, reply, is_silent, .. } = self.take_out(partition, order);
+        let Pending { command, reply, is_silent, is_again, .. } = self.take_out(partition, order);
         delivery.to = reply;
+        // One owner refuses the time in an id, and a former one may yet store it: their clocks differ.
+        if let Answer::Refused { code: RefusalCode::IdInFuture | RefusalCode::IdTooOld, .. } =
+            delivery.answer
+            && is_again
+        {
+            delivery = refused(reply, RefusalCode::Busy, BUSY_RETRY_MS);
+        }
         let is_refused = matches!(delivery.answer, Answer::Refused { .. });
         if matches!(command, Command::Register(_)) && is_refused {
             self.unregistered.insert(partition, now_ms + REMOTE_REGISTER_AGAIN_MS);
@@ -363,7 +379,9 @@ impl Desk {
         }
         let Some(OwnerRow { holder, epoch, .. }) = self.way(partition) else { return };
         let round = self.rounds[index(partition)];
-        for Pending { command, reply, number, .. } in self.lanes[&partition].waiting.values() {
+        let lane = self.lanes.get_mut(&partition).expect("something waits");
+        for Pending { command, reply, number, is_again, .. } in lane.waiting.values_mut() {
+            *is_again = true;
             let (command, reply) = (command.clone(), ReplyTo { request_id: *number, ..*reply });
             out.items.push((holder.node, Item::Command { round, epoch, command, reply }));
         }
@@ -456,8 +474,7 @@ impl Desk {
         let is_login = |it: &&Pending| matches!(it.command, Command::Login { .. });
         assert_eq!(waiting().filter(is_login).count(), self.logins.len());
         assert_eq!(waiting().filter(|it| it.takes_room()).count(), self.requests);
-        assert!(self.requests <= REMOTE_PENDING_MAX);
-        assert!(self.bytes <= REMOTE_BYTES_MAX);
+        assert!(self.requests <= REMOTE_PENDING_MAX && self.bytes <= REMOTE_BYTES_MAX);
         let is_held = |at: &&Partition| self.lanes[at].held_until_ms.is_some();
         assert!(self.lanes.keys().filter(is_held).eq(&self.held));
     }
