@@ -94,13 +94,6 @@ const DRILLS: &[Drill] = &[
         prints: &["faults 0", "kept: Restore"],
     },
     Drill {
-        name: "clocks that are set and apart",
-        short: "cargo xtask clocks --short",
-        long: "cargo xtask clocks",
-        exits: &[0],
-        prints: &["faults 0", "kept: Clocks"],
-    },
-    Drill {
         name: "a bad network",
         short: "cargo xtask lossy --seconds 6",
         long: "cargo xtask lossy --seconds 60",
