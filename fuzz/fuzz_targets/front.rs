@@ -8,7 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, Scratch};
 
 /// A request in order, and the answer to it.
-const REQUEST: &[u8] = b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const REQUEST: &[u8] =
+    b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Protocol: longline.v1\r\n\r\n";
 
