@@ -107,6 +107,12 @@ impl Next {
 }
 
 impl RefusalCode {
+    /// Whether it refuses an id for the time in it, by the server's clock.
+    #[must_use]
+    pub fn is_of_time(self) -> bool {
+        matches!(self, Self::IdInFuture | Self::IdTooOld)
+    }
+
     /// What a client does next whose session ended for this reason.
     #[must_use]
     pub fn next(self) -> Next {

@@ -192,9 +192,7 @@ impl Machine {
         }
         let (uid, generation) = (self.uid, self.generation);
         events(Event::LoggedIn { uid, generation, inbox_epoch, inbox_head });
-        if let Some((after, before)) = self.inbox.on_tail(tail) {
-            events(Event::RowsMissing { after, before });
-        }
+        self.hear_tail(tail, events);
         let server_ms = self.server_ms(now_ms);
         let Self { outbox, random, .. } = self;
         outbox.rename_unwritten(server_ms, |id| rename(id, server_ms, random, events));
@@ -325,9 +323,7 @@ impl Machine {
         let rows = if self.inbox.is_held { &[] } else { page.messages.as_slice() };
         if !self.inbox.is_held {
             self.inbox.saw_head(head);
-            if let Some((after, before)) = self.inbox.on_tail(tail) {
-                events(Event::RowsMissing { after, before });
-            }
+            self.hear_tail(tail, events);
         }
         for message in rows {
             let row = InboxSeq(message.inbox_seq.to_native());
@@ -428,14 +424,20 @@ impl Machine {
         now_ms: u64,
         events: &mut impl FnMut(Event<'_>),
     ) -> bool {
-        let is_of_time = matches!(code, Some(RefusalCode::IdInFuture | RefusalCode::IdTooOld));
-        if !self.hear_clock(frame, now_ms) || !is_of_time {
+        if !self.hear_clock(frame, now_ms) || !code.is_some_and(RefusalCode::is_of_time) {
             return false;
         }
         let server_ms = self.server_ms(now_ms);
         let Self { outbox, random, .. } = self;
         let rename = |id: &mut ClientMsgId| rename(id, server_ms, random, events);
         outbox.rename_refused(request_id, rename)
+    }
+
+    /// The server tells where the inbox begins, if it does.
+    fn hear_tail(&mut self, tail: InboxSeq, events: &mut impl FnMut(Event<'_>)) {
+        if let Some((after, before)) = self.inbox.on_tail(tail) {
+            events(Event::RowsMissing { after, before });
+        }
     }
 
     /// The server tells its clock, if it does.

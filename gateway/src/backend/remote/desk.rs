@@ -281,9 +281,7 @@ impl Desk {
         let Pending { command, reply, is_silent, is_again, .. } = self.take_out(partition, order);
         delivery.to = reply;
         // One owner refuses the time in an id, and a former one may yet store it: their clocks differ.
-        if let Answer::Refused { code: RefusalCode::IdInFuture | RefusalCode::IdTooOld, .. } =
-            delivery.answer
-            && is_again
+        if matches!(delivery.answer, Answer::Refused { code, .. } if is_again && code.is_of_time())
         {
             delivery = refused(reply, RefusalCode::Busy, BUSY_RETRY_MS);
         }

@@ -103,8 +103,7 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
         }
         Answer::Chat(row) => encode(out, request_id, mark_read::reply(&row)),
         Answer::Refused { code, retry_after_ms } => {
-            let is_of_time = matches!(code, RefusalCode::IdInFuture | RefusalCode::IdTooOld);
-            let clock = is_of_time.then_some(context.server_time_ms);
+            let clock = code.is_of_time().then_some(context.server_time_ms);
             delivery::refused(out, request_id, (code, retry_after_ms), clock);
         }
         Answer::Closed(code) => delivery::going_away(out, code),
