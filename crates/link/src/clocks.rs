@@ -8,6 +8,7 @@ use super::apart::{Apart, Reading};
 use super::limits::{
     CLOCK_APART_MS_MAX, CLOCK_APART_TOLD_MS, CLOCK_HEARD_MS_MAX, CLOCK_TOLD_BEHIND_MS_MAX,
 };
+use serde_json::json;
 use shard::command::Now;
 use shard::owner::NodeId;
 use std::collections::BTreeMap;
@@ -125,6 +126,16 @@ impl Clocks {
     /// How far every clock that is heard was from this process's at the last look.
     pub fn all(&self) -> impl Iterator<Item = (Host, Apart)> {
         self.heard.iter().map(|(host, heard)| (*host, heard.apart))
+    }
+
+    /// The same for a page.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let one = |(host, apart): (Host, Apart)| {
+            let Apart { ahead_ms, within_ms } = apart;
+            json!({"of": host.to_string(), "ahead_ms": ahead_ms, "within_ms": within_ms})
+        };
+        self.all().map(one).collect()
     }
 
     /// How far the farthest is, whichever way; 0: nobody is heard.

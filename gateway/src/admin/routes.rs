@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use link::{Apart, Clocks, Host, Own};
+use link::{Clocks, Own};
 use netring::names::Names;
 use serde_json::json;
 use service::admin::{prometheus, said, toml};
@@ -177,14 +177,8 @@ async fn status(Given(seen): Given<Seen>) -> Response {
         "in_flight": sum(|core| &core.shard_in_flight),
         "logic": seen.config.logic.0,
         "clock": seen.clocks.load().own().to_string(),
-        "clocks": clocks(&seen.clocks.load()),
+        "clocks": seen.clocks.load().to_json(),
         "partitions_reachable": least(|core| &core.partitions_reachable).filter(|_| health.is_remote),
     });
     ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
-}
-
-/// How far the clocks of nodes are from this process's, in ms.
-fn clocks(clocks: &Clocks) -> serde_json::Value {
-    let one = |(host, apart): (Host, Apart)| json!({"of": host.to_string(), "ahead_ms": apart.ahead_ms, "within_ms": apart.within_ms});
-    clocks.all().map(one).collect()
 }

@@ -12,7 +12,7 @@ use axum::extract::{Path, State as Given};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use link::{Apart, Clocks, Host, Own};
+use link::{Clocks, Own};
 use serde_json::json;
 use service::admin::{TICK_AGE_MS_MAX, prometheus, said, toml};
 use service::lifecycle::{Shutdown, State};
@@ -169,16 +169,10 @@ async fn status(Given(sources): Given<Sources>) -> Response {
         "in_flight": cores.iter().map(|cells| cells.in_flight.get()).sum::<u64>(),
         "acks": cores.iter().map(|cells| cells.acks.get()).sum::<u64>(),
         "clock": sources.clocks.load().own().to_string(),
-        "clocks": clocks(&sources.clocks.load()),
+        "clocks": sources.clocks.load().to_json(),
         "cluster": cluster,
     });
     ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
-}
-
-/// How far the clocks of others are from this node's, in ms.
-fn clocks(clocks: &Clocks) -> serde_json::Value {
-    let one = |(host, apart): (Host, Apart)| json!({"of": host.to_string(), "ahead_ms": apart.ahead_ms, "within_ms": apart.within_ms});
-    clocks.all().map(one).collect()
 }
 
 /// Where users belong: their partition, and the node that owns it as far as this one knows.
