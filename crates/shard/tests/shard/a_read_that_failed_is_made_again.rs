@@ -2,27 +2,23 @@
 //! whose id could not be asked for is refused, and taken when it comes again; rows that could not be read for a device are
 //! pushed to it later.
 
+use crate::asked::Asked;
 use bytes::Bytes;
-use shard::command::{Answer, Begin, Command, Effects, Input, Inputs, Now, ReplyTo, Send, Session};
+use shard::ShardConfig;
+use shard::command::{Answer, Begin, Command, Now, Send};
 use shard::limits::PUSH_TIMEOUT_MS;
 use shard::partition::{ShardId, Share};
-use shard::rows::{Read, StoreError};
-use shard::store::MemoryStore;
-use shard::{Shard, ShardConfig};
+use shard::rows::Read;
 use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, RefusalCode, RowKind, Uid};
 
 const INBOX_EPOCH: u64 = 1;
 
 struct World {
-    shard: Shard,
-    store: MemoryStore,
-    inputs: Inputs,
-    now: Now,
+    asked: Asked,
     /// Which reads fail the first time.
     is_failing: fn(&Read) -> bool,
     /// How many of those there were.
     reads: usize,
-    requests: u64,
 }
 
 impl World {
@@ -31,42 +27,18 @@ impl World {
         let share = Share::Of { id: ShardId(0), shards: 1 };
         let now = Now { unix_ms: 1_800_000_000_000, mono_ms: 1 };
         let usual = ShardConfig::new(share, 2, INBOX_EPOCH);
-        let shard = Shard::new(ShardConfig { newest_id_ms: now.unix_ms + 1_000, ..usual }, now);
-        let (store, inputs) = (MemoryStore::new(), Inputs::default());
-        Self { shard, store, inputs, now, is_failing, reads: 0, requests: 0 }
+        let config = ShardConfig { newest_id_ms: now.unix_ms + 1_000, ..usual };
+        Self { asked: Asked::new(config, now), is_failing, reads: 0 }
     }
 
     fn ask(&mut self, command: Command) -> Vec<Answer> {
-        self.requests += 1;
-        let session = Session { entry: 0, connection: 1 };
-        let reply = ReplyTo { session, request_id: self.requests };
-        self.inputs.inputs.push(Input::Command(command, reply));
-        self.run()
+        let Self { asked, is_failing, reads } = self;
+        asked.ask(command, |read| fails(*is_failing, reads, read))
     }
 
-    /// Steps until nothing follows any more; what was said.
     fn run(&mut self) -> Vec<Answer> {
-        let mut answers = Vec::new();
-        loop {
-            let mut effects = Effects::default();
-            self.shard.step(&mut self.inputs, self.now, &mut effects);
-            if let Some((ticket, rows)) = effects.commit {
-                self.store.commit(ticket, rows);
-            }
-            let mut fails = false;
-            for (ticket, read) in effects.reads {
-                let is_meant = (self.is_failing)(&read);
-                self.reads += usize::from(is_meant);
-                fails |= is_meant && self.reads == 1;
-                self.store.read(ticket, read);
-            }
-            answers.extend(effects.deliveries.into_iter().map(|delivery| delivery.answer));
-            if self.store.in_flight() == 0 {
-                return answers;
-            }
-            self.store.refuse(fails.then_some(StoreError::Unavailable));
-            self.store.poll(&mut self.inputs.completions);
-        }
+        let Self { asked, is_failing, reads } = self;
+        asked.run(|read| fails(*is_failing, reads, read))
     }
 
     fn send(&self) -> Send {
@@ -74,12 +46,19 @@ impl World {
             conversation: ConversationId::direct(Uid(1), Uid(2)).unwrap(),
             sender: Uid(1),
             device: DeviceId(1),
-            client_msg_id: ClientMsgId::new(self.now.unix_ms, 7),
+            client_msg_id: ClientMsgId::new(self.asked.now.unix_ms, 7),
             kind: RowKind::MESSAGE,
             flags: 0,
             body: Bytes::from_static(b"again"),
         }
     }
+}
+
+/// Whether a read fails: the first of those that are meant.
+fn fails(is_meant: fn(&Read) -> bool, reads: &mut usize, read: &Read) -> bool {
+    let is_meant = is_meant(read);
+    *reads += usize::from(is_meant);
+    is_meant && *reads == 1
 }
 
 #[test]
@@ -103,7 +82,7 @@ fn rows_that_could_not_be_read_for_a_device_are_pushed_later() {
     let from = Begin::After(InboxSeq(0), INBOX_EPOCH);
     let answers = world.ask(Command::Login { uid: Uid(2), device: DeviceId(1), from });
     assert!(matches!(answers[..], [Answer::LoggedIn { .. }]), "{answers:?}");
-    world.now.mono_ms += PUSH_TIMEOUT_MS;
+    world.asked.now.mono_ms += PUSH_TIMEOUT_MS;
     let answers = world.run();
     assert!(matches!(answers[..], [Answer::Push { .. }]), "{answers:?}");
     assert_eq!(world.reads, 2);

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod asked;
 mod a_body_is_not_copied;
 mod a_read_that_failed_is_made_again;
 mod a_store_that_was_put_back_is_noticed;

@@ -1,12 +1,12 @@
 //! Rows go from an inbox by age, oldest first, and nobody tells the shard. A device that lacks some of those is told from where on
 //! the inbox is there, whichever way it asks, and gets everything from there; one that lacks none is told of none.
 
+use crate::asked::Asked;
 use bytes::Bytes;
-use shard::command::{Answer, Begin, Command, Effects, Input, Inputs, Now, ReplyTo, Send, Session};
+use shard::ShardConfig;
+use shard::command::{Answer, Begin, Command, Now, Send};
 use shard::partition::{ShardId, Share};
-use shard::rows::{Read, StoreError};
-use shard::store::MemoryStore;
-use shard::{Shard, ShardConfig};
+use shard::rows::Read;
 use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, RowKind, Uid};
 
 const NOW: Now = Now { unix_ms: 1_800_000_000_000, mono_ms: 1 };
@@ -16,9 +16,7 @@ const READER: Uid = Uid(2);
 
 /// The reader's inbox, and the shard that has it.
 struct World {
-    shard: Shard,
-    store: MemoryStore,
-    inputs: Inputs,
+    asked: Asked,
     messages: u128,
     /// The next question where an inbox begins is not answered.
     is_failing: bool,
@@ -27,10 +25,8 @@ struct World {
 impl World {
     fn new(messages: u64) -> Self {
         let share = Share::Of { id: ShardId(0), shards: 1 };
-        let config = ShardConfig::new(share, 3, INBOX_EPOCH);
-        let (store, inputs) = (MemoryStore::new(), Inputs::default());
-        let shard = Shard::new(config, NOW);
-        let mut world = Self { shard, store, inputs, messages: 0, is_failing: false };
+        let asked = Asked::new(ShardConfig::new(share, 3, INBOX_EPOCH), NOW);
+        let mut world = Self { asked, messages: 0, is_failing: false };
         (0..messages).for_each(|_| drop(world.send()));
         world
     }
@@ -48,27 +44,9 @@ impl World {
         }))
     }
 
-    /// What is answered, until nothing follows any more.
     fn ask(&mut self, command: Command) -> Vec<Answer> {
-        let reply = ReplyTo { session: Session { entry: 0, connection: 1 }, request_id: 1 };
-        self.inputs.inputs.push(Input::Command(command, reply));
-        let mut answers = Vec::new();
-        loop {
-            let mut effects = Effects::default();
-            self.shard.step(&mut self.inputs, NOW, &mut effects);
-            if let Some((ticket, rows)) = effects.commit {
-                self.store.commit(ticket, rows);
-            }
-            let asks = effects.reads.iter().any(|(_, read)| matches!(read, Read::Tail { .. }));
-            let fails = asks && std::mem::take(&mut self.is_failing);
-            effects.reads.into_iter().for_each(|(ticket, read)| self.store.read(ticket, read));
-            answers.extend(effects.deliveries.into_iter().map(|delivery| delivery.answer));
-            if self.store.in_flight() == 0 {
-                return answers;
-            }
-            self.store.refuse(fails.then_some(StoreError::Unavailable));
-            self.store.poll(&mut self.inputs.completions);
-        }
+        let Self { asked, is_failing, .. } = self;
+        asked.ask(command, |read| matches!(read, Read::Tail { .. }) && std::mem::take(is_failing))
     }
 
     /// The tail that a login tells, and what is pushed then: each row with the one before it.
@@ -100,7 +78,7 @@ fn pushed(answer: &Answer) -> (u64, u64) {
 #[test]
 fn a_login_below_the_tail_is_told_it_and_pushed_what_is_there() {
     let mut world = World::new(5);
-    world.store.expire(READER, InboxSeq(4));
+    world.asked.store.expire(READER, InboxSeq(4));
     assert_eq!(world.log_in(1), (4, vec![(3, 4), (4, 5)]));
     assert_eq!(world.log_in(0), (4, vec![(3, 4), (4, 5)]), "a device that has nothing is told too");
 }
@@ -108,7 +86,7 @@ fn a_login_below_the_tail_is_told_it_and_pushed_what_is_there() {
 #[test]
 fn a_login_that_lacks_no_row_that_is_gone_is_told_of_none() {
     let mut world = World::new(5);
-    world.store.expire(READER, InboxSeq(4));
+    world.asked.store.expire(READER, InboxSeq(4));
     for (cursor, pushes) in [(3, vec![(3, 4), (4, 5)]), (4, vec![(4, 5)]), (5, vec![])] {
         let (tail, pushed) = world.log_in(cursor);
         assert!(tail <= cursor + 1, "{tail} for {cursor}");
@@ -120,7 +98,7 @@ fn a_login_that_lacks_no_row_that_is_gone_is_told_of_none() {
 fn a_page_below_the_tail_begins_at_the_tail_and_names_it() {
     let mut world = World::new(5);
     assert_eq!(world.sync(0), (vec![1, 2, 3, 4, 5], 1));
-    world.store.expire(READER, InboxSeq(4));
+    world.asked.store.expire(READER, InboxSeq(4));
     assert_eq!(world.sync(1), (vec![4, 5], 4));
     assert_eq!(world.sync(3), (vec![4, 5], 4));
     assert_eq!(world.sync(5), (vec![], 4));
@@ -129,7 +107,7 @@ fn a_page_below_the_tail_begins_at_the_tail_and_names_it() {
 #[test]
 fn an_inbox_of_which_nothing_is_left_goes_on_where_it_was() {
     let mut world = World::new(5);
-    world.store.expire(READER, InboxSeq(6));
+    world.asked.store.expire(READER, InboxSeq(6));
     assert_eq!(world.sync(2), (vec![], 6), "one page says it, not one after the other");
     assert_eq!(world.log_in(2), (6, vec![]));
     let answers = world.send();
@@ -142,14 +120,14 @@ fn an_inbox_of_which_nothing_is_left_goes_on_where_it_was() {
 fn rows_that_go_while_a_device_is_away_are_told_at_its_next_login() {
     let mut world = World::new(5);
     assert_eq!(world.log_in(0).0, 1);
-    world.store.expire(READER, InboxSeq(3));
+    world.asked.store.expire(READER, InboxSeq(3));
     assert_eq!(world.log_in(0), (3, vec![(2, 3), (3, 4), (4, 5)]));
 }
 
 #[test]
 fn a_login_does_not_fail_with_the_question_where_the_inbox_begins() {
     let mut world = World::new(5);
-    world.store.expire(READER, InboxSeq(4));
+    world.asked.store.expire(READER, InboxSeq(4));
     world.is_failing = true;
     let (tail, pushed) = world.log_in(1);
     assert_eq!((tail, pushed), (1, vec![(3, 4), (4, 5)]), "the first push shows the hole");

@@ -1,0 +1,55 @@
+//! A shard that is asked one thing after the other, over the store of tests. It knows no property.
+
+use shard::command::{Answer, Command, Effects, Input, Inputs, Now, ReplyTo, Session};
+use shard::rows::{Read, StoreError};
+use shard::store::MemoryStore;
+use shard::{Shard, ShardConfig};
+
+/// A shard, its store, and the time.
+pub struct Asked {
+    pub shard: Shard,
+    pub store: MemoryStore,
+    pub now: Now,
+    inputs: Inputs,
+    requests: u64,
+}
+
+impl Asked {
+    /// An empty one.
+    pub fn new(config: ShardConfig, now: Now) -> Self {
+        let (store, inputs) = (MemoryStore::new(), Inputs::default());
+        Self { shard: Shard::new(config, now), store, now, inputs, requests: 0 }
+    }
+
+    /// What is answered, until nothing follows any more. `fails` is shown each read once, and says whether it is not answered.
+    pub fn ask(&mut self, command: Command, fails: impl FnMut(&Read) -> bool) -> Vec<Answer> {
+        self.requests += 1;
+        let session = Session { entry: 0, connection: 1 };
+        let reply = ReplyTo { session, request_id: self.requests };
+        self.inputs.inputs.push(Input::Command(command, reply));
+        self.run(fails)
+    }
+
+    /// Steps until nothing follows any more; what was said. `fails` as in [`Asked::ask`].
+    pub fn run(&mut self, mut fails: impl FnMut(&Read) -> bool) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        loop {
+            let mut effects = Effects::default();
+            self.shard.step(&mut self.inputs, self.now, &mut effects);
+            if let Some((ticket, rows)) = effects.commit {
+                self.store.commit(ticket, rows);
+            }
+            let mut has_failed = false;
+            for (ticket, read) in effects.reads {
+                has_failed |= fails(&read);
+                self.store.read(ticket, read);
+            }
+            answers.extend(effects.deliveries.into_iter().map(|delivery| delivery.answer));
+            if self.store.in_flight() == 0 {
+                return answers;
+            }
+            self.store.refuse(has_failed.then_some(StoreError::Unavailable));
+            self.store.poll(&mut self.inputs.completions);
+        }
+    }
+}
