@@ -3,10 +3,10 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else comes fails the test")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
+use super::kill_a_child;
 use crate::alone;
 use crate::driven::{Driven, config};
 use bytes::Bytes;
@@ -79,24 +79,14 @@ fn acked_batches_survive_a_kill_whole() {
     let dir = tempfile::tempdir().unwrap();
     let mut acked = 0;
     for round in 1..=5 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(alone(module_path!(), "child_commits_until_it_is_killed"))
-            .env(CHILD, dir.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
         // The kill falls while later groups are being written.
         let wanted = acked + 1_000 + 37 * round;
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let seqs = lines.filter_map(|line| line.strip_prefix("acked ")?.parse::<u64>().ok());
-        for seq in seqs {
+        let test = alone(module_path!(), "child_commits_until_it_is_killed");
+        kill_a_child(test, (CHILD, dir.path()), |seq| {
             assert!(seq <= acked + 1 || round > 1 && seq > acked, "in order");
             acked = acked.max(seq);
-            if acked == wanted {
-                child.kill().unwrap();
-            }
-        }
-        child.wait().unwrap();
+            acked == wanted
+        });
         check(dir.path(), acked);
     }
 }

@@ -4,12 +4,14 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else comes fails the test")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
+use super::kill_a_child;
 use crate::alone;
 use crate::driven::{Driven, config, inbox, message};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
 use shard::command::Now;
 use shard::rows::{ChatRow, Completion, Found, InboxRow, MessageRow, Read, Row, Ticket, UserRow};
 use shard::store::{EmbeddedConfig, Retention};
@@ -207,18 +209,13 @@ fn bytes(dir: &Path) -> u64 {
 fn day(day: u64, from: u64, count: u64) -> Vec<Row> {
     let at = |place: u64| {
         let mut row = inbox(UID, 1, 0);
-        let mut random = place | 1;
-        let body = std::iter::repeat_with(|| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            random.to_le_bytes()
-        });
+        let mut body = vec![0; 320];
+        Xoshiro256PlusPlus::seed_from_u64(place).fill(&mut body[..]);
         row.inbox_seq = InboxSeq(place);
         row.message.seq = Seq(1 + place % 64);
         row.message.time_ms = day * DAY_MS;
         row.message.client_msg_id = ClientMsgId::new(day * DAY_MS, place.into());
-        row.message.body = body.take(40).flatten().collect::<Vec<u8>>().into();
+        row.message.body = body.into();
         [Row::Message(row.message.clone()), Row::Inbox(row)]
     };
     (from..from + count).flat_map(at).collect()
@@ -272,21 +269,12 @@ fn a_kill_leaves_an_inbox_that_is_whole_from_its_tail_on() {
     let dir = tempfile::tempdir().unwrap();
     let mut acked = 0;
     for round in 1..=6 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(alone(module_path!(), "child_lets_rows_go_until_it_is_killed"))
-            .env(CHILD, dir.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
         let wanted = acked + 100 + 37 * round;
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        for seq in lines.filter_map(|line| line.strip_prefix("acked ")?.parse::<u64>().ok()) {
+        let test = alone(module_path!(), "child_lets_rows_go_until_it_is_killed");
+        kill_a_child(test, (CHILD, dir.path()), |seq| {
             acked = seq;
-            if acked == wanted {
-                child.kill().unwrap();
-            }
-        }
-        child.wait().unwrap();
+            acked == wanted
+        });
         let mut bench = Bench::open(dir.path(), FEW);
         let head = bench.head();
         assert!(head >= acked);
