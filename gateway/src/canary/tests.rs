@@ -65,10 +65,8 @@ fn push_ack(login: Login) -> Ask {
 }
 
 fn logged_in(login: Login) -> Answer {
-    {
-        let inbox_head = InboxSeq(4);
-        Answer::LoggedIn { login, inbox_head, cursor: inbox_head, inbox_tail: InboxSeq(1) }
-    }
+    let inbox_head = InboxSeq(4);
+    Answer::LoggedIn { login, inbox_head, cursor: inbox_head, inbox_tail: InboxSeq(1) }
 }
 
 fn acked() -> Answer {

@@ -31,20 +31,22 @@ fn under(limit: &str, data_dir: &Path) -> Command {
     shell
 }
 
+#[track_caller]
+fn ends_with_71(limit: &str, text: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let end = limited(limit, dir.path());
+    assert_eq!(end.code, Some(71), "{}", end.told);
+    assert!(end.told.contains(text), "{}", end.told);
+}
+
 #[test]
 fn too_little_memory_to_lock_ends_with_71() {
-    let dir = tempfile::tempdir().unwrap();
-    let end = limited("ulimit -l 64", dir.path());
-    assert_eq!(end.code, Some(71), "{}", end.told);
-    assert!(end.told.contains("RLIMIT_MEMLOCK is 65536 bytes"), "{}", end.told);
+    ends_with_71("ulimit -l 64", "RLIMIT_MEMLOCK is 65536 bytes");
 }
 
 #[test]
 fn too_few_descriptors_end_with_71() {
-    let dir = tempfile::tempdir().unwrap();
-    let end = limited("ulimit -n 16", dir.path());
-    assert_eq!(end.code, Some(71), "{}", end.told);
-    assert!(end.told.contains("RLIMIT_NOFILE is 16, and "), "{}", end.told);
+    ends_with_71("ulimit -n 16", "RLIMIT_NOFILE is 16, and ");
 }
 
 #[test]

@@ -10,15 +10,9 @@ fn connect(scene: &mut Scene) -> (Client, Socket) {
     let mut socket = Socket::ask("im.example", &mut says);
     scene.hear(client, &says);
     let mut opened = false;
-    socket.read(&mut output(scene, client), |said| opened = said == Said::Opened).unwrap();
+    socket.read(&mut scene.output(client), |said| opened = said == Said::Opened).unwrap();
     assert!(opened);
     (client, socket)
-}
-
-/// What was written to a client since, byte for byte.
-fn output(scene: &mut Scene, client: Client) -> Vec<u8> {
-    let output = scene.outputs.0.entry(Channel::of(client.conn).id).or_default();
-    std::mem::take(&mut output.bytes)
 }
 
 fn say(scene: &mut Scene, client: Client, frames: &[u8]) {
@@ -55,7 +49,7 @@ fn log_in(scene: &mut Scene, uid: u64) -> (Client, Socket) {
         let Said::Data(bytes) = said else { panic!("{said:?}") };
         heard.extend_from_slice(bytes);
     };
-    socket.read(&mut output(scene, client), &mut take).unwrap();
+    socket.read(&mut scene.output(client), &mut take).unwrap();
     assert_eq!(told_in(&heard), [(Kind::HelloReply, 1, None), (Kind::LoginReply, 2, None)]);
     (Client { login, ..client }, socket)
 }
@@ -78,7 +72,7 @@ fn a_ping_is_answered_at_the_rate_of_frames_and_if_the_client_reads() {
     let pong = [&[0x8a, 2][..], b"hi"].concat();
     let answered = |scene: &mut Scene| {
         (0..9).for_each(|_| scene.hear(client, &control(0x89, b"hi")));
-        output(scene, client)
+        scene.output(client)
     };
     assert_eq!(answered(&mut scene), pong.repeat(4), "a burst of twice the rate");
     scene.now_ms += 1_000;
@@ -95,7 +89,7 @@ fn silence_is_probed_by_a_ping_and_a_pong_is_heard() {
     let (client, _) = log_in(&mut scene, 7);
     for _ in 0..3 {
         scene.pass(91_000);
-        assert_eq!(output(&mut scene, client), [0x89, 0]);
+        assert_eq!(scene.output(client), [0x89, 0]);
         scene.hear(client, &control(0x8a, b""));
     }
     scene.pass(121_000);
@@ -111,7 +105,7 @@ fn what_breaks_the_rules_is_refused_after_what_was_taken() {
     say(&mut scene, client, &send(3, 8));
     let (_, reply) = scene.asked();
     scene.hear(client, &control(0x81, b"{}"));
-    assert_eq!((output(&mut scene, client), scene.done(client)), (vec![], vec![]), "not yet");
+    assert_eq!((scene.output(client), scene.done(client)), (vec![], vec![]), "not yet");
     say(&mut scene, client, &heartbeat(4, 1));
     scene.answer(reply, refused(RefusalCode::StoreFull));
     let mut heard = Vec::new();
@@ -119,7 +113,7 @@ fn what_breaks_the_rules_is_refused_after_what_was_taken() {
         let Said::Data(bytes) = said else { panic!("{said:?}") };
         heard.extend_from_slice(bytes);
     };
-    socket.read(&mut output(&mut scene, client), &mut take).unwrap();
+    socket.read(&mut scene.output(client), &mut take).unwrap();
     let refusal = |number, code| (Kind::Refusal, number, Some(code));
     let expected = [refusal(3, RefusalCode::StoreFull), refusal(0, RefusalCode::Malformed)];
     assert_eq!(told_in(&heard), expected);
@@ -137,7 +131,7 @@ fn who_closes_hears_what_was_taken_and_its_own_code() {
     let (_, reply) = scene.asked();
     scene.hear(client, &control(0x88, &[3, 0xe9]));
     scene.answer(reply, refused(RefusalCode::StoreFull));
-    assert!(!output(&mut scene, client).is_empty());
+    assert!(!scene.output(client).is_empty());
     assert_eq!(scene.done(client), [Do::Close(None)]);
     let last = part(&mut scene, client, None);
     assert_eq!((last, scene.closes(CloseReason::Peer)), (vec![0x88, 2, 3, 0xe9], 1));
@@ -160,7 +154,7 @@ fn no_frame_is_said_into_a_request_that_is_still_coming() {
     let client = scene.connect();
     scene.hear(client, b"GET /v1/ws HT");
     scene.pass(6_000);
-    assert_eq!(output(&mut scene, client), b"");
+    assert_eq!(scene.output(client), b"");
     assert_eq!(scene.done(client), [Do::Close(Some(RefusalCode::LoginTimeout))]);
     assert_eq!(scene.closes(CloseReason::LoginTimeout), 1);
 }

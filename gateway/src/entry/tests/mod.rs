@@ -23,7 +23,9 @@ use netring::ConnId;
 use shard::command::{Begin, Delivery, Login};
 use std::collections::HashMap;
 use wire::frames::{self, GoingAway, Refusal, SessionEnd};
-use wire::{Bytes, DeviceId, FrameBuffer, Generation, InboxSeq, Kind, Scratch, Uid, encode};
+use wire::{
+    Bytes, DeviceId, FrameBuffer, Generation, InboxSeq, Kind, RawFrame, Scratch, Uid, encode,
+};
 
 /// Unix ms at 0 ms of the core's clock.
 const START_MS: u64 = 1_700_000_000_000;
@@ -197,43 +199,33 @@ impl Scene {
         (command, reply)
     }
 
+    /// What was written to a client since, byte for byte.
+    fn output(&mut self, client: Client) -> Vec<u8> {
+        let output = self.outputs.0.entry(Channel::of(client.conn).id).or_default();
+        std::mem::take(&mut output.bytes)
+    }
+
     /// What a client was told since.
     fn told(&mut self, client: Client) -> Vec<Told> {
-        let output = self.outputs.0.entry(Channel::of(client.conn).id).or_default();
-        let bytes = std::mem::take(&mut output.bytes);
-        told_in(&bytes)
+        told_in(&self.output(client))
     }
 
     /// Which requests of a client were refused since, and after how many ms each may come again.
     fn hints(&mut self, client: Client) -> Vec<(u64, u32)> {
-        let output = self.outputs.0.entry(Channel::of(client.conn).id).or_default();
-        let bytes = std::mem::take(&mut output.bytes);
-        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
-        let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
-        let mut hints = Vec::new();
-        while let Some(frame) = frames.next(&mut scratch) {
-            let frame = frame.expect("an entry's frames are sound");
+        each_in(&self.output(client), |frame| {
             let refusal = frame.read::<Refusal>().expect("only refusals");
-            hints.push((frame.header.request_id, refusal.retry_after_ms));
-        }
-        hints
+            (frame.header.request_id, refusal.retry_after_ms)
+        })
     }
 
     /// What a client was told of the server's clock since, by the kind of frame; 0: nothing.
     fn clocks(&mut self, client: Client) -> Vec<(Kind, u64)> {
-        let output = self.outputs.0.entry(Channel::of(client.conn).id).or_default();
-        let bytes = std::mem::take(&mut output.bytes);
-        let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
-        let mut frames = buffer.read(&bytes, FRAME_BYTES_MAX);
-        let mut clocks = Vec::new();
-        while let Some(frame) = frames.next(&mut scratch) {
-            let frame = frame.expect("an entry's frames are sound");
+        each_in(&self.output(client), |frame| {
             let login = frame.read::<frames::LoginReply>().map(|reply| reply.server_time_ms);
             let hello = frame.read::<frames::HelloReply>().map(|reply| reply.server_time_ms);
             let added = frame.extended(wire::SERVER_TIME);
-            clocks.push((frame.header.kind.unwrap(), login.or(hello).unwrap_or(added)));
-        }
-        clocks
+            (frame.header.kind.unwrap(), login.or(hello).unwrap_or(added))
+        })
     }
 
     /// What was to be done to a client's channel since.
@@ -248,20 +240,26 @@ impl Scene {
     }
 }
 
-/// What the frames in these bytes tell.
-fn told_in(bytes: &[u8]) -> Vec<Told> {
+/// What is read of each of the frames in these bytes.
+fn each_in<T>(bytes: &[u8], mut read: impl FnMut(&RawFrame<'_>) -> T) -> Vec<T> {
     let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
     let mut frames = buffer.read(bytes, FRAME_BYTES_MAX);
-    let mut told = Vec::new();
+    let mut all = Vec::new();
     while let Some(frame) = frames.next(&mut scratch) {
-        let frame = frame.expect("an entry's frames are sound");
+        all.push(read(&frame.expect("an entry's frames are sound")));
+    }
+    all
+}
+
+/// What the frames in these bytes tell.
+fn told_in(bytes: &[u8]) -> Vec<Told> {
+    each_in(bytes, |frame| {
         let refusal = frame.read::<Refusal>().map(|refusal| refusal.code);
         let code = refusal.or_else(|_| frame.read::<GoingAway>().map(|going| going.code));
         let code = code.or_else(|_| frame.read::<SessionEnd>().map(|end| end.code)).ok();
         let named = |code| *RefusalCode::ALL.iter().find(|it| **it as u16 == code).unwrap();
-        told.push((frame.header.kind.unwrap(), frame.header.request_id, code.map(named)));
-    }
-    told
+        (frame.header.kind.unwrap(), frame.header.request_id, code.map(named))
+    })
 }
 
 /// What a login that [`login`] encodes asks of a shard.
