@@ -1,4 +1,4 @@
-//! Conversations as frames have them, and as ids. It knows no frame.
+//! A conversation as frames have it, and its id: from one to the other. It knows no other part of a frame.
 
 use crate::ConversationId;
 use crate::frames::{ArchivedConversation, Conversation};
