@@ -181,6 +181,7 @@ const DRILLS: &[Drill] = &[
 
 /// Not for CI, whose time is bounded: drills with a Cassandra of their own, a next release, the build of what people run.
 const LONG_ONLY: &[Step] = &[
+    Step::new("clocks that are wrong", "cargo xtask clocks").that_prints(&["kept: Clocks"]),
     Step::new("a slow store", "cargo xtask promises slow-store").that_prints(&["kept: SlowStore"]),
     Step::new("a kill of Cassandra", "cargo xtask promises cql-durability")
         .that_prints(&["kept: CqlDurability"]),

@@ -86,6 +86,11 @@ impl Key {
         Self::new().raw(&[APART])
     }
 
+    /// Of the time by which things go, in the table of users: behind these, before every tail.
+    pub fn goes_by() -> Self {
+        Self::users_end()
+    }
+
     /// Of a user. Before every chat of it.
     pub fn user(uid: Uid) -> Self {
         Self::new().number(uid.0)
@@ -228,15 +233,21 @@ pub fn ids_until(unix_ms: u64) -> [u8; 6] {
     time
 }
 
-/// The value of the place where an inbox begins.
-pub fn put_tail(value: &mut Vec<u8>, tail: InboxSeq) {
-    put_head(value, |head| _ = head.number(tail.0));
+/// When an id was made, in ms, by its key.
+pub fn id_made_ms(key: &[u8]) -> Option<u64> {
+    let &[a, b, c, d, e, f] = key.first_chunk::<6>()?;
+    Some(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
 }
 
-/// The place where an inbox begins.
-pub fn take_tail(_: &[u8], value: &[u8]) -> Option<InboxSeq> {
+/// A value that is one number: the place where an inbox begins, the time by which things go.
+pub fn put_number(value: &mut Vec<u8>, number: u64) {
+    put_head(value, |head| _ = head.number(number));
+}
+
+/// That number.
+pub fn take_number(_: &[u8], value: &[u8]) -> Option<u64> {
     let (mut head, _) = Fields(value).head()?;
-    Some(InboxSeq(head.number()?))
+    head.number()
 }
 
 /// The newest message of a chat whose inbox row has gone: the value is as an inbox row's.

@@ -212,7 +212,7 @@ impl EmbeddedStore {
     pub fn pass_time(&mut self, now: Now) {
         self.mono_ms = now.mono_ms;
         if self.expire_at_ms.take_if(|at| *at <= now.mono_ms).is_some() {
-            self.ask(Request::Expire(now.unix_ms));
+            self.ask(Request::Expire(now));
         }
     }
 

@@ -1,6 +1,8 @@
 //! What goes by itself: rows of inboxes by age and by number, and clients' ids. In slices of bounded work, user after user; when all
 //! were looked at, the next round begins. It is told the time, and knows neither threads nor clocks.
 //!
+//! What is old is said by a time of its own ([`GoesBy`]): a wall clock that was set ahead for some hours takes nothing with it.
+//!
 //! Of an inbox the oldest rows go, never the newest that the stored chats tell of: its place and its chain are the inbox's end. The
 //! tail is written with what goes: nothing below it is shown, whatever is there. A message that is the newest of its chat is
 //! kept beside the chat. The conversations keep all messages.
@@ -13,10 +15,11 @@ use std::ops::Bound::{Excluded, Unbounded};
 use fjall::{OwnedWriteBatch, Slice};
 use wire::{InboxSeq, Uid};
 
-use super::codec::{self, Key, take_chat, take_inbox, take_user};
+use super::codec::{self, Key, take_chat, take_inbox, take_number, take_user};
 use super::limits::EXPIRE_STEPS;
 use super::read::{ReadError, decode, get, tail};
 use super::tables::{Tables, WriteError};
+use crate::command::Now;
 use crate::limits::ID_KEPT_MS;
 use crate::rows::{InboxRow, UserRow};
 
@@ -36,9 +39,33 @@ impl Default for Retention {
     }
 }
 
+/// The time by which things go: never ahead of the wall clock, and never faster than twice the monotonic clock; the index
+/// keeps it. So an id stays for a day of the monotonic clock at the least, and that is how long a retry may come: no wall
+/// clock that is set ahead takes it away, at once or by a restart.
+///
+/// It is not before the oldest id, for nothing older is left to be kept: it catches up in a directory that has no such time yet,
+/// or whose clock was years behind.
+struct GoesBy {
+    unix_ms: u64,
+    /// The monotonic clock then.
+    mono_ms: u64,
+}
+
+impl GoesBy {
+    fn pass(&mut self, now: Now, oldest_id_ms: Option<u64>) -> u64 {
+        let passed_ms = now.mono_ms.saturating_sub(self.mono_ms);
+        self.mono_ms = now.mono_ms;
+        let from_ms = self.unix_ms.max(oldest_id_ms.unwrap_or(0));
+        self.unix_ms = from_ms.saturating_add(2 * passed_ms).min(now.unix_ms);
+        self.unix_ms
+    }
+}
+
 /// How far a round has come.
 pub struct Expiry {
     retention: Retention,
+    /// None before the index was asked for it.
+    goes_by: Option<GoesBy>,
     /// Nothing up to this id is there any more.
     ids_through: Vec<u8>,
     has_ids: bool,
@@ -61,26 +88,48 @@ struct Work<'a> {
 impl Expiry {
     /// Of a store that was just opened.
     pub fn new(retention: Retention) -> Self {
-        let (ids_through, user, next) = (Vec::new(), None, None);
-        Self { retention, ids_through, has_ids: true, user, next, is_first: true }
+        let (goes_by, ids_through, user, next) = (None, Vec::new(), None, None);
+        Self { retention, goes_by, ids_through, has_ids: true, user, next, is_first: true }
     }
 
     /// Does one slice. Says whether the round goes on, and what could not be read: that is passed over until the next.
     pub fn slice(
         &mut self,
         tables: &Tables,
-        now_ms: u64,
+        now: Now,
     ) -> Result<(bool, Option<ReadError>), WriteError> {
+        let now_ms = match self.time(tables, now) {
+            Ok(now_ms) => now_ms,
+            Err(error) => return Ok((false, Some(error))),
+        };
         let mut work = Work { tables, batch: tables.batch()?, now_ms, steps: EXPIRE_STEPS };
         let done = self.work(&mut work);
-        if !work.batch.is_empty() {
+        let is_over = matches!(done, Ok(true));
+        if is_over || !work.batch.is_empty() {
+            let mut value = Vec::new();
+            codec::put_number(&mut value, now_ms);
+            let key = Key::goes_by();
+            work.batch.insert(&tables.users, Slice::from(key.as_ref()), Slice::from(value));
             work.batch.commit()?;
         }
-        let is_over = matches!(done, Ok(true));
         if is_over {
             (self.has_ids, self.user, self.is_first) = (true, None, false);
         }
         Ok((!is_over, done.err()))
+    }
+
+    /// The time by which this slice goes.
+    fn time(&mut self, tables: &Tables, now: Now) -> Result<u64, ReadError> {
+        let all = (Excluded(self.ids_through.as_slice()), Unbounded);
+        let oldest = tables.ids.range::<&[u8], _>(all).next();
+        // Where it cannot be read, those that go are not found either.
+        let oldest_ms = oldest.and_then(|guard| codec::id_made_ms(&guard.key().ok()?));
+        if self.goes_by.is_none() {
+            let unix_ms = get(&tables.users, Key::goes_by().as_ref(), take_number)?.unwrap_or(0);
+            self.goes_by = Some(GoesBy { unix_ms, mono_ms: now.mono_ms });
+        }
+        let goes_by = self.goes_by.as_mut();
+        Ok(goes_by.map_or(0, |it| it.pass(now, oldest_ms)))
     }
 
     /// Whether the round is over.
@@ -150,7 +199,7 @@ impl Expiry {
         }
         if new_tail > told {
             let mut value = Vec::new();
-            codec::put_tail(&mut value, new_tail);
+            codec::put_number(&mut value, new_tail.0);
             let key = Key::tail(uid);
             work.batch.insert(&work.tables.users, Slice::from(key.as_ref()), Slice::from(value));
         }

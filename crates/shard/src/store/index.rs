@@ -16,6 +16,7 @@ use super::open::reopen;
 use super::read::{ReadError, read};
 use super::space::free_bytes;
 use super::tables::{Sizes, Tables, WriteError};
+use crate::command::Now;
 use crate::rows::{Completion, Read, StoreError, Ticket};
 
 /// Called from the index's thread when there is something to poll.
@@ -30,7 +31,7 @@ pub enum Request {
     /// A question that knows everything given before.
     Read(Ticket, Read),
     /// A little of what is too old at this time, Unix ms, is to go.
-    Expire(u64),
+    Expire(Now),
 }
 
 /// What the front is told.
@@ -85,7 +86,7 @@ impl Index {
                 match request {
                     Request::Apply(more) => records.extend(more),
                     Request::Read(ticket, question) => reads.push((ticket, question)),
-                    Request::Expire(now_ms) => expires = Some(now_ms),
+                    Request::Expire(now) => expires = Some(now),
                     Request::Sealed(segment) => {
                         self.sealed.push(segment);
                         self.owed += 1;
@@ -96,8 +97,8 @@ impl Index {
             self.apply(records);
             self.answer(reads);
             self.supply();
-            if let Some(now_ms) = expires {
-                self.expire(now_ms);
+            if let Some(now) = expires {
+                self.expire(now);
             }
         }
         self.sync();
@@ -230,10 +231,10 @@ impl Index {
     }
 
     /// A little of what is too old goes. What cannot be read stays, and is told.
-    fn expire(&mut self, now_ms: u64) {
+    fn expire(&mut self, now: Now) {
         let mut is_more = false;
         if let Some(tables) = self.tables.as_ref().filter(|_| self.failure.is_none()) {
-            match self.expiry.slice(tables, now_ms) {
+            match self.expiry.slice(tables, now) {
                 Ok((more, unreadable)) => {
                     is_more = more;
                     unreadable.iter().for_each(|error| self.on_unreadable(error));

@@ -6,7 +6,7 @@ use fjall::{Guard, Keyspace};
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 use super::codec::{Key, is_apart, take_chat, take_id, take_inbox, take_message};
-use super::codec::{take_recent, take_tail, take_user};
+use super::codec::{take_number, take_recent, take_user};
 use super::page::Page;
 use super::tables::Tables;
 use crate::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Read};
@@ -82,7 +82,8 @@ fn inbox_end(tables: &Tables, uid: Uid) -> Result<Option<InboxRow>> {
 
 /// Below this place nothing of an inbox is shown, whatever is there; 0: nothing has gone.
 pub fn tail(tables: &Tables, uid: Uid) -> Result<InboxSeq> {
-    Ok(get(&tables.users, Key::tail(uid).as_ref(), take_tail)?.unwrap_or(InboxSeq(0)))
+    let place = get(&tables.users, Key::tail(uid).as_ref(), take_number)?;
+    Ok(InboxSeq(place.unwrap_or(0)))
 }
 
 fn first(tables: &Tables, uid: Uid, (from, head): (InboxSeq, InboxSeq)) -> Result<InboxSeq> {
@@ -213,7 +214,7 @@ pub fn is_row(tables: &Tables, table: &Keyspace, key: &[u8], value: &[u8]) -> bo
     } else if is(&tables.chats) {
         take_chat(key, value).is_some()
     } else if is(&tables.users) && is_apart(key) {
-        take_tail(key, value).is_some()
+        take_number(key, value).is_some()
     } else if is(&tables.users) {
         take_user(key, value).is_some()
     } else {

@@ -20,8 +20,8 @@ use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 const CHILD: &str = "LONGLINE_TEST_EXPIRE_DIR";
 const UID: Uid = Uid(2);
 const DAY_MS: u64 = 86_400_000;
-/// Longer than from one round of what goes to the next.
-const STEP_MS: u64 = 3_600_000;
+/// A slice by the monotonic clock: as long as the wall clock may have to be followed.
+const STEP_MS: u64 = DAY_MS;
 
 /// A store that is told the time.
 struct Bench {
@@ -42,8 +42,13 @@ impl Bench {
 
     /// So many slices are done while it is this time.
     fn pass(&mut self, unix_ms: u64, slices: u64) {
+        self.pass_by(STEP_MS, unix_ms, slices);
+    }
+
+    /// So are they, with so much between two.
+    fn pass_by(&mut self, step_ms: u64, unix_ms: u64, slices: u64) {
         for _ in 0..=slices {
-            self.mono_ms += STEP_MS;
+            self.mono_ms += step_ms;
             self.driven.store.pass_time(Now { unix_ms, mono_ms: self.mono_ms });
             // Answers come in the order of the questions, and what goes right behind them.
             self.chats();
@@ -190,6 +195,34 @@ fn a_clock_that_was_set_back_does_no_harm() {
     bench.pass(10_050, 3);
     assert_eq!(bench.rows(), [100]);
     assert!(!bench.knows_id(49) && bench.knows_id(50));
+    bench.driven.store.close().unwrap();
+}
+
+/// Set ahead by days, across restarts, it takes nothing for as long as it took to say so. Ids stay for a day, and a message of
+/// that day that is said again is known.
+#[test]
+fn a_clock_that_was_set_ahead_takes_nothing_at_once() {
+    const STEP_MS: u64 = 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let retention = Retention { inbox_age_ms: 10_000, ..NOTHING };
+    let all: Vec<u64> = (1..=100).collect();
+    for (after_ms, ahead_ms) in [(100, 2 * DAY_MS), (200, 100 * DAY_MS), (100, 20_000 * DAY_MS)] {
+        let mut bench = Bench::open(dir.path(), retention);
+        if bench.head() == 0 {
+            bench.commit(hundred());
+        }
+        bench.pass_by(STEP_MS, after_ms, 3);
+        bench.pass_by(1, after_ms + ahead_ms, 3);
+        assert_eq!(bench.rows(), all, "{ahead_ms} ms ahead");
+        assert!((1..=100).all(|seq| bench.knows_id(seq)), "{ahead_ms} ms ahead");
+        bench.driven.store.close().unwrap();
+    }
+    let mut bench = Bench::open(dir.path(), retention);
+    bench.pass_by(STEP_MS, 100 * DAY_MS, 22);
+    assert_eq!(bench.rows(), [100], "rows do go with the time");
+    assert!((1..=100).all(|seq| bench.knows_id(seq)), "a day did not pass yet");
+    bench.pass_by(STEP_MS, 100 * DAY_MS, 3);
+    assert!(!(1..=100).any(|seq| bench.knows_id(seq)));
     bench.driven.store.close().unwrap();
 }
 
