@@ -30,7 +30,7 @@ enum What {
     Stages(stages::Args),
     /// What shards in another process and a CQL store cost, beside all in one.
     Remote(remote::Args),
-    /// Instructions of the hot pure functions against the committed baseline; fails beyond the tolerance.
+    /// Instructions of the hot pure functions against the committed baseline; fails where there are more, beyond the tolerance.
     Counts(counts::Args),
 }
 
