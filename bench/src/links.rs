@@ -46,6 +46,7 @@ pub fn send() -> Item {
         kind: RowKind::MESSAGE,
         flags: 0,
         body: BODY,
+        seen: Seq(0),
     };
     Item::Command { round: 1, epoch: Epoch(1), command: Command::Send(send), reply: REPLY }
 }
@@ -65,6 +66,7 @@ pub fn push() -> Item {
         chain: Chain(9),
         client_msg_id: ClientMsgId([7; 16]),
         body: BODY,
+        seen: Seq(0),
     };
     let (uid, inbox_seq, chain) = (Uid(7), InboxSeq(9), Chain(3));
     let row = Box::new(InboxRow { uid, inbox_seq, flags: 0, chain, message });

@@ -117,8 +117,9 @@ impl Shards {
             let (sender, conversation) =
                 self.pairs[usize::try_from(self.sent).expect("few") % PAIRS];
             let client_msg_id = ClientMsgId::new(self.now.unix_ms, self.sent.into());
-            let (device, kind, flags, body) = (DEVICE, RowKind::MESSAGE, 0, BODY);
-            let send = Send { conversation, sender, device, client_msg_id, kind, flags, body };
+            let (device, kind, flags, body, seen) = (DEVICE, RowKind::MESSAGE, 0, BODY, Seq(0));
+            let send =
+                Send { conversation, sender, device, client_msg_id, kind, flags, body, seen };
             self.command(Uid(conversation.home()), Command::Send(send), self.sent);
         }
         assert_eq!(self.settle(), count, "every message is acknowledged");
@@ -234,6 +235,7 @@ fn made_up(uid: Uid, at: u64) -> InboxRow {
         chain: Chain::default(),
         client_msg_id: ClientMsgId::new(at, at.into()),
         body: BODY,
+        seen: Seq(0),
     };
     InboxRow { uid, inbox_seq: InboxSeq(at), flags: 0, chain: Chain::default(), message }
 }

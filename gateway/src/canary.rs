@@ -14,7 +14,7 @@ use crate::limits::{CANARY_FAILURES_MAX, CANARY_PAIRS, CANARY_PATIENCE_MS};
 use crate::limits::{CANARY_RETRY_MS, RESERVED_UIDS};
 use shard::command::{Answer, Begin, Command, Login, Now, Send};
 use shard::partition::Partition;
-use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, RowKind, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, RowKind, Seq, Uid};
 
 /// What clients have been given so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -205,6 +205,7 @@ impl Canary {
             client_msg_id: round.client_msg_id,
             kind: RowKind::MESSAGE,
             flags: 0,
+            seen: Seq(0),
             body: Bytes::from_static(b"canary"),
         };
         Ask::Request(Command::Send(send), Some(SEND))

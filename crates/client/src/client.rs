@@ -2,6 +2,7 @@
 
 use crate::command::{Command, Reply, Request};
 use crate::limits::{COMMANDS_MAX, RECEIVED_MAX, REQUEST_TIMEOUT_MS};
+use crate::machine::Draft;
 use crate::task::Task;
 use crate::{Ack, ChatState, ChatsPage, ClientError, Config, Message, Received};
 use std::sync::{Arc, OnceLock};
@@ -62,12 +63,19 @@ impl Client {
         conversation: ConversationId,
         body: impl Into<Bytes>,
     ) -> Result<Ack, ClientError> {
-        let body = body.into();
-        if body.len() > BODY_BYTES_MAX {
-            return Err(ClientError::BodyTooLarge(body.len()));
+        self.send_draft((conversation, body.into()).into()).await
+    }
+
+    /// The same; the writer has seen the conversation up to `draft.seen`, and it is read up to there with the message.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_draft(&self, draft: Draft) -> Result<Ack, ClientError> {
+        if draft.body.len() > BODY_BYTES_MAX {
+            return Err(ClientError::BodyTooLarge(draft.body.len()));
         }
         let (reply_to, reply) = oneshot::channel();
-        self.command(Command::Send { conversation, body, reply_to }).await?;
+        self.command(Command::Send(draft, reply_to)).await?;
         reply.await.unwrap_or_else(|_| Err(ended(&self.end)))
     }
 
@@ -100,7 +108,7 @@ impl Client {
         if let Reply::Chats(page) = reply { Ok(page) } else { Err(reply.unexpected()) }
     }
 
-    /// A conversation is read up to `seq`.
+    /// A conversation is read up to `seq`. The user's devices learn of it by a row of the inbox.
     ///
     /// # Errors
     /// As [`Client::history`].
@@ -112,7 +120,7 @@ impl Client {
         chat(self.request(Request::MarkRead { conversation, seq }).await?)
     }
 
-    /// Hides a chat until its next message.
+    /// Hides a chat until its next message, and reads it. The user's devices learn of it by a row of the inbox.
     ///
     /// # Errors
     /// As [`Client::history`].

@@ -1,5 +1,6 @@
 //! What the handles ask of the task.
 
+use crate::machine::Draft;
 use crate::{Ack, ChatState, ChatsPage, ClientError, Message};
 use tokio::sync::oneshot;
 use wire::{Bytes, ConversationId, Kind, Seq};
@@ -8,7 +9,7 @@ use wire::{Bytes, ConversationId, Kind, Seq};
 pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, ClientError>>;
 
 pub(crate) enum Command {
-    Send { conversation: ConversationId, body: Bytes, reply_to: ReplyTo<Ack> },
+    Send(Draft, ReplyTo<Ack>),
     Request(Request, ReplyTo<Reply>),
     Renew(Bytes, ReplyTo<Reply>),
     Close(oneshot::Sender<()>),

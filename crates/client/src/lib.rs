@@ -23,5 +23,6 @@ pub use client::{Client, Inbox};
 pub use clock::Clock;
 pub use config::Config;
 pub use error::ClientError;
+pub use machine::Draft;
 pub use message::{Ack, Chat, ChatState, ChatsPage, Message};
 pub use received::Received;

@@ -16,8 +16,11 @@ pub struct Message {
     pub sender: Uid,
     /// Its place in the conversation.
     pub seq: Seq,
-    /// What it is. An application passes over those that it does not know.
+    /// What it is. An application passes over those that it does not know. [`RowKind::READ`] and [`RowKind::HIDDEN`] are no messages: the
+    /// user, on one of its devices, has read the conversation up to `seq`, and `number` of its messages are unread behind that.
     pub kind: RowKind,
+    /// Messages in the conversation up to and with this one.
+    pub number: u64,
     /// The server's id of it.
     pub message_id: MessageId,
     /// When the server took it, Unix ms.
@@ -86,6 +89,7 @@ impl From<&ArchivedMessage> for Message {
             sender: Uid(message.sender.to_native()),
             seq: Seq(message.seq.to_native()),
             kind: RowKind(message.kind),
+            number: message.number.to_native(),
             message_id: MessageId(message.message_id.to_native()),
             time_ms: message.time_ms.to_native(),
             client_msg_id: ClientMsgId(message.client_msg_id),

@@ -186,9 +186,9 @@ impl Task {
     fn on_command(&mut self, command: Option<Command>) -> Result<(), ClientError> {
         match command {
             None => return Err(ClientError::Closed),
-            Some(Command::Send { conversation, body, reply_to }) => {
+            Some(Command::Send(draft, reply_to)) => {
                 let now_ms = self.clock.now_ms();
-                match self.machine.send(conversation, body, now_ms, &mut self.out) {
+                match self.machine.send(draft, now_ms, &mut self.out) {
                     Ok(client_msg_id) => self.desk.waiting.add_send(client_msg_id, reply_to),
                     Err(error) => drop(reply_to.send(Err(error))),
                 }

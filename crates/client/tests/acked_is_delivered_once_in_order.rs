@@ -96,7 +96,7 @@ impl World {
         }
         let body = Bytes::from(vec![0; self.random.random_range(0..100)]);
         let now_ms = self.now_ms;
-        let sent = device.machine.send(conversation, body, now_ms, &mut device.out);
+        let sent = device.machine.send((conversation, body), now_ms, &mut device.out);
         device.sent.insert(sent.unwrap());
     }
 

@@ -357,10 +357,10 @@ fn sends_are_bounded() {
         session.send(b"x");
     }
     let (to, body) = (with(8), Bytes::from_static(b"x"));
-    let error = session.machine.send(to, body, START_MS, &mut session.out).unwrap_err();
+    let error = session.machine.send((to, body), START_MS, &mut session.out).unwrap_err();
     assert!(matches!(error, ClientError::SendsPending));
     let body = Bytes::from(vec![0; wire::BODY_BYTES_MAX + 1]);
-    let error = session.machine.send(to, body, START_MS, &mut session.out).unwrap_err();
+    let error = session.machine.send((to, body), START_MS, &mut session.out).unwrap_err();
     assert!(matches!(error, ClientError::BodyTooLarge(_)));
 }
 

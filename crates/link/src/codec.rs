@@ -9,7 +9,7 @@
 //! is skipped: mail and pushes may be lost, and are said again or found later.
 
 use super::fields::{Fault, Field, Fixed, Reader, Run};
-use super::fields::{begin, end, fields, fixed, kinds, records};
+use super::fields::{begin, end, fields, fixed, kinds, later, records};
 use super::handshake::{Challenge, Hello, Peer, PeerId, Refused, Welcome};
 use super::item::{Item, NodeAddress, Reach};
 use super::next;
@@ -98,6 +98,8 @@ kinds! { Mail {
     2 = Confirm { uid, conversation, seq, inbox_seq },
     3 = Decline { conversation, seq, code },
     4 = Pull { uid, conversation, from, to },
+    5 = Count { uid, conversation, after, to },
+    6 = Counted { uid, conversation, after, through, to, others },
 }}
 
 kinds! { Begin {
@@ -118,7 +120,7 @@ kinds! { PeerId {
 records! {
     MessageRow {
         [conversation, seq, number, message_id, sender, time_ms, kind, flags, chain, client_msg_id]
-        body
+        body; seen
     }
     InboxRow { [uid, inbox_seq, flags, chain] message }
     ChatRow {
@@ -132,7 +134,7 @@ records! {
 
 fields! {
     Delivery { [to] answer }
-    Send { [conversation, sender, device, client_msg_id, kind, flags] body }
+    Send { [conversation, sender, device, client_msg_id, kind, flags] body; seen }
 }
 
 fixed! {

@@ -136,6 +136,25 @@ macro_rules! fixed {
     )*};
 }
 
+/// Whether it is what whoever misses it takes it for.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Writes fields that were added later, up to the last that is not as whoever misses it takes it for.
+macro_rules! later {
+    ($self:ident $out:ident $($field:ident)*) => {
+        let mut end = $out.len();
+        $(
+            $self.$field.write($out);
+            if !$crate::fields::is_default(&$self.$field) {
+                end = $out.len();
+            }
+        )*
+        $out.truncate(end);
+    };
+}
+
 /// Fields of fixed size, then others; those behind a semicolon were added later, and may be absent.
 macro_rules! fields {
     ($($type:ident { $([$($fixed:ident),*])? $($field:ident),* $(; $($later:ident),*)? })*) => {$(
@@ -148,7 +167,7 @@ macro_rules! fields {
                     run.end(out);
                 )?
                 $(self.$field.write(out);)*
-                $($(self.$later.write(out);)*)?
+                $(later! { self out $($later)* })?
             }
 
             #[inline]
@@ -176,7 +195,7 @@ macro_rules! records {
                     run.end(out);
                 )?
                 $(self.$field.write(out);)*
-                $($(self.$later.write(out);)*)?
+                $(later! { self out $($later)* })?
                 end(out, start);
             }
 
@@ -229,7 +248,7 @@ macro_rules! kinds {
     };
 }
 
-pub(super) use {fields, fixed, kinds, records};
+pub(super) use {fields, fixed, kinds, later, records};
 
 macro_rules! integers {
     ($($type:ty)*) => {$(

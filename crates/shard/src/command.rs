@@ -29,6 +29,8 @@ pub struct Send {
     pub flags: u16,
     /// The body.
     pub body: Bytes,
+    /// Up to where the sender has seen the conversation; 0: it did not say.
+    pub seen: Seq,
 }
 
 /// After which row of the inbox the pushes to a session begin.
@@ -390,6 +392,7 @@ mod tests {
             kind: RowKind::MESSAGE,
             flags: 0,
             body: Bytes::from_static(b"hello"),
+            seen: Seq(0),
         };
         let acked = Answer::Acked {
             message_id: MessageId(1),

@@ -25,6 +25,11 @@ pub const CACHED_MAX: usize = 200_000;
 pub const CHAT_LAG_MAX: u64 = 256;
 /// How long a changed chat stays in memory only, in ms.
 pub const CHAT_FLUSH_MS: u64 = 2_000;
+/// How long a chat rests after a mark before it is marked again by request, in ms: what a device reads meanwhile is one row.
+pub const MARK_REST_MS: u64 = 1_000;
+/// How long a chat stays in memory for a count that its conversation was asked for, in ms: several times as long as it takes
+/// until that is asked again.
+pub const COUNTED_KEPT_MS: u64 = 2_000;
 /// How long the embedded store knows an id, in ms: a day, for which a retry may come, and a day for clocks that were wrong.
 pub const ID_KEPT_MS: u64 = 2 * 86_400_000;
 /// How long a shard remembers ids without asking its store, in ms: three times the skew, so that an id
@@ -59,6 +64,7 @@ pub const SENDERS_HELD_BACK_MAX: usize = 4 * 1024;
 pub const STORE_RETRY_MS: u32 = 2_000;
 
 const _: () = assert!(PUSH_PAGE_ROWS as u64 <= PUSH_WINDOW_MAX);
+const _: () = assert!(COUNTED_KEPT_MS > FORWARD_AGAIN_MS && COUNTED_KEPT_MS > MARK_REST_MS);
 const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= CHAT_LAG_MAX);
 const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= INBOX_WINDOW_MAX);
 const _: () = assert!(DEDUP_WINDOW_MS >= 2 * CLOCK_SKEW_MS_MAX);

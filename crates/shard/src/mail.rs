@@ -58,6 +58,32 @@ pub enum Mail {
         /// ... up to here, both included.
         to: Seq,
     },
+    /// To the conversation's shard: how many messages lie between, that others than this user sent?
+    Count {
+        /// Whose inbox.
+        uid: Uid,
+        /// The conversation.
+        conversation: ConversationId,
+        /// Behind this one ...
+        after: Seq,
+        /// ... up to here, included.
+        to: Seq,
+    },
+    /// Answers [`Mail::Count`], or its first part.
+    Counted {
+        /// Whose inbox.
+        uid: Uid,
+        /// The conversation.
+        conversation: ConversationId,
+        /// Behind this one ...
+        after: Seq,
+        /// ... up to here, included.
+        through: Seq,
+        /// How far it was asked for.
+        to: Seq,
+        /// How many.
+        others: u64,
+    },
 }
 
 impl Mail {
@@ -72,6 +98,13 @@ impl Mail {
                 is_of(*conversation, *uid)
             }
             Self::Decline { conversation, .. } => conversation.is_possible(),
+            Self::Count { uid, conversation, .. } => is_of(*conversation, *uid),
+            Self::Counted { uid, conversation, after, through, to, others } => {
+                let places = through.0.checked_sub(after.0);
+                is_of(*conversation, *uid)
+                    && through <= to
+                    && places.is_some_and(|places| *others <= places)
+            }
         }
     }
 }

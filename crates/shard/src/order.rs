@@ -154,7 +154,7 @@ impl Order {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use wire::RowKind;
+    use wire::{RowKind, Seq};
 
     const BUSY: Wait = Wait { code: RefusalCode::Busy, after_ms: 100, each_ms: 10 };
 
@@ -167,6 +167,7 @@ mod tests {
             kind: RowKind::MESSAGE,
             flags: 0,
             body: Bytes::new(),
+            seen: Seq(0),
         }
     }
 

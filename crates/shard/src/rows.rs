@@ -50,6 +50,8 @@ pub struct MessageRow {
     pub client_msg_id: ClientMsgId,
     /// As it was sent.
     pub body: Bytes,
+    /// Up to where its sender had seen the conversation; 0: it did not say.
+    pub seen: Seq,
 }
 
 /// Whether a conversation is possible, and this user's if its id names users.
@@ -95,10 +97,12 @@ pub fn sample(seq: u64, body_bytes: usize) -> MessageRow {
         chain: Chain(seq),
         client_msg_id: ClientMsgId::new(1_000 + seq, 0),
         body: Bytes::from(vec![7; body_bytes]),
+        seen: Seq(0),
     }
 }
 
-/// A row of a user's inbox, in its order: a copy of a conversation's row, or one that points to it.
+/// A row of a user's inbox, in its order: a copy of a conversation's row, one that points to it, or a mark: what the user
+/// has read or hidden.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxRow {
     /// Whose inbox.
@@ -109,7 +113,8 @@ pub struct InboxRow {
     pub flags: u8,
     /// Of the rows before it, by their conversations and seqs.
     pub chain: Chain,
-    /// The conversation's row.
+    /// The conversation's row. In a mark ([`RowKind::READ`], [`RowKind::HIDDEN`]) `seq` is the place up to which it is read, `number`
+    /// how many messages are unread behind that, `message_id` the row's own place in the inbox.
     pub message: MessageRow,
 }
 
@@ -123,6 +128,12 @@ impl InboxRow {
         self.message.is_possible() && is_of(self.message.conversation, self.uid)
     }
 
+    /// Whether it is no row of the conversation, but says what the user has read or hidden.
+    #[must_use]
+    pub fn is_mark(&self) -> bool {
+        matches!(self.message.kind, RowKind::READ | RowKind::HIDDEN)
+    }
+
     /// The chain of the row after it.
     #[must_use]
     pub fn next_chain(&self) -> Chain {
@@ -131,7 +142,7 @@ impl InboxRow {
     }
 }
 
-/// A conversation in a user's list. Derived from the inbox but for what was read and hidden.
+/// A conversation in a user's list. Derived from the inbox, whose rows also say what its user has read and hidden.
 ///
 /// The newest message's content is not repeated here: it is the inbox row `recent_inbox_seq`, or, when that has gone, the
 /// conversation's at `recent_seq`.
@@ -149,7 +160,7 @@ pub struct ChatRow {
     pub recent_number: u64,
     /// Read up to here.
     pub read_seq: Seq,
-    /// The number there. Unread = `recent_number - read_number`.
+    /// Messages up to the newest that are read, or the user's own. Unread = `recent_number - read_number`.
     pub read_number: u64,
     /// When the user last read, Unix ms.
     pub read_time_ms: u64,
@@ -185,7 +196,7 @@ impl ChatRow {
             && self.read_number <= self.recent_number
     }
 
-    /// Messages that the user has not read.
+    /// Others' messages behind what the user has read.
     #[must_use]
     pub fn unread(&self) -> u64 {
         self.recent_number - self.read_number

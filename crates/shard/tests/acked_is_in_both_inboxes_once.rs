@@ -84,6 +84,9 @@ const PLANTED: &[&str] = &[
     "keep-refused",
     "lag-without-bound",
     "skip-repair",
+    "own-is-read",
+    "mark-by-distance",
+    "forget-seen",
 ];
 
 /// Each is found. The variable is read by each shard, so each fault has a process of its own.

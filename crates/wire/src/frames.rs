@@ -99,6 +99,9 @@ pub const INBOX_TAIL: usize = 0;
 /// Where the extensions of [`HeartbeatReply`] and [`Refusal`] have the server's clock, Unix ms. 0: it is not told.
 pub const SERVER_TIME: usize = 0;
 
+/// Where the extension of [`Send`] has the seq up to which its writer has seen the conversation; 0: it does not say.
+pub const SEEN_SEQ: usize = 0;
+
 /// A struct that is the payload of one kind of frame.
 pub trait Frame: Archive<Archived: Exact> + 'static {
     /// The kind that a header of it carries.
@@ -320,7 +323,8 @@ Message {
     time_ms: u64,
     /// The sender's id of it.
     client_msg_id: [u8; 16],
-    /// A [`crate::RowKind`]: 1, a message. A client skips others that it does not know, and acknowledges them.
+    /// A [`crate::RowKind`]: 1, a message. A client skips others that it does not know, and acknowledges them. In rows of
+    /// kind 2 and 3 `seq` is the place up to which the user has read, `number` how many messages are unread behind it.
     kind: u8,
     /// Bits of the reader's row: 1, `body` is only the beginning, and the whole is in the history. Others are ignored.
     row_flags: u8,

@@ -247,6 +247,10 @@ pub struct RowKind(pub u8);
 impl RowKind {
     /// A message. The only kind that is counted as unread.
     pub const MESSAGE: Self = Self(1);
+    /// Of an inbox only: its user has read a conversation up to a place.
+    pub const READ: Self = Self(2);
+    /// Of an inbox only: its user has hidden a conversation until its next message, and read it up to a place.
+    pub const HIDDEN: Self = Self(3);
 }
 
 #[cfg(test)]

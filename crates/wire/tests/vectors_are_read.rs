@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use support::plain::{self, Part};
 use support::{AnyFrame, crc32, read_all, samples, seal, seal_extended, with_raw};
-use wire::{HEADER_BYTES, INBOX_TAIL, Kind, SERVER_TIME};
+use wire::{HEADER_BYTES, INBOX_TAIL, Kind, SEEN_SEQ, SERVER_TIME};
 
 /// The request id of every vector that carries one.
 const REQUEST_ID: u64 = 0x0102;
@@ -80,11 +80,12 @@ fn extended() -> Vec<(String, String)> {
 }
 
 /// Kind, name, field, place in the extension and value of what was added to a kind.
-const ADDED: [(Kind, &str, &str, usize, u64); 4] = [
+const ADDED: [(Kind, &str, &str, usize, u64); 5] = [
     (Kind::LoginReply, "tail", "inbox_tail", INBOX_TAIL, 43),
     (Kind::SyncPage, "tail", "inbox_tail", INBOX_TAIL, 42),
     (Kind::HeartbeatReply, "clock", "server_time_ms", SERVER_TIME, 1_790_000_000_321),
     (Kind::Refusal, "clock", "server_time_ms", SERVER_TIME, 1_790_000_000_321),
+    (Kind::Send, "seen", "seen_seq", SEEN_SEQ, 5),
 ];
 
 /// Frames with fields that were added.

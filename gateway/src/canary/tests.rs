@@ -92,6 +92,7 @@ fn push(uid: Uid, send: &Send) -> Answer {
         chain: Chain(0),
         time_ms: 0,
         body: send.body.clone(),
+        seen: Seq(0),
     };
     let row = InboxRow { uid, inbox_seq: InboxSeq(5), flags: 0, chain: Chain(0), message };
     Answer::Push { previous: InboxSeq(4), row: Box::new(row) }

@@ -52,9 +52,11 @@ pub fn push(out: &mut Vec<u8>, previous: InboxSeq, row: InboxRow) {
     encode(out, 0, Push { previous: previous.0, message: inbox_message(row) });
 }
 
-/// A row of an inbox.
+/// A row of an inbox. One that is no message has no id of one.
 pub fn inbox_message(row: InboxRow) -> Message {
-    message(row.message, row.inbox_seq, row.flags)
+    let is_mark = row.is_mark();
+    let message = message(row.message, row.inbox_seq, row.flags);
+    Message { message_id: if is_mark { 0 } else { message.message_id }, ..message }
 }
 
 /// A row of a conversation, with its place in an inbox if it has one there.

@@ -12,7 +12,7 @@ use shard::command::{Answer, Begin, Command, Delivery, Login, ReplyTo, Send, Ses
 use shard::owner::{NodeId, OwnerRow};
 use shard::partition::Partition;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, Generation, RowKind, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, Generation, RowKind, Seq, Uid};
 
 /// Users whose partitions are the ones there are.
 const UIDS: [u64; 3] = [1_001, 1_002, 1_003];
@@ -230,6 +230,7 @@ impl World {
             sender: Uid(UIDS[at]),
             kind: RowKind::MESSAGE,
             flags: 0,
+            seen: Seq(0),
             device: DeviceId(connection as u64),
             client_msg_id: ClientMsgId(u128::from(number).to_le_bytes()),
             body: Bytes::from_static(b"body"),

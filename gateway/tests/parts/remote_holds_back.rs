@@ -16,7 +16,7 @@ use shard::partition::Partition;
 use std::collections::HashMap;
 use wire::{
     BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq,
-    RefusalCode, RowKind, Uid,
+    RefusalCode, RowKind, Seq, Uid,
 };
 
 const UID: Uid = Uid(7);
@@ -314,6 +314,7 @@ fn more_than_the_bounds_is_refused() {
             sender: UID,
             kind: RowKind::MESSAGE,
             flags: 0,
+            seen: Seq(0),
             device: DeviceId(1),
             client_msg_id: ClientMsgId([1; 16]),
             body: Bytes::from(vec![0; BODY_BYTES_MAX]),

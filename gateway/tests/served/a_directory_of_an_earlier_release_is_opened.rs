@@ -38,7 +38,10 @@ fn a_directory_of_layout_3_has_everything_and_goes_on() {
         let (eight, _) = gateway.connect(8, 5).await;
         let chats = eight.chats(None, 256).await.unwrap();
         let [chat] = &chats.chats[..] else { panic!("{chats:?}") };
-        assert_eq!((chat.state.read_seq, chat.state.unread), (Seq(3), 1), "{chat:?}");
+        // That release took own messages for read. The last of them is only in the log, which is judged by today's rule.
+        assert_eq!((chat.state.read_seq, chat.state.unread), (Seq(2), 1), "{chat:?}");
+        let state = eight.mark_read(between(7, 8), Seq(4)).await.unwrap();
+        assert_eq!((state.read_seq, state.unread), (Seq(4), 0));
         let ack = seven.send(between(7, 8), "seven").await.unwrap();
         assert_eq!(ack.seq, Seq(5));
     });

@@ -245,7 +245,7 @@ impl Desk {
         let body = Bytes::copy_from_slice(&self.body);
         let conversation = ConversationId::direct(Uid(from_uid), Uid(to_uid)).expect("two users");
         let (written, sent) = fleet.with(self.lanes.device(from, 0), |machine, now_ms, out| {
-            (machine.is_logged_in(), machine.send(conversation, body, now_ms, out))
+            (machine.is_logged_in(), machine.send((conversation, body), now_ms, out))
         });
         let id = sent.expect("the number of pending sends and the body's size were checked");
         self.senders[from].pending.push_back(Pending {

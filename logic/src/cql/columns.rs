@@ -19,6 +19,11 @@ fn number(number: u64) -> i64 {
     number.cast_signed()
 }
 
+/// A place that a client named: no log gets that long.
+fn place(place: u64) -> i64 {
+    i64::try_from(place).unwrap_or(i64::MAX)
+}
+
 fn row_kind(kind: i16) -> Result<RowKind> {
     let kind = u8::try_from(kind).map(RowKind);
     kind.map_err(|_| BadRow("row_kind is no byte".into()))
@@ -57,6 +62,8 @@ macro_rules! with_message {
             client_msg_id: &'a [u8],
             body: Bytes,
             committed: i64,
+            // A row of version 2 has none.
+            seen: Option<i64>,
         }
 
         impl<'a> $name<'a> {
@@ -64,7 +71,7 @@ macro_rules! with_message {
             pub const NAMES: &'static str = concat!(
                 $(stringify!($column), ", ",)*
                 "kind, a, b, seq, number, message_id, sender, time_ms, row_kind, row_flags, row_chain, client_msg_id, \
-                 body, committed"
+                 body, committed, seen"
             );
 
             fn new($($column: $type,)* row: &'a MessageRow, committed: Position) -> Self {
@@ -85,6 +92,7 @@ macro_rules! with_message {
                     client_msg_id: &row.client_msg_id.0,
                     body: row.body.clone(),
                     committed: number(committed.0),
+                    seen: Some(place(row.seen.0)),
                 }
             }
 
@@ -108,6 +116,7 @@ macro_rules! with_message {
                     client_msg_id: id
                         .map_err(|_| BadRow("client_msg_id has not 16 bytes".into()))?,
                     body: self.body.clone(),
+                    seen: Seq(self.seen.unwrap_or(0).cast_unsigned()),
                 })
             }
         }

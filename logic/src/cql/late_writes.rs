@@ -288,6 +288,7 @@ impl World {
                 chain: self.owner.chain,
                 client_msg_id: id(number),
                 body: Bytes::new(),
+                seen: Seq(0),
             };
             self.owner.chain = row.next_chain();
             batch.push(Row::Message(row));

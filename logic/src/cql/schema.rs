@@ -19,15 +19,16 @@ const LAYOUT: u32 = 2;
 /// The row of `cluster` that holds it; layout 1 had none.
 const LAYOUT_NAME: &str = "layout";
 /// The version of the tables that this program needs: those of a layout only grow from version to version.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The row of `cluster` that holds it.
 pub(super) const VERSION_NAME: &str = "schema_version";
 /// The row of `cluster` that tells a restored cluster from the one before.
 const INBOX_EPOCH_NAME: &str = "inbox_epoch";
 /// The version that each came with, each after those before; statements end with a semicolon at the end of a line.
-const FILES: [(u32, &str); 2] = [
+const FILES: [(u32, &str); 3] = [
     (2, include_str!("../../schema/0001_keyspace.cql")),
     (2, include_str!("../../schema/0002_tables.cql")),
+    (3, include_str!("../../schema/0003_seen.cql")),
 ];
 /// Servers agree on a schema in seconds, not within the time of a message's request.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -127,9 +128,20 @@ async fn make(session: &Session, statement: &str, deadline: Instant) -> Result<(
                 let pause_ms = backoff.next_ms(&mut rand::rng());
                 tokio::time::sleep(Duration::from_millis(pause_ms)).await;
             }
+            Err(error) if is_known_column(&error) => return Ok(()),
             result => return result.map(drop),
         }
     }
+}
+
+/// The table has the column that was to be added: Cassandra's text, and ScyllaDB's.
+fn is_known_column(error: &ExecutionError) -> bool {
+    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(DbError::Invalid, text)) =
+        error
+    else {
+        return false;
+    };
+    text.contains("already exists") || text.contains("conflicts with an existing column")
 }
 
 /// Makes what is missing and writes the version down. Doing it again changes nothing. Returns the version.
@@ -234,9 +246,11 @@ mod tests {
         for server in [Server::Cassandra, Server::Scylla] {
             let settings = SchemaConfig { server, ..SchemaConfig::default() };
             let statements = settings.statements("longline", 0);
-            assert_eq!(statements.len(), 11, "a keyspace and ten tables");
+            assert_eq!(statements.len(), 13, "a keyspace, ten tables and two columns");
+            assert_eq!(settings.statements("longline", 2).len(), 2, "what version 2 lacks");
             for statement in &statements {
-                assert!(statement.starts_with("CREATE "), "{statement}");
+                let adds = statement.starts_with("CREATE ") || statement.contains(" ADD ");
+                assert!(adds, "{statement}");
                 let words = ["{k", "{r", "{t", "{c", "{i", "{d"];
                 assert!(!words.iter().any(|word| statement.contains(word)), "{statement}");
             }

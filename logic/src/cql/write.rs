@@ -157,6 +157,7 @@ mod tests {
             chain: Chain::default(),
             client_msg_id: ClientMsgId::new(id_ms, 0),
             body: Bytes::new(),
+            seen: Seq(0),
         }
     }
 

@@ -35,6 +35,7 @@ pub fn message(seq: u64, body_bytes: usize) -> Row {
         chain,
         client_msg_id: ClientMsgId::new(seq, 0),
         body: Bytes::from(vec![seq.to_le_bytes()[0]; body_bytes]),
+        seen: Seq(0),
     })
 }
 

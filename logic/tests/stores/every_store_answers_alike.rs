@@ -103,6 +103,7 @@ fn message(sender: Uid, to: Uid, seq: u64, body_len: usize) -> MessageRow {
         chain: Chain::default(),
         client_msg_id: ClientMsgId::new(1_000 + seq, u128::from(sender.0)),
         body: Bytes::from(vec![b'x'; body_len]),
+        seen: Seq(seq / 2),
     }
 }
 

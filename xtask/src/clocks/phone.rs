@@ -88,7 +88,7 @@ impl Phone {
             bail!("{to} is no other user");
         };
         let (now_ms, bytes) = (self.now_ms(), Bytes::from(body.clone()));
-        let id = self.machine.send(conversation, bytes, now_ms, &mut self.out)?;
+        let id = self.machine.send((conversation, bytes), now_ms, &mut self.out)?;
         self.told.sent.push(Sent { to, body, id, acked: None, is_refused: false });
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! Message ids are made on the server's clock, which hello, login, heartbeats and refusals tell.
 
 mod acks;
+mod draft;
 mod event;
 mod reconnect;
 mod inbox;
@@ -12,6 +13,7 @@ mod outbox;
 mod requests;
 mod receive;
 
+pub use draft::Draft;
 pub use event::Event;
 pub use receive::Turn;
 
@@ -24,9 +26,8 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use reconnect::Reconnect;
 use wire::{
-    BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationId, DeviceId, FEATURES, FRAME_BYTES_MAX,
-    FrameBuffer, Generation, InboxSeq, PAGE_ROWS_MAX, TOKEN_BYTES_MAX, Uid, VERSION, encode,
-    frames,
+    BODY_BYTES_MAX, Bytes, ClientMsgId, DeviceId, FEATURES, FRAME_BYTES_MAX, FrameBuffer,
+    Generation, InboxSeq, PAGE_ROWS_MAX, TOKEN_BYTES_MAX, Uid, VERSION, encode, frames,
 };
 
 /// Who logs in. Cheap to clone.
@@ -202,20 +203,20 @@ impl Machine {
     /// The body is over [`BODY_BYTES_MAX`], or [`SENDS_PENDING_MAX`] sends wait for their acks.
     pub fn send(
         &mut self,
-        conversation: ConversationId,
-        body: Bytes,
+        draft: impl Into<Draft>,
         now_ms: u64,
         out: &mut Vec<u8>,
     ) -> Result<ClientMsgId, ClientError> {
-        if body.len() > BODY_BYTES_MAX {
-            return Err(ClientError::BodyTooLarge(body.len()));
+        let draft = draft.into();
+        if draft.body.len() > BODY_BYTES_MAX {
+            return Err(ClientError::BodyTooLarge(draft.body.len()));
         }
         if self.outbox.len() >= SENDS_PENDING_MAX {
             return Err(ClientError::SendsPending);
         }
         let client_msg_id = ClientMsgId::new(self.server_ms(now_ms), self.random.random());
         let request_id = self.next_request_id();
-        self.outbox.push(Pending::new(request_id, client_msg_id, conversation, body));
+        self.outbox.push(Pending::new(request_id, client_msg_id, draft));
         if self.phase == Phase::LoggedIn {
             self.outbox.write_last(now_ms, out);
             self.acks.write(self.inbox.cursor, out);

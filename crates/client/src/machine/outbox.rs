@@ -5,10 +5,11 @@
 //!
 //! It knows when a send is due, not whether there is a connection.
 
+use super::draft::Draft;
 use crate::limits::{ACK_TIMEOUT_MS, ACK_TIMEOUT_MS_MAX, REFUSED_WAIT_MS, SENDS_PENDING_MAX};
 use std::collections::VecDeque;
 use wire::{Bytes, CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, ClientMsgId, ConversationId};
-use wire::{RowKind, encode, frames};
+use wire::{RowKind, Seq, encode_extended, frames};
 
 /// Ascending by request id, which a send keeps like its own.
 pub(super) struct Outbox {
@@ -22,6 +23,7 @@ pub(super) struct Pending {
     pub(super) client_msg_id: ClientMsgId,
     pub(super) conversation: ConversationId,
     pub(super) body: Bytes,
+    seen: Seq,
     /// When to write it again.
     due_ms: u64,
     state: State,
@@ -44,14 +46,20 @@ enum State {
 }
 
 impl Pending {
-    pub(super) fn new(
-        request_id: u64,
-        client_msg_id: ClientMsgId,
-        conversation: ConversationId,
-        body: Bytes,
-    ) -> Self {
+    pub(super) fn new(request_id: u64, client_msg_id: ClientMsgId, draft: Draft) -> Self {
+        let Draft { conversation, body, seen } = draft;
         let (due_ms, state, repeats, written) = (u64::MAX, State::Queued, 0, 0);
-        Self { request_id, client_msg_id, conversation, body, due_ms, state, repeats, written }
+        Self {
+            request_id,
+            client_msg_id,
+            conversation,
+            body,
+            seen,
+            due_ms,
+            state,
+            repeats,
+            written,
+        }
     }
 
     fn write(&mut self, now_ms: u64, out: &mut Vec<u8>) {
@@ -62,7 +70,10 @@ impl Pending {
             flags: 0,
             body: self.body.clone(),
         };
-        encode(out, self.request_id, frame);
+        // A server of an earlier release passes over it.
+        let extension = [self.seen.0];
+        let extension = if self.seen == Seq(0) { &[] } else { &extension[..] };
+        encode_extended(out, self.request_id, frame, extension);
         self.state = State::InFlight;
         self.written = self.written.saturating_add(1);
         self.due_ms = now_ms + doubled(ACK_TIMEOUT_MS, self.repeats);

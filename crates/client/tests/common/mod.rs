@@ -127,7 +127,7 @@ impl Session {
 
     pub fn send(&mut self, body: &'static [u8]) -> wire::ClientMsgId {
         let body = Bytes::from_static(body);
-        self.machine.send(with(8), body, self.now_ms, &mut self.out).unwrap()
+        self.machine.send((with(8), body), self.now_ms, &mut self.out).unwrap()
     }
 
     /// Lets time pass up to the next timer, and lets it ring.

@@ -362,6 +362,7 @@ fn what_cannot_be_meant_is_refused() {
             kind: wire::RowKind::MESSAGE,
             flags: 0,
             body: Bytes::from(vec![0; body]),
+            seen: Seq(0),
         })
     };
     let sync = |limit| Command::Sync { uid: Uid(1), after: InboxSeq(0), limit };

@@ -75,10 +75,10 @@ fn owner() -> impl Strategy<Value = OwnerRow> {
 }
 
 fn message() -> impl Strategy<Value = (MessageRow, Uid)> {
-    let numbers = any::<([u64; 5], u8, u16)>();
+    let numbers = any::<([u64; 6], u8, u16)>();
     (conversation(), numbers, client_msg_id(), body()).prop_map(
         |((conversation, uid), (numbers, kind, flags), client_msg_id, body)| {
-            let [seq, number, message_id, time_ms, chain] = numbers;
+            let [seq, number, message_id, time_ms, chain, seen] = numbers;
             let message = MessageRow {
                 conversation,
                 seq: Seq(seq),
@@ -91,6 +91,7 @@ fn message() -> impl Strategy<Value = (MessageRow, Uid)> {
                 chain: Chain(chain),
                 client_msg_id,
                 body,
+                seen: Seq(seen),
             };
             (message, uid)
         },
@@ -129,11 +130,11 @@ fn begin() -> impl Strategy<Value = Begin> {
 }
 
 fn send() -> impl Strategy<Value = Send> {
-    let numbers = any::<(u64, u8, u16)>();
+    let numbers = any::<(u64, u8, u16, u64)>();
     (conversation(), numbers, client_msg_id(), body()).prop_map(
-        |((conversation, sender), (device, kind, flags), client_msg_id, body)| {
-            let (device, kind) = (DeviceId(device), RowKind(kind));
-            Send { conversation, sender, device, client_msg_id, kind, flags, body }
+        |((conversation, sender), (device, kind, flags, seen), client_msg_id, body)| {
+            let (device, kind, seen) = (DeviceId(device), RowKind(kind), Seq(seen));
+            Send { conversation, sender, device, client_msg_id, kind, flags, body, seen }
         },
     )
 }
@@ -240,6 +241,18 @@ fn mail() -> impl Strategy<Value = Mail> {
             conversation,
             from: Seq(from),
             to: Seq(to),
+        }),
+        (conversation(), places).prop_map(|((conversation, uid), (after, to))| Mail::Count {
+            uid,
+            conversation,
+            after: Seq(after),
+            to: Seq(to),
+        }),
+        (conversation(), any::<[u32; 4]>()).prop_map(|((conversation, uid), numbers)| {
+            let [after, places, more, others] = numbers.map(u64::from);
+            let (after, through) = (Seq(after), Seq(after + places));
+            let (to, others) = (Seq(through.0 + more), others.min(places));
+            Mail::Counted { uid, conversation, after, through, to, others }
         }),
     ]
 }

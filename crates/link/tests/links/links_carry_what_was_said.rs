@@ -101,6 +101,7 @@ fn message(body: usize) -> MessageRow {
         chain: Chain(6),
         client_msg_id: ClientMsgId([4; 16]),
         body: Bytes::from(vec![5; body]),
+        seen: Seq(0),
     }
 }
 

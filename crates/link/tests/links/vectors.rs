@@ -66,6 +66,7 @@ fn message(body: &'static [u8]) -> MessageRow {
         chain: Chain(13),
         client_msg_id: ClientMsgId(*b"0123456789abcdef"),
         body: Bytes::from_static(body),
+        seen: Seq(0),
     }
 }
 
@@ -106,6 +107,7 @@ fn commands() -> Vec<(&'static str, Command)> {
         kind: RowKind::MESSAGE,
         flags: 3,
         body: Bytes::from_static(b"hello"),
+        seen: Seq(0),
     };
     let (uid, device) = (Uid(1), DeviceId(2));
     let change = |change| Command::ChangeChat { uid, conversation: small_talk(), change };
@@ -115,7 +117,7 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("login_head", Command::Login { uid, device, from: Begin::Head }),
         ("logout", Command::Logout(LOGIN)),
         ("register", Command::Register(LOGIN)),
-        ("send", Command::Send(send)),
+        ("send", Command::Send(send.clone())),
         ("push_ack", Command::PushAck(LOGIN, InboxSeq(4))),
         ("heartbeat", Command::Heartbeat { uid, time_ms: 21 }),
         ("sync", Command::Sync { uid, after: InboxSeq(4), limit: 64 }),
@@ -125,6 +127,7 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("chats_after", Command::Chats { uid, after: Some(small_talk()), limit: 1 }),
         ("read", change(ChatChange::Read(Seq(7)))),
         ("hide", change(ChatChange::Hide)),
+        ("send_seen", Command::Send(Send { seen: Seq(5), ..send })),
     ]
 }
 
@@ -175,13 +178,17 @@ fn answers() -> Vec<(&'static str, Answer)> {
 fn mail() -> Vec<(&'static str, Mail)> {
     let (uid, conversation, seq) = (Uid(2), small_talk(), Seq(7));
     let append = |device| Mail::Append { uid, message: message(b"hello"), device };
-    let inbox_seq = InboxSeq(14);
+    let (inbox_seq, after) = (InboxSeq(14), Seq(6));
+    let seen = MessageRow { seen: Seq(5), ..message(b"hello") };
     vec![
         ("append", append(None)),
         ("append_device", append(Some(DeviceId(2)))),
         ("confirm", Mail::Confirm { uid, conversation, seq, inbox_seq }),
         ("decline", Mail::Decline { conversation, seq, code: RefusalCode::StoreFull }),
         ("pull", Mail::Pull { uid, conversation, from: Seq(6), to: seq }),
+        ("append_seen", Mail::Append { uid, message: seen, device: None }),
+        ("count", Mail::Count { uid, conversation, after, to: seq }),
+        ("counted", Mail::Counted { uid, conversation, after, through: seq, to: seq, others: 1 }),
     ]
 }
 

@@ -15,8 +15,10 @@ pub(super) enum Change {
     Message(ConversationId, Seq),
     /// A row in an inbox; what the chat was before.
     Inbox { row: InboxRow, device: Option<DeviceId>, before: ChatRow },
-    /// A chat that its user changed.
-    Chat { before: ChatRow, after: ChatRow, reply: ReplyTo },
+    /// A mark in its user's inbox; the chat before and after, and who asked for it.
+    Mark { row: InboxRow, before: ChatRow, after: ChatRow, replies: Vec<ReplyTo> },
+    /// A chat that is as it was; who asked for another change.
+    Told { row: ChatRow, replies: Vec<ReplyTo> },
     /// Chats of a user, written behind.
     Flush { uid: Uid, conversations: Vec<ConversationId>, through_before: InboxSeq },
 }
@@ -135,7 +137,8 @@ impl Commit {
         let changes = self.under_way.iter().flat_map(|under_way| &under_way.1);
         let rows = changes.filter_map(|change| match change {
             Change::Inbox { row, device, .. } => Some((row.clone(), *device)),
-            Change::Message(..) | Change::Chat { .. } | Change::Flush { .. } => None,
+            Change::Mark { row, .. } => Some((row.clone(), None)),
+            Change::Message(..) | Change::Told { .. } | Change::Flush { .. } => None,
         });
         rows.collect()
     }

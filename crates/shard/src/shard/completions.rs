@@ -8,9 +8,9 @@ use super::load::Key;
 use super::log::Conversations;
 use super::plant::Fault;
 use super::reads::Purpose;
-use crate::command::{Answer, Mail};
+use crate::command::{Answer, Mail, ReplyTo};
 use crate::partition::Partition;
-use crate::rows::{Completion, Found, StoreError, Ticket};
+use crate::rows::{ChatRow, Completion, Found, StoreError, Ticket};
 use wire::{RefusalCode, Uid};
 
 impl Shard {
@@ -58,10 +58,22 @@ impl Shard {
                 let owner = Partition::of_conversation(conversation);
                 self.step.mail(owner, Mail::Confirm { uid, conversation, seq, inbox_seq });
             }
-            // As it was written: what changed since is not durable yet.
-            Change::Chat { after, reply, .. } => self.step.answer(reply, Answer::Chat(after)),
+            Change::Mark { row, after, replies, .. } => {
+                let (uid, inbox_seq) = (row.uid, row.inbox_seq);
+                if !self.plant.has(Fault::PushBeforeCommit) {
+                    let user = self.inboxes.show(uid, inbox_seq);
+                    self.devices.push(user, row, None, &mut self.step);
+                }
+                self.tell_all(replies, after);
+            }
+            Change::Told { row, replies } => self.tell_all(replies, row),
             Change::Flush { .. } => {}
         }
+    }
+
+    /// Tells a chat as it was written: what changed since is not durable yet.
+    fn tell_all(&mut self, replies: Vec<ReplyTo>, row: ChatRow) {
+        replies.into_iter().for_each(|reply| self.step.answer(reply, Answer::Chat(row)));
     }
 
     /// A commit was not written: everything in memory is as if it had not been asked for.
@@ -90,9 +102,12 @@ impl Shard {
                 let owner = Partition::of_conversation(conversation);
                 self.step.mail(owner, Mail::Decline { conversation, seq, code });
             }
-            Change::Chat { before, reply, .. } => {
-                self.inboxes.restore_chat(before);
-                self.step.refuse(reply, code);
+            Change::Mark { row, before, replies, .. } => {
+                self.inboxes.take_back(&row, before);
+                replies.into_iter().for_each(|reply| self.step.refuse(reply, code));
+            }
+            Change::Told { replies, .. } => {
+                replies.into_iter().for_each(|reply| self.step.refuse(reply, code));
             }
             Change::Flush { uid, conversations, through_before } => {
                 let now = self.step.now();
@@ -133,6 +148,9 @@ impl Shard {
             }
             (Purpose::Pull(uid, committed), Found::Messages(rows)) => {
                 Conversations::on_pulled(uid, committed, rows, step);
+            }
+            (Purpose::Count(count), Found::Messages(rows)) => {
+                Conversations::on_count_read(count, &rows, step);
             }
             (Purpose::Sync { uid, after, head, reply }, Found::Inbox(rows)) => {
                 self.inboxes.on_rows_read((uid, after, head), reply, rows, step);
@@ -178,6 +196,8 @@ impl Shard {
             }
             // The conversation says its newest message again, and the inbox pulls again.
             Purpose::Pull(..) => {}
+            // Whoever wants to know asks again.
+            Purpose::Count(_) => {}
             Purpose::Push(login, _) => {
                 if let Some(user) = self.inboxes.devices(login.uid) {
                     self.devices.on_unread(user, login, &self.step);

@@ -133,6 +133,15 @@ impl Shard {
                     self.inboxes.append(uid, message, device, &mut self.step);
                 }
             }
+            Mail::Count { uid, conversation, after, to } => {
+                if self.has_conversation(conversation, || Input::Mail(mail)) {
+                    self.conversations.ask_count((uid, conversation), (after, to), &mut self.step);
+                }
+            }
+            Mail::Counted { uid, conversation, after, through, to, others } => {
+                let places = (after, through, to);
+                self.inboxes.on_counted((uid, conversation), places, others, &mut self.step);
+            }
         }
     }
 
@@ -217,6 +226,7 @@ impl Shard {
                 self.step.mail(owner, Mail::Decline { conversation, seq, code });
             }
             Input::Mail(Mail::Confirm { .. } | Mail::Decline { .. } | Mail::Pull { .. }) => {}
+            Input::Mail(Mail::Count { .. } | Mail::Counted { .. }) => {}
         }
     }
 }

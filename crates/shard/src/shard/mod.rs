@@ -94,6 +94,7 @@ impl Shard {
     /// Asks for everything that is only in memory to be stored: the last commit before a clean stop.
     pub fn drain(&mut self, effects: &mut Effects) {
         self.step.begin(self.step.now(), effects);
+        self.inboxes.mark_all(&mut self.step);
         self.inboxes.flush_all(&mut self.step);
         self.submit();
         self.step.end(effects);
@@ -113,8 +114,8 @@ impl Shard {
     /// When to step even if nothing arrives, in the monotonic ms of [`Now`].
     #[must_use]
     pub fn next_timer_ms(&self) -> Option<u64> {
-        let times = [self.inboxes.next_flush_ms(), self.devices.next_timer_ms()];
-        times.into_iter().flatten().min()
+        let inboxes = [self.inboxes.next_flush_ms(), self.inboxes.next_rested_ms()];
+        inboxes.into_iter().chain([self.devices.next_timer_ms()]).flatten().min()
     }
 
     /// Messages taken and not answered, and inputs that wait.
@@ -155,6 +156,7 @@ impl Shard {
             }
         }
         self.conversations.forward_stalled(&mut self.step);
+        self.inboxes.mark_rested(self.step.now().mono_ms, &mut self.step);
         self.inboxes.flush_due(&mut self.step);
     }
 

@@ -32,6 +32,12 @@ pub(super) enum Fault {
     LagWithoutBound,
     /// Do not bring chats up to their inbox when a user is loaded.
     SkipRepair,
+    /// Take what a user sends for read, and all before it.
+    OwnIsRead,
+    /// Count own messages as unread behind a mark.
+    MarkByDistance,
+    /// Do not take what a sender has seen for read.
+    ForgetSeen,
 }
 
 const NAMES: &[(&str, Fault)] = &[
@@ -49,6 +55,9 @@ const NAMES: &[(&str, Fault)] = &[
     ("keep-refused", Fault::KeepRefused),
     ("lag-without-bound", Fault::LagWithoutBound),
     ("skip-repair", Fault::SkipRepair),
+    ("own-is-read", Fault::OwnIsRead),
+    ("mark-by-distance", Fault::MarkByDistance),
+    ("forget-seen", Fault::ForgetSeen),
 ];
 
 /// A server that acknowledges first writes behind: at most so often. A kill loses what lies between, which a commit

@@ -16,6 +16,8 @@ pub(super) enum Purpose {
     Id(ConversationId),
     /// What was committed when it was asked for.
     Pull(Uid, Seq),
+    /// What an inbox wants counted.
+    Count(Count),
     /// Rows after a place, and the inbox's head when the page was asked for.
     Sync {
         uid: Uid,
@@ -35,6 +37,17 @@ pub(super) enum Purpose {
     Chats(u64, ReplyTo),
     /// The inbox's head when the page was asked for: above it rows were landing, in any order.
     Push(Login, InboxSeq),
+}
+
+/// Messages of a conversation that are counted: those behind one place up to another that others than this user sent. The inbox
+/// asked for those up to `to`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count {
+    pub uid: Uid,
+    pub conversation: ConversationId,
+    pub after: Seq,
+    pub through: Seq,
+    pub to: Seq,
 }
 
 /// Every read that is not answered.

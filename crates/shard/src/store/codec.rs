@@ -130,6 +130,11 @@ impl<'a> Fields<'a> {
         Some(digits.iter().fold(0, |number, &digit| number << 8 | u64::from(digit)))
     }
 
+    /// One that a former release did not write.
+    fn later_number(&mut self) -> Option<u64> {
+        if self.0.is_empty() { Some(0) } else { self.number() }
+    }
+
     fn conversation(&mut self) -> Option<ConversationId> {
         let [kind] = self.raw()?;
         ConversationId::from_parts(kind, self.number()?, self.number()?)
@@ -180,7 +185,7 @@ pub fn put_message(value: &mut Vec<u8>, row: &MessageRow) {
     put_head(value, |head| {
         head.raw(&row.message_id.0.to_le_bytes()).raw(&row.client_msg_id.0);
         head.raw(&row.chain.0.to_le_bytes()).raw(&[row.kind.0]).raw(&row.flags.to_le_bytes());
-        head.number(row.sender.0).number(row.number).number(row.time_ms);
+        head.number(row.sender.0).number(row.number).number(row.time_ms).number(row.seen.0);
     });
     value.extend_from_slice(&row.body);
 }
@@ -203,6 +208,7 @@ fn take_content(value: Fields<'_>, conversation: ConversationId, seq: Seq) -> Op
         sender: Uid(head.number()?),
         number: head.number()?,
         time_ms: head.number()?,
+        seen: Seq(head.later_number()?),
         body: Bytes::copy_from_slice(body.0),
     })
 }
@@ -349,7 +355,7 @@ mod tests {
         let (number, message_id, chain) = (seq / 2, MessageId(seq ^ 5), Chain(seq ^ 9));
         let (sender, kind, flags) = (Uid(a), RowKind(3), 0x8001);
         let fields = MessageRow { conversation, number, message_id, ..sample(seq, 5) };
-        MessageRow { sender, kind, flags, chain, ..fields }
+        MessageRow { sender, kind, flags, chain, seen: Seq(seq / 3), ..fields }
     }
 
     proptest! {
@@ -418,6 +424,16 @@ mod tests {
             let _ = take_chat(&key, &value);
             let _ = take_user(&key, &value);
         }
+    }
+
+    #[test]
+    fn a_field_that_a_former_release_did_not_write_is_zero() {
+        let row = MessageRow { seen: Seq(0), ..message(1, 2, 3) };
+        let (key, mut value) = (Key::message(row.conversation, row.seq), Vec::new());
+        put_message(&mut value, &row);
+        value[0] -= 1;
+        value.remove(usize::from(value[0]) + 1);
+        assert_eq!(take_message(key.as_ref(), &value), Some(row));
     }
 
     #[test]

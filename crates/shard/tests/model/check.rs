@@ -3,9 +3,9 @@
 use super::World;
 use super::client::{Changes, Sending};
 use shard::command::{Answer, Command};
-use shard::rows::{ChatRow, MessageRow};
+use shard::rows::{ChatRow, InboxRow, MessageRow};
 use std::collections::{BTreeMap, BTreeSet};
-use wire::{ConversationId, InboxSeq, Seq, Uid};
+use wire::{ConversationId, InboxSeq, RowKind, Seq, Uid};
 
 impl World {
     fn to_be_shown(&self, at: usize) -> Vec<InboxSeq> {
@@ -57,7 +57,8 @@ impl World {
         let is_stored = |sending: &&Sending| self.durable.has_id(&sending.send);
         assert_eq!(stored, sends.iter().filter(is_stored).count(), "stored, but not sent");
         assert!(sends.iter().all(|sending| sending.is_given_up || is_stored(&sending)), "lost");
-        let inboxes: usize = self.durable.inboxes.values().map(Vec::len).sum();
+        let rows = self.durable.inboxes.values().flatten();
+        let inboxes = rows.filter(|row| !row.is_mark()).count();
         let owed = self.durable.messages.iter().map(|(id, log)| id.users().count() * log.len());
         assert_eq!(inboxes, owed.sum::<usize>(), "each message is in all its inboxes");
         if !self.is_calm() {
@@ -153,20 +154,30 @@ impl World {
         assert_eq!(row.recent_inbox_seq, last.inbox_seq, "{row:?}");
         assert_eq!(newest.as_ref(), Some(&last.message), "{row:?}");
         let log = &self.durable.messages[&conversation];
-        let own = log.iter().rev().find(|message| message.sender == row.uid);
-        let own = own.map_or(Seq(0), |message| message.seq);
         let nothing = Changes::default();
         let changes = self.clients.changes.get(&(row.uid, conversation)).unwrap_or(&nothing);
-        assert!(row.read_seq >= own.max(changes.read_answered), "what was read is unread: {row:?}");
-        assert!(row.read_seq <= own.max(changes.read_asked), "read by nobody: {row:?}");
-        let number = |seq: Seq| {
-            let read = log.iter().take_while(|message| message.seq <= seq).last();
-            read.map_or(0, |message| message.number)
-        };
-        assert_eq!(row.recent_number, number(row.recent_seq), "{row:?}");
-        assert_eq!(row.read_number, number(row.read_seq), "{row:?}");
-        let is_hidden = changes.hidden_at == Some(row.recent_seq);
-        assert!(row.is_hidden || !is_hidden, "a hidden chat came back: {row:?}");
+        assert_eq!(row.read_seq, self.durable.read(row.uid, conversation), "{row:?}");
+        assert!(row.read_seq >= changes.read_answered, "what was read is unread: {row:?}");
+        let unread = self.durable.unread(row.uid, conversation, row.read_seq, row.recent_seq);
+        assert_eq!(row.unread(), unread, "{row:?}");
+        assert_eq!(row.recent_number, log.last().map_or(0, |last| last.number), "{row:?}");
+        self.check_marks(row, changes);
+    }
+
+    /// Each mark in the inbox was asked for, and the last row says whether the chat is hidden.
+    fn check_marks(&self, row: ChatRow, changes: &Changes) {
+        let of = |it: &&InboxRow| it.message.conversation == row.conversation;
+        let mut is_hidden = false;
+        for InboxRow { message, .. } in self.durable.inbox(row.uid).iter().filter(of) {
+            let MessageRow { seq, kind, .. } = *message;
+            let asked = &changes.read_asked;
+            let is_asked = asked.contains(&seq) || asked.contains(&Seq(u64::MAX));
+            assert!(kind != RowKind::READ || is_asked, "read by nobody: {message:?}");
+            is_hidden = kind == RowKind::HIDDEN || is_hidden && kind == RowKind::READ;
+        }
+        assert_eq!(row.is_hidden, is_hidden, "{row:?}");
+        let was_told = changes.hidden_at == Some(row.recent_seq);
+        assert!(row.is_hidden || !was_told, "a hidden chat came back: {row:?}");
         assert!(changes.hide_asked || !row.is_hidden, "hidden by nobody: {row:?}");
     }
 

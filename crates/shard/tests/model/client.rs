@@ -5,7 +5,7 @@ use super::{ENTRIES, INBOX_EPOCH, Rng, Shape, World};
 use bytes::Bytes;
 use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, ReplyTo, Send, Session};
 use shard::rows::{ChatRow, InboxRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, RefusalCode, RowKind};
 use wire::{Seq, Uid};
 
@@ -41,7 +41,8 @@ pub struct Sending {
 /// What was asked and answered about a chat.
 #[derive(Default)]
 pub struct Changes {
-    pub read_asked: Seq,
+    /// Places up to which it was to be read, also by what was sent.
+    pub read_asked: BTreeSet<Seq>,
     pub read_answered: Seq,
     pub hide_asked: bool,
     /// The newest message when it was hidden.
@@ -234,12 +235,36 @@ impl World {
         let body = Bytes::from(self.rng.next().to_le_bytes().to_vec());
         let Device { uid: sender, device, .. } = self.clients.devices[at];
         let (kind, flags) = (RowKind::MESSAGE, 0);
-        let send = Send { conversation, sender, device, client_msg_id, kind, flags, body };
+        let seen = self.seen(sender, conversation);
+        let send = Send { conversation, sender, device, client_msg_id, kind, flags, body, seen };
         self.clients.senders.insert(client_msg_id, at);
         let is_given_up = !self.is_ending && self.rng.chance(self.shape.given_up);
         let sending = Sending { send, device: at, told: None, is_acked: false, is_given_up };
         self.clients.sends.push(sending);
         self.send(self.clients.sends.len() - 1);
+    }
+
+    /// Up to where a sender has seen the conversation. Some do not say, some exaggerate.
+    fn seen(&mut self, sender: Uid, conversation: ConversationId) -> Seq {
+        let through = self.durable.through(sender, conversation);
+        let seen = match self.rng.below(20) {
+            0..10 => Seq(0),
+            10 => Seq(u64::MAX),
+            _ => self.place(sender, conversation, through),
+        };
+        if seen > Seq(0) {
+            let changes = self.clients.changes.entry((sender, conversation)).or_default();
+            changes.read_asked.insert(seen);
+        }
+        seen
+    }
+
+    /// A place up to the last: mostly one that is not far behind what was read before.
+    fn place(&mut self, uid: Uid, conversation: ConversationId, through: Seq) -> Seq {
+        let changes = self.clients.changes.get(&(uid, conversation));
+        let read = changes.map_or(0, |changes| changes.read_answered.0);
+        let far = [4, 20, through.0][self.rng.index(3)];
+        Seq(through.0.min(read + self.rng.below(far + 1)))
     }
 
     /// One of the last sends over again, acknowledged or not.
@@ -284,10 +309,10 @@ impl World {
         if through == Seq(0) {
             return;
         }
+        let seq = self.place(uid, conversation, through).max(Seq(1));
         let changes = self.clients.changes.entry((uid, conversation)).or_default();
-        let change = if self.rng.chance(70) {
-            let seq = Seq(1 + self.rng.below(through.0));
-            changes.read_asked = changes.read_asked.max(seq);
+        let change = if self.rng.chance(90) {
+            changes.read_asked.insert(seq);
             ChatChange::Read(seq)
         } else {
             changes.hide_asked = true;
@@ -443,6 +468,7 @@ impl World {
             ChatChange::Hide if row.is_hidden => changes.hidden_at = Some(row.recent_seq),
             ChatChange::Hide => {}
         }
+        assert!(change != ChatChange::Hide || row.unread() == 0, "hidden, and not read: {row:?}");
     }
 
     fn on_refused(&mut self, at: usize, request: Option<Request>, code: RefusalCode) {

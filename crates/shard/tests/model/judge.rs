@@ -53,6 +53,8 @@ impl World {
     fn judge_chat(&self, row: &ChatRow) {
         let through = self.durable.through(row.uid, row.conversation);
         assert!(row.recent_seq <= through, "a chat above its inbox: {row:?}");
+        let read = self.durable.read(row.uid, row.conversation);
+        assert!(row.read_seq <= read, "read by no row of the inbox: {row:?}");
     }
 
     fn judge_ack(&mut self, request: Request, id: MessageId, seq: Seq, inbox_seq: InboxSeq) {
@@ -69,6 +71,13 @@ impl World {
         if inbox_seq.0 > 0 {
             let own = self.durable.row(sender, inbox_seq).map(|row| &row.message);
             assert_eq!(own, Some(row), "an ack names another row of the inbox");
+        }
+        if conversation.names(sender) {
+            let changes = self.clients.changes.entry((sender, conversation)).or_default();
+            let seen = sending.send.seen.min(Seq(seq.0 - 1));
+            changes.read_answered = changes.read_answered.max(seen);
+            let read = self.durable.read(sender, conversation);
+            assert!(seen <= read, "acknowledged, but what was seen is not read");
         }
         let first = (id, seq);
         let before = sending.told.replace(first);

@@ -9,7 +9,7 @@ use shard::rows::{Chain, Completion, InboxRow, MessageRow, Row, StoreError, Tick
 use shard::store::MemoryStore;
 use shard::{Shard, ShardConfig};
 use std::collections::{BTreeMap, BTreeSet};
-use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 /// Devices of one user at a time.
 pub const DEVICES_MAX: usize = 2;
@@ -20,6 +20,7 @@ pub struct Durable {
     pub messages: BTreeMap<ConversationId, Vec<MessageRow>>,
     pub inboxes: BTreeMap<Uid, Vec<InboxRow>>,
     through: BTreeMap<(Uid, ConversationId), InboxRow>,
+    read: BTreeMap<(Uid, ConversationId), Seq>,
     chats_through: BTreeMap<Uid, InboxSeq>,
     ids: BTreeSet<(Uid, ConversationId, ClientMsgId)>,
     message_ids: BTreeSet<MessageId>,
@@ -74,16 +75,44 @@ impl Durable {
 
     fn write_inbox(&mut self, row: InboxRow) {
         let conversation = row.message.conversation;
-        let message = self.message(conversation, row.message.seq);
-        assert_eq!(message, Some(&row.message), "an inbox has what the conversation has");
         let through = self.through(row.uid, conversation);
-        assert_eq!(row.message.seq, through.next(), "an inbox is in conversation order");
-        self.through.insert((row.uid, conversation), row.clone());
+        if row.is_mark() {
+            self.check_mark(&row, through);
+        } else {
+            let message = self.message(conversation, row.message.seq);
+            assert_eq!(message, Some(&row.message), "an inbox has what the conversation has");
+            assert_eq!(row.message.seq, through.next(), "an inbox is in conversation order");
+            self.through.insert((row.uid, conversation), row.clone());
+        }
         let inbox = self.inboxes.entry(row.uid).or_default();
         assert_eq!(row.inbox_seq.0, inbox.len() as u64 + 1, "an inbox is dense");
         let chain = inbox.last().map_or(Chain::default(), InboxRow::next_chain);
         assert_eq!(row.chain, chain, "what came before in the inbox is another");
         inbox.push(row);
+    }
+
+    /// A mark moves on, and tells what is unread behind it.
+    fn check_mark(&mut self, row: &InboxRow, through: Seq) {
+        let (uid, seq) = (row.uid, row.message.seq);
+        let unread = self.unread(uid, row.message.conversation, seq, through);
+        assert_eq!(row.message.number, unread, "a mark miscounts: {row:?}");
+        let read = self.read.entry((uid, row.message.conversation)).or_default();
+        let is_new = *read < seq || row.message.kind == RowKind::HIDDEN;
+        assert!(is_new && seq <= through, "a mark says nothing new: {row:?}");
+        *read = seq;
+    }
+
+    /// Up to where a user has read: the highest mark in its inbox.
+    pub fn read(&self, uid: Uid, conversation: ConversationId) -> Seq {
+        self.read.get(&(uid, conversation)).copied().unwrap_or_default()
+    }
+
+    /// Messages of others between two places, one by one.
+    pub fn unread(&self, uid: Uid, conversation: ConversationId, after: Seq, through: Seq) -> u64 {
+        let log = self.messages.get(&conversation).into_iter().flatten();
+        let is_unread =
+            |row: &&MessageRow| after < row.seq && row.seq <= through && row.sender != uid;
+        log.filter(is_unread).count() as u64
     }
 
     pub fn has_id(&self, send: &Send) -> bool {

@@ -7,7 +7,7 @@ use shard::command::{Send, Session};
 use shard::partition::{Partition, ShardId, Share};
 use shard::store::MemoryStore;
 use shard::{Shard, ShardConfig};
-use wire::{ClientMsgId, ConversationId, DeviceId, RowKind, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, RowKind, Seq, Uid};
 
 const NOW: Now = Now { unix_ms: 1_800_000_000_000, mono_ms: 1 };
 
@@ -81,9 +81,9 @@ fn what_is_pushed_lies_where_the_command_put_it() {
         // Longer than any `Bytes` that would be held in place.
         let body = Bytes::from(vec![7; 1_000]);
         let (device, client_msg_id) = (DeviceId(1), ClientMsgId::new(NOW.unix_ms, 1));
-        let (sender, kind, flags, body) = (from, RowKind::MESSAGE, 0, body.clone());
+        let (sender, kind, flags, body, seen) = (from, RowKind::MESSAGE, 0, body.clone(), Seq(0));
         let sent = body.clone();
-        let send = Send { conversation, sender, device, client_msg_id, kind, flags, body };
+        let send = Send { conversation, sender, device, client_msg_id, kind, flags, body, seen };
         process.run(Partition::of_conversation(conversation), Command::Send(send), 2);
         let pushed = process.delivered.iter().find_map(|delivery| {
             let Answer::Push { row, .. } = &delivery.answer else { return None };

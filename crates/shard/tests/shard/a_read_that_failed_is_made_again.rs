@@ -9,7 +9,7 @@ use shard::command::{Answer, Begin, Command, Now, Send};
 use shard::limits::PUSH_TIMEOUT_MS;
 use shard::partition::{ShardId, Share};
 use shard::rows::Read;
-use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, RefusalCode, RowKind, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, RefusalCode, RowKind, Seq, Uid};
 
 const INBOX_EPOCH: u64 = 1;
 
@@ -49,6 +49,7 @@ impl World {
             client_msg_id: ClientMsgId::new(self.asked.now.unix_ms, 7),
             kind: RowKind::MESSAGE,
             flags: 0,
+            seen: Seq(0),
             body: Bytes::from_static(b"again"),
         }
     }

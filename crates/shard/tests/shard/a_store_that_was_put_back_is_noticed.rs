@@ -6,7 +6,7 @@ use bytes::Bytes;
 use shard::ShardConfig;
 use shard::command::{Answer, Begin, Command, Now, Send};
 use shard::partition::{ShardId, Share};
-use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, RowKind, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 const NOW: Now = Now { unix_ms: 1_800_000_000_000, mono_ms: 1 };
 const INBOX_EPOCH: u64 = 9;
@@ -29,7 +29,16 @@ impl World {
         let client_msg_id = ClientMsgId::new(NOW.unix_ms, number);
         let (sender, device, kind) = (Uid(1), DeviceId(1), RowKind::MESSAGE);
         let body = Bytes::from_static(b"a body");
-        let send = Send { conversation, sender, device, client_msg_id, kind, flags: 0, body };
+        let send = Send {
+            conversation,
+            sender,
+            device,
+            client_msg_id,
+            kind,
+            flags: 0,
+            seen: Seq(0),
+            body,
+        };
         let answers = self.ask(Command::Send(send));
         let acked = answers.iter().find_map(|answer| {
             let Answer::Acked { message_id, .. } = answer else { return None };

@@ -7,7 +7,7 @@ use shard::ShardConfig;
 use shard::command::{Answer, Begin, Command, Now, Send};
 use shard::partition::{ShardId, Share};
 use shard::rows::Read;
-use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, RowKind, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, RowKind, Seq, Uid};
 
 const NOW: Now = Now { unix_ms: 1_800_000_000_000, mono_ms: 1 };
 const INBOX_EPOCH: u64 = 9;
@@ -40,6 +40,7 @@ impl World {
             client_msg_id: ClientMsgId::new(NOW.unix_ms, self.messages),
             kind: RowKind::MESSAGE,
             flags: 0,
+            seen: Seq(0),
             body: Bytes::from_static(b"a body"),
         }))
     }

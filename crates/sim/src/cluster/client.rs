@@ -153,7 +153,7 @@ impl Client {
             }
             let body = Bytes::copy_from_slice(&random.any().to_le_bytes());
             let now_ms = self.now_ms(true_us);
-            let sent = self.machine.send(conversation, body, now_ms, &mut out);
+            let sent = self.machine.send((conversation, body), now_ms, &mut out);
             let id = sent.expect("there is room");
             let (may_be_passed, acked, at_us) = (false, None, true_us);
             self.told.sent.push(Sent { conversation, id, at_us, may_be_passed, acked });

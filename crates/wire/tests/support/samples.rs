@@ -57,6 +57,13 @@ fn chat(conversation: Conversation, recent: Message, unread: u64) -> Chat {
     }
 }
 
+/// User 9 has read or hidden its conversation with user 7.
+fn mark(inbox_seq: u64, kind: u8, seq: u64, unread: u64) -> Message {
+    let (sender, message_id, client_msg_id) = (9, 0, [0; 16]);
+    let row = message(inbox_seq, seq, b"");
+    Message { number: unread, sender, message_id, client_msg_id, kind, ..row }
+}
+
 /// One of each kind, in the order of [`wire::Kind::ALL`].
 pub fn all() -> Vec<AnyFrame> {
     [connection(), messages(), pages(), ends()].concat()
@@ -214,6 +221,15 @@ pub fn more() -> Vec<(&'static str, AnyFrame)> {
         (
             "empty",
             A::ChatsPage(ChatsPage { next_after: Conversation::NONE, version: 8, chats: vec![] }),
+        ),
+        ("read", A::Push(Push { previous: 43, message: mark(44, 2, 4, 1) })),
+        (
+            "hidden",
+            A::SyncPage(SyncPage {
+                inbox_epoch: 1,
+                inbox_head: 45,
+                messages: vec![mark(45, 3, 5, 0)],
+            }),
         ),
         // Values that a later release may send: another kind of row and of conversation, other flags, another code.
         ("later", A::Push(Push { previous: 43, message: later })),

@@ -4,7 +4,7 @@ use super::action::Action;
 use super::checks;
 use shard::command::{Command, Login, Send};
 use wire::{BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationKind, FrameError, RawFrame};
-use wire::{RefusalCode, RowKind, frames};
+use wire::{RefusalCode, RowKind, SEEN_SEQ, Seq, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     let send = frame.access::<frames::Send>()?;
@@ -30,5 +30,6 @@ pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameErr
         flags,
         // The first of two copies of a body in user space; the other is into the outbox.
         body: Bytes::copy_from_slice(&send.body),
+        seen: Seq(frame.extended(SEEN_SEQ)),
     })))
 }

@@ -5,7 +5,7 @@ use crate::canary::is_reserved;
 use shard::command::{Begin, Command};
 use wire::{
     BODY_BYTES_MAX, Bytes, DeviceId, FRAME_BYTES_MAX, FrameBuffer, Generation, InboxSeq, Scratch,
-    Uid, encode, frames,
+    Seq, Uid, encode, encode_extended, frames,
 };
 
 const LOGIN: Login = Login { uid: Uid(7), device: DeviceId(1), generation: Generation(1) };
@@ -48,6 +48,23 @@ fn sends_are_checked() {
     assert!(is_reserved(Uid(u64::MAX)));
     check(Stage::Active, &send(u64::MAX, 1), refused(RefusalCode::BadRecipient));
     check(Stage::Active, &send(8, BODY_BYTES_MAX + 1), refused(RefusalCode::BodyTooLarge));
+}
+
+#[test]
+fn a_send_says_up_to_where_its_writer_has_seen_or_does_not() {
+    let conversation = frames::Conversation { kind: 1, a: 8, b: 7 };
+    let (client_msg_id, kind, flags, body) = ([0; 16], 1, 0, Bytes::new());
+    for (extension, expected) in [(&[][..], 0), (&[41], 41), (&[41, 9], 41)] {
+        let (mut out, body) = (vec![], body.clone());
+        let conversation = conversation.clone();
+        let send = frames::Send { conversation, client_msg_id, kind, flags, body };
+        encode_extended(&mut out, 1, send, extension);
+        check(
+            Stage::Active,
+            &out,
+            |action| matches!(action, Action::Submit(Command::Send(send)) if send.seen == Seq(expected)),
+        );
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn row(uid: u64) -> Answer {
         sender: Uid(99),
         time_ms: 1,
         body: Bytes::from_static(b"a body"),
+        seen: Seq(0),
     };
     let row =
         InboxRow { uid: Uid(uid), inbox_seq: InboxSeq(1), flags: 0, chain: Chain(0), message };

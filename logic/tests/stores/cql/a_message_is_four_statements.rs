@@ -27,6 +27,7 @@ fn send(number: u64) -> Input {
         client_msg_id: ClientMsgId::new(UNIX_MS, u128::from(number)),
         kind: RowKind::MESSAGE,
         flags: 0,
+        seen: Seq(0),
         body: Bytes::from_static(b"hello"),
     };
     let session = Session { entry: 0, connection: 1 };

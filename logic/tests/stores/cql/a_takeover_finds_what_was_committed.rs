@@ -25,6 +25,7 @@ fn message(n: u64, seq: u64, id: u64, body: &'static str) -> MessageRow {
         chain: (1..seq).fold(Chain::default(), |chain, id| chain.after(&[id])),
         client_msg_id: ClientMsgId::new(id, 0),
         body: Bytes::from_static(body.as_bytes()),
+        seen: Seq(0),
     }
 }
 

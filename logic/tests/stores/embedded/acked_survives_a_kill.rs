@@ -39,6 +39,7 @@ fn batch(seq: u64) -> Vec<Row> {
         chain: Chain::default(),
         client_msg_id: ClientMsgId::new(seq, u128::from(seq)),
         body: Bytes::from(vec![seq.to_le_bytes()[0]; 700]),
+        seen: Seq(0),
     };
     let inbox = |uid| {
         let (inbox_seq, chain) = (InboxSeq(seq), Chain::default());

@@ -64,6 +64,7 @@ impl Traffic {
                 self.random.random(),
             ),
             body: self.body.clone(),
+            seen: Seq(0),
         };
         let mut inbox = |uid: u64| {
             let inbox_seq = &mut self.inbox_seqs[usize::try_from(uid).unwrap()];

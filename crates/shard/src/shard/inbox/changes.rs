@@ -1,14 +1,12 @@
-//! How changed chats are stored.
-//!
-//! What a message changes in a chat is derived from the inbox, so it is stored later, a user's changes
-//! together. What the user changes itself is stored before it is answered.
+//! How changed chats are stored: all that changes in a chat is derived from the inbox, so it is stored later, a user's
+//! changes together.
 
 use super::Inboxes;
-use crate::command::{ChatChange, Now, ReplyTo};
+use crate::command::Now;
 use crate::rows::{ChatRow, Row};
 use crate::shard::commit::Change;
 use crate::shard::step::Step;
-use wire::{ConversationId, InboxSeq, RefusalCode, Seq, Uid};
+use wire::{ConversationId, InboxSeq, Seq, Uid};
 
 impl Inboxes {
     /// When the next changed chat is to be stored, in the monotonic ms of [`Now`].
@@ -77,30 +75,6 @@ impl Inboxes {
     /// A change of a chat was not written.
     pub fn restore_chat(&mut self, before: ChatRow) {
         let key = (before.uid, before.conversation);
-        self.chats.get_mut(&key).expect("chats in flight are kept").row = before;
-    }
-
-    /// What a user does to a chat; both are in memory.
-    pub fn change_chat(
-        &mut self,
-        (uid, conversation): (Uid, ConversationId),
-        change: ChatChange,
-        reply: ReplyTo,
-        step: &mut Step,
-    ) {
-        let user = self.users.get_mut(&uid).expect("it is loaded");
-        let chat = self.chats.get_mut(&(uid, conversation)).expect("it is loaded");
-        let before = chat.row;
-        if before.recent_seq == Seq(0) {
-            return step.refuse(reply, RefusalCode::OutOfRange);
-        }
-        let round = step.commit.round();
-        chat.change(change, user.next_version(), step.now().unix_ms);
-        user.touch(round);
-        chat.touched = round;
-        let after = chat.row;
-        // The version goes with it: no later change may be given it again.
-        step.commit.push_row(Row::User(user.row(uid)));
-        step.commit.push(Row::Chat(after), Change::Chat { before, after, reply });
+        self.chats.get_mut(&key).expect("chats in flight are kept").restore(before);
     }
 }

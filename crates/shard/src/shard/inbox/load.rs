@@ -7,6 +7,7 @@ use super::user::{Load, User};
 use crate::rows::{Chain, ChatRow, InboxRow, UserRow};
 use crate::shard::plant::Fault;
 use crate::shard::step::Step;
+use hashbrown::HashSet;
 use wire::{ConversationId, InboxSeq, Uid};
 
 impl Inboxes {
@@ -51,12 +52,14 @@ impl Inboxes {
         }
         for row in load.tail {
             let chat = self.chats.get_mut(&(uid, row.message.conversation)).expect("added before");
-            if row.message.seq <= chat.row.recent_seq || self.plant.has(Fault::SkipRepair) {
+            if !chat.lacks(&row) || self.plant.has(Fault::SkipRepair) {
                 continue;
             }
             chat.apply(&row, load.user.next_version());
             chat.touched = step.commit.round();
-            chat.durable = row.message.seq;
+            if !row.is_mark() {
+                chat.durable = row.message.seq;
+            }
             let due_ms = chat.mark_dirty(&mut load.user, step.now());
             self.dirty.extend(due_ms.map(|due_ms| (due_ms, uid)));
         }
@@ -72,11 +75,18 @@ impl Inboxes {
     /// Forgets what nothing needs. A chat that a load is about to use, or that an answer on its way would put back older,
     /// stays: `is_asked` knows the latter.
     pub fn forget_unneeded(&mut self, step: &Step, is_asked: impl Fn(Uid, ConversationId) -> bool) {
-        let (commit, loads) = (&step.commit, &self.loads);
+        let (commit, loads, now_ms) = (&step.commit, &self.loads, step.now().mono_ms);
+        let mut marking = HashSet::new();
         self.chats.retain(|&(uid, conversation), chat| {
             let is_loading = loads.contains_key(&uid) || is_asked(uid, conversation);
-            chat.is_dirty || !commit.is_over(chat.touched) || is_loading
+            let is_marked = chat.marks.as_ref().is_some_and(|marks| marks.is_needed(now_ms));
+            if is_marked {
+                marking.insert(uid);
+            }
+            chat.is_dirty || is_marked || !commit.is_over(chat.touched) || is_loading
         });
-        self.users.retain(|_, user| user.is_needed() || !commit.is_over(user.touched()));
+        self.users.retain(|uid, user| {
+            user.is_needed() || marking.contains(uid) || !commit.is_over(user.touched())
+        });
     }
 }

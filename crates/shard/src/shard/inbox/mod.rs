@@ -4,8 +4,12 @@
 
 mod chat;
 mod changes;
+mod counting;
 mod load;
+mod marking;
+mod marks;
 mod pages;
+mod places;
 mod user;
 #[cfg(test)]
 mod tests;
@@ -23,7 +27,7 @@ use chat::Chat;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use user::{Load, User};
-use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
+use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, RowKind, Seq, Uid};
 
 /// Every user in memory, and the chats of users that are.
 pub(super) struct Inboxes {
@@ -35,6 +39,8 @@ pub(super) struct Inboxes {
     loads: HashMap<Uid, Load>,
     /// Users with changed chats, and when to store them.
     dirty: VecDeque<(u64, Uid)>,
+    /// Chats that were marked lately, and when they may be marked again.
+    resting: VecDeque<(u64, (Uid, ConversationId))>,
     plant: Plant,
 }
 
@@ -46,6 +52,7 @@ impl Inboxes {
             chats: HashMap::new(),
             loads: HashMap::new(),
             dirty: VecDeque::new(),
+            resting: VecDeque::new(),
             plant,
         }
     }
@@ -105,7 +112,9 @@ impl Inboxes {
         }
         let Some(user) = self.users.get(&uid) else { return false };
         let Some(chat) = self.chats.get(&(uid, message.conversation)) else { return false };
-        let is_next = chat.row.recent_seq.next() == message.seq && user.has_room();
+        let seen = Self::newly_seen(uid, message, &chat.row);
+        let is_counted = seen.is_none_or(|seen| chat.unread_behind(seen).is_some());
+        let is_next = chat.row.recent_seq.next() == message.seq && is_counted && user.has_room(2);
         if is_next {
             self.add(uid, message.clone(), device, step);
         }
@@ -121,9 +130,11 @@ impl Inboxes {
         step: &mut Step,
     ) {
         let (conversation, seq) = (message.conversation, message.seq);
-        let has_room = self.users.get(&uid).expect("it is loaded").has_room();
+        let has_room = self.users.get(&uid).expect("it is loaded").has_room(2);
         let chat = self.chats.get(&(uid, conversation)).expect("it is loaded");
         let (recent, durable) = (chat.row.recent_seq, chat.durable);
+        let seen = Self::newly_seen(uid, &message, &chat.row);
+        let uncounted = seen.filter(|seen| chat.unread_behind(*seen).is_none());
         let owner = Partition::of_conversation(conversation);
         if seq <= recent {
             // Rows in flight confirm themselves once they are durable.
@@ -133,15 +144,39 @@ impl Inboxes {
                 step.mail(owner, Mail::Confirm { uid, conversation, seq, inbox_seq });
             }
         } else if seq > recent.next() && !self.plant.has(Fault::AppendOverGap) {
-            step.mail(owner, Mail::Pull { uid, conversation, from: recent.next(), to: seq });
-        } else if has_room {
-            self.add(uid, message, device, step);
-        } else {
+            if !self.is_held_behind((uid, conversation), seq, step) {
+                step.mail(owner, Mail::Pull { uid, conversation, from: recent.next(), to: seq });
+            }
+        } else if !has_room {
             step.mail(owner, Mail::Decline { conversation, seq, code: RefusalCode::Busy });
+        } else if let Some(seen) = uncounted {
+            self.hold(uid, (message, device), seen, step);
+        } else {
+            self.add(uid, message, device, step);
         }
     }
 
+    /// What the sender has seen goes before its message.
     fn add(&mut self, uid: Uid, message: MessageRow, device: Option<DeviceId>, step: &mut Step) {
+        let key = (uid, message.conversation);
+        if message.seen > Seq(0) && !self.plant.has(Fault::ForgetSeen) {
+            let chat = self.chats.get(&key).expect("it is loaded");
+            if let Some(seen) = Self::newly_seen(uid, &message, &chat.row) {
+                self.add_mark(key, (RowKind::READ, seen), Vec::new(), step);
+            }
+        }
+        let change = |row, before, _| Change::Inbox { row, device, before };
+        self.add_row(uid, message, change, step);
+    }
+
+    /// Puts a row into the inbox, and what it changes into its chat. `change` is given the row, and the chat before and after.
+    fn add_row(
+        &mut self,
+        uid: Uid,
+        message: MessageRow,
+        change: impl FnOnce(InboxRow, ChatRow, ChatRow) -> Change,
+        step: &mut Step,
+    ) {
         let user = self.users.get_mut(&uid).expect("it is loaded");
         let chat = self.chats.get_mut(&(uid, message.conversation)).expect("it is loaded");
         let round = step.commit.round();
@@ -150,10 +185,13 @@ impl Inboxes {
         let row = user.append(uid, message);
         chat.apply(&row, user.next_version());
         chat.touched = round;
+        if row.message.sender == uid && self.plant.has(Fault::OwnIsRead) {
+            (chat.row.read_seq, chat.row.read_number) = (row.message.seq, chat.row.recent_number);
+        }
         let due_ms = chat.mark_dirty(user, step.now());
         self.dirty.extend(due_ms.map(|due_ms| (due_ms, uid)));
         let is_far_behind = user.lag() >= CHAT_LAG_MAX && !self.plant.has(Fault::LagWithoutBound);
-        step.commit.push(Row::Inbox(row.clone()), Change::Inbox { row, device, before });
+        step.commit.push(Row::Inbox(row.clone()), change(row, before, chat.row));
         if is_far_behind {
             self.flush(uid, step);
         }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::command::{Answer, ChatChange, ReplyTo, Session};
-use crate::limits::{CHAT_FLUSH_MS, INBOX_WINDOW_MAX};
+use crate::limits::{CHAT_FLUSH_MS, COUNTED_KEPT_MS, FORWARD_AGAIN_MS};
+use crate::limits::{INBOX_WINDOW_MAX, MARK_REST_MS, REPEATS_MAX};
 use crate::partition::{ShardId, Share};
 use crate::rows::{Chain, Ticket, UserRow, sample};
 use wire::InboxSeq;
@@ -13,18 +14,24 @@ fn chat() -> ConversationId {
     sample(1, 0).conversation
 }
 
+const REPLY: ReplyTo = ReplyTo { session: Session { entry: 0, connection: 1 }, request_id: 1 };
+
 struct Room {
     inboxes: Inboxes,
     step: Step,
+    /// What was said last.
+    mail: Vec<Mail>,
+}
+
+fn config() -> ShardConfig {
+    ShardConfig::new(Share::Of { id: ShardId(0), shards: 1 }, 1, 1)
 }
 
 impl Room {
     /// With an empty inbox and no chat.
     fn new() -> Self {
-        let share = Share::Of { id: ShardId(0), shards: 1 };
-        let config = ShardConfig::new(share, 1, 1);
-        let inboxes = Inboxes::new(&config, Plant::from_env());
-        let mut room = Self { inboxes, step: Step::of_test() };
+        let inboxes = Inboxes::new(&config(), Plant::from_env());
+        let mut room = Self { inboxes, step: Step::of_test(), mail: vec![] };
         assert_eq!(room.inboxes.begin(UID, None, (InboxSeq(0), Chain::default()), vec![]), []);
         assert!(room.inboxes.go_on(UID, &mut room.step));
         room.inboxes.add_chat(UID, chat(), None);
@@ -33,6 +40,26 @@ impl Room {
 
     fn append(&mut self, seq: u64) -> Vec<Mail> {
         self.inboxes.append(UID, sample(seq, 0), None, &mut self.step);
+        self.step.take().1
+    }
+
+    /// A message of the user, who has seen so much.
+    fn append_own(&mut self, seq: u64, seen: u64) -> Vec<Mail> {
+        let message = MessageRow { sender: UID, seen: Seq(seen), ..sample(seq, 0) };
+        self.inboxes.append(UID, message, None, &mut self.step);
+        self.step.take().1
+    }
+
+    fn change(&mut self, change: ChatChange) -> Vec<Answer> {
+        self.inboxes.change_chat((UID, chat()), change, REPLY, &mut self.step);
+        let (answers, mail) = self.step.take();
+        self.mail = mail;
+        answers
+    }
+
+    fn counted(&mut self, (after, through, to): (u64, u64, u64), others: u64) -> Vec<Mail> {
+        let places = (Seq(after), Seq(through), Seq(to));
+        self.inboxes.on_counted((UID, chat()), places, others, &mut self.step);
         self.step.take().1
     }
 
@@ -76,10 +103,11 @@ fn a_message_is_confirmed_again_once_it_is_durable() {
 #[test]
 fn an_inbox_with_too_much_in_flight_declines() {
     let mut room = Room::new();
-    for seq in 1..=INBOX_WINDOW_MAX {
+    // A mark may go before each.
+    for seq in 1..INBOX_WINDOW_MAX {
         assert_eq!(room.append(seq), []);
     }
-    let mail = room.append(INBOX_WINDOW_MAX + 1);
+    let mail = room.append(INBOX_WINDOW_MAX);
     assert!(matches!(mail[..], [Mail::Decline { code: RefusalCode::Busy, .. }]), "{mail:?}");
 }
 
@@ -113,19 +141,240 @@ fn changed_chats_are_stored_together_after_a_while() {
 }
 
 #[test]
-fn what_a_user_does_to_a_chat_is_stored_at_once() {
+fn a_mark_is_a_row_of_the_inbox_and_answered_when_it_is_durable() {
     let mut room = Room::new();
-    let reply = ReplyTo { session: Session { entry: 0, connection: 1 }, request_id: 1 };
-    let read = ChatChange::Read(Seq(1));
-    room.inboxes.change_chat((UID, chat()), read, reply, &mut room.step);
     let refused = Answer::Refused { code: RefusalCode::OutOfRange, retry_after_ms: 0 };
-    assert_eq!(room.step.take().0, [refused], "there is no such chat yet");
-    room.append(1);
+    assert_eq!(room.change(ChatChange::Read(Seq(1))), [refused], "there is no such chat yet");
+    (1..=3).for_each(|seq| drop(room.append(seq)));
     room.commit();
-    room.inboxes.change_chat((UID, chat()), read, reply, &mut room.step);
+    assert_eq!(room.change(ChatChange::Read(Seq(2))), []);
     let (rows, changes) = room.commit();
-    assert!(matches!(&rows[..], [Row::User(_), Row::Chat(chat)] if chat.read_seq == Seq(1)));
-    assert!(matches!(&changes[..], [Change::Chat { after, .. }] if after.read_seq == Seq(1)));
+    let [Row::Inbox(row)] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((row.message.kind, row.inbox_seq), (RowKind::READ, InboxSeq(4)));
+    assert_eq!((row.message.seq, row.message.number), (Seq(2), 1));
+    let [Change::Mark { before, after, replies, .. }] = &changes[..] else { panic!() };
+    assert_eq!((before.read_seq, after.read_seq, after.unread()), (Seq(0), Seq(2), 1));
+    assert_eq!(replies[..], [REPLY]);
+    room.inboxes.take_back(row, *before);
+    assert_eq!(room.row(), *before, "not written");
+}
+
+#[test]
+fn what_changes_nothing_makes_no_row_and_no_version() {
+    let mut room = Room::new();
+    (1..=2).for_each(|seq| drop(room.append(seq)));
+    room.change(ChatChange::Hide);
+    room.commit();
+    let version = room.row().version;
+    for change in [ChatChange::Hide, ChatChange::Read(Seq(1)), ChatChange::Read(Seq(9))] {
+        assert_eq!(room.change(change), []);
+        let (rows, changes) = room.commit();
+        assert!(matches!(rows[..], [Row::Chat(row)] if row.version == version), "{rows:?}");
+        assert!(matches!(&changes[..], [Change::Told { row, .. }] if row.version == version));
+    }
+}
+
+#[test]
+fn marks_of_a_chat_that_come_soon_after_one_wait_together() {
+    let mut room = Room::new();
+    (1..=9).for_each(|seq| drop(room.append(seq)));
+    room.change(ChatChange::Read(Seq(1)));
+    room.commit();
+    for seq in [3, 5, 4] {
+        assert_eq!(room.change(ChatChange::Read(Seq(seq))), []);
+    }
+    assert!(room.step.commit.is_empty());
+    assert_eq!(room.row().read_seq, Seq(1));
+    room.step.pass(MARK_REST_MS);
+    room.inboxes.mark_rested(room.step.now().mono_ms, &mut room.step);
+    let (rows, changes) = room.commit();
+    assert!(matches!(&rows[..], [Row::Inbox(row)] if row.message.seq == Seq(5)), "{rows:?}");
+    assert!(matches!(&changes[..], [Change::Mark { replies, .. }] if replies.len() == 3));
+}
+
+#[test]
+fn of_many_who_wait_for_a_mark_the_first_are_told_to_come_again() {
+    let mut room = Room::new();
+    (1..=2).for_each(|seq| drop(room.append(seq)));
+    room.change(ChatChange::Read(Seq(1)));
+    let waiting = (0..REPEATS_MAX).map(|_| room.change(ChatChange::Read(Seq(2))));
+    assert_eq!(waiting.flatten().collect::<Vec<_>>(), []);
+    assert!(matches!(room.change(ChatChange::Read(Seq(2)))[..], [Answer::Refused { .. }]));
+}
+
+#[test]
+fn what_its_sender_has_seen_is_read_before_a_message() {
+    let mut room = Room::new();
+    (1..=3).for_each(|seq| drop(room.append(seq)));
+    room.commit();
+    room.append_own(4, 2);
+    let rows = room.commit().0;
+    let [Row::Inbox(mark), Row::Inbox(own)] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((mark.message.kind, mark.message.seq), (RowKind::READ, Seq(2)));
+    assert_eq!((own.message.kind, own.message.seq), (RowKind::MESSAGE, Seq(4)));
+    assert_eq!((room.row().read_seq, room.row().unread()), (Seq(2), 1));
+    room.append_own(5, 2);
+    assert_eq!(room.commit().0.len(), 1, "it has seen no more");
+    room.append_own(6, u64::MAX);
+    room.commit();
+    assert_eq!((room.row().read_seq, room.row().unread()), (Seq(5), 0));
+}
+
+/// An own message, and then so many of others' that its place is not known any more.
+fn far() -> Room {
+    let mut room = Room::new();
+    room.append(1);
+    room.append_own(2, 0);
+    (3..=99).for_each(|seq| drop(room.append(seq)));
+    room.commit();
+    room
+}
+
+fn is_count(mail: &[Mail], from: u64, until: u64) -> bool {
+    matches!(mail, [Mail::Count { after, to, .. }] if (after.0, to.0) == (from, until))
+}
+
+#[test]
+fn what_is_unread_behind_a_place_far_back_is_asked_of_the_conversation() {
+    let mut room = far();
+    assert_eq!(room.change(ChatChange::Read(Seq(20))), []);
+    assert!(is_count(&room.mail, 0, 20), "{:?}", room.mail);
+    let rest = room.counted((0, 9, 20), 8);
+    assert!(is_count(&rest, 9, 20), "{rest:?}");
+    assert_eq!(room.counted((0, 9, 20), 8), [], "said twice");
+    assert!(room.step.commit.is_empty());
+    assert_eq!(room.counted((9, 20, 20), 11), []);
+    assert_eq!((room.row().read_seq, room.row().unread()), (Seq(20), 79));
+    let changes = room.commit().1;
+    assert!(matches!(&changes[..], [Change::Mark { replies, .. }] if replies[..] == [REPLY]));
+}
+
+#[test]
+fn marks_of_a_chat_that_wait_for_a_count_wait_together_and_ask_again_for_a_lost_one() {
+    let mut room = far();
+    assert_eq!(room.change(ChatChange::Read(Seq(20))), []);
+    assert_eq!(room.change(ChatChange::Read(Seq(20))), []);
+    assert_eq!(room.mail, [], "it is under way");
+    assert_eq!(room.change(ChatChange::Read(Seq(30))), []);
+    assert!(is_count(&room.mail, 0, 30), "{:?}", room.mail);
+    assert_eq!(room.change(ChatChange::Read(Seq(25))), []);
+    assert_eq!(room.mail, [], "the farthest is asked for");
+    assert_eq!(room.counted((0, 20, 20), 19), [], "the answer to another question");
+    assert!(room.step.commit.is_empty());
+    room.step.pass(MARK_REST_MS);
+    room.inboxes.mark_rested(room.step.now().mono_ms, &mut room.step);
+    let again = room.step.take().1;
+    assert!(is_count(&again, 0, 30), "{again:?}");
+    room.counted((0, 30, 30), 29);
+    assert_eq!((room.row().read_seq, room.row().unread()), (Seq(30), 69));
+    let changes = room.commit().1;
+    assert!(matches!(&changes[..], [Change::Mark { replies, .. }] if replies.len() == 4));
+}
+
+#[test]
+fn a_message_whose_sender_has_seen_a_place_far_back_waits_until_it_is_counted() {
+    let mut room = far();
+    let mail = room.append_own(100, 20);
+    assert!(is_count(&mail, 0, 20), "{mail:?}");
+    assert_eq!(room.append_own(100, 20), [], "it is under way");
+    for behind in [102, 101] {
+        assert_eq!(room.append(behind), [], "nothing that is here is asked for");
+    }
+    assert!(room.step.commit.is_empty());
+    let mail = room.counted((0, 20, 20), 19);
+    let [Mail::Pull { from: Seq(101), to: Seq(102), .. }] = mail[..] else { panic!("{mail:?}") };
+    assert_eq!((room.row().recent_seq, room.row().unread()), (Seq(100), 79));
+    room.step.pass(FORWARD_AGAIN_MS);
+    assert_eq!(room.append(101), []);
+    assert_eq!(room.row().recent_seq, Seq(101));
+}
+
+#[test]
+fn a_count_that_is_lost_is_asked_for_again_with_the_message() {
+    let mut room = far();
+    room.append_own(100, 20);
+    room.step.pass(FORWARD_AGAIN_MS);
+    let mail = room.append(102);
+    let [Mail::Pull { from: Seq(100), to: Seq(102), .. }] = mail[..] else { panic!("{mail:?}") };
+    let mail = room.append_own(100, 20);
+    assert!(is_count(&mail, 0, 20), "{mail:?}");
+}
+
+/// What one is answered is never taken by another, however often they come.
+#[test]
+fn a_mark_waits_for_the_count_of_a_message_and_then_for_its_own() {
+    let mut room = far();
+    assert_eq!(room.change(ChatChange::Read(Seq(25))), []);
+    let mail = room.append_own(100, 20);
+    assert!(is_count(&mail, 0, 20), "{mail:?}");
+    assert_eq!(room.change(ChatChange::Read(Seq(30))), []);
+    assert_eq!(room.mail, []);
+    assert_eq!(room.counted((0, 20, 20), 19), []);
+    assert_eq!((room.row().recent_seq, room.row().read_seq), (Seq(100), Seq(20)));
+    room.commit();
+    room.step.pass(MARK_REST_MS);
+    room.inboxes.mark_rested(room.step.now().mono_ms, &mut room.step);
+    room.step.take();
+    assert_eq!((room.row().read_seq, room.row().unread()), (Seq(30), 69));
+}
+
+#[test]
+fn a_message_that_waits_goes_on_when_a_mark_has_read_what_was_to_be_counted() {
+    let mut room = far();
+    room.append_own(100, 20);
+    room.change(ChatChange::Hide);
+    assert_eq!((room.row().recent_seq, room.row().read_seq), (Seq(99), Seq(99)));
+    assert_eq!(room.counted((0, 20, 20), 19), []);
+    assert_eq!((room.row().recent_seq, room.row().unread()), (Seq(100), 0));
+}
+
+/// The same, with nothing left to be stored.
+fn settled() -> Room {
+    let mut room = far();
+    for row in 1..=99 {
+        room.inboxes.show(UID, InboxSeq(row));
+    }
+    room.inboxes.flush_all(&mut room.step);
+    room.commit();
+    room
+}
+
+#[test]
+fn who_asks_for_a_count_is_there_to_hear_it() {
+    let mut room = settled();
+    room.append_own(100, 20);
+    room.inboxes.forget_unneeded(&room.step, |_, _| false);
+    room.counted((0, 20, 20), 19);
+    assert_eq!(room.row().recent_seq, Seq(100));
+    let mut room = settled();
+    room.append_own(100, 20);
+    room.step.pass(COUNTED_KEPT_MS);
+    room.inboxes.forget_unneeded(&room.step, |_, _| false);
+    assert_eq!(room.inboxes.len(), 0, "nobody has answered");
+}
+
+#[test]
+fn a_chat_is_made_again_from_the_marks_in_the_inbox() {
+    let mut room = far();
+    room.change(ChatChange::Read(Seq(20)));
+    room.counted((0, 20, 20), 19);
+    let rows = room.commit().0;
+    room.append(100);
+    let rows = rows.into_iter().chain(room.commit().0);
+    let tail: Vec<_> =
+        rows.filter_map(|row| if let Row::Inbox(row) = row { Some(row) } else { None }).collect();
+    let (end, row) = ((tail[1].inbox_seq, tail[1].next_chain()), room.row());
+    let mut other = Room::new();
+    other.inboxes = Inboxes::new(&config(), Plant::from_env());
+    let user = UserRow { uid: UID, chats_through: InboxSeq(99), chats_version: row.version - 2 };
+    assert_eq!(other.inboxes.begin(UID, Some(user), end, tail), [chat()]);
+    let (recent, unread) = (ChatRow { recent_seq: Seq(99), recent_number: 99, ..row }, 98);
+    let stored = ChatRow { read_seq: Seq(0), read_number: 99 - unread, version: 0, ..recent };
+    other.inboxes.add_chat(UID, chat(), Some(stored));
+    assert!(
+        !other.inboxes.go_on(UID, &mut other.step) && other.inboxes.go_on(UID, &mut other.step)
+    );
+    assert_eq!(other.row(), row);
 }
 
 #[test]

@@ -115,12 +115,18 @@ impl User {
         self.traffic.as_mut().map_or_else(Vec::new, |traffic| std::mem::take(&mut traffic.dirty))
     }
 
+    /// Whether so many more may be given and not durable.
     #[inline]
-    pub fn has_room(&self) -> bool {
-        self.head.0 - self.committed.0 < INBOX_WINDOW_MAX
+    pub fn has_room(&self, rows: u64) -> bool {
+        self.head.0 - self.committed.0 + rows <= INBOX_WINDOW_MAX
     }
 
-    /// Gives a message the next place.
+    #[inline]
+    pub fn next_place(&self) -> InboxSeq {
+        self.head.next()
+    }
+
+    /// Gives a row the next place.
     #[inline]
     pub fn append(&mut self, uid: Uid, message: MessageRow) -> InboxRow {
         self.head = self.head.next();

@@ -189,6 +189,7 @@ impl Conversation {
             chain: self.chain,
             client_msg_id: send.client_msg_id,
             body: send.body,
+            seen: send.seen,
         };
         self.chain = row.next_chain();
         row

@@ -5,9 +5,9 @@ use crate::command::{Answer, Mail, ReplyTo};
 use crate::limits::CONVERSATION_WINDOW_MAX;
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Read};
-use crate::shard::reads::Purpose;
+use crate::shard::reads::{Count, Purpose};
 use crate::shard::step::Step;
-use wire::{BODY_BYTES_MAX, ConversationId, PAGE_BYTES_MAX, Seq, Uid};
+use wire::{BODY_BYTES_MAX, ConversationId, PAGE_BYTES_MAX, RowKind, Seq, Uid};
 
 impl Conversations {
     fn committed(&self, conversation: ConversationId) -> Seq {
@@ -62,5 +62,32 @@ impl Conversations {
         for message in messages.into_iter().filter(|row| row.seq <= committed) {
             step.mail(Partition::of_user(uid), Mail::Append { uid, message, device: None });
         }
+    }
+
+    /// An inbox asks how many messages between two places others than its user sent: as many are looked at as fit a window.
+    pub fn ask_count(
+        &self,
+        (uid, conversation): (Uid, ConversationId),
+        (after, to): (Seq, Seq),
+        step: &mut Step,
+    ) {
+        let window = CONVERSATION_WINDOW_MAX as u64;
+        let through = to.min(self.committed(conversation)).min(Seq(after.0.saturating_add(window)));
+        let Some(count) = through.0.checked_sub(after.0).filter(|count| *count > 0) else { return };
+        let limit = usize::try_from(count).expect("a window is small");
+        let (before, bytes_max) = (through.next(), BODY_BYTES_MAX * CONVERSATION_WINDOW_MAX);
+        let read = Read::Messages { conversation, before, limit, bytes_max };
+        step.ask(read, Purpose::Count(Count { uid, conversation, after, through, to }));
+    }
+
+    /// The messages of which others' are counted.
+    pub fn on_count_read(count: Count, rows: &[MessageRow], step: &mut Step) {
+        let Count { uid, conversation, after, through, to } = count;
+        let is_others = |row: &&MessageRow| {
+            row.seq > after && row.kind == RowKind::MESSAGE && row.sender != uid
+        };
+        let others = rows.iter().filter(is_others).count() as u64;
+        let counted = Mail::Counted { uid, conversation, after, through, to, others };
+        step.mail(Partition::of_user(uid), counted);
     }
 }

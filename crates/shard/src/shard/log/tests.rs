@@ -5,6 +5,7 @@ use crate::command::Session;
 use crate::limits::CONVERSATION_WINDOW_MAX;
 use crate::partition::{ShardId, Share};
 use crate::rows::Read;
+use crate::shard::reads::Count;
 use bytes::Bytes;
 use wire::{ClientMsgId, DeviceId, RowKind};
 
@@ -48,6 +49,7 @@ impl Room {
             kind: RowKind::MESSAGE,
             flags: 0,
             body: Bytes::from_static(body.as_bytes()),
+            seen: Seq(0),
         }
     }
 
@@ -202,4 +204,40 @@ fn a_new_message_ahead_of_the_clock_is_refused_until_it_is_not() {
     assert_eq!(room.step.take().0, [early]);
     room.step.pass(7);
     assert!(room.conversations.send(send, reply(2), &mut room.step).is_some());
+}
+
+#[test]
+fn others_messages_between_two_places_are_counted_a_window_at_a_time() {
+    let mut room = Room::new();
+    let window = CONVERSATION_WINDOW_MAX as u64;
+    let rows = |from: u64, to: u64| -> Vec<_> {
+        let sender = |seq| if seq % 3 == 0 { A } else { B };
+        (from..=to)
+            .map(|seq| MessageRow { sender: sender(seq), ..crate::rows::sample(seq, 0) })
+            .collect()
+    };
+    room.conversations.add(chat(), rows(99, 99).last());
+    room.conversations.ask_count((A, chat()), (Seq(2), Seq(1_000)), &mut room.step);
+    let reads = room.step.take_reads();
+    let through = 2 + window;
+    assert!(
+        matches!(reads[..], [Read::Messages { before, .. }] if before.0 == through + 1),
+        "{reads:?}"
+    );
+    let count = Count {
+        uid: A,
+        conversation: chat(),
+        after: Seq(2),
+        through: Seq(through),
+        to: Seq(1_000),
+    };
+    Conversations::on_count_read(count, &rows(1, through), &mut room.step);
+    let mail = room.step.take().1;
+    let others = (3..=through).filter(|seq| seq % 3 > 0).count() as u64;
+    let [Mail::Counted { others: counted, through: up_to, .. }] = mail[..] else {
+        panic!("{mail:?}")
+    };
+    assert_eq!((counted, up_to.0), (others, through));
+    room.conversations.ask_count((A, chat()), (Seq(99), Seq(1_000)), &mut room.step);
+    assert_eq!(room.step.take_reads(), [], "there is no more");
 }
