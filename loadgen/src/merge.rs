@@ -136,6 +136,7 @@ fn add(sum: &mut Summary, other: Summary) {
         (&mut sum.leaked, other.leaked),
         (&mut sum.corrupt, other.corrupt),
         (&mut sum.diverged, other.diverged),
+        (&mut sum.miscounted, other.miscounted),
         (&mut sum.unread_users, other.unread_users),
     ] {
         *sum += other;

@@ -13,7 +13,7 @@ use std::time::Duration;
 const CORRECTNESS: i32 = 4;
 /// Exit code of a target that went.
 const TARGET_DOWN: i32 = 6;
-const FAULTS: [&str; 8] = [
+const FAULTS: [&str; 9] = [
     "lost",
     "visible_duplicates",
     "reordered",
@@ -22,6 +22,7 @@ const FAULTS: [&str; 8] = [
     "leaked",
     "corrupt",
     "diverged",
+    "miscounted",
 ];
 
 /// Runs loadgen: what it said, and its summary's text.

@@ -53,6 +53,8 @@ pub struct Summary {
     pub corrupt: u64,
     /// Messages of which two different things were said.
     pub diverged: u64,
+    /// Read positions and numbers of unread messages that a count does not give.
+    pub miscounted: u64,
     /// Users whose inbox could not be read at the end.
     pub unread_users: u64,
     /// Due until the generator's loop reached it.
@@ -172,7 +174,7 @@ impl Summary {
 
     /// Broken promises, by name.
     #[must_use]
-    pub fn named_faults(&self) -> [(&'static str, u64); 8] {
+    pub fn named_faults(&self) -> [(&'static str, u64); 9] {
         [
             ("lost", self.lost),
             ("visible duplicates", self.visible_duplicates),
@@ -182,6 +184,7 @@ impl Summary {
             ("leaked", self.leaked),
             ("corrupt", self.corrupt),
             ("diverged", self.diverged),
+            ("miscounted", self.miscounted),
         ]
     }
 }
@@ -293,6 +296,7 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies, L
         leaked: count(Fault::Leaked),
         corrupt: count(Fault::Corrupt),
         diverged: count(Fault::Diverged),
+        miscounted: count(Fault::Miscounted),
         unread_users: totals.unread_users,
         sched_ns,
         own_sched_ns: own_sched.brief(),

@@ -53,6 +53,10 @@ pub struct RunArgs {
     /// Share of users, 0 to 1, that are away until the end and get everything by sync.
     #[arg(long, default_value_t = 0.0)]
     offline_share: f64,
+    /// Share of pushed messages, 0 to 1, up to which the device that got one marks its conversation as read. Of the same share
+    /// of messages the sender says what it has seen. At the end the numbers of unread messages are checked.
+    #[arg(long, default_value_t = 0.0)]
+    read_share: f64,
     /// Friends that a user talks to.
     #[arg(long, default_value_t = 16)]
     friends: usize,
@@ -144,6 +148,9 @@ pub struct Plan {
     pub devices: usize,
     /// Share of users that are away.
     pub offline_share: f64,
+    /// Share of messages that are read.
+    #[serde(default)]
+    pub read_share: f64,
     /// Friends of a user.
     pub friends: usize,
     /// Seed.
@@ -285,6 +292,11 @@ impl RunArgs {
             (0.0..1.0).contains(&self.offline_share),
             "--offline-share must be 0 up to, not including, 1",
         )?;
+        check((0.0..=1.0).contains(&self.read_share), "--read-share must be 0 to 1")?;
+        check(
+            self.read_share == 0.0 || !self.no_drain,
+            "--read-share is checked by reading inboxes: drop --no-drain",
+        )?;
         check(self.uid_base != Some(0), "--uid-base must be at least 1")?;
         let events = self.events(duration_ns)?;
         // As if it had been taken from the clock.
@@ -301,6 +313,7 @@ impl RunArgs {
             payload: self.payload,
             devices: self.devices,
             offline_share: self.offline_share,
+            read_share: self.read_share,
             friends: self.friends,
             seed: self.seed,
             threads,

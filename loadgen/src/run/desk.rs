@@ -4,6 +4,7 @@
 use super::counters::{Counters, Second};
 use super::lanes::Lanes;
 use super::marks::Marks;
+use super::reads::Reads;
 use super::stages::StageLatencies;
 use super::steps::Steps;
 use crate::body::Stamp;
@@ -12,13 +13,14 @@ use crate::fleet::{Fleet, Observer};
 use crate::friends::{Friends, StreamId};
 use crate::histograms::{Latencies, Latency};
 use crate::verify::{Delivery, Reader, Row, Verifier};
+use client::Draft;
 use client::limits::SENDS_PENDING_MAX;
 use client::machine::Event;
 use std::collections::VecDeque;
 use std::ops::Range;
 use wire::frames::ArchivedMessage;
 use wire::{Bytes, ClientMsgId, ConversationId, FRAME_BYTES_MAX, FrameBuffer, Kind, RefusalCode};
-use wire::{Scratch, Uid};
+use wire::{RowKind, Scratch, Seq, Uid};
 
 /// When a message was due, and when the loop reached it; monotonic ns.
 #[derive(Clone, Copy)]
@@ -33,6 +35,7 @@ struct Pending {
     stream: StreamId,
     count: u64,
     due: Due,
+    seen: Seq,
     written: bool,
     /// The server asked to send it again later.
     refused: bool,
@@ -76,6 +79,7 @@ pub(super) struct Desk {
     /// Readers that have read all.
     pub finished: Vec<usize>,
     unblocked: Vec<usize>,
+    pub reads: Reads,
     run: u64,
     payload: usize,
     body: Vec<u8>,
@@ -87,7 +91,7 @@ impl Desk {
         payload: usize,
         friends: Friends,
         devices: usize,
-        away: Vec<bool>,
+        (away, reads): (Vec<bool>, Reads),
     ) -> Self {
         let lanes = Lanes { users: friends.users(), devices };
         let mut senders = Vec::new();
@@ -113,6 +117,7 @@ impl Desk {
             lost_why: String::new(),
             finished: Vec::new(),
             unblocked: Vec::new(),
+            reads,
             run,
             payload,
             body: Vec::new(),
@@ -244,8 +249,10 @@ impl Desk {
         stamp.write(&mut self.body, self.payload);
         let body = Bytes::copy_from_slice(&self.body);
         let conversation = ConversationId::direct(Uid(from_uid), Uid(to_uid)).expect("two users");
+        let seen = self.seen(stream, count, conversation);
+        let draft = Draft { conversation, body, seen };
         let (written, sent) = fleet.with(self.lanes.device(from, 0), |machine, now_ms, out| {
-            (machine.is_logged_in(), machine.send((conversation, body), now_ms, out))
+            (machine.is_logged_in(), machine.send(draft, now_ms, out))
         });
         let id = sent.expect("the number of pending sends and the body's size were checked");
         self.senders[from].pending.push_back(Pending {
@@ -253,6 +260,7 @@ impl Desk {
             stream,
             count,
             due,
+            seen,
             written,
             refused: false,
         });
@@ -305,7 +313,9 @@ impl Desk {
     }
 
     fn on_acked(&mut self, user: usize, now: u64, id: ClientMsgId, place: (u64, u64)) {
-        let Some(Pending { stream, count, due, .. }) = self.answered(user, id) else { return };
+        let Some(pending) = self.answered(user, id) else { return };
+        let Pending { stream, count, due, seen, .. } = pending;
+        self.acked_seen(self.friends.ends(stream), seen);
         let (seq, message_id) = place;
         let Some(acked) = self.verifier.acked(stream, count, seq, message_id) else { return };
         self.second.counts.acked += 1;
@@ -359,10 +369,19 @@ impl Desk {
         };
         let (user, device) = match self.lanes.of(index) {
             (user, Some(device)) => (user, device),
-            (user, None) => return self.verifier.kept(user, &row),
+            (user, None) if message.kind == RowKind::MESSAGE.0 => {
+                return self.verifier.kept(user, &row);
+            }
+            (user, None) => {
+                return self.verifier.kept_mark(user, &row, message.number.to_native());
+            }
         };
+        if message.kind != RowKind::MESSAGE.0 {
+            return;
+        }
         let delivery = self.verifier.delivered(Reader { user, device }, &row);
         let Delivery::Reached { due_ns, written_ns, first, acked } = delivery else { return };
+        self.may_read(index, row.conversation, (row.seq, row.message_id));
         if self.away[user] {
             self.second.counts.delivered += u64::from(first);
             return;
@@ -395,7 +414,7 @@ impl Desk {
             self.synced_count += 1;
             if let (user, None) = self.lanes.of(index) {
                 self.verifier.kept_whole(user);
-                self.finished.push(index);
+                self.list(index);
             }
         }
     }
@@ -432,14 +451,14 @@ impl Observer for Desk {
             Event::InboxReset { .. } => self.counters.inbox_resets += 1,
             Event::Synced { .. } => self.on_synced(index),
             Event::LoggedIn { .. } if device == Some(0) => self.on_session(user, now),
+            Event::ChatReply { reply, .. } => self.on_chat_reply(user, reply),
+            Event::ChatsPage { page, .. } => self.on_chats(index, page),
             Event::HeartbeatReply { .. } => {
                 self.counters.heartbeats += 1;
                 self.progress -= 1;
             }
             Event::LoggedIn { .. }
             | Event::HistoryPage { .. }
-            | Event::ChatsPage { .. }
-            | Event::ChatReply { .. }
             | Event::Renewed { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

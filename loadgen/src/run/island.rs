@@ -9,6 +9,7 @@ use super::effort::Looks;
 use super::marks::Marks;
 use super::offers::Offers;
 use super::punctual::Punctual;
+use super::reads::Reads;
 use super::result::{EndedEarly, IslandResult};
 use super::stages::StageLatencies;
 use super::steps::Steps;
@@ -100,7 +101,8 @@ impl<'a> Island<'a> {
         if online.is_empty() {
             return Err(Failure::Usage("--offline-share leaves nobody to send: lower it".into()));
         }
-        let desk = Desk::new(plan.run, plan.payload, friends, plan.devices, away);
+        let reads = Reads::new(plan.read_share);
+        let desk = Desk::new(plan.run, plan.payload, friends, plan.devices, (away, reads));
         let way = (&target.names, target.carrier);
         let mut fleet = Fleet::new(way, users * plan.devices, LOGINS_UNDER_WAY_MAX)?;
         if plan.ack_each {
@@ -319,6 +321,8 @@ impl<'a> Island<'a> {
         if !self.until_or(PUSH_PATIENCE_NS, |island| island.desk.in_flight == 0)? {
             self.until(|island| island.desk.unanswered() == 0)?;
         }
+        // A mark may wait a second for others.
+        self.until_or(PUSH_PATIENCE_NS, |island| island.desk.reads.unanswered == 0)?;
         self.tell_seconds(now_ns());
         self.tells = false;
         Ok(())
@@ -327,6 +331,7 @@ impl<'a> Island<'a> {
     /// Everybody comes back, the absent too, and syncs from where they were.
     fn drain(&mut self) -> Result<(), Failure> {
         self.control.tell(News::Draining);
+        self.desk.reads.is_over = true;
         self.desk.forget_synced();
         let places = self.desk.lanes.users * self.desk.lanes.devices;
         for index in 0..places {
@@ -405,6 +410,7 @@ impl<'a> Island<'a> {
         self.desk.look_at_marks(now);
         self.punctual.may_wait(deadline_ns);
         self.fleet.turn(deadline_ns, &mut self.desk)?;
+        self.desk.read_due(&mut self.fleet);
         if self.fleet.logged_in() > 0 {
             self.dark_since_ns = None;
             return Ok(());

@@ -14,6 +14,8 @@ mod commands;
 mod lanes;
 mod offers;
 mod punctual;
+mod reading;
+mod reads;
 mod effort;
 mod desk;
 mod island;

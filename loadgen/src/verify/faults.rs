@@ -23,11 +23,13 @@ pub enum Fault {
     Corrupt,
     /// Two answers about the same message: its place or its id.
     Diverged,
+    /// A read position or a number of unread messages that is not what a count gives.
+    Miscounted,
 }
 
 impl Fault {
     /// Every kind, with its name.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::Lost, "lost"),
         (Self::VisibleDuplicate, "visible_duplicates"),
         (Self::Reordered, "reordered"),
@@ -36,6 +38,7 @@ impl Fault {
         (Self::Leaked, "leaked"),
         (Self::Corrupt, "corrupt"),
         (Self::Diverged, "diverged"),
+        (Self::Miscounted, "miscounted"),
     ];
 }
 
@@ -52,6 +55,8 @@ pub(super) enum Subject {
     Frame { nth: u64 },
     /// A hole in what a user has of a conversation.
     Hole { stream: u32, nth: u64 },
+    /// A place up to which a user has read a conversation.
+    Read { stream: u32, seq: u64 },
 }
 
 /// All that was found wrong.

@@ -9,6 +9,8 @@ mod run_set;
 mod faults;
 mod stream;
 mod finish;
+mod reading;
+mod reads;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +21,7 @@ use crate::body::Stamp;
 use crate::friends::{Friends, StreamId};
 use crate::limits::DEVICES_MAX;
 use faults::Subject;
+use reads::Reads;
 use stream::{Entry, Fate, Side, Stream, device_bit, mix};
 use wire::{ConversationId, Uid};
 
@@ -128,6 +131,8 @@ pub struct Verifier {
     last_seq: Vec<u64>,
     /// By stream to the friend.
     kept: Vec<Kept>,
+    /// By stream to the friend.
+    reads: Vec<Reads>,
     /// By user: last inbox row read at the end, and whether all were read.
     kept_inbox: Vec<(u64, bool)>,
     /// Ids of messages that arrived corrupt or that nobody sent: they are not lost or a hole on top of it.
@@ -158,6 +163,7 @@ impl Verifier {
             streams,
             last_seq: vec![0; friends.streams() * devices],
             kept: vec![Kept::default(); friends.streams()],
+            reads: vec![Reads::default(); friends.streams()],
             kept_inbox: vec![(0, false); friends.users()],
             excused: Vec::new(),
             damaged: 0,
@@ -261,14 +267,7 @@ impl Verifier {
 
     /// A row of a user's inbox, read at the end by a device that had nothing.
     pub fn kept(&mut self, user: usize, row: &Row<'_>) {
-        let (last, _) = self.kept_inbox[user];
-        if row.inbox_seq > last + 1 {
-            let hole = Subject::InboxRow { user, inbox_seq: last + 1 };
-            self.faults.note(Fault::Gap, hole, || {
-                format!("the inbox of user {user} goes from row {last} to {}", row.inbox_seq)
-            });
-        }
-        self.kept_inbox[user].0 = row.inbox_seq;
+        self.kept_row(user, row.inbox_seq);
         let Some((id, side, stamp)) = self.place(user, row) else { return };
         let (count, stream) = (stamp.count, &mut self.streams[id.0 as usize]);
         let sum = &mut stream.kept_sum[side as usize];
@@ -284,6 +283,18 @@ impl Verifier {
             self.diverged(id, count, "an inbox", (row.seq, row.message_id));
         }
         self.keep_order(user, (id, side), row.seq, count);
+    }
+
+    /// Rows of an inbox come without a hole.
+    fn kept_row(&mut self, user: usize, inbox_seq: u64) {
+        let (last, _) = self.kept_inbox[user];
+        if inbox_seq > last + 1 {
+            let hole = Subject::InboxRow { user, inbox_seq: last + 1 };
+            self.faults.note(Fault::Gap, hole, || {
+                format!("the inbox of user {user} goes from row {last} to {inbox_seq}")
+            });
+        }
+        self.kept_inbox[user].0 = inbox_seq;
     }
 
     /// A device was told that its inbox lacks the rows after this one.
@@ -376,6 +387,9 @@ impl Verifier {
     fn keep_order(&mut self, user: usize, which: (StreamId, Side), seq: u64, count: u64) {
         let (id, side) = which;
         let to_friend = self.of_conversation(id, side);
+        if side == Side::Recipient {
+            self.kept_unread(to_friend, seq);
+        }
         let kept = &mut self.kept[to_friend.0 as usize];
         let last = kept.last_seq;
         if kept.rows == 0 {

@@ -383,6 +383,46 @@ fn an_inbox_that_gives_a_settled_message_another_id_diverges() {
     check(world, Fault::Diverged, 1);
 }
 
+/// The inbox of user 1, who was sent messages by user 0, and answered in between; with a mark behind them.
+fn marked(seq: u64, unread: u64) -> World {
+    let mut world = World::new();
+    let messages = [(0, 1), (1, 0), (0, 1), (0, 1)].map(|(from, to)| world.send(from, to));
+    let conversation = ConversationId::direct(Uid(1_000), Uid(1_001)).unwrap();
+    world.verifier.read_asked(1, conversation, 3);
+    for (inbox_seq, message) in (1..).zip(&messages) {
+        let (sender, body) = (Uid(world.friends.uid(message.from)), &message.body[..]);
+        let (seq, message_id) = (message.seq, message.message_id);
+        let conversation = Some(conversation);
+        world.verifier.kept(1, &Row { conversation, sender, seq, message_id, inbox_seq, body });
+    }
+    let (message_id, inbox_seq, sender) = (0, 5, Uid(1_001));
+    let mark =
+        Row { conversation: Some(conversation), sender, seq, message_id, inbox_seq, body: &[] };
+    world.verifier.kept_mark(1, &mark, unread);
+    world
+}
+
+#[test]
+fn what_is_unread_is_counted_one_by_one() {
+    let conversation = ConversationId::direct(Uid(1_000), Uid(1_001));
+    for (mark, told, faults) in [
+        ((3, 1), (3, 1), 0),
+        // The own message counted, a mark that nobody asked for, another position, and another number in the list.
+        ((1, 3), (1, 2), 1),
+        ((4, 0), (4, 0), 1),
+        ((3, 1), (2, 1), 1),
+        ((3, 1), (3, 2), 1),
+    ] {
+        let mut world = marked(mark.0, mark.1);
+        world.verifier.listed(1, conversation, told);
+        assert_eq!(world.verifier.faults().count(Fault::Miscounted), faults, "{mark:?} {told:?}");
+    }
+    let mut world = marked(2, 2);
+    world.verifier.read_answered(1, conversation, 3);
+    world.verifier.listed(1, conversation, (2, 2));
+    assert_eq!(world.verifier.faults().count(Fault::Miscounted), 1, "what was answered is lost");
+}
+
 #[test]
 fn an_inbox_that_was_not_read_is_said_to_be_unread() {
     let mut world = World::new();

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// What `summary.json` counts that must be zero.
-pub const FAULTS: [&str; 8] = [
+pub const FAULTS: [&str; 9] = [
     "lost",
     "visible_duplicates",
     "reordered",
@@ -16,6 +16,7 @@ pub const FAULTS: [&str; 8] = [
     "leaked",
     "corrupt",
     "diverged",
+    "miscounted",
 ];
 /// The exit code for a broken promise, as loadgen's.
 pub const BROKEN: u8 = 4;

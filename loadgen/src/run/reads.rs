@@ -1,0 +1,34 @@
+//! What a thread's devices are to read, how often, and what of it is not answered. It knows no desk.
+
+use wire::ConversationId;
+
+/// Of a share, in parts.
+const PARTS: u64 = 1_000_000;
+
+/// What is to be read, and what was asked for and is not answered.
+#[derive(Default)]
+pub(super) struct Reads {
+    /// Of a million pushed messages, up to so many a device marks their conversation.
+    pub parts: u64,
+    /// Nothing more is marked: what was is about to be judged.
+    pub is_over: bool,
+    /// By place in the fleet: marks to be asked for.
+    pub marks: Vec<(usize, ConversationId, u64)>,
+    /// Pages of chats to be asked for, after a conversation.
+    pub lists: Vec<(usize, Option<ConversationId>)>,
+    /// Marks that are not answered.
+    pub unanswered: usize,
+}
+
+impl Reads {
+    #[expect(clippy::cast_possible_truncation, reason = "a share of 0 to 1")]
+    pub fn new(share: f64) -> Self {
+        Self { parts: (share * PARTS as f64) as u64, ..Self::default() }
+    }
+
+    /// Whether a device marks up to a message: as often as the share says, the same in each run.
+    pub fn wants(&self, message_id: u64, device: usize) -> bool {
+        let hash = (message_id ^ (device as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        !self.is_over && (hash >> 32) % PARTS < self.parts
+    }
+}
