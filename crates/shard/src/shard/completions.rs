@@ -164,8 +164,8 @@ impl Shard {
             (Purpose::History(conversation, committed, reply), Found::Messages(rows)) => {
                 Conversations::on_history_read(conversation, committed, reply, rows, step);
             }
-            (Purpose::Chats(version, reply), Found::Chats(rows)) => {
-                Inboxes::on_chats_read(version, reply, rows, step);
+            (Purpose::Chats(version, limit, reply), Found::Chats(rows)) => {
+                Inboxes::on_chats_read((version, limit), reply, rows, step);
             }
             (Purpose::Push(login, head), Found::Inbox(rows)) => {
                 if let Some(user) = self.inboxes.devices(login.uid) {
@@ -182,7 +182,7 @@ impl Shard {
             Purpose::Load(key) => self.give_up(key, code),
             Purpose::Sync { reply, .. }
             | Purpose::History(.., reply)
-            | Purpose::Chats(_, reply) => {
+            | Purpose::Chats(.., reply) => {
                 self.step.refuse(reply, code);
             }
             // What the device lacks is told with its pages.

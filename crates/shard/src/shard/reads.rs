@@ -33,8 +33,8 @@ pub(super) enum Purpose {
     },
     /// What was committed when it was asked for.
     History(ConversationId, Seq, ReplyTo),
-    /// The list's version when it was asked for.
-    Chats(u64, ReplyTo),
+    /// The list's version when it was asked for, and how many of it.
+    Chats(u64, usize, ReplyTo),
     /// The inbox's head when the page was asked for: above it rows were landing, in any order.
     Push(Login, InboxSeq),
 }

@@ -119,12 +119,15 @@ impl World {
 
     fn check_chats(&mut self, uid: Uid) {
         let (mut conversations, mut versions) = (Vec::new(), BTreeSet::new());
+        let mut is_more = None;
         loop {
             let after = conversations.last().copied();
             let command = Command::Chats { uid, after, limit: 1 + self.rng.index(5) };
-            let Answer::Chats { version, chats, .. } = self.ask(uid, command) else {
+            let Answer::Chats { version, chats, more } = self.ask(uid, command) else {
                 panic!("no chats")
             };
+            assert!(is_more.is_none_or(|is_more| is_more != chats.is_empty()), "more was told");
+            is_more = Some(more);
             if chats.is_empty() {
                 break;
             }

@@ -7,7 +7,7 @@ use crate::command::{Answer, ReplyTo};
 use crate::rows::{ChatRow, InboxRow, MessageRow, Read};
 use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
-use wire::{ConversationId, InboxSeq, PAGE_BYTES_MAX, Uid};
+use wire::{BODY_BYTES_MAX, CHAT_BYTES, ConversationId, InboxSeq, PAGE_BYTES_MAX, Uid};
 
 impl Inboxes {
     /// Asks for a page of the inbox of a user in memory, from the row after `after`. What is behind its end, as far as numbers
@@ -59,18 +59,61 @@ impl Inboxes {
     ) {
         self.flush(uid, step);
         let version = self.users.get(&uid).expect("it is loaded").chats_version();
-        let read = Read::Chats { uid, after, limit, bytes_max: PAGE_BYTES_MAX };
-        step.ask_after_commit(read, Purpose::Chats(version, reply));
+        // One more than a page holds, whatever its size: so it is known whether there is more.
+        let bytes_max = PAGE_BYTES_MAX + CHAT_BYTES + BODY_BYTES_MAX;
+        let read = Read::Chats { uid, after, limit: limit + 1, bytes_max };
+        step.ask_after_commit(read, Purpose::Chats(version, limit, reply));
     }
 
     /// A page of the list as it was when it was asked for.
     pub fn on_chats_read(
-        version: u64,
+        (version, limit): (u64, usize),
         reply: ReplyTo,
-        chats: Vec<(ChatRow, Option<MessageRow>)>,
+        mut chats: Vec<(ChatRow, Option<MessageRow>)>,
         step: &mut Step,
     ) {
-        let more = !chats.is_empty();
+        let fitting = fitting(&chats[..limit.min(chats.len())]);
+        let more = fitting < chats.len();
+        chats.truncate(fitting);
         step.answer(reply, Answer::Chats { version, chats, more });
+    }
+}
+
+/// How many of these chats a page has room for: the first, at least.
+fn fitting(chats: &[(ChatRow, Option<MessageRow>)]) -> usize {
+    let mut bytes = 0;
+    let fits = |(_, recent): &&(ChatRow, Option<MessageRow>)| {
+        bytes += CHAT_BYTES + recent.as_ref().map_or(0, |recent| recent.body.len());
+        bytes <= PAGE_BYTES_MAX
+    };
+    chats.iter().take_while(fits).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Session;
+    use crate::rows::sample;
+
+    #[test]
+    fn a_page_of_chats_says_whether_there_are_more() {
+        let reply = ReplyTo { session: Session { entry: 0, connection: 1 }, request_id: 1 };
+        let of = |body| (ChatRow::empty(Uid(2), sample(1, 0).conversation), Some(sample(1, body)));
+        for (limit, bodies, expected) in [
+            (2, &[][..], (0, false)),
+            (2, &[1, 1], (2, false)),
+            (2, &[1, 1, 1], (2, true)),
+            (9, &[30_000, 30_000], (2, false)),
+            (9, &[30_000, 30_000, 1, 1], (4, false)),
+            (9, &[30_000, 30_000, 9_000, 1], (2, true)),
+            (9, &[BODY_BYTES_MAX, BODY_BYTES_MAX], (1, true)),
+        ] {
+            let mut step = Step::of_test();
+            let chats = bodies.iter().map(|body| of(*body)).collect();
+            Inboxes::on_chats_read((1, limit), reply, chats, &mut step);
+            let answers = step.take().0;
+            let [Answer::Chats { chats, more, .. }] = &answers[..] else { panic!("{answers:?}") };
+            assert_eq!((chats.len(), *more), expected, "{limit} {bodies:?}");
+        }
     }
 }
