@@ -195,6 +195,7 @@ impl Shards {
                 | Answer::History { .. }
                 | Answer::Chats { .. }
                 | Answer::Chat(_)
+                | Answer::GroupMembers { .. }
                 | Answer::Refused { .. }
                 | Answer::Closed(_) => {}
             }
@@ -218,6 +219,8 @@ fn found(read: &Read, page: &mut Vec<InboxRow>) -> Found {
         Read::Tail { from, .. } => Found::Tail(*from),
         Read::Chat { .. } => Found::Chat(None),
         Read::Chats { .. } => Found::Chats(Vec::new()),
+        Read::Group { .. } => Found::Group(None, Vec::new()),
+        Read::Marks { .. } => Found::Marks(Vec::new()),
     }
 }
 

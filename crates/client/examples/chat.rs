@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use client::{Client, Config, Inbox, Received};
+use client::{Client, Config, Inbox, Message, Received, named_users};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::task::JoinSet;
 use wire::{ConversationId, DeviceId, InboxSeq, RowKind, Uid};
@@ -18,8 +18,14 @@ struct Arguments {
     #[arg(long)]
     token: String,
     /// Whom you talk to.
-    #[arg(long)]
-    to: u64,
+    #[arg(long, required_unless_present_any = ["group", "new_group"])]
+    to: Option<u64>,
+    /// Or to which group, by its number.
+    #[arg(long, conflicts_with = "to")]
+    group: Option<u64>,
+    /// Or to a new one of these users, as in `--new-group 8,9`.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["to", "group"])]
+    new_group: Option<Vec<u64>>,
     /// Which of your devices this is; another one of the same number is logged out.
     #[arg(long, default_value_t = 1)]
     device: u64,
@@ -48,15 +54,53 @@ async fn chat(arguments: Arguments) -> Result<()> {
         inbox_epoch: 0,
     })
     .await?;
-    let conversation = ConversationId::direct(client.uid(), Uid(arguments.to));
-    let conversation = conversation.context("give another user's uid as --to")?;
+    let place = Place { to: arguments.to, group: arguments.group, new_group: arguments.new_group };
     tokio::select! {
         result = listen(client.uid(), &mut inbox) => result?,
-        result = talk(&client, conversation) => result?,
+        result = talk(&client, place) => result?,
         result = tokio::signal::ctrl_c() => result?,
     }
     client.close().await;
     Ok(())
+}
+
+/// Where the lines go.
+struct Place {
+    to: Option<u64>,
+    group: Option<u64>,
+    new_group: Option<Vec<u64>>,
+}
+
+impl Place {
+    async fn conversation(self, client: &Client) -> Result<ConversationId> {
+        if let Some(uids) = self.new_group {
+            let group = client.create_group(uids.into_iter().map(Uid).collect()).await?;
+            eprintln!("  group {} is made; others write to it with --group", group.home());
+            return Ok(group);
+        }
+        if let Some(number) = self.group {
+            return ConversationId::group(number).context("no group has number 0");
+        }
+        let conversation = ConversationId::direct(client.uid(), Uid(self.to.unwrap_or(0)));
+        conversation.context("give another user's uid as --to")
+    }
+}
+
+/// Who was added, removed or left.
+fn membership(message: &Message) -> Option<String> {
+    let group = message.conversation.filter(|it| it.is_group())?;
+    let whom = || {
+        let uids = named_users(message.kind, &message.body).unwrap_or_default();
+        uids.iter().map(Uid::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let (who, group) = (message.sender, group.home());
+    Some(match message.kind {
+        RowKind::GROUP_CREATED => format!("{who} made group {group} with {}", whom()),
+        RowKind::MEMBERS_ADDED => format!("{who} added {} to group {group}", whom()),
+        RowKind::MEMBERS_REMOVED => format!("{who} removed {} from group {group}", whom()),
+        RowKind::MEMBER_LEFT => format!("{who} left group {group}"),
+        _ => return None,
+    })
 }
 
 /// Prints what comes, until the client ends.
@@ -66,12 +110,19 @@ async fn listen(me: Uid, inbox: &mut Inbox) -> Result<()> {
             Received::Message { message, .. } if message.kind == RowKind::MESSAGE => {
                 let text = String::from_utf8_lossy(&message.body);
                 let peer = message.conversation.and_then(|conversation| conversation.peer_of(me));
+                let group = message.conversation.filter(|conversation| conversation.is_group());
                 match peer {
+                    None if group.is_some() => {
+                        let number = group.map_or(0, ConversationId::home);
+                        println!("{} in {number}> {text}", message.sender);
+                    }
                     Some(peer) if message.sender == me => println!("you to {peer}> {text}"),
                     _ => println!("{}> {text}", message.sender),
                 }
             }
-            Received::Message { .. } => {}
+            Received::Message { message, .. } => {
+                membership(&message).iter().for_each(|line| eprintln!("{line}"));
+            }
             Received::LoggedIn { uid, .. } => eprintln!("you are {uid}; type a line to send it"),
             Received::Disconnected { error, retry_after_ms } => {
                 eprintln!("{error}; connecting again in {retry_after_ms} ms");
@@ -83,7 +134,8 @@ async fn listen(me: Uid, inbox: &mut Inbox) -> Result<()> {
 }
 
 /// Sends what is typed, until its end, and until the last line is durable.
-async fn talk(client: &Client, conversation: ConversationId) -> Result<()> {
+async fn talk(client: &Client, place: Place) -> Result<()> {
+    let conversation = place.conversation(client).await?;
     let mut lines = BufReader::new(stdin()).lines();
     let mut sends = JoinSet::new();
     while let Some(line) = lines.next_line().await? {

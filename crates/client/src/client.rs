@@ -4,7 +4,8 @@ use crate::command::{Command, Reply, Request};
 use crate::limits::{COMMANDS_MAX, RECEIVED_MAX, REQUEST_TIMEOUT_MS};
 use crate::machine::Draft;
 use crate::task::Task;
-use crate::{Ack, ChatState, ChatsPage, ClientError, Config, Message, Received};
+use crate::{Ack, ChatState, ChatsPage, ClientError, Config, GroupChange, GroupMembersPage};
+use crate::{Message, Received};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -77,6 +78,40 @@ impl Client {
         let (reply_to, reply) = oneshot::channel();
         self.command(Command::Send(draft, reply_to)).await?;
         reply.await.unwrap_or_else(|_| Err(ended(&self.end)))
+    }
+
+    /// Makes a group of oneself and these users; returns which. Repeated as [`Client::send`] is.
+    ///
+    /// # Errors
+    /// As [`Client::send`]; among them that a group has no room for so many.
+    pub async fn create_group(&self, members: Vec<Uid>) -> Result<ConversationId, ClientError> {
+        let ack = self.change_group(GroupChange::Create(members)).await?;
+        Ok(ConversationId::made_by(self.uid, ack.client_msg_id))
+    }
+
+    /// Makes a group, changes who is in it, or leaves it. Repeated as [`Client::send`] is.
+    ///
+    /// # Errors
+    /// As [`Client::send`]; among them that one is no member, that one is a member already, that only the owner may.
+    pub async fn change_group(&self, change: GroupChange) -> Result<Ack, ClientError> {
+        let (reply_to, reply) = oneshot::channel();
+        self.command(Command::ChangeGroup(change, reply_to)).await?;
+        reply.await.unwrap_or_else(|_| Err(ended(&self.end)))
+    }
+
+    /// Members of a group that one is a member of, above `after` (0: from the first), ascending by uid.
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn group_members(
+        &self,
+        group: ConversationId,
+        after: Uid,
+        limit: u32,
+    ) -> Result<GroupMembersPage, ClientError> {
+        check_limit(limit)?;
+        let reply = self.request(Request::GroupMembers { group, after, limit }).await?;
+        if let Reply::GroupMembers(page) = reply { Ok(page) } else { Err(reply.unexpected()) }
     }
 
     /// Messages of a conversation before `before_seq` (0: the newest), ascending. Empty: no more.

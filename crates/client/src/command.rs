@@ -1,15 +1,16 @@
 //! What the handles ask of the task.
 
 use crate::machine::Draft;
-use crate::{Ack, ChatState, ChatsPage, ClientError, Message};
+use crate::{Ack, ChatState, ChatsPage, ClientError, GroupChange, GroupMembersPage, Message};
 use tokio::sync::oneshot;
-use wire::{Bytes, ConversationId, Kind, Seq};
+use wire::{Bytes, ConversationId, Kind, Seq, Uid};
 
 /// Where a result goes; nobody may be waiting any more.
 pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, ClientError>>;
 
 pub(crate) enum Command {
     Send(Draft, ReplyTo<Ack>),
+    ChangeGroup(GroupChange, ReplyTo<Ack>),
     Request(Request, ReplyTo<Reply>),
     Renew(Bytes, ReplyTo<Reply>),
     Close(oneshot::Sender<()>),
@@ -20,12 +21,14 @@ pub(crate) enum Request {
     Chats { after: Option<ConversationId>, limit: u32 },
     MarkRead { conversation: ConversationId, seq: Seq },
     HideChat { conversation: ConversationId },
+    GroupMembers { group: ConversationId, after: Uid, limit: u32 },
 }
 
 pub(crate) enum Reply {
     History(Vec<Message>),
     Chats(ChatsPage),
     Chat(ChatState),
+    GroupMembers(GroupMembersPage),
     /// A newer token was taken, by the server if there is a session.
     Renewed,
 }
@@ -37,6 +40,7 @@ impl Reply {
             Self::History(_) => Kind::HistoryPage,
             Self::Chats(_) => Kind::ChatsPage,
             Self::Chat(_) => Kind::ChatReply,
+            Self::GroupMembers(_) => Kind::GroupMembersPage,
             Self::Renewed => Kind::RenewReply,
         })
     }

@@ -1,14 +1,14 @@
 //! The application's side of a client: who waits for what, and what the application has not taken yet.
 
 use crate::command::Reply;
-use crate::limits::RECEIVED_MAX;
+use crate::limits::{RECEIVED_MAX, RESOLVED_ROWS};
 use crate::machine::Event;
 use crate::message::history;
 use crate::waiting::Waiting;
-use crate::{Ack, ClientError, Received};
+use crate::{Ack, ClientError, Message, Received};
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
-use wire::Uid;
+use wire::{ConversationId, MessageId, Seq, Uid};
 
 /// The application's side of one client.
 pub(crate) struct Desk {
@@ -18,6 +18,10 @@ pub(crate) struct Desk {
     /// it is at most what one read from the socket brings: [`crate::limits::READ_BYTES_MAX`] and a
     /// frame, in the smallest messages.
     ready: VecDeque<Received>,
+    /// The last message whose rest cannot be had.
+    given_up: Option<MessageId>,
+    /// The request for the whole of the first in `ready`, of which only the beginning came.
+    resolving: Option<u64>,
     /// Waits for the first login.
     started: Option<oneshot::Sender<Result<Uid, ClientError>>>,
     pub(crate) is_logged_out: bool,
@@ -32,6 +36,8 @@ impl Desk {
             waiting: Waiting::default(),
             received,
             ready: VecDeque::new(),
+            resolving: None,
+            given_up: None,
             started: Some(started),
             is_logged_out: false,
         }
@@ -45,6 +51,11 @@ impl Desk {
     /// Whether something waits for room in the channel.
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
+    }
+
+    /// Whether the next to be received waits for nothing but room in the channel.
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.ready.front().is_some_and(|next| !self.lacks_rest(next))
     }
 
     /// Until the channel has room, or nobody receives.
@@ -62,12 +73,61 @@ impl Desk {
 
     pub(crate) fn deliver(&mut self) {
         while let Some(next) = self.ready.pop_front() {
+            if self.lacks_rest(&next) {
+                return self.ready.push_front(next);
+            }
             match self.received.try_send(next) {
                 Ok(()) => {}
                 Err(mpsc::error::TrySendError::Full(next)) => return self.ready.push_front(next),
                 // Nobody receives: messages are taken and dropped.
                 Err(mpsc::error::TrySendError::Closed(_)) => self.ready.clear(),
             }
+        }
+    }
+
+    /// Whether only the beginning came of a message, and the rest may be had.
+    fn lacks_rest(&self, next: &Received) -> bool {
+        let Received::Message { message, .. } = next else { return false };
+        let may_be_had =
+            message.conversation.is_some() && self.given_up != Some(message.message_id);
+        message.is_beginning && may_be_had
+    }
+
+    /// The page that has the whole of the next message, if only its beginning came and it was not asked for: a conversation,
+    /// and the place before which the page lies.
+    pub(crate) fn to_resolve(&self) -> Option<(ConversationId, Seq)> {
+        let first =
+            self.ready.front().filter(|next| self.resolving.is_none() && self.lacks_rest(next));
+        let Some(Received::Message { message, .. }) = first else { return None };
+        let conversation = message.conversation?;
+        let seqs = self.ready.iter().filter_map(|next| {
+            let Received::Message { message, .. } = next else { return None };
+            (message.conversation == Some(conversation)).then_some(message.seq)
+        });
+        let near = |seq: &Seq| seq.0 < message.seq.0 + u64::from(RESOLVED_ROWS);
+        Some((conversation, seqs.filter(near).max()?.next()))
+    }
+
+    /// It was asked for by this request; `None`: it is not asked for.
+    pub(crate) fn resolves(&mut self, request_id: Option<u64>) {
+        self.resolving = request_id;
+    }
+
+    /// Rows of a conversation, or none: then the beginning is all that can be had.
+    fn on_resolved(&mut self, rows: &[Message]) {
+        self.resolving = None;
+        for next in &mut self.ready {
+            let Received::Message { message, .. } = next else { continue };
+            let is_it = |row: &&Message| row.message_id == message.message_id;
+            if let Some(row) = rows.iter().find(is_it).filter(|_| message.is_beginning) {
+                (message.body, message.is_beginning) = (row.body.clone(), false);
+            }
+        }
+        if let Some(Received::Message { message, .. }) = self.ready.front_mut()
+            && message.is_beginning
+        {
+            tracing::debug!(seq = message.seq.0, "the rest of a message cannot be had");
+            self.given_up = Some(message.message_id);
         }
     }
 
@@ -105,6 +165,9 @@ impl Desk {
             Event::Refused { will_retry: true, request_id, code, .. } => {
                 tracing::debug!(request_id, ?code, "refused for now; will retry");
             }
+            Event::Refused { request_id, .. } if self.resolving == Some(request_id) => {
+                self.on_resolved(&[]);
+            }
             Event::Refused { client_msg_id, request_id, code, retry_after_ms, text, .. } => {
                 let text = text.to_owned();
                 let error = ClientError::Refused { code, retry_after_ms, text };
@@ -112,6 +175,9 @@ impl Desk {
                     Some(id) => self.waiting.end_send(id, Err(error)),
                     None => self.waiting.end_request(request_id, Err(error)),
                 }
+            }
+            Event::HistoryPage { request_id, page } if self.resolving == Some(request_id) => {
+                self.on_resolved(&history(page));
             }
             Event::HistoryPage { request_id, page } => {
                 self.waiting.end_request(request_id, Ok(Reply::History(history(page))));
@@ -124,6 +190,9 @@ impl Desk {
             }
             Event::ChatReply { request_id, reply } => {
                 self.waiting.end_request(request_id, Ok(Reply::Chat(reply.into())));
+            }
+            Event::GroupMembersPage { request_id, page } => {
+                self.waiting.end_request(request_id, Ok(Reply::GroupMembers(page.into())));
             }
             Event::LoggedOut => self.is_logged_out = true,
             Event::WireDuplicate { .. }

@@ -48,6 +48,8 @@ pub const READ_BYTES_MAX: usize = 32 * 1024;
 pub const COMMAND_OUT_BYTES_MAX: usize = 256 * 1024;
 /// Bytes waiting for the socket beyond which the server is called dead: all pending sends, twice (32 MiB).
 pub const OUT_BYTES_MAX: usize = 2 * SENDS_PENDING_MAX * FRAME_BYTES_MAX;
+/// Rows of a conversation that are asked for at a time because an inbox row has only the beginning of one: a window of sends.
+pub const RESOLVED_ROWS: u32 = 64;
 /// Time that a logout waits for its reply.
 pub const LOGOUT_TIMEOUT_MS: u64 = 2_000;
 

@@ -1,9 +1,13 @@
 //! What the application gets, as values of its own.
 
 use wire::frames::{
-    ArchivedChat, ArchivedChatReply, ArchivedChatsPage, ArchivedHistoryPage, ArchivedMessage,
+    ArchivedChat, ArchivedChatReply, ArchivedChatsPage, ArchivedGroupMember,
+    ArchivedGroupMembersPage, ArchivedHistoryPage, ArchivedMessage,
 };
 use wire::{Bytes, ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
+
+/// The bit of a row whose body is only the beginning.
+const ROW_IS_BEGINNING: u8 = 1;
 
 /// A message as it stands in an inbox or a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +31,42 @@ pub struct Message {
     pub time_ms: u64,
     /// The sender's id of it.
     pub client_msg_id: ClientMsgId,
-    /// As the sender sent it.
+    /// As the sender sent it; of a change of a group see [`crate::named_users`].
     pub body: Bytes,
+    /// `body` is only the beginning: the whole is in the conversation's history, if it can be read still.
+    pub is_beginning: bool,
+}
+
+/// A member of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    /// Who.
+    pub uid: Uid,
+    /// The entry that made it a member: it reads from there on.
+    pub since: Seq,
+    /// It may remove others.
+    pub is_owner: bool,
+}
+
+/// Some members of a group, ascending by uid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMembersPage {
+    /// How many members the group has.
+    pub count: u64,
+    /// These are some. Empty: there is none above.
+    pub members: Vec<GroupMember>,
+}
+
+impl From<&ArchivedGroupMembersPage> for GroupMembersPage {
+    fn from(page: &ArchivedGroupMembersPage) -> Self {
+        let member = |member: &ArchivedGroupMember| GroupMember {
+            uid: Uid(member.uid.to_native()),
+            since: Seq(member.since_seq.to_native()),
+            is_owner: member.is_owner != 0,
+        };
+        let members = page.members.iter().map(member).collect();
+        Self { count: page.count.to_native(), members }
+    }
 }
 
 /// A send that is durable, in all inboxes that it is for.
@@ -94,6 +132,7 @@ impl From<&ArchivedMessage> for Message {
             time_ms: message.time_ms.to_native(),
             client_msg_id: ClientMsgId(message.client_msg_id),
             body: Bytes::copy_from_slice(message.body.as_slice()),
+            is_beginning: message.row_flags & ROW_IS_BEGINNING != 0,
         }
     }
 }

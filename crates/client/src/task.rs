@@ -4,7 +4,8 @@ use crate::command::{Command, Reply, ReplyTo, Request};
 use crate::desk::Desk;
 use crate::dial::{dial, failed};
 use crate::limits::{
-    COMMAND_OUT_BYTES_MAX, LOGOUT_TIMEOUT_MS, OUT_BYTES_MAX, READ_BYTES_MAX, SENDS_PENDING_MAX,
+    COMMAND_OUT_BYTES_MAX, LOGOUT_TIMEOUT_MS, OUT_BYTES_MAX, READ_BYTES_MAX, RESOLVED_ROWS,
+    SENDS_PENDING_MAX,
 };
 use crate::machine::{Credentials, Machine, Turn};
 use crate::{ClientError, Clock, Config, Received};
@@ -68,6 +69,7 @@ impl Task {
         loop {
             let error = self.online(stream).await;
             self.machine.on_disconnected();
+            self.desk.resolves(None);
             self.out = Vec::new();
             if self.closing.is_some() {
                 return ClientError::Closed;
@@ -94,7 +96,7 @@ impl Task {
             let mut dialing = std::pin::pin!(dial(&addresses, address, retry_after_ms));
             error = loop {
                 self.deliver();
-                let has_ready = self.desk.has_ready();
+                let waits_for_room = self.desk.waits_for_room();
                 tokio::select! {
                     dialed = &mut dialing => match dialed {
                         Ok(stream) => return Ok(stream),
@@ -103,7 +105,7 @@ impl Task {
                     command = self.commands.recv(), if self.may_take_command() => {
                         self.on_command(command)?;
                     }
-                    () = self.desk.room(), if has_ready => {}
+                    () = self.desk.room(), if waits_for_room => {}
                 }
             };
         }
@@ -121,7 +123,7 @@ impl Task {
             if let Err(error) = self.check_end() {
                 return error;
             }
-            let has_ready = self.desk.has_ready();
+            let waits_for_room = self.desk.waits_for_room();
             let may_take_command = self.may_take_command();
             let next_timer_ms = self.next_timer_ms();
             let turn = tokio::select! {
@@ -140,7 +142,7 @@ impl Task {
                 command = self.commands.recv(), if may_take_command => {
                     self.on_command(command)
                 }
-                () = self.desk.room(), if has_ready => Ok(()),
+                () = self.desk.room(), if waits_for_room => Ok(()),
                 () = until(next_timer_ms, self.clock) => {
                     self.machine.on_timer(self.clock.now_ms(), &mut self.out)
                 }
@@ -193,6 +195,13 @@ impl Task {
                     Err(error) => drop(reply_to.send(Err(error))),
                 }
             }
+            Some(Command::ChangeGroup(change, reply_to)) => {
+                let now_ms = self.clock.now_ms();
+                match self.machine.change_group(change, now_ms, &mut self.out) {
+                    Ok(client_msg_id) => self.desk.waiting.add_send(client_msg_id, reply_to),
+                    Err(error) => drop(reply_to.send(Err(error))),
+                }
+            }
             Some(Command::Request(request, reply_to)) => self.on_request(&request, reply_to),
             Some(Command::Renew(token, reply_to)) => self.on_renew(token, reply_to),
             Some(Command::Close(closed)) => {
@@ -218,6 +227,9 @@ impl Task {
             Request::Chats { after, limit } => machine.chats(after, limit, out),
             Request::MarkRead { conversation, seq } => machine.mark_read(conversation, seq, out),
             Request::HideChat { conversation } => machine.hide_chat(conversation, out),
+            Request::GroupMembers { group, after, limit } => {
+                machine.group_members(group, after, limit, out)
+            }
         };
         match asked {
             Ok(request_id) => self.desk.waiting.add_request(request_id, reply_to),
@@ -239,6 +251,11 @@ impl Task {
     /// Moves what is ready into the channel. While something does not fit, the machine is held.
     fn deliver(&mut self) {
         self.desk.deliver();
+        if let Some((conversation, before_seq)) = self.desk.to_resolve() {
+            let page = RESOLVED_ROWS;
+            let asked = self.machine.history(conversation, before_seq, page, &mut self.out);
+            self.desk.resolves(asked.ok());
+        }
         let is_held = self.desk.has_ready();
         self.machine.hold(is_held, self.clock.now_ms(), &mut self.out);
     }

@@ -141,6 +141,7 @@ impl World {
             | Event::ChatsPage { .. }
             | Event::ChatReply { .. }
             | Event::Renewed { .. }
+            | Event::GroupMembersPage { .. }
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

@@ -16,6 +16,7 @@ use super::next;
 use super::versions::Versions;
 use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, Mail};
 use shard::command::{ReplyTo, Send, Session};
+use shard::group::Member;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
@@ -100,6 +101,7 @@ kinds! { Mail {
     4 = Pull { uid, conversation, from, to },
     5 = Count { uid, conversation, after, to },
     6 = Counted { uid, conversation, after, through, to, others },
+    32 = Offer { uid, message, device, previous },
 }}
 
 kinds! { Begin {
@@ -127,6 +129,7 @@ records! {
         [uid, conversation, recent_seq, recent_inbox_seq, recent_number, read_seq, read_number,
         read_time_ms, version, is_hidden]
     }
+    Member { [uid, since, until, is_owner] }
     OwnerRow { [partition, epoch, holder] }
     NodeAddress { [node] address }
     Reach { [serves] nodes }

@@ -1,9 +1,13 @@
 //! What an entry asks of a shard, and what it is told. All that is to be known of a command stands here, and here only: what it
 //! needs, what answers it, whether it can be meant, and how a link says it.
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::mail::{Delivery, Effects, Input, Inputs, Mail, Now};
 pub use crate::session::{Login, ReplyTo, Session};
 
+use crate::group::{self, Member};
 use crate::partition::Partition;
 use crate::rows::{ChatRow, InboxRow, MessageRow, is_of};
 use bytes::Bytes;
@@ -58,6 +62,8 @@ macro_rules! commands {
             8 = History { conversation, before, limit },
             9 = Chats { uid, after, limit },
             10 = ChangeChat { uid, conversation, change },
+            32 = GroupHistory { group, uid, before, limit },
+            33 = GroupMembers { group, uid, after, limit },
         }}
     };
 }
@@ -79,6 +85,7 @@ macro_rules! answers {
             10 = Chat(row),
             11 = Refused { code, retry_after_ms },
             12 = Closed(code),
+            32 = GroupMembers { group, count, members },
         }}
     };
 }
@@ -147,6 +154,28 @@ pub enum Command {
         /// What changes.
         change: ChatChange,
     },
+    /// To the group's shard. Answered by [`Answer::History`] with what the user may read.
+    GroupHistory {
+        /// The group.
+        group: ConversationId,
+        /// Who asks.
+        uid: Uid,
+        /// Entries before this one; `None`: the newest.
+        before: Option<Seq>,
+        /// Rows at most.
+        limit: usize,
+    },
+    /// To the group's shard. Answered by [`Answer::GroupMembers`].
+    GroupMembers {
+        /// The group.
+        group: ConversationId,
+        /// Who asks.
+        uid: Uid,
+        /// Members above this one; 0: from the first.
+        after: Uid,
+        /// Members at most.
+        limit: usize,
+    },
 }
 
 /// What a command needs to be.
@@ -177,6 +206,9 @@ impl Command {
             Self::Sync { uid, .. } | Self::Chats { uid, .. } => (user(*uid), true, true),
             Self::History { conversation: id, .. } => (conversation(*id, 0), true, true),
             Self::ChangeChat { uid, .. } => (user(*uid), true, true),
+            Self::GroupHistory { group, .. } | Self::GroupMembers { group, .. } => {
+                (conversation(*group, 0), true, true)
+            }
         };
         Needs { partition, store, answer, bytes }
     }
@@ -192,7 +224,13 @@ impl Command {
     pub fn is_possible(&self) -> bool {
         match self {
             Self::Send(send) => {
-                is_of(send.conversation, send.sender) && send.body.len() <= BODY_BYTES_MAX
+                let is_group = send.conversation.is_group();
+                is_of(send.conversation, send.sender)
+                    && send.body.len() <= BODY_BYTES_MAX
+                    && (!is_group || group::is_possible(send.kind, &send.body))
+            }
+            Self::GroupHistory { group, limit, .. } | Self::GroupMembers { group, limit, .. } => {
+                group.is_possible() && group.is_group() && is_limit(*limit)
             }
             Self::History { conversation, limit, .. } => {
                 conversation.is_possible() && is_limit(*limit)
@@ -215,11 +253,14 @@ impl Command {
             Answer::LoggedIn { .. } => matches!(self, Self::Login { .. }),
             Answer::LoggedOut(_) => matches!(self, Self::Logout(_)),
             Answer::Acked { .. } => matches!(self, Self::Send(_)),
+            Answer::GroupMembers { .. } => matches!(self, Self::GroupMembers { .. }),
             Answer::Head { .. } => matches!(self, Self::Heartbeat { .. }),
             Answer::News(_) => matches!(self, Self::Register(_)),
             Answer::Closed(_) => matches!(self, Self::Register(_)),
             Answer::Inbox { .. } => matches!(self, Self::Sync { .. }),
-            Answer::History { .. } => matches!(self, Self::History { .. }),
+            Answer::History { .. } => {
+                matches!(self, Self::History { .. } | Self::GroupHistory { .. })
+            }
             Answer::Chats { .. } => matches!(self, Self::Chats { .. }),
             Answer::Chat(_) => matches!(self, Self::ChangeChat { .. }),
             Answer::Push { .. } => false,
@@ -252,7 +293,7 @@ pub enum Answer {
     },
     /// The session is over.
     LoggedOut(Generation),
-    /// The message is durable in all its inboxes.
+    /// The message is durable in all its inboxes; one to a group is durable, and will be in all that it is for.
     Acked {
         /// The message's id.
         message_id: MessageId,
@@ -279,6 +320,15 @@ pub enum Answer {
     },
     /// The last committed inbox row, which nobody asked for: answers a registration.
     News(InboxSeq),
+    /// A page of a group's members, by uid.
+    GroupMembers {
+        /// The group.
+        group: ConversationId,
+        /// How many there are.
+        count: u64,
+        /// The members.
+        members: Vec<Member>,
+    },
     /// A page of the inbox.
     Inbox {
         /// The last committed inbox row.
@@ -334,6 +384,7 @@ impl Answer {
             Self::Chats { chats, .. } => recent(chats).map(|row| row.body.len()).sum(),
             Self::Acked { .. } | Self::LoggedIn { .. } | Self::LoggedOut(_) => 0,
             Self::Head { .. } | Self::News(_) | Self::Chat(_) => 0,
+            Self::GroupMembers { .. } => 0,
             Self::Refused { .. } | Self::Closed(_) => 0,
         }
     }
@@ -359,6 +410,7 @@ impl Answer {
                     && is_page(chats.len(), CHAT_BYTES)
             }
             Self::Chat(row) => row.is_possible(),
+            Self::GroupMembers { members, .. } => is_limit(members.len().max(1)),
             Self::LoggedIn { .. } | Self::LoggedOut(_) | Self::Acked { .. } => true,
             Self::Head { .. } | Self::News(_) | Self::Refused { .. } | Self::Closed(_) => true,
         }
@@ -373,81 +425,4 @@ fn is_limit(rows: usize) -> bool {
 /// The newest messages of chats.
 fn recent(chats: &[(ChatRow, Option<MessageRow>)]) -> impl Iterator<Item = &MessageRow> {
     chats.iter().filter_map(|(_, recent)| recent.as_ref())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Each command with what answers it.
-    fn pairs() -> Vec<(Command, Option<Answer>)> {
-        let login = Login { uid: Uid(1), device: DeviceId(2), generation: Generation(3) };
-        let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
-        let (uid, device, limit, head) = (Uid(1), DeviceId(2), 1, InboxSeq(4));
-        let send = Send {
-            conversation,
-            sender: uid,
-            device,
-            client_msg_id: ClientMsgId([5; 16]),
-            kind: RowKind::MESSAGE,
-            flags: 0,
-            body: Bytes::from_static(b"hello"),
-            seen: Seq(0),
-        };
-        let acked = Answer::Acked {
-            message_id: MessageId(1),
-            seq: Seq(1),
-            time_ms: 1,
-            inbox_seq: InboxSeq(1),
-        };
-        let change = ChatChange::Hide;
-        let chat = Answer::Chat(ChatRow::empty(uid, conversation));
-        vec![
-            (
-                Command::Login { uid, device, from: Begin::Head },
-                Some(Answer::LoggedIn { login, inbox_head: head, cursor: head, inbox_tail: head }),
-            ),
-            (Command::Logout(login), Some(Answer::LoggedOut(Generation(3)))),
-            (Command::Register(login), Some(Answer::News(head))),
-            (Command::Send(send), Some(acked)),
-            (Command::PushAck(login, head), None),
-            (Command::Heartbeat { uid, time_ms: 1 }, Some(Answer::Head { head, time_ms: 1 })),
-            (
-                Command::Sync { uid, after: head, limit },
-                Some(Answer::Inbox { head, rows: vec![], tail: head }),
-            ),
-            (
-                Command::History { conversation, before: None, limit },
-                Some(Answer::History { conversation, rows: vec![] }),
-            ),
-            (
-                Command::Chats { uid, after: None, limit },
-                Some(Answer::Chats { version: 1, chats: vec![], more: false }),
-            ),
-            (Command::ChangeChat { uid, conversation, change }, Some(chat)),
-        ]
-    }
-
-    #[test]
-    fn a_command_is_answered_by_its_own_answer_or_a_refusal() {
-        let pairs = pairs();
-        for (at, (command, own)) in pairs.iter().enumerate() {
-            assert_eq!(command.needs().answer, own.is_some());
-            for (other, (_, answer)) in pairs.iter().enumerate() {
-                let Some(answer) = answer else { continue };
-                assert_eq!(command.is_answered_by(answer), at == other, "{command:?} {answer:?}");
-            }
-            let refused = Answer::Refused { code: RefusalCode::Busy, retry_after_ms: 1 };
-            assert_eq!(command.is_answered_by(&refused), own.is_some());
-        }
-    }
-
-    #[test]
-    fn only_a_registration_is_answered_by_the_end_of_its_session() {
-        let closed = Answer::Closed(RefusalCode::SessionReplaced);
-        for (command, _) in pairs() {
-            let is_registration = matches!(command, Command::Register(_));
-            assert_eq!(command.is_answered_by(&closed), is_registration, "{command:?}");
-        }
-    }
 }

@@ -19,6 +19,28 @@ pub const SHARD_IN_FLIGHT_MAX: usize = 16 * 1024;
 pub const INBOX_WINDOW_MAX: u64 = 4 * CONVERSATION_WINDOW_MAX as u64;
 /// Devices of one user at a time, unless the configuration says otherwise.
 pub const DEVICES_MAX: usize = 8;
+/// Members of a group. Each entry goes to each of them: 200 rows of some 120 bytes are a tenth of a shard's batch.
+pub const GROUP_MEMBERS_MAX: usize = 200;
+/// Of those who left a group only so many are known, the last: what they may read ends where they left.
+pub const FORMER_MEMBERS_MAX: usize = GROUP_MEMBERS_MAX;
+/// Entries of a group between the stored position and its head: four windows. A new owner reads so many.
+pub const GROUP_LAG_MAX: u64 = 4 * CONVERSATION_WINDOW_MAX as u64;
+/// Entries of groups in memory because a member has not confirmed them: a shard's share of what its 1:1 messages may be.
+pub const GROUP_ENTRIES_MAX: usize = SHARD_IN_FLIGHT_MAX;
+/// Rows that a shard's groups have offered and that are not confirmed: 20 entries of the largest groups.
+pub const FANOUT_MAX: usize = 4 * 1024;
+/// And how many a group offers in its turn: one entry of the largest group.
+pub const FANOUT_TURN: usize = 256;
+/// How long a member that does not confirm is left alone at most before it is offered the same again, in ms.
+pub const OFFER_AGAIN_MS_MAX: u64 = 8_000;
+/// How long the mark of a group stays open after its last row was confirmed, in ms: a steady chat writes it once.
+pub const MARK_LINGER_MS: u64 = 2_000;
+/// Groups with an open mark that are loaded at a time, each [`FORWARD_AGAIN_MS`].
+pub const MARKED_LOADS: usize = 64;
+/// Marks read at a time.
+pub const MARKS_PAGE: usize = 1024;
+/// Bytes of a body that an inbox row of a group has; a longer one is in the group's log only.
+pub const PREVIEW_BYTES_MAX: usize = 64;
 /// Users, chats and conversations kept while nothing needs them, unless the configuration says otherwise.
 pub const CACHED_MAX: usize = 200_000;
 /// Inbox rows of a user that its stored chats may not tell of. Read again when the user is loaded.

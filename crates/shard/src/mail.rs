@@ -27,6 +27,18 @@ pub enum Mail {
         /// The sending device, if this is its first way; `None` when the message comes from the store.
         device: Option<DeviceId>,
     },
+    /// To a user's shard: this entry of a group is durable; put it in the user's inbox if what the user is owed before it is
+    /// there. Answered by [`Mail::Confirm`], or not: then it is offered again.
+    Offer {
+        /// Whose inbox.
+        uid: Uid,
+        /// The entry.
+        message: MessageRow,
+        /// The sending device, if this is its first way.
+        device: Option<DeviceId>,
+        /// The entry that was offered before it; 0: all before it is confirmed.
+        previous: Seq,
+    },
     /// Answers [`Mail::Append`], to the conversation's shard: the inbox has everything up to it, durably.
     Confirm {
         /// Whose inbox.
@@ -94,6 +106,9 @@ impl Mail {
             Self::Append { uid, message, .. } => {
                 message.is_possible() && is_of(message.conversation, *uid)
             }
+            Self::Offer { message, previous, .. } => {
+                message.is_possible() && message.conversation.is_group() && *previous < message.seq
+            }
             Self::Confirm { uid, conversation, .. } | Self::Pull { uid, conversation, .. } => {
                 is_of(*conversation, *uid)
             }
@@ -116,6 +131,8 @@ pub enum Input {
     Command(Command, ReplyTo),
     /// From a shard.
     Mail(Mail),
+    /// From the shard itself: a group whose mark is open is to be in memory.
+    Wake(ConversationId),
 }
 
 /// An answer and whom it is for.

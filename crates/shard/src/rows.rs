@@ -1,5 +1,7 @@
 //! What the store holds, as values. It does not know how a store lays them out.
 
+use crate::group::{Entry, GroupRow, MarkRow};
+use crate::limits::PREVIEW_BYTES_MAX;
 use bytes::Bytes;
 use wire::{BODY_BYTES_MAX, ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
@@ -17,13 +19,7 @@ impl Chain {
     }
 }
 
-/// The finalizer of splitmix64: each bit changes half of them. It is stored, so it must not change with a library.
-pub(crate) fn mix(number: u64) -> u64 {
-    let mut hash = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    hash ^ (hash >> 31)
-}
+pub(crate) use wire::mix;
 
 /// One row of a conversation's log: a message, or another kind of row in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +66,12 @@ impl MessageRow {
         self.conversation.is_possible()
             && (is_sender || !is_direct)
             && self.body.len() <= BODY_BYTES_MAX
+    }
+
+    /// What it says of who is in a group.
+    #[must_use]
+    pub fn entry(&self) -> Entry<'_> {
+        Entry { seq: self.seq, sender: self.sender, kind: self.kind, body: &self.body }
     }
 
     /// The chain of the row after it.
@@ -132,6 +134,21 @@ impl InboxRow {
     #[must_use]
     pub fn is_mark(&self) -> bool {
         matches!(self.message.kind, RowKind::READ | RowKind::HIDDEN)
+    }
+
+    /// As it is stored: of a group's message with a long body only the beginning. What changes a group's members is whole, for
+    /// a chat is read up to where its user joined.
+    #[must_use]
+    pub fn stored(&self) -> Self {
+        let mut row = self.clone();
+        let message = &row.message;
+        let is_groups = message.conversation.is_group() && message.kind == RowKind::MESSAGE;
+        if is_groups && message.body.len() > PREVIEW_BYTES_MAX {
+            row.flags |= Self::POINTS;
+            // A copy: a slice would keep the whole.
+            row.message.body = Bytes::copy_from_slice(&row.message.body[..PREVIEW_BYTES_MAX]);
+        }
+        row
     }
 
     /// The chain of the row after it.
@@ -226,6 +243,10 @@ pub enum Row {
     Chat(ChatRow),
     /// A user.
     User(UserRow),
+    /// A group.
+    Group(GroupRow),
+    /// Whether a group is to be loaded though nobody asks.
+    Mark(MarkRow),
 }
 
 /// One question to the store. Pages hold at most `limit` rows and, but for the first row, `bytes_max` of bodies and of what
@@ -242,6 +263,19 @@ pub enum Read {
     Conversation {
         /// Which.
         conversation: ConversationId,
+    },
+    /// Everything to load a group: its row, and the entries from the position there on. Nothing of it is being written.
+    /// Answer: [`Found::Group`].
+    Group {
+        /// Which.
+        group: ConversationId,
+    },
+    /// Groups whose mark is open, ascending, after `after`. Answer: [`Found::Marks`].
+    Marks {
+        /// Exclusive lower end; `None`: from the first.
+        after: Option<ConversationId>,
+        /// Groups at most.
+        limit: usize,
     },
     /// The messages before `before`, ascending. Answer: [`Found::Messages`].
     Messages {
@@ -325,6 +359,11 @@ pub enum Found {
     Tail(InboxSeq),
     /// The chat, if there is one.
     Chat(Option<ChatRow>),
+    /// A group's row, if there is one, and the entries from its position on, ascending: the one there, if there is one, and
+    /// all above.
+    Group(Option<GroupRow>, Vec<MessageRow>),
+    /// Groups whose mark is open, ascending.
+    Marks(Vec<ConversationId>),
     /// Chats with their newest message, ascending.
     Chats(Vec<(ChatRow, Option<MessageRow>)>),
 }

@@ -65,6 +65,14 @@ codes! {
     LoginTimeout = 20,
     /// Pushes or heartbeats stayed unanswered, or replies unread. The connection closes.
     Unresponsive = 21,
+    /// The user, or one whom the request names, is no member of the group. Do not retry.
+    NotMember = 22,
+    /// The user may not do this in the group. Do not retry.
+    NotAllowed = 23,
+    /// The group has no room for so many members. Do not retry.
+    GroupFull = 25,
+    /// One whom the request names is a member of the group already. Do not retry.
+    AlreadyMember = 26,
     /// This server does not know the request, or a value in it that a later release gave a meaning.
     Unsupported = 27,
     /// An operator ended the session. The connection closes.
@@ -138,6 +146,10 @@ impl RefusalCode {
             | Self::OutOfRange
             | Self::LoginTimeout
             | Self::Unresponsive
+            | Self::NotMember
+            | Self::NotAllowed
+            | Self::GroupFull
+            | Self::AlreadyMember
             | Self::Unsupported => Next::Again,
         }
     }

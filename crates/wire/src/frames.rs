@@ -11,27 +11,6 @@ use rkyv::{Archive, Archived, Deserialize, Serialize};
 /// The protocol version of this crate.
 pub const VERSION: u8 = 2;
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $kind:literal,)*) => {
-        /// What a frame is. The number is on the wire.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u8)]
-        pub enum Kind { $($(#[$doc])* $name = $kind,)* }
-
-        impl Kind {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// The kind with this number; one of a later release is `None`.
-            #[must_use]
-            #[inline]
-            pub fn from_wire(kind: u8) -> Option<Self> {
-                match kind { $($kind => Some(Self::$name),)* _ => None }
-            }
-        }
-    };
-}
-
 kinds! {
     /// Client: the versions it speaks. The first frame.
     Hello = 0x01,
@@ -83,6 +62,10 @@ kinds! {
     Refusal = 0x30,
     /// Server: it will close; when to come back. To a client that does not know [`Kind::SessionEnd`] also the end of its session.
     GoingAway = 0x31,
+    /// Client: a group's members, please.
+    GroupMembers = 0x43,
+    /// Server: them.
+    GroupMembersPage = 0x44,
     /// Server: the inbox reaches this far.
     InboxHead = 0x80,
     /// Server: the session ends now, why, and what the client does next.
@@ -106,31 +89,6 @@ pub const SEEN_SEQ: usize = 0;
 pub trait Frame: Archive<Archived: Exact> + 'static {
     /// The kind that a header of it carries.
     const KIND: Kind;
-}
-
-macro_rules! frame {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
-        $(#[$doc])*
-        #[derive(Archive, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-        #[rkyv(attr(doc = "Archived, as it is on the wire."))]
-        #[rkyv(attr(allow(missing_docs, reason = "the fields are those of the struct")))]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
-
-        impl Exact for Archived<$name> {
-            const HAS_PARTS: bool = true;
-
-            #[inline]
-            fn walk(&self, walk: &mut Walk<'_>) {
-                let end = walk.start(self);
-                $(let end = walk.field(end, &self.$field);)*
-                walk.zeros(end, walk.start(self) + size_of::<Self>());
-            }
-        }
-    };
-    ($(#[$doc:meta])* $name:ident = kind { $($fields:tt)* }) => {
-        frame! { $(#[$doc])* $name { $($fields)* } }
-        impl Frame for $name { const KIND: Kind = Kind::$name; }
-    };
 }
 
 frame! { /// A conversation, as [`crate::ConversationId`] has it.
@@ -284,11 +242,11 @@ Send = kind {
     conversation: Conversation,
     /// A UUIDv7, kept across retries. Two conversations may use one id.
     client_msg_id: [u8; 16],
-    /// A [`crate::RowKind`]: 1, a message. Others are refused as Unsupported.
+    /// A [`crate::RowKind`]: 1, a message; 16 to 19, a change of a group. Others are refused as Unsupported.
     kind: u8,
     /// 0. Other bits are refused as Unsupported.
     flags: u16,
-    /// Opaque to the server.
+    /// Opaque to the server; of a change of a group uids, ascending, 8 bytes each.
     body: Bytes,
 } }
 
@@ -323,8 +281,9 @@ Message {
     time_ms: u64,
     /// The sender's id of it.
     client_msg_id: [u8; 16],
-    /// A [`crate::RowKind`]: 1, a message. A client skips others that it does not know, and acknowledges them. In rows of
-    /// kind 2 and 3 `seq` is the place up to which the user has read, `number` how many messages are unread behind it.
+    /// A [`crate::RowKind`]: 1, a message; 16 to 20, a row of a group. A client skips others that it does not know, and
+    /// acknowledges them. In rows of kind 2 and 3 `seq` is the place up to which the user has read, `number` how many messages
+    /// are unread behind it.
     kind: u8,
     /// Bits of the reader's row: 1, `body` is only the beginning, and the whole is in the history. Others are ignored.
     row_flags: u8,
@@ -447,6 +406,36 @@ ChatReply = kind {
     version: u64,
     /// 1 if hidden.
     is_hidden: u8,
+} }
+
+frame! { /// Asks for members of a group; only a member may. Answered by [`GroupMembersPage`].
+GroupMembers = kind {
+    /// Which group.
+    conversation: Conversation,
+    /// Members whose uid is above this one; 0 for the first page.
+    after_uid: u64,
+    /// At most so many; 1 to 256.
+    limit: u32,
+} }
+
+frame! { /// A member of a group.
+GroupMember {
+    /// Who.
+    uid: u64,
+    /// The entry that made it a member: it reads from there on.
+    since_seq: u64,
+    /// 1 if it may remove others.
+    is_owner: u8,
+} }
+
+frame! { /// A page of a group's members, ascending by uid.
+GroupMembersPage = kind {
+    /// Which group.
+    conversation: Conversation,
+    /// How many members it has.
+    count: u64,
+    /// The members. Empty: there is none above.
+    members: Vec<GroupMember>,
 } }
 
 frame! { /// A request was refused, or the connection will close. Carries the request's id. A server that refuses an id for

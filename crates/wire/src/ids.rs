@@ -194,6 +194,32 @@ impl ConversationId {
         ConversationKind::from_wire(self.kind).expect("its parts were checked")
     }
 
+    /// A group, or `None` for number 0.
+    #[must_use]
+    pub fn group(number: u64) -> Option<Self> {
+        Self::from_parts(ConversationKind::Group as u8, number, 0)
+    }
+
+    /// The group that a user makes under an id: a retry names the same. Its number has 63 bits, so that every reader's
+    /// integers hold it.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn made_by(creator: Uid, id: ClientMsgId) -> Self {
+        let (high, low) = id.0.split_at(8);
+        let word = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("8 bytes"));
+        let words = [creator.0, word(high), word(low)];
+        let hash = words.iter().fold(0, |hash, word| mix(hash ^ mix(*word)));
+        Self::group((hash >> 1).max(1)).expect("not 0")
+    }
+
+    /// Whether it is a group.
+    #[must_use]
+    pub fn is_group(self) -> bool {
+        self.kind == ConversationKind::Group as u8
+    }
+
     /// Its kind's number, `a` and `b`.
     #[must_use]
     pub fn parts(self) -> (u8, u64, u64) {
@@ -237,6 +263,16 @@ impl fmt::Display for ConversationId {
     }
 }
 
+/// The finalizer of splitmix64: each bit changes half of them. It is stored and on the wire, so it must not change with a
+/// library.
+#[must_use]
+pub fn mix(number: u64) -> u64 {
+    let mut hash = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
 /// What a row of a conversation's log or of an inbox is. The number is stored and on the wire; a client skips a row of
 /// a kind that it does not know, and acknowledges it.
 #[derive(
@@ -251,6 +287,16 @@ impl RowKind {
     pub const READ: Self = Self(2);
     /// Of an inbox only: its user has hidden a conversation until its next message, and read it up to a place.
     pub const HIDDEN: Self = Self(3);
+    /// A group begins: its sender made it, and these users are its first members.
+    pub const GROUP_CREATED: Self = Self(16);
+    /// Its sender added these users to the group.
+    pub const MEMBERS_ADDED: Self = Self(17);
+    /// Its sender removed these users from the group.
+    pub const MEMBERS_REMOVED: Self = Self(18);
+    /// Its sender left the group.
+    pub const MEMBER_LEFT: Self = Self(19);
+    /// Nothing: a place of a group's log that tells of no message, and is in no inbox.
+    pub const NOTHING: Self = Self(20);
 }
 
 #[cfg(test)]
@@ -273,6 +319,19 @@ mod tests {
         let conversation = ConversationId::direct(a, b).unwrap();
         assert_eq!((conversation.peer_of(a), conversation.peer_of(Uid(4))), (Some(b), None));
         assert_eq!(conversation.users().collect::<Vec<_>>(), [b, a]);
+    }
+
+    #[test]
+    fn a_group_is_named_by_who_makes_it_and_under_which_id() {
+        let id = ClientMsgId::new(0x0123_4567_89ab, 0xfedc_ba98);
+        let group = ConversationId::made_by(Uid(7), id);
+        assert_eq!(
+            group.parts(),
+            (2, 5_000_275_231_184_964_751, 0),
+            "for clients in other languages"
+        );
+        assert_ne!(group, ConversationId::made_by(Uid(8), id));
+        assert_ne!(group, ConversationId::made_by(Uid(7), ClientMsgId::new(1, 0xfedc_ba98)));
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod limits;
 mod ids;
 mod error;
 mod exact;
+#[macro_use]
+mod declare;
 pub mod frames;
 mod conversation;
 mod header;
@@ -24,5 +26,5 @@ pub use frame_buffer::{FrameBuffer, Frames, Scratch};
 pub use frames::{Frame, INBOX_TAIL, Kind, NOTES_FROM, SEEN_SEQ, SERVER_TIME, VERSION};
 pub use header::{FrameError, HEADER_BYTES, Header};
 pub use ids::{ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq};
-pub use ids::{MessageId, RowKind, Seq, Uid};
+pub use ids::{MessageId, RowKind, Seq, Uid, mix};
 pub use limits::*;

@@ -47,6 +47,7 @@ fn struct_name(value: &Value) -> &'static str {
         ("kind", "a") => "Conversation",
         ("inbox_seq", "conversation") => "Message",
         ("conversation", "recent") => "Chat",
+        ("uid", "since_seq") => "GroupMember",
         other => panic!("a new struct begins with {other:?}: name it here"),
     }
 }

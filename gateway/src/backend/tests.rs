@@ -36,7 +36,10 @@ fn log_in(uid: Uid) -> Command {
 
 fn host(core: u16) -> Host {
     let share = Share::Of { id: ShardId(core), shards: CORES };
-    Host::new(Shard::new(ShardConfig::new(share, 1, 1), at(0)), Store::Memory(MemoryStore::new()))
+    Host::new(
+        Shard::new(ShardConfig::new(share, 1, 1), at(0)),
+        Store::Memory(Box::new(MemoryStore::new())),
+    )
 }
 
 /// The cores of a process, each with what it has for its entry.
@@ -87,6 +90,8 @@ impl Scene {
 fn a_command_reaches_its_shard_and_the_answer_whoever_asked() {
     for (shard, core) in [(0, 0), (1, 0), (0, 1)] {
         let mut scene = Scene::new();
+        // A shard first asks what an owner before it left to be done.
+        scene.turn();
         let uid = user_of(shard);
         scene.submit(core, log_in(uid), reply(u16::try_from(core).unwrap(), 9));
         assert_eq!(scene.is_idle(), usize::from(shard) == core, "it waits in a mailbox, or a host");

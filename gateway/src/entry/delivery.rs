@@ -1,6 +1,7 @@
 //! What frames of several requests have in common, and those that nobody asked for. It knows no connection.
 
 use crate::limits::RECONNECT_JITTER_MS;
+use shard::limits::GROUP_MEMBERS_MAX;
 use shard::rows::{InboxRow, MessageRow};
 use std::borrow::Cow;
 use wire::frames::{GoingAway, Message, Push, Refusal, SessionEnd};
@@ -103,6 +104,12 @@ fn explain(code: RefusalCode) -> Cow<'static, str> {
         RefusalCode::BadRecipient => {
             "there is no such conversation, or it is not yours to write to"
         }
+        RefusalCode::NotMember => "you, or one whom you name, is no member of this group",
+        RefusalCode::NotAllowed => "only the owner of a group may remove members",
+        RefusalCode::GroupFull => {
+            return format!("a group has at most {GROUP_MEMBERS_MAX} members").into();
+        }
+        RefusalCode::AlreadyMember => "one whom you name is a member of this group already",
         RefusalCode::Draining => "the server is draining; connect again",
         RefusalCode::SessionReplaced => "this device logged in elsewhere",
         RefusalCode::TooManyDevices => {

@@ -93,6 +93,9 @@ impl World {
             Command::Chats { .. } | Command::ChangeChat { .. } => {
                 unreachable!("nobody asks it")
             }
+            Command::GroupHistory { .. } | Command::GroupMembers { .. } => {
+                unreachable!("nobody asks it")
+            }
         };
         self.answers.push((node, Delivery { to: reply, answer }));
     }

@@ -39,10 +39,10 @@ fn an_unknown_request_is_refused_and_the_connection_lives() {
     lives(&mut peer);
     is_unsupported(&mut peer, &unknown);
     let known = message(direct(7, 8), id(1), b"a body");
-    let group = Conversation { kind: 2, a: 5, b: 0 };
+    let broadcast = Conversation { kind: 4, a: 5, b: 0 };
     is_unsupported(&mut peer, &framed(3, Send { kind: 2, ..known.clone() }));
     is_unsupported(&mut peer, &framed(3, Send { flags: 1, ..known.clone() }));
-    is_unsupported(&mut peer, &framed(3, Send { conversation: group, ..known.clone() }));
+    is_unsupported(&mut peer, &framed(3, Send { conversation: broadcast, ..known.clone() }));
     peer.say(&framed(3, known));
     assert_eq!(peer.acked().seq, 1, "nothing of those was stored");
     // Before a login there is no request.

@@ -11,6 +11,7 @@ mod unread_is_what_others_wrote_since;
 mod an_id_keeps_its_answer;
 mod a_login_begins_where_it_says;
 mod a_later_client_is_served;
+mod a_group_is_served;
 mod a_body_is_copied_twice;
 mod a_drain_loses_nothing;
 mod what_was_taken_is_answered_first;

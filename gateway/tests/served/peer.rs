@@ -201,7 +201,7 @@ pub trait Framed {
 }
 
 framed! {
-    Hello Login Send PushAck Heartbeat HeartbeatReply Sync History Chats MarkRead HideChat Logout
+    Hello Login Send PushAck Heartbeat HeartbeatReply Sync History Chats MarkRead HideChat Logout GroupMembers
     Renew LoginReply SendAck Refusal
 }
 

@@ -459,6 +459,7 @@ impl Observer for Desk {
             }
             Event::LoggedIn { .. }
             | Event::HistoryPage { .. }
+            | Event::GroupMembersPage { .. }
             | Event::Renewed { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}
@@ -488,8 +489,7 @@ impl Observer for Desk {
     }
 
     fn damaged(&mut self, index: usize, why: &str) {
-        let (user, _) = self.lanes.of(index);
-        self.verifier.damaged(user, why);
+        self.verifier.damaged(self.lanes.of(index).0, why);
     }
 
     fn lost(&mut self, index: usize, _was_logged_in: bool, why: &str) {

@@ -6,10 +6,11 @@ use super::entry::Entry;
 use super::keys::partition;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::query_result::QueryRowsResult;
+use shard::group::GroupRow;
 use shard::partition::Partition;
 use shard::rows::{ChatRow, InboxRow};
 use std::collections::HashMap;
-use wire::Uid;
+use wire::{ConversationId, Seq, Uid};
 
 type Result<T> = std::result::Result<T, BadRow>;
 
@@ -41,6 +42,22 @@ pub fn inbox_rows(uid: Uid, rows: &QueryRowsResult) -> Result<Vec<InboxRow>> {
 /// Chats of a user.
 pub fn chats(uid: Uid, rows: &QueryRowsResult) -> Result<Vec<ChatRow>> {
     all(rows, |row: ChatColumns| row.row(uid))
+}
+
+/// The row of a group.
+pub fn groups(group: ConversationId, rows: &QueryRowsResult) -> Result<Vec<GroupRow>> {
+    all(rows, |(position, members): (i64, &[u8])| {
+        let row = GroupRow::from_parts(group, Seq(position.cast_unsigned()), members);
+        row.ok_or_else(|| BadRow("members are no list of them".into()))
+    })
+}
+
+/// Groups by their numbers.
+pub fn marks(rows: &QueryRowsResult) -> Result<Vec<ConversationId>> {
+    all(rows, |(gid,): (i64,)| {
+        let group = ConversationId::group(gid.cast_unsigned());
+        group.ok_or_else(|| BadRow("no group has number 0".into()))
+    })
 }
 
 /// The only column of the only row, if there is one.

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
+use shard::group::GroupRow;
 use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Row, UserRow};
@@ -157,6 +158,19 @@ impl Statements for Fake {
     }
 
     async fn chats(&self, _: Uid, _: i8, _: Option<ConversationId>, _: usize) -> Vec<ChatRow> {
+        Vec::new()
+    }
+
+    async fn group(&self, _: ConversationId) -> Option<GroupRow> {
+        None
+    }
+
+    async fn marks(
+        &self,
+        _: Partition,
+        _: Option<ConversationId>,
+        _: usize,
+    ) -> Vec<ConversationId> {
         Vec::new()
     }
 

@@ -24,7 +24,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use shard::limits::{CONVERSATION_WINDOW_MAX, INBOX_WINDOW_MAX};
 use shard::rows::{Chain, Found, InboxRow, Row};
-use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, Seq, Uid};
 
 /// What is kept of a log, and what must be written before it is served.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,9 +60,50 @@ pub async fn conversation(store: &impl Statements, conversation: ConversationId)
     let newest = scan.entries.into_iter().find(|entry| entry.position == head);
     let rows = newest.into_iter().filter_map(|entry| match entry.row {
         Row::Message(row) => Some(row),
-        Row::Inbox(_) | Row::Chat(_) | Row::User(_) => None,
+        Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
     });
     Takeover { rewrite, found: Found::Messages(rows.collect()) }
+}
+
+/// Decides what to keep of a group: its row, and its entries from the position there on.
+pub async fn group(store: &impl Statements, group: ConversationId) -> Takeover {
+    // What a row tells of is in the log, whoever wrote it.
+    let row = store.group(group).await;
+    let position = row.as_ref().map_or(Seq(0), |row| row.position);
+    let log = Log::Conversation(group);
+    let known = store.head(group).await;
+    let scan = scan(store, log, known.into()).await;
+    let (head, rewrite) = decide(log, &scan);
+    // What was judged is what is answered; below it everything is committed.
+    let first = scan.entries.first().map_or(scan.base.next(), |entry| entry.position);
+    let from = Position(position.0.max(1));
+    let mut entries = between(store, log, (from, first)).await;
+    let is_kept = |entry: &Entry| from <= entry.position && entry.position <= head;
+    entries.extend(scan.entries.into_iter().filter(is_kept));
+    let rows = entries.into_iter().filter_map(|entry| match entry.row {
+        Row::Message(row) => Some(row),
+        Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
+    });
+    Takeover { rewrite, found: Found::Group(row, rows.collect()) }
+}
+
+/// Rows of a log from a place to before another; all of them are there.
+async fn between(
+    store: &impl Statements,
+    log: Log,
+    (from, to): (Position, Position),
+) -> Vec<Entry> {
+    let (mut found, mut from) = (Vec::<Entry>::new(), from);
+    while from < to {
+        let rows = store.rows(log, from, CQL_PAGE_ROWS).await;
+        let end = bucket_start(bucket(from) + 1);
+        from = match rows.last() {
+            Some(last) if rows.len() == CQL_PAGE_ROWS => last.position.next(),
+            _ => end,
+        };
+        found.extend(rows.into_iter().filter(|entry| entry.position < to));
+    }
+    found
 }
 
 /// Decides what to keep of a user's inbox.
@@ -75,7 +116,7 @@ pub async fn user(store: &impl Statements, uid: Uid) -> Takeover {
     let head = InboxSeq::from(head);
     let rows = scan.entries.into_iter().filter_map(|entry| match entry.row {
         Row::Inbox(row) => Some(row),
-        Row::Message(_) | Row::Chat(_) | Row::User(_) => None,
+        Row::Message(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
     });
     let rows: Vec<InboxRow> = rows.filter(|row| row.inbox_seq <= head).collect();
     // The last row may be gone by age: then the chain begins anew, and the next row is held against none.
@@ -132,7 +173,7 @@ fn decide(log: Log, scan: &Scan) -> (Position, Vec<Write>) {
     let rewrite = entries.iter().filter(is_kept).filter_map(|entry| match &entry.row {
         Row::Message(row) => Some(Write::Message { row: row.clone(), committed }),
         Row::Inbox(row) => Some(Write::Inbox { row: row.clone(), committed }),
-        Row::Chat(_) | Row::User(_) => None,
+        Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
     });
     let rewrite: Vec<_> = rewrite.filter(|_| !plant::has(Fault::SkipRewrite)).collect();
     tracing::debug!(?log, head = run.head.0, end = ?run.end, rows = rewrite.len(), "took over");
@@ -154,7 +195,9 @@ fn tail_row(entry: &Entry) -> TailRow<LogId> {
             (LogId::Sent(row.sender, row.client_msg_id), row.chain, row.next_chain())
         }
         Row::Inbox(row) => (LogId::Message(row.message.message_id), row.chain, row.next_chain()),
-        Row::Chat(_) | Row::User(_) => unreachable!("no log has such rows"),
+        Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => {
+            unreachable!("no log has such rows")
+        }
     };
     TailRow { position: entry.position, id, chain, next_chain }
 }

@@ -108,6 +108,8 @@ pub async fn inbox(
 fn inbox_row(entry: Entry) -> InboxRow {
     match entry.row {
         Row::Inbox(row) => row,
-        Row::Message(_) | Row::Chat(_) | Row::User(_) => unreachable!("of that table"),
+        Row::Message(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => {
+            unreachable!("of that table")
+        }
     }
 }

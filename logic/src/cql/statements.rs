@@ -12,6 +12,7 @@ use super::write::{Log, Write};
 use crate::cluster::Position;
 use crate::cql::limits::CQL_HEAD_EVERY;
 use futures_util::future::{OptionFuture, join3};
+use shard::group::GroupRow;
 use shard::partition::Partition;
 use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
 use std::future::Future;
@@ -48,6 +49,15 @@ pub trait Statements: Send + Sync + 'static {
         after: Option<ConversationId>,
         limit: usize,
     ) -> impl Future<Output = Vec<ChatRow>> + Send;
+    /// A group.
+    fn group(&self, group: ConversationId) -> impl Future<Output = Option<GroupRow>> + Send;
+    /// Groups of a partition whose mark is open, in some order, those after one in it.
+    fn marks(
+        &self,
+        partition: Partition,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> impl Future<Output = Vec<ConversationId>> + Send;
     /// Where the message is that a sender once sent to a conversation under an id.
     fn place(
         &self,
@@ -132,6 +142,22 @@ impl Statements for CqlClient {
                 let values = (row.uid.0.cast_signed(), through, version, timestamp_us);
                 self.put(Kind::User, &self.texts.put_user, values).await;
             }
+            Write::Group(row) => {
+                let gid = row.group.home().cast_signed();
+                let values = (gid, place(row.position.0), row.member_bytes(), timestamp_us);
+                self.put(Kind::Group, &self.texts.put_group, values).await;
+            }
+            Write::Mark(row) => {
+                let partition = i32::from(Partition::of_conversation(row.group).number());
+                let gid = row.group.home().cast_signed();
+                if row.is_open {
+                    let values = (partition, gid, true, timestamp_us);
+                    self.put(Kind::Group, &self.texts.put_mark, values).await;
+                } else {
+                    let values = (timestamp_us, partition, gid);
+                    self.put(Kind::Group, &self.texts.remove_mark, values).await;
+                }
+            }
             Write::Bound { partition, bound_ms } => {
                 let (slice, number) = key(*partition);
                 let values = (slice, number, place(*bound_ms), timestamp_us);
@@ -179,6 +205,23 @@ impl Statements for CqlClient {
         let (kind, a, b) = chat_parts(after);
         let values = (uid.0.cast_signed(), slot, kind, a, b, int(limit));
         self.ask(&self.texts.chats, values, |rows| codec::chats(uid, &rows)).await
+    }
+
+    async fn group(&self, group: ConversationId) -> Option<GroupRow> {
+        let values = (group.home().cast_signed(),);
+        let decode = |rows: &_| codec::groups(group, rows);
+        self.ask(&self.texts.group, values, |rows| decode(&rows)).await.pop()
+    }
+
+    async fn marks(
+        &self,
+        partition: Partition,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> Vec<ConversationId> {
+        let above = after.map_or(i64::MIN, |group| group.home().cast_signed());
+        let values = (i32::from(partition.number()), above, int(limit));
+        self.ask(&self.texts.marks, values, |rows| codec::marks(&rows)).await
     }
 
     async fn place(
@@ -230,7 +273,9 @@ impl Statements for CqlClient {
             self.ask(&self.texts.messages_before, values, |rows| codec::messages(&rows)).await;
         let message = |entry: Entry| match entry.row {
             Row::Message(row) => row,
-            Row::Inbox(_) | Row::Chat(_) | Row::User(_) => unreachable!("of that table"),
+            Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => {
+                unreachable!("of that table")
+            }
         };
         entries.into_iter().map(message).collect()
     }

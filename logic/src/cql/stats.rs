@@ -17,6 +17,8 @@ pub enum Kind {
     Chat,
     /// Writes a user.
     User,
+    /// Writes a group, or its mark.
+    Group,
     /// Writes the bound of a partition's ids.
     Bound,
     /// Reads.
@@ -28,7 +30,7 @@ pub enum Kind {
 }
 
 /// As many as there are in [`Kind`].
-const KINDS: usize = 10;
+const KINDS: usize = 11;
 
 /// Statements sent so far, by kind.
 #[derive(Debug, Default)]

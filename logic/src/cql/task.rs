@@ -149,6 +149,7 @@ impl<S: Statements> Task<S> {
                     load::conversation(store, conversation).await
                 }
                 (None, Read::User { uid }) => load::user(store, uid).await,
+                (None, Read::Group { group }) => load::group(store, group).await,
                 (None, read) => unreachable!("{read:?} takes no log over"),
             }
         };
@@ -187,7 +188,12 @@ impl<S: Statements> Task<S> {
             Read::Chats { uid, after, limit, bytes_max } => {
                 Found::Chats(chats::page(store, uid, after, (limit, bytes_max)).await)
             }
-            Read::User { .. } | Read::Conversation { .. } => unreachable!("they are loads"),
+            Read::Marks { after, limit } => {
+                Found::Marks(store.marks(self.partition, after, limit).await)
+            }
+            Read::User { .. } | Read::Conversation { .. } | Read::Group { .. } => {
+                unreachable!("they are loads")
+            }
         }
     }
 }
@@ -209,8 +215,11 @@ async fn within<T>(
 fn log_of(read: Read) -> Option<Log> {
     match read {
         Read::User { uid } => Some(Log::Inbox(uid)),
-        Read::Conversation { conversation } => Some(Log::Conversation(conversation)),
+        Read::Conversation { conversation } | Read::Group { group: conversation } => {
+            Some(Log::Conversation(conversation))
+        }
         Read::Messages { .. }
+        | Read::Marks { .. }
         | Read::ByClientMsgId { .. }
         | Read::Inbox { .. }
         | Read::Tail { .. }

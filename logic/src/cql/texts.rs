@@ -29,6 +29,11 @@ pub struct Texts {
     pub put_chat: PreparedStatement,
     pub put_user: PreparedStatement,
     pub put_bound: PreparedStatement,
+    pub put_group: PreparedStatement,
+    pub put_mark: PreparedStatement,
+    pub remove_mark: PreparedStatement,
+    pub group: PreparedStatement,
+    pub marks: PreparedStatement,
     pub messages_from: PreparedStatement,
     pub messages_before: PreparedStatement,
     pub head: PreparedStatement,
@@ -96,6 +101,7 @@ impl Preparer<'_> {
 
 impl Texts {
     /// Prepares them all.
+    #[allow(clippy::too_many_lines, reason = "a list, of a statement an entry")]
     pub async fn prepare(session: &Session, keyspace: &str) -> Result<Self, CqlError> {
         let p = Preparer { session, keyspace };
         let messages = "messages WHERE kind = ? AND a = ? AND b = ? AND bucket = ?";
@@ -109,6 +115,17 @@ impl Texts {
             put_chat: p.put("chats", &format!("uid, slot, {CHAT}")).await?,
             put_user: p.put("users", "uid, chats_through, chats_version").await?,
             put_bound: p.put("id_bounds", "slice, partition, bound_ms").await?,
+            put_group: p.put("groups", "gid, position, members").await?,
+            put_mark: p.put("group_marks", "partition, gid, is_open").await?,
+            remove_mark: p
+                .idempotent(
+                    "DELETE FROM {k}.group_marks USING TIMESTAMP ? WHERE partition = ? AND gid = ?",
+                )
+                .await?,
+            group: p.from("position, members", "groups WHERE gid = ?").await?,
+            marks: p
+                .from("gid", "group_marks WHERE partition = ? AND gid > ? LIMIT ?")
+                .await?,
             messages_from: p
                 .from(MESSAGE, &format!("{messages} AND seq >= ? ORDER BY seq ASC LIMIT ?"))
                 .await?,

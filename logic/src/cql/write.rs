@@ -2,6 +2,7 @@
 
 use crate::cluster::Position;
 use hashbrown::{HashMap, HashSet};
+use shard::group::{GroupRow, MarkRow};
 use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
@@ -48,6 +49,10 @@ pub enum Write {
     Chat(ChatRow),
     /// A user.
     User(UserRow),
+    /// A group.
+    Group(GroupRow),
+    /// Whether a group is to be loaded though nobody asks.
+    Mark(MarkRow),
 }
 
 /// What goes out together, under one timestamp.
@@ -75,8 +80,8 @@ impl Writer {
         Self { partition, epoch, bound_ms, revision: 0 }
     }
 
-    /// The phases of a batch, in order, none empty: the bound of the ids, if it must grow; rows of logs; chats; users. A
-    /// chat tells of inbox rows, a user of chats: neither may be there without those.
+    /// The phases of a batch, in order, none empty: the bound of the ids, if it must grow; rows of logs; chats, groups and
+    /// their marks; users. A chat tells of inbox rows, a user of chats: neither may be there without those.
     ///
     /// Logs' rows come in order, without a hole, and after the batches before were committed; so below a log's first row
     /// in a batch everything is committed.
@@ -86,6 +91,7 @@ impl Writer {
         let mut firsts = HashMap::new();
         let mut committed = |log, place: u64| *firsts.entry(log).or_insert(Position(place - 1));
         let (mut logs, mut chats, mut users) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut groups, mut marks) = (Vec::new(), Vec::new());
         let mut newest_ms = 0;
         for row in batch {
             match row {
@@ -100,14 +106,21 @@ impl Writer {
                 }
                 Row::Chat(row) => chats.push(row),
                 Row::User(row) => users.push(row),
+                Row::Group(row) => groups.push(row),
+                Row::Mark(row) => marks.push(row),
             }
         }
         keep_last(&mut chats, |row| (row.uid, row.conversation));
         keep_last(&mut users, |row| row.uid);
+        keep_last(&mut groups, |row: &GroupRow| row.group);
+        keep_last(&mut marks, |row: &MarkRow| row.group);
+        let mut derived: Vec<_> = chats.into_iter().map(Write::Chat).collect();
+        derived.extend(groups.into_iter().map(Write::Group));
+        derived.extend(marks.into_iter().map(Write::Mark));
         let phases = [
             Phase { timestamp_us: row_us, writes: self.bound(newest_ms).into_iter().collect() },
             Phase { timestamp_us: log_us, writes: logs },
-            Phase { timestamp_us: row_us, writes: chats.into_iter().map(Write::Chat).collect() },
+            Phase { timestamp_us: row_us, writes: derived },
             Phase { timestamp_us: row_us, writes: users.into_iter().map(Write::User).collect() },
         ];
         phases.into_iter().filter(|phase| !phase.writes.is_empty()).collect()
@@ -137,6 +150,7 @@ fn keep_last<T, K: std::hash::Hash + Eq>(rows: &mut Vec<T>, key: impl Fn(&T) -> 
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use shard::group::Members;
     use shard::rows::Chain;
     use wire::{ClientMsgId, InboxSeq, MessageId, RowKind, Seq};
 
@@ -172,6 +186,8 @@ mod tests {
             Write::Inbox { row, committed } => format!("inbox {} {}", row.inbox_seq, committed.0),
             Write::Chat(row) => format!("chat {} {}", row.conversation, row.read_seq),
             Write::User(row) => format!("user {}", row.chats_through),
+            Write::Group(row) => format!("group {}", row.position),
+            Write::Mark(row) => format!("mark {}", row.is_open),
         };
         let phase = |phase: &Phase| phase.writes.iter().map(kind).collect::<Vec<_>>().join(", ");
         phases.iter().map(phase).collect()
@@ -191,19 +207,23 @@ mod tests {
             message: message(place, 0),
         };
         let mut writer = writer();
+        let group = ConversationId::group(5).unwrap();
         let phases = writer.phases(vec![
             Row::User(UserRow { uid: Uid(1), chats_through: InboxSeq(5), chats_version: 1 }),
             chat(1),
             chat(2),
             Row::Inbox(inbox(4)),
             Row::Inbox(inbox(5)),
+            Row::Mark(MarkRow { group, is_open: false }),
+            Row::Mark(MarkRow { group, is_open: true }),
+            Row::Group(GroupRow { group, position: Seq(6), members: Members::default() }),
             Row::Message(message(7, 2_000)),
             Row::Message(message(8, 1_500)),
         ]);
         let expect = [
             "bound 62000",
             "inbox 4 3, inbox 5 3, message 7 6, message 8 6",
-            "chat 1:2:1 2",
+            "chat 1:2:1 2, group 6, mark true",
             "user 5",
         ];
         assert_eq!(kinds(&phases), expect);

@@ -6,6 +6,8 @@
 
 use crate::cql::keyspace::Keyspace;
 use crate::driven::{Driven, config};
+use crate::groups::{self, GROUPS, group, group_row};
+use crate::tails;
 use bytes::Bytes;
 use logic::fence::Fence;
 use shard::rows::{
@@ -32,7 +34,11 @@ enum Home {
 
 impl Bench {
     fn memory(store: MemoryStore) -> Self {
-        Self { driven: Driven::unwoken(Store::Memory(store)), home: Home::Memory, tickets: 0 }
+        Self {
+            driven: Driven::unwoken(Store::Memory(Box::new(store))),
+            home: Home::Memory,
+            tickets: 0,
+        }
     }
 
     fn embedded() -> Self {
@@ -170,6 +176,7 @@ fn history() -> Vec<Vec<Row>> {
     let user = |uid, through| {
         Row::User(UserRow { uid, chats_through: InboxSeq(through), chats_version: 7 })
     };
+    batches.extend(groups::groups());
     batches.push(vec![
         Row::Chat(chat(ALICE, pair(ALICE, BOB), 300, 300)),
         Row::Chat(chat(ALICE, pair(ALICE, CAROL), 1, 301)),
@@ -203,6 +210,13 @@ fn short(found: Found) -> String {
                 )
             };
             rows.iter().map(short).collect::<Vec<_>>().join(", ")
+        }
+        Found::Group(row, entries) => {
+            let position = row.map(|row| (row.position.0, row.members.present().len()));
+            format!("{position:?} {}", span(entries.iter().map(|row| row.seq.0)))
+        }
+        Found::Marks(groups) => {
+            format!("{:?}", groups.iter().map(|it| it.home()).collect::<Vec<_>>())
         }
         Found::Chat(row) => row.map_or("none".into(), |row| row.conversation.to_string()),
     }
@@ -299,18 +313,6 @@ fn cases() -> Vec<(Read, &'static str)> {
     ]
 }
 
-/// Where an inbox begins from a place on.
-fn tails() -> Vec<(Read, &'static str)> {
-    let tail = |uid, from, head| Read::Tail { uid, from: InboxSeq(from), head: InboxSeq(head) };
-    vec![
-        (tail(ALICE, 1, 301), "1"),
-        (tail(ALICE, 300, 301), "300"),
-        (tail(ALICE, 301, 301), "301"),
-        (tail(ALICE, 302, 20_000), "20001"),
-        (tail(Uid(8), 1, 9), "10"),
-    ]
-}
-
 fn check(mut bench: Bench, reopen: bool) {
     let tickets: Vec<_> = history().into_iter().map(|batch| bench.commit(batch)).collect();
     let done: Vec<_> = tickets.into_iter().map(|it| Completion::Committed(it, Ok(()))).collect();
@@ -318,7 +320,9 @@ fn check(mut bench: Bench, reopen: bool) {
     if reopen {
         bench = bench.reopen();
     }
-    for (read, expect) in cases().into_iter().chain(tails()) {
+    for (read, expect) in
+        cases().into_iter().chain(tails::questions(ALICE)).chain(groups::questions())
+    {
         assert_eq!(short(bench.ask(read)), expect, "{read:?}");
     }
     rows_come_back_whole(&mut bench);
@@ -345,6 +349,9 @@ fn rows_come_back_whole(bench: &mut Bench) {
         let found = bench.ask(Read::Chat { uid: ALICE, conversation: chat.conversation });
         assert_eq!(found, Found::Chat(Some(chat)));
     }
+    let found = bench.ask(Read::Group { group: group(GROUPS[0]) });
+    let Found::Group(row, _) = found else { panic!("no group") };
+    assert_eq!(row, Some(group_row(GROUPS[0], 7, 3)));
     let Found::User { row, chain, .. } = bench.ask(Read::User { uid: BOB }) else {
         panic!("no user")
     };

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod driven;
+mod groups;
+mod tails;
 mod every_store_answers_alike;
 mod embedded;
 mod cql;

@@ -153,10 +153,10 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
             let code = frame.access::<frames::SessionEnd>()?.code.to_native();
             Heard::Ended { code: RefusalCode::from_wire(code) }
         }
-        Kind::ChatReply => Heard::Other,
+        Kind::ChatReply | Kind::GroupMembersPage => Heard::Other,
         Kind::Hello | Kind::Login | Kind::Logout | Kind::Send | Kind::PushAck => said(kind)?,
         Kind::Sync | Kind::History | Kind::Chats => said(kind)?,
-        Kind::MarkRead | Kind::HideChat | Kind::Renew => said(kind)?,
+        Kind::MarkRead | Kind::HideChat | Kind::Renew | Kind::GroupMembers => said(kind)?,
     })
 }
 

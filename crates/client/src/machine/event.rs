@@ -1,6 +1,9 @@
 //! What a session tells its driver. Frames are lent as they lie in the receive buffer.
 
-use wire::frames::{ArchivedChatReply, ArchivedChatsPage, ArchivedHistoryPage, ArchivedMessage};
+use wire::frames::{
+    ArchivedChatReply, ArchivedChatsPage, ArchivedGroupMembersPage, ArchivedHistoryPage,
+    ArchivedMessage,
+};
 use wire::{ClientMsgId, ConversationId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
 
 /// Something that the driver or the application may want to know.
@@ -116,6 +119,13 @@ pub enum Event<'a> {
         request_id: u64,
         /// The session lasts at least as long as that, Unix ms.
         until_ms: u64,
+    },
+    /// Answers a request for a group's members.
+    GroupMembersPage {
+        /// The request.
+        request_id: u64,
+        /// Its answer.
+        page: &'a ArchivedGroupMembersPage,
     },
     /// A heartbeat was answered.
     HeartbeatReply {

@@ -17,8 +17,8 @@ pub use draft::Draft;
 pub use event::Event;
 pub use receive::Turn;
 
-use crate::ClientError;
 use crate::limits::{LOGIN_TIMEOUT_MS, SENDS_PENDING_MAX, SYNC_TIMEOUT_MS};
+use crate::{ClientError, GroupChange};
 use acks::Acks;
 use inbox::Inbox;
 use outbox::{Outbox, Pending};
@@ -27,7 +27,8 @@ use rand::{RngExt, SeedableRng};
 use reconnect::Reconnect;
 use wire::{
     BODY_BYTES_MAX, Bytes, ClientMsgId, DeviceId, FEATURES, FRAME_BYTES_MAX, FrameBuffer,
-    Generation, InboxSeq, PAGE_ROWS_MAX, TOKEN_BYTES_MAX, Uid, VERSION, encode, frames,
+    Generation, InboxSeq, PAGE_ROWS_MAX, RowKind, Seq, TOKEN_BYTES_MAX, Uid, VERSION, encode,
+    frames,
 };
 
 /// Who logs in. Cheap to clone.
@@ -211,12 +212,39 @@ impl Machine {
         if draft.body.len() > BODY_BYTES_MAX {
             return Err(ClientError::BodyTooLarge(draft.body.len()));
         }
+        self.send_as(|_| (draft, RowKind::MESSAGE), now_ms, out)
+    }
+
+    /// Makes a group, changes who is in it, or leaves it; as [`Machine::send`].
+    ///
+    /// # Errors
+    /// More than [`SENDS_PENDING_MAX`] sends wait for their acks.
+    pub fn change_group(
+        &mut self,
+        change: GroupChange,
+        now_ms: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<ClientMsgId, ClientError> {
+        let uid = self.uid;
+        let (kind, body) = change.parts();
+        let draft = |id| Draft { conversation: change.group(uid, id), body, seen: Seq(0) };
+        self.send_as(|id| (draft(id), kind), now_ms, out)
+    }
+
+    /// Sends a row to a place that its id may name.
+    fn send_as(
+        &mut self,
+        make: impl FnOnce(ClientMsgId) -> (Draft, RowKind),
+        now_ms: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<ClientMsgId, ClientError> {
         if self.outbox.len() >= SENDS_PENDING_MAX {
             return Err(ClientError::SendsPending);
         }
         let client_msg_id = ClientMsgId::new(self.server_ms(now_ms), self.random.random());
         let request_id = self.next_request_id();
-        self.outbox.push(Pending::new(request_id, client_msg_id, draft));
+        let (draft, kind) = make(client_msg_id);
+        self.outbox.push(Pending::new(request_id, client_msg_id, draft, kind));
         if self.phase == Phase::LoggedIn {
             self.outbox.write_last(now_ms, out);
             self.acks.write(self.inbox.cursor, out);

@@ -22,6 +22,7 @@ pub(super) struct Pending {
     pub(super) request_id: u64,
     pub(super) client_msg_id: ClientMsgId,
     pub(super) conversation: ConversationId,
+    kind: RowKind,
     pub(super) body: Bytes,
     seen: Seq,
     /// When to write it again.
@@ -46,13 +47,19 @@ enum State {
 }
 
 impl Pending {
-    pub(super) fn new(request_id: u64, client_msg_id: ClientMsgId, draft: Draft) -> Self {
+    pub(super) fn new(
+        request_id: u64,
+        client_msg_id: ClientMsgId,
+        draft: Draft,
+        kind: RowKind,
+    ) -> Self {
         let Draft { conversation, body, seen } = draft;
         let (due_ms, state, repeats, written) = (u64::MAX, State::Queued, 0, 0);
         Self {
             request_id,
             client_msg_id,
             conversation,
+            kind,
             body,
             seen,
             due_ms,
@@ -62,11 +69,16 @@ impl Pending {
         }
     }
 
+    /// A group is named by the id that makes it.
+    fn may_be_renamed(&self) -> bool {
+        self.kind != RowKind::GROUP_CREATED
+    }
+
     fn write(&mut self, now_ms: u64, out: &mut Vec<u8>) {
         let frame = frames::Send {
             conversation: self.conversation.into(),
             client_msg_id: self.client_msg_id.0,
-            kind: RowKind::MESSAGE.0,
+            kind: self.kind.0,
             flags: 0,
             body: self.body.clone(),
         };
@@ -163,7 +175,7 @@ impl Outbox {
     ) {
         let unwritten = self.sends.iter_mut().filter(|send| send.written == 0);
         unwritten
-            .filter(|send| !is_timely(send.client_msg_id, server_ms))
+            .filter(|send| send.may_be_renamed() && !is_timely(send.client_msg_id, server_ms))
             .for_each(|send| rename(&mut send.client_msg_id));
     }
 
@@ -174,7 +186,8 @@ impl Outbox {
         request_id: u64,
         rename: impl FnOnce(&mut ClientMsgId),
     ) -> bool {
-        let Some(index) = self.find(request_id).filter(|at| self.sends[*at].written == 1) else {
+        let may_be = |send: &Pending| send.may_be_renamed() && send.written == 1;
+        let Some(index) = self.find(request_id).filter(|at| may_be(&self.sends[*at])) else {
             return false;
         };
         rename(&mut self.sends[index].client_msg_id);

@@ -9,8 +9,8 @@ use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use wire::frames::{
     ArchivedLoginReply, ArchivedPush, ArchivedSessionEnd, ArchivedSyncPage, ChatReply, ChatsPage,
-    GoingAway, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead, LoginReply,
-    LogoutReply, Push, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
+    GoingAway, GroupMembersPage, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead,
+    LoginReply, LogoutReply, Push, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
 };
 use wire::{
     ClientMsgId, FRAME_BYTES_MAX, Generation, INBOX_TAIL, InboxSeq, Kind, MessageId, Next,
@@ -102,6 +102,10 @@ impl Machine {
                 let reply = frame.access::<ChatReply>()?;
                 events(Event::ChatReply { request_id, reply });
             }
+            Kind::GroupMembersPage => {
+                let page = frame.access::<GroupMembersPage>()?;
+                events(Event::GroupMembersPage { request_id, page });
+            }
             Kind::InboxHead => {
                 let news = frame.access::<InboxHead>()?;
                 let (epoch, head) = (news.inbox_epoch.to_native(), news.inbox_head.to_native());
@@ -123,6 +127,7 @@ impl Machine {
             | Kind::Chats
             | Kind::MarkRead
             | Kind::HideChat
+            | Kind::GroupMembers
             | Kind::Renew => {}
         }
         Ok(())
@@ -143,6 +148,7 @@ impl Machine {
             | Kind::HistoryPage
             | Kind::ChatsPage
             | Kind::ChatReply
+            | Kind::GroupMembersPage
             | Kind::InboxHead => matches!(self.phase, Phase::LoggedIn | Phase::Leaving),
             Kind::Hello
             | Kind::Login
@@ -154,6 +160,7 @@ impl Machine {
             | Kind::Chats
             | Kind::MarkRead
             | Kind::HideChat
+            | Kind::GroupMembers
             | Kind::Renew => false,
         };
         if is_due { Ok(()) } else { Err(ClientError::Unexpected(kind)) }

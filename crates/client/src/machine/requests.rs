@@ -3,7 +3,7 @@
 
 use super::{Machine, Phase};
 use crate::ClientError;
-use wire::{Bytes, ConversationId, Seq, TOKEN_BYTES_MAX, encode, frames};
+use wire::{Bytes, ConversationId, Seq, TOKEN_BYTES_MAX, Uid, encode, frames};
 
 impl Machine {
     /// Messages of a conversation before `before_seq` (0: the newest), at most `limit` (1 to 256).
@@ -81,6 +81,23 @@ impl Machine {
         encode(out, request_id, frames::Renew { token });
         self.renewal = request_id;
         Some(request_id)
+    }
+
+    /// Members of a group above `after` (0: from the first), at most `limit` (1 to 256).
+    ///
+    /// # Errors
+    /// [`ClientError::NotLoggedIn`].
+    pub fn group_members(
+        &mut self,
+        group: ConversationId,
+        after: Uid,
+        limit: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, ClientError> {
+        let request_id = self.request()?;
+        let (conversation, after_uid) = (group.into(), after.0);
+        encode(out, request_id, frames::GroupMembers { conversation, after_uid, limit });
+        Ok(request_id)
     }
 
     /// Ends the session; [`super::Event::LoggedOut`] confirms it. Sends from here on wait for another login.

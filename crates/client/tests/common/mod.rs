@@ -66,7 +66,7 @@ macro_rules! encodes {
 }
 encodes!(Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck
     Sync SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead
-    SessionEnd Renew RenewReply);
+    SessionEnd Renew RenewReply GroupMembers GroupMembersPage);
 
 /// A machine with its clock, and what it said and told.
 pub struct Session {
@@ -223,6 +223,7 @@ pub fn name(event: &Event<'_>) -> String {
         Event::ChatsPage { request_id, .. } => format!("chats {request_id}"),
         Event::ChatReply { request_id, .. } => format!("chat {request_id}"),
         Event::Renewed { request_id, until_ms } => format!("renewed {request_id} {until_ms}"),
+        Event::GroupMembersPage { request_id, .. } => format!("members {request_id}"),
         Event::HeartbeatReply { round_trip_ms } => format!("heartbeat {round_trip_ms}"),
         Event::GoingAway { reconnect_after_ms, .. } => format!("going away {reconnect_after_ms}"),
         Event::LoggedOut => "logged out".to_owned(),

@@ -10,6 +10,7 @@ use proptest::test_runner::TestRunner;
 use shard::command::{
     Answer, Begin, ChatChange, Command, Delivery, Login, Mail, ReplyTo, Send, Session,
 };
+use shard::group::Member;
 use shard::limits::PARTITIONS;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
@@ -33,6 +34,19 @@ fn conversation() -> impl Strategy<Value = (ConversationId, Uid)> {
         let mut users = conversation.users();
         let user = if is_first { users.next() } else { users.last() };
         (conversation, user.unwrap_or(Uid(7)))
+    })
+}
+
+fn group() -> impl Strategy<Value = ConversationId> {
+    (1..u64::MAX).prop_map(|number| ConversationId::group(number).unwrap())
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    any::<([u64; 3], bool)>().prop_map(|([uid, since, until], is_owner)| Member {
+        uid: Uid(uid),
+        since: Seq(since),
+        until: Seq(until),
+        is_owner,
     })
 }
 
@@ -133,7 +147,9 @@ fn send() -> impl Strategy<Value = Send> {
     let numbers = any::<(u64, u8, u16, u64)>();
     (conversation(), numbers, client_msg_id(), body()).prop_map(
         |((conversation, sender), (device, kind, flags, seen), client_msg_id, body)| {
-            let (device, kind, seen) = (DeviceId(device), RowKind(kind), Seq(seen));
+            // What changes a group has a body of its own.
+            let kind = if conversation.is_group() { RowKind::MESSAGE } else { RowKind(kind) };
+            let (device, seen) = (DeviceId(device), Seq(seen));
             Send { conversation, sender, device, client_msg_id, kind, flags, body, seen }
         },
     )
@@ -164,6 +180,17 @@ fn command() -> impl Strategy<Value = Command> {
                 limit,
             }
         ),
+        (group(), any::<(u64, Option<u64>)>(), 1..=256_usize).prop_map(
+            |(group, (uid, before), limit)| Command::GroupHistory {
+                group,
+                uid: Uid(uid),
+                before: before.map(Seq),
+                limit,
+            }
+        ),
+        (group(), any::<(u64, u64)>(), 1..=256_usize).prop_map(|(group, (uid, after), limit)| {
+            Command::GroupMembers { group, uid: Uid(uid), after: Uid(after), limit }
+        }),
         (any::<u64>(), option::of(conversation()), 1..=256_usize).prop_map(
             |(uid, after, limit)| Command::Chats {
                 uid: Uid(uid),
@@ -213,6 +240,8 @@ fn answer() -> impl Strategy<Value = Answer> {
             more
         }),
         chat().prop_map(Answer::Chat),
+        (group(), any::<u64>(), vec(member(), 0..5))
+            .prop_map(|(group, count, members)| { Answer::GroupMembers { group, count, members } }),
         (code(), any::<u32>())
             .prop_map(|(code, retry_after_ms)| Answer::Refused { code, retry_after_ms }),
         code().prop_map(Answer::Closed),
@@ -227,6 +256,14 @@ fn mail() -> impl Strategy<Value = Mail> {
             message,
             device: device.map(DeviceId),
         }),
+        (message(), group(), any::<(u64, Option<u64>)>()).prop_map(
+            |((message, uid), conversation, (previous, device))| {
+                let seq = Seq(message.seq.0.max(1));
+                let message = MessageRow { conversation, seq, ..message };
+                let previous = Seq(previous % seq.0);
+                Mail::Offer { uid, message, device: device.map(DeviceId), previous }
+            }
+        ),
         (conversation(), places).prop_map(|((conversation, uid), (seq, row))| Mail::Confirm {
             uid,
             conversation,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use link::{Event, HEADER_BYTES, Item, LinkError, NodeAddress, Peer, PeerId, Reach};
 use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, Mail};
 use shard::command::{ReplyTo, Send, Session};
+use shard::group::Member;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
@@ -128,6 +129,8 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("read", change(ChatChange::Read(Seq(7)))),
         ("hide", change(ChatChange::Hide)),
         ("send_seen", Command::Send(Send { seen: Seq(5), ..send })),
+        ("group_history", Command::GroupHistory { group: group(), uid, before: None, limit: 256 }),
+        ("group_members", Command::GroupMembers { group: group(), uid, after: Uid(5), limit: 256 }),
     ]
 }
 
@@ -158,6 +161,8 @@ fn answers() -> Vec<(&'static str, Answer)> {
     let conversation = small_talk();
     let chats = vec![(chat(), Some(message(b"hello"))), (chat(), None)];
     let (code, retry_after_ms) = (RefusalCode::Busy, 100);
+    let (since, until, is_owner) = (Seq(6), Seq(0), true);
+    let members = vec![Member { uid: Uid(1), since, until, is_owner }];
     vec![
         ("logged_in_tail", logged_in(InboxSeq(3))),
         ("logged_out", Answer::LoggedOut(Generation(3))),
@@ -170,6 +175,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("history", Answer::History { conversation, rows: vec![message(b""), message(b"a")] }),
         ("chats", Answer::Chats { version: 17, chats, more: true }),
         ("chat", Answer::Chat(chat())),
+        ("group_members", Answer::GroupMembers { group: group(), count: 7, members }),
         ("refused", Answer::Refused { code, retry_after_ms }),
         ("closed", Answer::Closed(RefusalCode::SessionReplaced)),
     ]
@@ -180,6 +186,8 @@ fn mail() -> Vec<(&'static str, Mail)> {
     let append = |device| Mail::Append { uid, message: message(b"hello"), device };
     let (inbox_seq, after) = (InboxSeq(14), Seq(6));
     let seen = MessageRow { seen: Seq(5), ..message(b"hello") };
+    let of_group = MessageRow { conversation: group(), ..message(b"hello") };
+    let offer = Mail::Offer { uid, message: of_group, device: Some(DeviceId(2)), previous: Seq(6) };
     vec![
         ("append", append(None)),
         ("append_device", append(Some(DeviceId(2)))),
@@ -189,6 +197,7 @@ fn mail() -> Vec<(&'static str, Mail)> {
         ("append_seen", Mail::Append { uid, message: seen, device: None }),
         ("count", Mail::Count { uid, conversation, after, to: seq }),
         ("counted", Mail::Counted { uid, conversation, after, through: seq, to: seq, others: 1 }),
+        ("offer", offer),
     ]
 }
 

@@ -21,6 +21,10 @@ pub(super) enum Change {
     Told { row: ChatRow, replies: Vec<ReplyTo> },
     /// Chats of a user, written behind.
     Flush { uid: Uid, conversations: Vec<ConversationId>, through_before: InboxSeq },
+    /// Whether a group's mark is open.
+    GroupMark(ConversationId, bool),
+    /// Up to where everybody has everything of a group.
+    Position(ConversationId),
 }
 
 pub(super) struct Commit {
@@ -139,6 +143,7 @@ impl Commit {
             Change::Inbox { row, device, .. } => Some((row.clone(), *device)),
             Change::Mark { row, .. } => Some((row.clone(), None)),
             Change::Message(..) | Change::Told { .. } | Change::Flush { .. } => None,
+            Change::GroupMark(..) | Change::Position(_) => None,
         });
         rows.collect()
     }

@@ -46,6 +46,9 @@ impl Shard {
         match change {
             Change::Message(conversation, seq) => {
                 self.conversations.on_durable(conversation, seq, &mut self.step);
+                if conversation.is_group() {
+                    self.pump(conversation);
+                }
             }
             Change::Inbox { row, device, .. } => {
                 let (uid, inbox_seq) = (row.uid, row.inbox_seq);
@@ -68,6 +71,10 @@ impl Shard {
             }
             Change::Told { row, replies } => self.tell_all(replies, row),
             Change::Flush { .. } => {}
+            Change::GroupMark(group, is_open) => {
+                self.conversations.on_mark(group, (is_open, true), &mut self.step);
+            }
+            Change::Position(group) => self.conversations.on_position(group, true),
         }
     }
 
@@ -113,6 +120,10 @@ impl Shard {
                 let now = self.step.now();
                 self.inboxes.take_back_flush(uid, &conversations, through_before, now);
             }
+            Change::GroupMark(group, is_open) => {
+                self.conversations.on_mark(group, (is_open, false), &mut self.step);
+            }
+            Change::Position(group) => self.conversations.on_position(group, false),
         }
     }
 
@@ -135,6 +146,11 @@ impl Shard {
                 self.conversations.add(conversation, rows.last());
                 self.resume(key);
             }
+            (Purpose::Load(key @ Key::Conversation(group)), Found::Group(row, entries)) => {
+                self.conversations.add_group(group, (row, entries), step);
+                self.resume(key);
+            }
+            (Purpose::Marks(_), Found::Marks(groups)) => self.conversations.on_marks(groups, step),
             (Purpose::Repair(uid, conversation), Found::Chat(row)) => {
                 self.inboxes.add_chat(uid, conversation, row);
                 self.go_on(uid);
@@ -161,8 +177,8 @@ impl Shard {
                 }
                 self.log_in((login, cursor), reply);
             }
-            (Purpose::History(conversation, committed, reply), Found::Messages(rows)) => {
-                Conversations::on_history_read(conversation, committed, reply, rows, step);
+            (Purpose::History(conversation, range, reply), Found::Messages(rows)) => {
+                Conversations::on_history_read(conversation, range, reply, rows, step);
             }
             (Purpose::Chats(version, limit, reply), Found::Chats(rows)) => {
                 Inboxes::on_chats_read((version, limit), reply, rows, step);
@@ -187,6 +203,8 @@ impl Shard {
             }
             // What the device lacks is told with its pages.
             Purpose::Login { login, cursor, reply } => self.log_in((login, cursor), reply),
+            Purpose::Marks(_) if self.failed.is_some() => {}
+            Purpose::Marks(after) => self.conversations.ask_marks(after, &mut self.step),
             Purpose::Id(conversation) => {
                 self.conversations.on_not_looked_up(conversation, code, &mut self.step);
             }

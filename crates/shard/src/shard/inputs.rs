@@ -12,7 +12,7 @@ use super::step::Step;
 use crate::command::{Answer, Command, Input, Login, Mail, ReplyTo, Send};
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Row};
-use wire::{ConversationId, InboxSeq, RefusalCode, Uid};
+use wire::{ConversationId, InboxSeq, RefusalCode, Seq, Uid};
 
 impl Shard {
     pub(super) fn handle(&mut self, input: Input) {
@@ -22,6 +22,7 @@ impl Shard {
         match input {
             Input::Command(command, reply) => self.on_command(command, reply),
             Input::Mail(mail) => self.on_mail(mail),
+            Input::Wake(group) => drop(self.has_conversation(group, || Input::Wake(group))),
         }
     }
 
@@ -75,6 +76,12 @@ impl Shard {
                     self.conversations.ask_history(conversation, page, reply, &mut self.step);
                 }
             }
+            Command::GroupHistory { group, uid, before, limit } => {
+                self.on_group_history(group, (uid, before, limit), reply);
+            }
+            Command::GroupMembers { group, uid, after, limit } => {
+                self.on_group_members(group, (uid, after, limit), reply);
+            }
             Command::Chats { uid, after, limit } => {
                 if self.step.may_ask(reply) && self.has_user(uid, || again(command)) {
                     self.hear(uid, reply);
@@ -90,6 +97,31 @@ impl Shard {
                     self.inboxes.change_chat(chat, change, reply, &mut self.step);
                 }
             }
+        }
+    }
+
+    fn on_group_history(
+        &mut self,
+        group: ConversationId,
+        (uid, before, limit): (Uid, Option<Seq>, usize),
+        reply: ReplyTo,
+    ) {
+        let input = || Input::Command(Command::GroupHistory { group, uid, before, limit }, reply);
+        if self.step.may_ask(reply) && self.has_conversation(group, input) {
+            let page = (uid, before, limit);
+            self.conversations.ask_group_history(group, page, reply, &mut self.step);
+        }
+    }
+
+    fn on_group_members(
+        &mut self,
+        group: ConversationId,
+        (uid, after, limit): (Uid, Uid, usize),
+        reply: ReplyTo,
+    ) {
+        let input = || Input::Command(Command::GroupMembers { group, uid, after, limit }, reply);
+        if self.has_conversation(group, input) {
+            self.conversations.members(group, (uid, after, limit), reply, &mut self.step);
         }
     }
 
@@ -141,6 +173,16 @@ impl Shard {
             Mail::Counted { uid, conversation, after, through, to, others } => {
                 let places = (after, through, to);
                 self.inboxes.on_counted((uid, conversation), places, others, &mut self.step);
+            }
+            Mail::Offer { uid, message, device, previous } => {
+                let conversation = message.conversation;
+                let input = || {
+                    let message = message.clone();
+                    Input::Mail(Mail::Offer { uid, message, device, previous })
+                };
+                if self.has_user(uid, input) && self.has_chat(uid, conversation, input) {
+                    self.inboxes.take_offer((uid, previous), message, device, &mut self.step);
+                }
             }
         }
     }
@@ -225,8 +267,11 @@ impl Shard {
                 let owner = Partition::of_conversation(conversation);
                 self.step.mail(owner, Mail::Decline { conversation, seq, code });
             }
+            // It is offered again.
+            Input::Mail(Mail::Offer { .. }) => {}
             Input::Mail(Mail::Confirm { .. } | Mail::Decline { .. } | Mail::Pull { .. }) => {}
             Input::Mail(Mail::Count { .. } | Mail::Counted { .. }) => {}
+            Input::Wake(group) => self.conversations.mark_again(group),
         }
     }
 }

@@ -20,6 +20,7 @@ impl Key {
         match self {
             Self::User(uid) => Read::User { uid },
             Self::Chat(uid, conversation) => Read::Chat { uid, conversation },
+            Self::Conversation(group) if group.is_group() => Read::Group { group },
             Self::Conversation(conversation) => Read::Conversation { conversation },
         }
     }

@@ -24,7 +24,7 @@ mod completions;
 
 pub use config::ShardConfig;
 
-use crate::command::{Effects, Inputs, Login, Now};
+use crate::command::{Effects, Input, Inputs, Login, Now};
 use crate::owner::EPOCH_BITS;
 use crate::rows::StoreError;
 use devices::Devices;
@@ -58,9 +58,12 @@ impl Shard {
     pub fn new(config: ShardConfig, now: Now) -> Self {
         assert!(config.epoch > 0 && config.epoch < 1 << EPOCH_BITS, "an epoch fits its bits");
         let plant = Plant::from_env();
+        let mut step = Step::new(config.share, config.in_flight_max, now, plant);
+        let conversations = Conversations::new(&config, now, plant);
+        conversations.ask_marks(None, &mut step);
         Self {
-            step: Step::new(config.share, config.in_flight_max, now, plant),
-            conversations: Conversations::new(&config, now, plant),
+            step,
+            conversations,
             inboxes: Inboxes::new(&config, plant),
             devices: Devices::new(&config),
             parking: Parking::new(config.in_flight_max),
@@ -85,6 +88,8 @@ impl Shard {
         }
         self.on_timers();
         self.run_local();
+        self.conversations.fan_out(&mut self.step);
+        self.run_local();
         self.evict();
         self.submit();
         self.step.end(effects);
@@ -96,6 +101,7 @@ impl Shard {
         self.step.begin(self.step.now(), effects);
         self.inboxes.mark_all(&mut self.step);
         self.inboxes.flush_all(&mut self.step);
+        self.conversations.flush_groups(&mut self.step);
         self.submit();
         self.step.end(effects);
     }
@@ -115,7 +121,8 @@ impl Shard {
     #[must_use]
     pub fn next_timer_ms(&self) -> Option<u64> {
         let inboxes = [self.inboxes.next_flush_ms(), self.inboxes.next_rested_ms()];
-        inboxes.into_iter().chain([self.devices.next_timer_ms()]).flatten().min()
+        let others = [self.devices.next_timer_ms(), self.conversations.next_timer_ms()];
+        inboxes.into_iter().chain(others).flatten().min()
     }
 
     /// Messages taken and not answered, and inputs that wait.
@@ -157,6 +164,10 @@ impl Shard {
         }
         self.conversations.forward_stalled(&mut self.step);
         self.inboxes.mark_rested(self.step.now().mono_ms, &mut self.step);
+        self.conversations.tend(&mut self.step);
+        for group in self.conversations.take_marked(&self.step) {
+            self.handle(Input::Wake(group));
+        }
         self.inboxes.flush_due(&mut self.step);
     }
 

@@ -38,6 +38,30 @@ pub(super) enum Fault {
     MarkByDistance,
     /// Do not take what a sender has seen for read.
     ForgetSeen,
+    /// Offer a member the newest entry of a group only, over what it lacks.
+    GroupNewestOnly,
+    /// Offer an entry to those who are members now, not to those of its place.
+    GroupCurrentMembers,
+    /// Judge who may speak by the committed members, not by those at the head.
+    GroupCommittedMembers,
+    /// Store as a group's position what is committed, not what everybody has.
+    GroupPositionAhead,
+    /// Store with a group's position the members at the head.
+    GroupRowsAhead,
+    /// Do not load groups whose mark is open.
+    GroupNoMark,
+    /// Acknowledge an entry before the mark is open.
+    GroupAckBeforeMark,
+    /// Believe a mark that a former owner wrote.
+    GroupReuseMark,
+    /// Close the mark of a group once everything is committed, though not everybody has it.
+    GroupCloseSoon,
+    /// Refuse for good by members that are not committed.
+    GroupRefuseSoon,
+    /// Refuse for good though an owner before may still land what is refused.
+    GroupNoNoop,
+    /// Let one who left a group read on.
+    GroupNoCeiling,
 }
 
 const NAMES: &[(&str, Fault)] = &[
@@ -58,6 +82,18 @@ const NAMES: &[(&str, Fault)] = &[
     ("own-is-read", Fault::OwnIsRead),
     ("mark-by-distance", Fault::MarkByDistance),
     ("forget-seen", Fault::ForgetSeen),
+    ("group-newest-only", Fault::GroupNewestOnly),
+    ("group-current-members", Fault::GroupCurrentMembers),
+    ("group-committed-members", Fault::GroupCommittedMembers),
+    ("group-position-ahead", Fault::GroupPositionAhead),
+    ("group-rows-ahead", Fault::GroupRowsAhead),
+    ("group-no-mark", Fault::GroupNoMark),
+    ("group-ack-before-mark", Fault::GroupAckBeforeMark),
+    ("group-reuse-mark", Fault::GroupReuseMark),
+    ("group-close-soon", Fault::GroupCloseSoon),
+    ("group-refuse-soon", Fault::GroupRefuseSoon),
+    ("group-no-noop", Fault::GroupNoNoop),
+    ("group-no-ceiling", Fault::GroupNoCeiling),
 ];
 
 /// A server that acknowledges first writes behind: at most so often. A kill loses what lies between, which a commit

@@ -14,6 +14,8 @@ pub(super) enum Purpose {
     /// A chat that a loading user's inbox tail tells of.
     Repair(Uid, ConversationId),
     Id(ConversationId),
+    /// Groups to be loaded, above one.
+    Marks(Option<ConversationId>),
     /// What was committed when it was asked for.
     Pull(Uid, Seq),
     /// What an inbox wants counted.
@@ -31,8 +33,8 @@ pub(super) enum Purpose {
         cursor: InboxSeq,
         reply: ReplyTo,
     },
-    /// What was committed when it was asked for.
-    History(ConversationId, Seq, ReplyTo),
+    /// From where to where may be read, as it was when it was asked for.
+    History(ConversationId, (Seq, Seq), ReplyTo),
     /// The list's version when it was asked for, and how many of it.
     Chats(u64, usize, ReplyTo),
     /// The inbox's head when the page was asked for: above it rows were landing, in any order.

@@ -199,7 +199,7 @@ impl Step {
     pub fn take(&mut self) -> (Vec<Answer>, Vec<Mail>) {
         let mail = std::iter::from_fn(|| self.next_local()).map(|input| match input {
             Input::Mail(mail) => mail,
-            Input::Command(..) => unreachable!("a shard mails itself"),
+            Input::Command(..) | Input::Wake(_) => unreachable!("a shard mails itself"),
         });
         let mail = mail.collect();
         let answers = std::mem::take(&mut self.effects.deliveries);

@@ -9,12 +9,16 @@
 use bytes::Bytes;
 use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
+use crate::group::{GroupRow, MarkRow};
 use crate::rows::{Chain, ChatRow, InboxRow, MessageRow, UserRow};
 
 /// Bytes of the longest key: a client's id (16), a conversation (19), a number (9).
 const KEY_BYTES_MAX: usize = 44;
 /// Begins a key that stands apart: behind every number, before every mark.
 const APART: u8 = 0x10;
+/// What the key of a group's row begins with, and that of its mark: no number has so many bytes.
+const GROUP_PREFIX: u8 = 0xf0;
+const GROUP_MARK_PREFIX: u8 = 0xf1;
 /// The bit of a chat that is hidden.
 const HIDDEN: u8 = 1;
 
@@ -94,6 +98,23 @@ impl Key {
     /// Of a user. Before every chat of it.
     pub fn user(uid: Uid) -> Self {
         Self::new().number(uid.0)
+    }
+}
+
+impl Key {
+    /// Of a group's row, in the keyspace of users.
+    pub fn group(group: ConversationId) -> Self {
+        Self::new().raw(&[GROUP_PREFIX]).number(group.home())
+    }
+
+    /// Of a group whose mark is open, in the keyspace of users. 0: before the first.
+    pub fn group_mark(group: Option<ConversationId>) -> Self {
+        Self::new().raw(&[GROUP_MARK_PREFIX]).number(group.map_or(0, ConversationId::home))
+    }
+
+    /// After every mark.
+    pub fn group_marks_end() -> Self {
+        Self::new().raw(&[GROUP_MARK_PREFIX + 1])
     }
 }
 
@@ -342,114 +363,37 @@ pub fn take_user(key: &[u8], value: &[u8]) -> Option<UserRow> {
     key.end().map(|()| row)
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// The value of a group.
+pub fn put_group(value: &mut Vec<u8>, row: &GroupRow) {
+    put_head(value, |head| _ = head.number(row.position.0));
+    value.extend_from_slice(&row.member_bytes());
+}
 
-    use super::*;
-    use crate::rows::sample;
+/// The group at a key.
+pub fn take_group(key: &[u8], value: &[u8]) -> Option<GroupRow> {
+    let group = group_of(GROUP_PREFIX, key)?;
+    let (mut head, members) = Fields(value).head()?;
+    GroupRow::from_parts(group, Seq(head.number()?), members.0)
+}
 
-    /// Every field has another value than its neighbours.
-    fn message(a: u64, b: u64, seq: u64) -> MessageRow {
-        let conversation = ConversationId::direct(Uid(a), Uid(b)).unwrap();
-        let (number, message_id, chain) = (seq / 2, MessageId(seq ^ 5), Chain(seq ^ 9));
-        let (sender, kind, flags) = (Uid(a), RowKind(3), 0x8001);
-        let fields = MessageRow { conversation, number, message_id, ..sample(seq, 5) };
-        MessageRow { sender, kind, flags, chain, seen: Seq(seq / 3), ..fields }
-    }
-
-    proptest! {
-        #[test]
-        fn keys_sort_as_their_numbers(a in any::<[u64; 2]>(), b in any::<[u64; 2]>(), shift in 0..64u32) {
-            let [a, b] = [a, b].map(|key| key.map(|number| number >> shift));
-            let key = |[uid, inbox_seq]: [u64; 2]| Key::inbox(Uid(uid), InboxSeq(inbox_seq));
-            prop_assert_eq!(a.cmp(&b), key(a).as_ref().cmp(key(b).as_ref()));
-        }
-
-        #[test]
-        fn rows_come_back_as_they_were(a in 1u64.., b in 1u64.., seq: u64, is_hidden: bool) {
-            prop_assume!(a != b);
-            let mut value = Vec::new();
-
-            let row = message(a, b, seq);
-            put_message(&mut value, &row);
-            let key = Key::message(row.conversation, row.seq);
-            prop_assert_eq!(take_message(key.as_ref(), &value), Some(row.clone()));
-
-            value.clear();
-            put_id(&mut value, &row);
-            prop_assert_eq!(take_id(&[], &value), Some(row.seq));
-
-            value.clear();
-            let (uid, inbox_seq) = (Uid(b), InboxSeq(seq));
-            let row = InboxRow { uid, inbox_seq, flags: 1, chain: Chain(a), message: row };
-            put_inbox(&mut value, &row);
-            let key = Key::inbox(row.uid, row.inbox_seq);
-            prop_assert_eq!(take_inbox(key.as_ref(), &value), Some(row.clone()));
-
-            value.clear();
-            let row = ChatRow {
-                recent_seq: Seq(seq), recent_inbox_seq: InboxSeq(a), recent_number: a, read_seq: Seq(b),
-                read_number: a / 2, read_time_ms: seq, version: b, is_hidden,
-                ..ChatRow::empty(Uid(a), row.message.conversation)
-            };
-            put_chat(&mut value, &row);
-            let key = Key::chat(row.uid, row.conversation);
-            prop_assert_eq!(take_chat(key.as_ref(), &value), Some(row));
-            prop_assert!(Key::user(row.uid).as_ref() < key.as_ref());
-            prop_assert!(key.as_ref() < Key::chats_end(row.uid).as_ref());
-
-            value.clear();
-            let row = UserRow { uid: Uid(a), chats_through: InboxSeq(seq), chats_version: b };
-            put_user(&mut value, &row);
-            prop_assert_eq!(take_user(Key::user(row.uid).as_ref(), &value), Some(row));
-        }
-
-        #[test]
-        fn fields_of_a_later_release_are_passed_over(seq: u64, added in proptest::collection::vec(any::<u8>(), 0..99)) {
-            let row = message(1, 2, seq);
-            let (key, mut value) = (Key::message(row.conversation, row.seq), Vec::new());
-            put_message(&mut value, &row);
-            let len = usize::from(value[0]);
-            value[0] += u8::try_from(added.len()).unwrap();
-            value.splice(len + 1..len + 1, added);
-            prop_assert_eq!(take_message(key.as_ref(), &value), Some(row));
-        }
-
-        #[test]
-        fn damaged_rows_are_refused_without_panic(key: Vec<u8>, value: Vec<u8>) {
-            let _ = take_message(&key, &value);
-            let _ = take_inbox(&key, &value);
-            let _ = take_id(&key, &value);
-            let _ = take_chat(&key, &value);
-            let _ = take_user(&key, &value);
-        }
-    }
-
-    #[test]
-    fn a_field_that_a_former_release_did_not_write_is_zero() {
-        let row = MessageRow { seen: Seq(0), ..message(1, 2, 3) };
-        let (key, mut value) = (Key::message(row.conversation, row.seq), Vec::new());
-        put_message(&mut value, &row);
-        value[0] -= 1;
-        value.remove(usize::from(value[0]) + 1);
-        assert_eq!(take_message(key.as_ref(), &value), Some(row));
-    }
-
-    #[test]
-    fn usual_keys_stay_inline() {
-        let (a, b) = (Uid(1 << 40), Uid(1 << 39));
-        let conversation = ConversationId::direct(a, b).unwrap();
-        assert!(Key::message(conversation, Seq(1 << 24)).as_ref().len() <= 20);
-        assert!(Key::inbox(a, InboxSeq(1 << 40)).as_ref().len() <= 20);
-    }
-
-    #[test]
-    fn a_value_that_is_cut_is_refused() {
-        let (row, mut value) = (message(1, 2, 3), Vec::new());
-        put_message(&mut value, &row);
-        let key = Key::message(row.conversation, row.seq);
-        assert_eq!(take_message(key.as_ref(), &value[..40]), None);
-        assert_eq!(take_message(&key.as_ref()[1..], &value), None);
+/// The value of an open mark. A closed one is none: its key is removed.
+pub fn put_mark(value: &mut Vec<u8>, row: &MarkRow) {
+    if row.is_open {
+        put_head(value, |_| ());
     }
 }
+
+/// The group of a mark at a key.
+pub fn take_mark(key: &[u8], value: &[u8]) -> Option<ConversationId> {
+    Fields(value).head()?;
+    group_of(GROUP_MARK_PREFIX, key)
+}
+
+fn group_of(prefix: u8, key: &[u8]) -> Option<ConversationId> {
+    let mut key = Fields(key.strip_prefix(&[prefix])?);
+    let group = ConversationId::group(key.number()?);
+    key.end().and(group)
+}
+
+#[cfg(test)]
+mod tests;

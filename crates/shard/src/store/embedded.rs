@@ -26,6 +26,7 @@ use super::plant::Plant;
 use super::space::Space;
 use super::tables::Sizes;
 use crate::command::Now;
+use crate::group::MEMBER_BYTES;
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 
 /// Where and how large.
@@ -342,7 +343,8 @@ fn bytes(batch: &[Row]) -> usize {
     let body = |row: &Row| match row {
         Row::Message(row) => row.body.len(),
         Row::Inbox(row) => row.message.body.len(),
-        Row::Chat(_) | Row::User(_) => 0,
+        Row::Group(row) => row.members.known().len() * MEMBER_BYTES,
+        Row::Chat(_) | Row::User(_) | Row::Mark(_) => 0,
     };
     batch.iter().map(body).sum()
 }

@@ -1,11 +1,12 @@
 //! The store of tests and of the simulator. Requests wait until they are polled, so a crash can fall between.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Included};
 
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 use super::page::Page;
+use crate::group::{GroupRow, MarkRow};
 use crate::rows::{
     Chain, ChatRow, Completion, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
 };
@@ -110,6 +111,8 @@ struct Tables {
     inbox: BTreeMap<(Uid, InboxSeq), InboxRow>,
     chats: BTreeMap<(Uid, ConversationId), ChatRow>,
     users: BTreeMap<Uid, UserRow>,
+    groups: BTreeMap<ConversationId, GroupRow>,
+    marks: BTreeSet<ConversationId>,
 }
 
 impl Tables {
@@ -122,6 +125,9 @@ impl Tables {
             Row::Inbox(row) => drop(self.inbox.insert((row.uid, row.inbox_seq), row)),
             Row::Chat(row) => drop(self.chats.insert((row.uid, row.conversation), row)),
             Row::User(row) => drop(self.users.insert(row.uid, row)),
+            Row::Group(row) => drop(self.groups.insert(row.group, row)),
+            Row::Mark(MarkRow { group, is_open: true }) => _ = self.marks.insert(group),
+            Row::Mark(MarkRow { group, is_open: false }) => _ = self.marks.remove(&group),
         }
     }
 
@@ -130,6 +136,16 @@ impl Tables {
             Read::User { uid } => self.user(uid),
             Read::Conversation { conversation } => {
                 Found::Messages(self.messages(conversation, Seq(u64::MAX), Page::new(1, 0)))
+            }
+            Read::Group { group } => {
+                let row = self.groups.get(&group).cloned();
+                let from = row.as_ref().map_or(Seq(0), |row| row.position);
+                let above = self.messages.range((group, from)..(group, Seq(u64::MAX)));
+                Found::Group(row, above.map(|(_, row)| row.clone()).collect())
+            }
+            Read::Marks { after, limit } => {
+                let above = self.marks.iter().filter(|group| Some(**group) > after);
+                Found::Marks(above.take(limit).copied().collect())
             }
             Read::Messages { conversation, before, limit, bytes_max } => {
                 Found::Messages(self.messages(conversation, before, Page::new(limit, bytes_max)))

@@ -41,7 +41,7 @@ use crate::rows::{Completion, Read, Row, StoreError, Ticket};
 /// A shard's store.
 pub enum Store {
     /// For tests and the simulator: nothing survives the process.
-    Memory(MemoryStore),
+    Memory(Box<MemoryStore>),
     /// A log that the driver writes, and fjall behind it as its index.
     Embedded(Box<EmbeddedStore>),
     /// One partition of a store that is somewhere else.

@@ -5,8 +5,8 @@ use std::ops::Bound::{Excluded, Included};
 use fjall::{Guard, Keyspace};
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
-use super::codec::{Key, is_apart, take_chat, take_id, take_inbox, take_message};
-use super::codec::{take_number, take_recent, take_user};
+use super::codec::{Key, is_apart, take_chat, take_group, take_id, take_inbox, take_mark};
+use super::codec::{take_message, take_number, take_recent, take_user};
 use super::page::Page;
 use super::tables::Tables;
 use crate::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Read};
@@ -41,6 +41,8 @@ pub fn read(tables: &Tables, read: Read) -> Result<Found> {
         Read::Conversation { conversation } => {
             Found::Messages(messages(tables, conversation, Seq(u64::MAX), Page::new(1, 0))?)
         }
+        Read::Group { group } => self::group(tables, group)?,
+        Read::Marks { after, limit } => Found::Marks(marks(tables, after, limit)?),
         Read::Messages { conversation, before, limit, bytes_max } => {
             Found::Messages(messages(tables, conversation, before, Page::new(limit, bytes_max))?)
         }
@@ -109,6 +111,25 @@ fn messages(
     let mut rows = collect((&tables.messages, keys), range, take_message, fits)?;
     rows.reverse();
     Ok(rows)
+}
+
+fn group(tables: &Tables, group: ConversationId) -> Result<Found> {
+    let row = get(&tables.users, Key::group(group).as_ref(), take_group)?;
+    let from = row.as_ref().map_or(Seq(0), |row| row.position);
+    let keys = (Key::message(group, from), Key::message(group, Seq(u64::MAX)));
+    let range = tables.messages.range(keys.0..keys.1);
+    let entries = collect((&tables.messages, keys), range, take_message, |_| true)?;
+    Ok(Found::Group(row, entries))
+}
+
+fn marks(
+    tables: &Tables,
+    after: Option<ConversationId>,
+    limit: usize,
+) -> Result<Vec<ConversationId>> {
+    let keys = (Key::group_mark(after), Key::group_marks_end());
+    let range = tables.users.range((Excluded(keys.0), Excluded(keys.1))).take(limit);
+    collect((&tables.users, keys), range, take_mark, |_| true)
 }
 
 fn by_client_msg_id(
@@ -216,7 +237,8 @@ pub fn is_row(tables: &Tables, table: &Keyspace, key: &[u8], value: &[u8]) -> bo
     } else if is(&tables.users) && is_apart(key) {
         take_number(key, value).is_some()
     } else if is(&tables.users) {
-        take_user(key, value).is_some()
+        let is_group = take_group(key, value).is_some() || take_mark(key, value).is_some();
+        is_group || take_user(key, value).is_some()
     } else {
         true
     }

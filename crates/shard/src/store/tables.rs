@@ -56,7 +56,7 @@ pub struct Tables {
     pub inbox: Keyspace,
     /// (uid, conversation); and, apart, the newest messages of chats whose inbox rows have gone.
     pub chats: Keyspace,
-    /// (uid); and, apart, where inboxes begin whose first rows have gone.
+    /// (uid); and, apart, where inboxes begin whose first rows have gone. Behind them groups, and groups whose mark is open.
     pub users: Keyspace,
     /// Nothing but its mark.
     log: Keyspace,
@@ -258,8 +258,11 @@ impl Tables {
             Table::Ids => &self.ids,
             Table::Inbox => &self.inbox,
             Table::Chats => &self.chats,
-            Table::Users => &self.users,
+            Table::Users | Table::Groups | Table::Marks => &self.users,
         };
+        if item.table == Table::Marks && item.head.is_empty() {
+            return batch.remove(table, Slice::from(item.key));
+        }
         value.clear();
         value.extend_from_slice(item.head);
         value.extend_from_slice(item.content);

@@ -365,6 +365,7 @@ impl World {
                 (device.session, device.login) = (None, None);
             }
             Answer::LoggedOut(_) | Answer::History { .. } | Answer::Chats { .. } => {}
+            Answer::GroupMembers { .. } => panic!("of no group"),
         }
     }
 

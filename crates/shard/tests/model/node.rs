@@ -48,6 +48,8 @@ impl Durable {
                     let through = self.through(row.uid, row.conversation);
                     assert!(row.recent_seq <= through, "a chat above its inbox: {row:?}");
                 }
+                Row::Group(row) => panic!("nobody makes a group here: {row:?}"),
+                Row::Mark(row) => panic!("nobody makes a group here: {row:?}"),
             }
         }
     }
@@ -146,7 +148,7 @@ impl Durable {
 fn inbox_of(row: &Row) -> Option<Uid> {
     match row {
         Row::Inbox(row) => Some(row.uid),
-        Row::Message(_) | Row::Chat(_) | Row::User(_) => None,
+        Row::Message(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
     }
 }
 

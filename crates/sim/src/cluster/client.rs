@@ -254,6 +254,7 @@ impl Told {
             | Event::ChatsPage { .. }
             | Event::ChatReply { .. }
             | Event::Renewed { .. }
+            | Event::GroupMembersPage { .. }
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

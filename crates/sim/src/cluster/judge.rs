@@ -121,6 +121,7 @@ impl Judge {
             }
             Answer::LoggedOut(_) | Answer::Head { .. } | Answer::News(_) => {}
             Answer::History { .. } | Answer::Chats { .. } | Answer::Chat(_) => {}
+            Answer::GroupMembers { .. } => {}
             Answer::Refused { .. } => {
                 let asked = (delivery.to.session.entry, delivery.to.request_id);
                 self.refused.extend(self.asked.get(&asked));
@@ -183,6 +184,8 @@ impl Judge {
             | Statement::User(_)
             | Statement::Head(_)
             | Statement::Chat(..)
+            | Statement::Group(_)
+            | Statement::Marks(..)
             | Statement::Chats(..)
             | Statement::Place(..)
             | Statement::Rows(..)

@@ -5,6 +5,7 @@ use super::plant::Plant;
 use super::store::{Put, Reply, Statement};
 use logic::cluster::Position;
 use logic::cql::{Entry, Log, Statements, Write, writes_head};
+use shard::group::GroupRow;
 use shard::partition::Partition;
 use shard::rows::{ChatRow, InboxRow, MessageRow, UserRow};
 use std::future::poll_fn;
@@ -125,6 +126,8 @@ impl Queue {
             Write::Inbox { row, committed } => vec![Put::Inbox(row.clone(), *committed)],
             Write::Chat(row) => vec![Put::Chat(*row)],
             Write::User(row) => vec![Put::User(*row)],
+            Write::Group(row) => vec![Put::Group(row.clone())],
+            Write::Mark(row) => vec![Put::Mark(*row)],
         }
     }
 }
@@ -154,6 +157,19 @@ impl Statements for Queue {
             open.retain(|part| part.poll(cx).is_pending());
             if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
+    }
+
+    fn group(&self, group: ConversationId) -> impl Future<Output = Option<GroupRow>> + Send {
+        self.ask(Statement::Group(group), only!(Group))
+    }
+
+    fn marks(
+        &self,
+        partition: Partition,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> impl Future<Output = Vec<ConversationId>> + Send {
+        self.ask(Statement::Marks(partition, after, limit), only!(Marks))
     }
 
     fn bound(&self, partition: Partition) -> impl Future<Output = u64> + Send {

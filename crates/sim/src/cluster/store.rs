@@ -4,6 +4,7 @@
 use super::plant::Plant;
 use logic::cluster::{LeaseChange, LeaseRow, Outcome, OwnerChange, Position, Standing};
 use logic::cql::{Entry, Log, bucket, slot};
+use shard::group::{GroupRow, MarkRow};
 use shard::owner::{NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
@@ -31,6 +32,10 @@ pub enum Statement {
     Head(ConversationId),
     /// A chat.
     Chat(Uid, ConversationId),
+    /// A group.
+    Group(ConversationId),
+    /// Groups of a partition whose mark is open, above one.
+    Marks(Partition, Option<ConversationId>, usize),
     /// Chats of a slot after a conversation.
     Chats(Uid, i8, Option<ConversationId>, usize),
     /// Where a message is by its sender's id.
@@ -59,6 +64,10 @@ pub enum Put {
     Chat(ChatRow),
     /// A user.
     User(UserRow),
+    /// A group.
+    Group(GroupRow),
+    /// Whether a group's mark is open.
+    Mark(MarkRow),
     /// The bound of a partition's ids.
     Bound(Partition, u64),
 }
@@ -80,6 +89,10 @@ pub enum Reply {
     Number(u64),
     /// A user, if there is one.
     User(Option<UserRow>),
+    /// A group, if there is one.
+    Group(Option<GroupRow>),
+    /// Groups whose mark is open, ascending.
+    Marks(Vec<ConversationId>),
     /// Chats, ascending.
     Chats(Vec<ChatRow>),
     /// A place, if there is one.
@@ -106,6 +119,8 @@ pub struct Store {
     heads: Cells<ConversationId, Seq>,
     chats: Cells<(Uid, ConversationId), ChatRow>,
     users: Cells<Uid, UserRow>,
+    groups: Cells<ConversationId, GroupRow>,
+    marks: Cells<ConversationId, MarkRow>,
     bounds: Cells<Partition, u64>,
     /// Two different rows came for one place under one timestamp: which one stays is chance.
     clash: Option<String>,
@@ -138,6 +153,16 @@ impl Store {
             Statement::Head(id) => Reply::Number(value(&self.heads, id).0),
             Statement::Chat(uid, id) => {
                 Reply::Chats(self.chats.get(&(*uid, *id)).map(|cell| cell.1).into_iter().collect())
+            }
+            Statement::Group(id) => Reply::Group(self.groups.get(id).map(|cell| cell.1.clone())),
+            Statement::Marks(partition, after, limit) => {
+                let is_open = |row: &&MarkRow| {
+                    row.is_open
+                        && Partition::of_conversation(row.group) == *partition
+                        && after.is_none_or(|after| row.group > after)
+                };
+                let open = self.marks.values().map(|cell| &cell.1).filter(is_open);
+                Reply::Marks(open.map(|row| row.group).take(*limit).collect())
             }
             Statement::Chats(uid, number, after, limit) => {
                 let is_next = |row: &&ChatRow| {
@@ -193,6 +218,8 @@ impl Store {
                 write(&mut self.chats, (row.uid, row.conversation), (timestamp_us, *row))
             }
             Put::User(row) => write(&mut self.users, row.uid, (timestamp_us, *row)),
+            Put::Group(row) => write(&mut self.groups, row.group, (timestamp_us, row.clone())),
+            Put::Mark(row) => write(&mut self.marks, row.group, (timestamp_us, *row)),
         };
         if !is_same {
             self.clash.get_or_insert_with(|| format!("{put:?} came under {timestamp_us} too"));
@@ -210,7 +237,7 @@ impl Store {
         let rows = self.messages.get(&id).into_iter().flatten();
         rows.filter_map(|(_, (_, entry))| match &entry.row {
             Row::Message(row) => Some(row),
-            Row::Inbox(_) | Row::Chat(_) | Row::User(_) => None,
+            Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
         })
     }
 
@@ -219,7 +246,7 @@ impl Store {
     pub fn message(&self, id: ConversationId, seq: Seq) -> Option<&MessageRow> {
         match &self.messages.get(&id)?.get(&seq)?.1.row {
             Row::Message(row) => Some(row),
-            Row::Inbox(_) | Row::Chat(_) | Row::User(_) => None,
+            Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
         }
     }
 
@@ -228,7 +255,7 @@ impl Store {
     pub fn inbox_row(&self, uid: Uid, place: InboxSeq) -> Option<&InboxRow> {
         match &self.inboxes.get(&uid)?.get(&place)?.1.row {
             Row::Inbox(row) => Some(row),
-            Row::Message(_) | Row::Chat(_) | Row::User(_) => None,
+            Row::Message(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
         }
     }
 

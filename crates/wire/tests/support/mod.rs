@@ -117,6 +117,8 @@ any_frame! {
     ChatReply { conversation: Conversation, read_seq: u64, unread: u64, version: u64, is_hidden: u8, }
     Refusal { code: u16, retry_after_ms: u32, text: Bytes, }
     GoingAway { code: u16, reconnect_after_ms: u32, jitter_ms: u32, }
+    GroupMembers { conversation: Conversation, after_uid: u64, limit: u32, }
+    GroupMembersPage { conversation: Conversation, count: u64, members: Vec<GroupMember>, }
     InboxHead { inbox_epoch: u64, inbox_head: u64, }
     SessionEnd { code: u16, next: u8, wait_ms: u32, jitter_ms: u32, text: Bytes, }
 }
@@ -182,6 +184,7 @@ any_struct! {
         inbox_seq: u64, conversation: Conversation, seq: u64, number: u64, sender: u64, message_id: u64,
         time_ms: u64, client_msg_id: [u8; 16], kind: u8, row_flags: u8, flags: u16, body: Bytes,
     }
+    GroupMember { uid: u64, since_seq: u64, is_owner: u8, }
     Chat {
         conversation: Conversation, recent: Message, read_time_ms: u64, read_seq: u64, unread: u64,
         version: u64, is_hidden: u8,

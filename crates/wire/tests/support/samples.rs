@@ -182,6 +182,15 @@ fn ends() -> Vec<AnyFrame> {
             reconnect_after_ms: 1000,
             jitter_ms: 30_000,
         }),
+        A::GroupMembers(GroupMembers { conversation: GROUP, after_uid: 7, limit: 2 }),
+        A::GroupMembersPage(GroupMembersPage {
+            conversation: GROUP,
+            count: 3,
+            members: vec![
+                GroupMember { uid: 9, since_seq: 1, is_owner: 1 },
+                GroupMember { uid: 11, since_seq: 4, is_owner: 0 },
+            ],
+        }),
         A::InboxHead(InboxHead { inbox_epoch: 1, inbox_head: 45 }),
         A::SessionEnd(SessionEnd {
             code: RefusalCode::SessionReplaced as u16,
@@ -216,6 +225,16 @@ pub fn more() -> Vec<(&'static str, AnyFrame)> {
             }),
         ),
         ("system", A::Push(Push { previous: 44, message: notice(45, 1) })),
+        (
+            "add",
+            A::Send(Send {
+                conversation: GROUP,
+                client_msg_id: id(6),
+                kind: 17,
+                flags: 0,
+                body: Bytes::from_static(&[9, 0, 0, 0, 0, 0, 0, 0, 11, 1, 0, 0, 0, 0, 0, 0]),
+            }),
+        ),
         ("empty", A::SyncPage(SyncPage { inbox_epoch: 1, inbox_head: 45, messages: vec![] })),
         ("empty", A::HistoryPage(HistoryPage { conversation: DIRECT, messages: vec![] })),
         (

@@ -4,9 +4,10 @@ use super::action::Action;
 use super::checks;
 use crate::entry::delivery::message;
 use shard::command::{Command, Login};
-use shard::rows::{ChatRow, MessageRow};
+use shard::limits::PREVIEW_BYTES_MAX;
+use shard::rows::{ChatRow, InboxRow, MessageRow};
 use wire::frames::{Chat, ChatsPage, Conversation, Message};
-use wire::{Bytes, FrameError, RawFrame, RefusalCode, frames};
+use wire::{Bytes, ConversationKind, FrameError, RawFrame, RefusalCode, RowKind, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     let uid = login.uid;
@@ -46,7 +47,13 @@ fn chat(row: ChatRow, recent: Option<MessageRow>) -> Chat {
         body: Bytes::new(),
     };
     Chat {
-        recent: recent.map_or_else(empty, |recent| message(recent, row.recent_inbox_seq, 0)),
+        recent: recent.map_or_else(empty, |recent| {
+            // As the inbox has it: of a group's message only the beginning may be there.
+            let is_cut = conversation.kind == ConversationKind::Group as u8
+                && recent.kind == RowKind::MESSAGE
+                && recent.body.len() >= PREVIEW_BYTES_MAX;
+            message(recent, row.recent_inbox_seq, if is_cut { InboxRow::POINTS } else { 0 })
+        }),
         conversation: conversation.clone(),
         read_time_ms: row.read_time_ms,
         read_seq: row.read_seq.0,

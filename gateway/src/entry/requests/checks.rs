@@ -6,7 +6,7 @@ use shard::command::{ChatChange, Command};
 use wire::frames::ArchivedConversation;
 use wire::{ConversationId, ConversationKind, PAGE_ROWS_MAX, RefusalCode, Uid};
 
-/// The conversation that a user means, if it is the user's by its id and not the canary's; or why not.
+/// The conversation that a user means, if it may be the user's by its id and is not the canary's; or why not.
 pub(super) fn conversation(
     uid: Uid,
     meant: &ArchivedConversation,
@@ -17,9 +17,12 @@ pub(super) fn conversation(
             let is_open = |it: &ConversationId| !it.peer_of(uid).is_some_and(is_reserved);
             conversation.filter(is_open).ok_or(RefusalCode::BadRecipient)
         }
-        Some(ConversationKind::Group | ConversationKind::Broadcast) | None => {
-            Err(RefusalCode::Unsupported)
+        // Who may do what in a group is judged where it lives. Ids have 63 bits.
+        Some(ConversationKind::Group) => {
+            let group = meant.id().filter(|group| i64::try_from(group.home()).is_ok());
+            group.ok_or(RefusalCode::BadRecipient)
         }
+        Some(ConversationKind::Broadcast) | None => Err(RefusalCode::Unsupported),
     }
 }
 

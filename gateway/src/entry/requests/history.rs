@@ -13,6 +13,10 @@ pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameErr
     let before = Some(Seq(history.before_seq.to_native())).filter(|seq| seq.0 != 0);
     let limit = history.limit.to_native();
     Ok(match checks::conversation(login.uid, &history.conversation) {
+        Ok(group) if group.is_group() => checks::page(limit, |limit| {
+            let uid = login.uid;
+            Command::GroupHistory { group, uid, before, limit }
+        }),
         Ok(conversation) => {
             checks::page(limit, |limit| Command::History { conversation, before, limit })
         }

@@ -16,6 +16,7 @@ mod history;
 mod chats;
 mod mark_read;
 mod hide_chat;
+mod group_members;
 mod logout;
 mod checks;
 
@@ -65,6 +66,7 @@ pub const REQUESTS: &[Request] = &[
     request(Kind::Chats, RateClass::Frame, chats::act),
     request(Kind::MarkRead, RateClass::Frame, mark_read::act),
     request(Kind::HideChat, RateClass::Frame, hide_chat::act),
+    request(Kind::GroupMembers, RateClass::Frame, group_members::act),
     request(Kind::Logout, RateClass::Frame, logout::act),
 ];
 
@@ -100,6 +102,9 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
         }
         Answer::Chats { version, chats, more } => {
             encode(out, request_id, chats::reply(version, chats, more));
+        }
+        Answer::GroupMembers { group, count, members } => {
+            encode(out, request_id, group_members::reply(group, count, members));
         }
         Answer::Chat(row) => encode(out, request_id, mark_read::reply(&row)),
         Answer::Refused { code, retry_after_ms } => {

@@ -1,10 +1,12 @@
-//! A message to a conversation.
+//! A message to a conversation, or a change of a group.
 
 use super::action::Action;
 use super::checks;
+use crate::canary::is_reserved;
 use shard::command::{Command, Login, Send};
-use wire::{BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationKind, FrameError, RawFrame};
-use wire::{RefusalCode, RowKind, SEEN_SEQ, Seq, frames};
+use shard::group;
+use wire::{BODY_BYTES_MAX, Bytes, ClientMsgId, ConversationId, ConversationKind, FrameError};
+use wire::{RawFrame, RefusalCode, RowKind, SEEN_SEQ, Seq, Uid, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     let send = frame.access::<frames::Send>()?;
@@ -12,11 +14,20 @@ pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameErr
         return Ok(Action::Refuse(RefusalCode::BodyTooLarge));
     }
     let (kind, flags) = (RowKind(send.kind), send.flags.to_native());
-    if kind != RowKind::MESSAGE || flags != 0 {
+    let is_group =
+        ConversationKind::from_wire(send.conversation.kind) == Some(ConversationKind::Group);
+    if flags != 0 || !(kind == RowKind::MESSAGE || is_group && group::is_change(kind)) {
         return Ok(Action::Refuse(RefusalCode::Unsupported));
     }
+    let client_msg_id = ClientMsgId(send.client_msg_id);
     let conversation = match checks::conversation(login.uid, &send.conversation) {
         Ok(conversation) if conversation.kind() == ConversationKind::Direct => conversation,
+        Ok(group) if group.is_group() => {
+            match group_refusal((login.uid, client_msg_id), group, send) {
+                Some(code) => return Ok(Action::Refuse(code)),
+                None => group,
+            }
+        }
         // A user reads what the system tells it, and says nothing there.
         Ok(_) => return Ok(Action::Refuse(RefusalCode::BadRecipient)),
         Err(code) => return Ok(Action::Refuse(code)),
@@ -25,11 +36,28 @@ pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameErr
         conversation,
         sender: login.uid,
         device: login.device,
-        client_msg_id: ClientMsgId(send.client_msg_id),
+        client_msg_id,
         kind,
         flags,
         // The first of two copies of a body in user space; the other is into the outbox.
         body: Bytes::copy_from_slice(&send.body),
         seen: Seq(frame.extended(SEEN_SEQ)),
     })))
+}
+
+/// Why what a user sends to a group is refused whatever the group has.
+fn group_refusal(
+    (uid, id): (Uid, ClientMsgId),
+    group: ConversationId,
+    send: &frames::ArchivedSend,
+) -> Option<RefusalCode> {
+    let kind = RowKind(send.kind);
+    let is_possible = group::is_possible(kind, &send.body);
+    let uids = || group::uids(&send.body).unwrap_or_default();
+    if !is_possible || kind != RowKind::MESSAGE && uids().into_iter().any(is_reserved) {
+        return Some(RefusalCode::OutOfRange);
+    }
+    // A group has the number that its first id gives it, so that nobody chooses one.
+    let is_named = kind != RowKind::GROUP_CREATED || group == ConversationId::made_by(uid, id);
+    (!is_named).then_some(RefusalCode::BadRecipient)
 }

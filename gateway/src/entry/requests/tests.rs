@@ -4,8 +4,8 @@ use super::*;
 use crate::canary::is_reserved;
 use shard::command::{Begin, Command};
 use wire::{
-    BODY_BYTES_MAX, Bytes, DeviceId, FRAME_BYTES_MAX, FrameBuffer, Generation, InboxSeq, Scratch,
-    Seq, Uid, encode, encode_extended, frames,
+    BODY_BYTES_MAX, Bytes, DeviceId, FRAME_BYTES_MAX, FrameBuffer, Generation, InboxSeq, RowKind,
+    Scratch, Seq, Uid, encode, encode_extended, frames,
 };
 
 const LOGIN: Login = Login { uid: Uid(7), device: DeviceId(1), generation: Generation(1) };
@@ -72,15 +72,54 @@ fn what_a_later_release_may_mean_is_refused_as_unsupported() {
     let unsupported = |action: &Action| *action == Action::Refuse(RefusalCode::Unsupported);
     let direct = frames::Conversation { kind: 1, a: 8, b: 7 };
     let of_kind = |kind| frames::Conversation { kind, a: 8, b: 0 };
-    for (conversation, kind, flags) in
-        [(of_kind(2), 1, 0), (of_kind(200), 1, 0), (direct.clone(), 2, 0), (direct, 1, 1)]
-    {
+    for (conversation, kind, flags) in [
+        (of_kind(4), 1, 0),
+        (of_kind(200), 1, 0),
+        (of_kind(2), 20, 0),
+        (of_kind(2), 1, 1),
+        (direct.clone(), 2, 0),
+        (direct, 1, 1),
+    ] {
         let (mut out, body) = (vec![], Bytes::new());
         let send = frames::Send { conversation, client_msg_id: [0; 16], kind, flags, body };
         encode(&mut out, 1, send);
         check(Stage::Active, &out, unsupported);
     }
     check(Stage::Active, &unknown(0x7f), unsupported);
+}
+
+#[test]
+fn what_is_said_to_a_group_is_checked() {
+    let id = wire::ClientMsgId::new(5, 6);
+    let made = wire::ConversationId::made_by(Uid(7), id);
+    let said = |a, kind: RowKind, body: Bytes| {
+        let (mut out, conversation) = (vec![], frames::Conversation { kind: 2, a, b: 0 });
+        let send = frames::Send { conversation, client_msg_id: id.0, kind: kind.0, flags: 0, body };
+        encode(&mut out, 1, send);
+        out
+    };
+    let body = |uids: &[u64]| shard::group::body(uids.iter().copied().map(Uid).collect());
+    let is_send = |action: &Action| matches!(action, Action::Submit(Command::Send(_)));
+    let refused = |code| move |action: &Action| *action == Action::Refuse(code);
+    for (bytes, is_taken) in [
+        (said(8, RowKind::MESSAGE, Bytes::new()), true),
+        (said(8, RowKind::MEMBERS_ADDED, body(&[9, 300])), true),
+        (said(8, RowKind::MEMBER_LEFT, Bytes::new()), true),
+        (said(made.home(), RowKind::GROUP_CREATED, body(&[8])), true),
+        (said(8, RowKind::MEMBERS_ADDED, Bytes::new()), false),
+        (said(8, RowKind::MEMBERS_ADDED, Bytes::from_static(b"not uids")), true),
+        (said(8, RowKind::MEMBERS_REMOVED, Bytes::from_static(b"odd")), false),
+        (said(8, RowKind::MEMBERS_ADDED, body(&[u64::MAX])), false),
+        (said(8, RowKind::MEMBER_LEFT, body(&[7])), false),
+    ] {
+        match is_taken {
+            true => check(Stage::Active, &bytes, is_send),
+            false => check(Stage::Active, &bytes, refused(RefusalCode::OutOfRange)),
+        }
+    }
+    let recipient = refused(RefusalCode::BadRecipient);
+    check(Stage::Active, &said(8, RowKind::GROUP_CREATED, body(&[8])), recipient);
+    check(Stage::Active, &said(1 << 63, RowKind::MESSAGE, Bytes::new()), recipient);
 }
 
 #[test]

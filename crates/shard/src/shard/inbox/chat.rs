@@ -4,9 +4,15 @@ use super::marks::Marks;
 use super::places::Places;
 use super::user::User;
 use crate::command::Now;
+use crate::group;
 use crate::limits::CHAT_FLUSH_MS;
-use crate::rows::{ChatRow, InboxRow};
-use wire::{RowKind, Seq};
+use crate::rows::{ChatRow, InboxRow, MessageRow};
+use wire::{RowKind, Seq, Uid};
+
+/// Whether a row makes its user a member of a group: then it is read up to there.
+fn joins(message: &MessageRow, uid: Uid) -> bool {
+    message.conversation.is_group() && group::joins(message.entry(), uid)
+}
 
 /// A chat row as it should be, and whether the store has it so.
 pub(super) struct Chat {
@@ -63,6 +69,11 @@ impl Chat {
         chat.recent_number = message.number;
         chat.read_number = message.number.saturating_sub(unread);
         chat.is_hidden &= message.kind != RowKind::MESSAGE;
+        if joins(message, row.uid) {
+            chat.read_seq = message.seq;
+            chat.read_number = message.number;
+            chat.read_time_ms = message.time_ms;
+        }
     }
 
     /// The mark says how many messages are unread behind it, for at its place in the inbox that was known.
@@ -99,8 +110,9 @@ impl Chat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{Chain, MessageRow, sample};
-    use wire::{InboxSeq, Uid};
+    use crate::rows::{Chain, sample};
+    use bytes::Bytes;
+    use wire::InboxSeq;
 
     const UID: Uid = Uid(2);
 
@@ -129,6 +141,27 @@ mod tests {
         assert_eq!((chat.row.read_seq, chat.row.unread()), (Seq(0), 3));
         let behind = |seq| chat.unread_behind(Seq(seq));
         assert_eq!([0, 1, 2, 3, 4, 5].map(behind), [3, 2, 2, 1, 0, 0].map(Some));
+    }
+
+    /// Of user 2 in a group: three rows that are no messages, the second of which made it a member, then two messages.
+    #[test]
+    fn who_joins_has_read_what_was_before_and_rows_that_are_no_messages_are_not_unread() {
+        let group = wire::ConversationId::group(7).unwrap();
+        let mut chat = Chat::new(ChatRow::empty(Uid(2), group));
+        let added = group::body(vec![Uid(2)]);
+        let kinds =
+            [RowKind::MEMBERS_ADDED, RowKind::MEMBER_LEFT, RowKind::MESSAGE, RowKind::MESSAGE];
+        for (seq, number, kind) in
+            (12..).zip([10, 10, 11, 12]).zip(kinds).map(|((a, b), c)| (a, b, c))
+        {
+            let body = if kind == RowKind::MEMBERS_ADDED { added.clone() } else { Bytes::new() };
+            let message = MessageRow { conversation: group, number, kind, body, ..sample(seq, 0) };
+            let (uid, inbox_seq, chain) = (Uid(2), InboxSeq(seq), Chain::default());
+            chat.apply(&InboxRow { uid, inbox_seq, flags: 0, chain, message }, seq);
+        }
+        assert_eq!((chat.row.unread(), chat.row.read_seq), (2, Seq(12)));
+        let behind = |seq| chat.unread_behind(Seq(seq));
+        assert_eq!([12, 13, 14, 15].map(behind), [2, 2, 1, 0].map(Some));
     }
 
     #[test]

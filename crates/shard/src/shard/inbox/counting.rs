@@ -9,35 +9,28 @@ use super::Inboxes;
 use super::marks::Held;
 use crate::command::Mail;
 use crate::partition::Partition;
-use crate::rows::MessageRow;
 use crate::shard::step::Step;
-use wire::{ConversationId, DeviceId, Seq, Uid};
+use wire::{ConversationId, Seq, Uid};
 
 type Key = (Uid, ConversationId);
 
 impl Inboxes {
     /// Lets the next message of a conversation wait until it is counted up to where its sender has seen.
-    pub(super) fn hold(
-        &mut self,
-        uid: Uid,
-        (message, device): (MessageRow, Option<DeviceId>),
-        seen: Seq,
-        step: &mut Step,
-    ) {
-        let (key, seq) = ((uid, message.conversation), message.seq);
+    pub(super) fn hold(&mut self, uid: Uid, mut held: Held, seen: Seq, step: &mut Step) {
+        let key = (uid, held.message.conversation);
         let chat = self.chats.get_mut(&key).expect("the caller has it");
         let marks = chat.marks.get_or_insert_default();
-        let through = marks.held.as_ref().map_or(seq, |held| held.through.max(seq));
-        marks.held = Some(Held { message, device, through });
+        let before = marks.held.as_ref().map_or(Seq(0), |held| held.through);
+        held.through = before.max(held.message.seq);
+        marks.held = Some(held);
         self.ask_count(key, seen, step);
     }
 
     /// Lets a message wait behind the next one, if that waits. It is not asked for, lest each asks for all before it.
     pub(super) fn is_held_behind(&mut self, key: Key, seq: Seq, step: &Step) -> bool {
         let chat = self.chats.get_mut(&key).expect("the caller has it");
-        let next = chat.row.recent_seq.next();
-        let now_ms = step.now().mono_ms;
-        let held = chat.marks.as_mut().and_then(|marks| marks.holds(next, now_ms));
+        let (recent, now_ms) = (chat.row.recent_seq, step.now().mono_ms);
+        let held = chat.marks.as_mut().and_then(|marks| marks.holds(recent, now_ms));
         held.map(|held| held.through = held.through.max(seq)).is_some()
     }
 
@@ -45,10 +38,10 @@ impl Inboxes {
     pub(super) fn count_for_mark(&mut self, key: Key, step: &mut Step) {
         let now_ms = step.now().mono_ms;
         let chat = self.chats.get_mut(&key).expect("the caller has it");
-        let next = chat.row.recent_seq.next();
+        let recent = chat.row.recent_seq;
         let Some(marks) = chat.marks.as_mut() else { return };
         let Some(seq) = marks.waiting.as_ref().map(|waiting| waiting.0) else { return };
-        if marks.holds(next, now_ms).is_none() {
+        if marks.holds(recent, now_ms).is_none() {
             self.ask_count(key, seq, step);
         }
     }
@@ -100,10 +93,14 @@ impl Inboxes {
         let (uid, conversation) = key;
         let chat = self.chats.get_mut(&key).expect("the caller has it");
         if let Some(held) = chat.marks.as_mut().and_then(|marks| marks.held.take()) {
-            let (seq, to) = (held.message.seq, held.through);
-            self.append(uid, held.message, held.device, step);
+            let Held { message, device, offered_after, through: to } = held;
+            let seq = message.seq;
+            match offered_after {
+                Some(previous) => self.take_offer((uid, previous), message, device, step),
+                None => self.append(uid, message, device, step),
+            }
             let recent = self.chats.get(&key).expect("just seen").row.recent_seq;
-            if recent == seq && to > seq {
+            if recent == seq && to > seq && offered_after.is_none() {
                 let owner = Partition::of_conversation(conversation);
                 step.mail(owner, Mail::Pull { uid, conversation, from: seq.next(), to });
             }

@@ -32,6 +32,8 @@ pub(super) struct Count {
 pub(super) struct Held {
     pub message: MessageRow,
     pub device: Option<DeviceId>,
+    /// Of a group: the entry that was offered before it.
+    pub offered_after: Option<Seq>,
     /// The newest message of those behind it that have come meanwhile.
     pub through: Seq,
 }
@@ -49,10 +51,10 @@ impl Marks {
         self.count.is_some_and(is_asked)
     }
 
-    /// Whether it was asked for the message that is held: what comes behind it waits with it.
-    pub fn holds(&mut self, seq: Seq, now_ms: u64) -> Option<&mut Held> {
+    /// The message behind this one that is held, if it was asked for that: what comes behind it waits with it.
+    pub fn holds(&mut self, recent: Seq, now_ms: u64) -> Option<&mut Held> {
         let is_counting = self.is_counting(now_ms);
-        self.held.as_mut().filter(|held| is_counting && held.message.seq == seq)
+        self.held.as_mut().filter(|held| is_counting && held.message.seq > recent)
     }
 
     /// Asks for the messages up to a place. Behind which one, if it is not asked already.

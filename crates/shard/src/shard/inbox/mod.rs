@@ -25,6 +25,7 @@ use crate::partition::Partition;
 use crate::rows::{ChatRow, InboxRow, MessageRow, Row};
 use chat::Chat;
 use hashbrown::HashMap;
+use marks::Held;
 use std::collections::VecDeque;
 use user::{Load, User};
 use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, RowKind, Seq, Uid};
@@ -150,9 +151,37 @@ impl Inboxes {
         } else if !has_room {
             step.mail(owner, Mail::Decline { conversation, seq, code: RefusalCode::Busy });
         } else if let Some(seen) = uncounted {
-            self.hold(uid, (message, device), seen, step);
+            let through = seq;
+            self.hold(uid, Held { message, device, offered_after: None, through }, seen, step);
         } else {
             self.add(uid, message, device, step);
+        }
+    }
+
+    /// An entry of a group that is durable there; user and chat are in memory. What comes over a gap, or where there is no
+    /// room, is left: it is offered again, in order.
+    pub fn take_offer(
+        &mut self,
+        (uid, previous): (Uid, Seq),
+        message: MessageRow,
+        device: Option<DeviceId>,
+        step: &mut Step,
+    ) {
+        let conversation = message.conversation;
+        let has_room = self.users.get(&uid).expect("it is loaded").has_room(2);
+        let chat = self.chats.get(&(uid, conversation)).expect("it is loaded");
+        let (recent, durable) = (chat.row.recent_seq, chat.durable);
+        let seen = Self::newly_seen(uid, &message, &chat.row);
+        let uncounted = seen.filter(|seen| chat.unread_behind(*seen).is_none());
+        let through = if self.plant.has(Fault::ConfirmUnwritten) { recent } else { durable };
+        if message.seq <= through {
+            let (seq, inbox_seq) = (through, InboxSeq(0));
+            let owner = Partition::of_conversation(conversation);
+            step.mail(owner, Mail::Confirm { uid, conversation, seq, inbox_seq });
+        } else if message.seq > recent && previous <= recent && has_room {
+            let Some(seen) = uncounted else { return self.add(uid, message, device, step) };
+            let (offered_after, through) = (Some(previous), message.seq);
+            self.hold(uid, Held { message, device, offered_after, through }, seen, step);
         }
     }
 
@@ -191,7 +220,7 @@ impl Inboxes {
         let due_ms = chat.mark_dirty(user, step.now());
         self.dirty.extend(due_ms.map(|due_ms| (due_ms, uid)));
         let is_far_behind = user.lag() >= CHAT_LAG_MAX && !self.plant.has(Fault::LagWithoutBound);
-        step.commit.push(Row::Inbox(row.clone()), change(row, before, chat.row));
+        step.commit.push(Row::Inbox(row.stored()), change(row, before, chat.row));
         if is_far_behind {
             self.flush(uid, step);
         }

@@ -290,6 +290,21 @@ fn a_message_whose_sender_has_seen_a_place_far_back_waits_until_it_is_counted() 
 }
 
 #[test]
+fn an_entry_of_a_group_whose_sender_has_seen_a_place_far_back_waits_until_it_is_counted() {
+    let mut room = far();
+    let message = MessageRow { sender: UID, seen: Seq(20), ..sample(102, 0) };
+    let mut offer = |previous: u64, message: MessageRow| {
+        room.inboxes.take_offer((UID, Seq(previous)), message, None, &mut room.step);
+        room.step.take().1
+    };
+    let mail = offer(99, message);
+    assert!(is_count(&mail, 0, 20), "{mail:?}");
+    assert_eq!(offer(102, sample(103, 0)), [], "it is offered again");
+    assert_eq!(room.counted((0, 20, 20), 19), []);
+    assert_eq!((room.row().recent_seq, room.row().unread()), (Seq(102), 79));
+}
+
+#[test]
 fn a_count_that_is_lost_is_asked_for_again_with_the_message() {
     let mut room = far();
     room.append_own(100, 20);

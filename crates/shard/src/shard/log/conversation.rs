@@ -1,10 +1,13 @@
 //! One conversation with traffic: its places, what is in flight there, and what waits.
 
 use super::dedup::Scoped;
+use super::group::{Group, Offer};
 use super::recipients::Recipients;
-use crate::command::{ReplyTo, Send};
+use crate::command::{Answer, Mail, ReplyTo, Send};
 use crate::limits::{CONVERSATION_WINDOW_MAX, FORWARD_AGAIN_MS, REPEATS_MAX};
+use crate::partition::Partition;
 use crate::rows::{Chain, MessageRow};
+use crate::shard::step::Step;
 use std::collections::VecDeque;
 use wire::{ConversationId, DeviceId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
@@ -39,6 +42,12 @@ impl Pending {
         }
     }
 
+    /// An entry of the store: nobody waits for it.
+    pub(super) fn stored(row: MessageRow) -> Self {
+        let (repeats, inbox_seq) = (Vec::new(), InboxSeq(0));
+        Self { row, device: None, reply: None, repeats, given: 0, inbox_seq }
+    }
+
     /// The same send over again. Returns who is not answered with it any more: there are too many.
     pub(super) fn repeat(&mut self, reply: ReplyTo) -> Option<ReplyTo> {
         if self.reply == Some(reply) || self.repeats.contains(&reply) {
@@ -48,6 +57,11 @@ impl Pending {
         let displaced = is_full.then(|| self.repeats.remove(0));
         self.repeats.extend(self.reply.replace(reply));
         displaced
+    }
+
+    /// All who are to be answered; they are answered once.
+    pub(super) fn take_replies(&mut self) -> impl Iterator<Item = ReplyTo> {
+        self.reply.take().into_iter().chain(std::mem::take(&mut self.repeats))
     }
 
     /// All who are to be answered.
@@ -78,6 +92,13 @@ pub(super) struct Conversation {
     pub is_looking: bool,
     /// It is among those that are seen to move.
     is_watched: bool,
+    /// What only a group has.
+    pub group: Option<Box<Group>>,
+}
+
+/// Acknowledges a message whose place in its sender's inbox is not known.
+pub(super) fn acked(message_id: MessageId, seq: Seq, time_ms: u64) -> Answer {
+    Answer::Acked { message_id, seq, time_ms, inbox_seq: InboxSeq(0) }
 }
 
 impl Conversation {
@@ -96,7 +117,32 @@ impl Conversation {
             waiting: VecDeque::new(),
             is_looking: false,
             is_watched: false,
+            group: None,
         }
+    }
+
+    /// The last place given.
+    pub fn head(&self) -> Seq {
+        self.head
+    }
+
+    /// Whether everybody who said the message at a place was answered.
+    pub fn is_answered(&self, seq: Seq) -> bool {
+        self.group.as_ref().is_some_and(|group| seq <= group.acked)
+    }
+
+    /// Offers up to `budget` entries of a group; how many, and whether there are more.
+    pub fn offer(&mut self, budget: usize, step: &mut Step) -> (usize, bool) {
+        let Self { group, in_flight, committed, .. } = self;
+        let group = group.as_deref_mut().expect("it is a group");
+        let first = in_flight.front().map_or(Seq(0), |pending| pending.row.seq);
+        let mut sent = 0;
+        let more = group.fanout.offer((*committed, step.now().mono_ms), budget, |offer| {
+            let at = usize::try_from(offer.seq.0 - first.0).expect("few are in flight");
+            mail(offer, &in_flight[at], step);
+            sent += 1;
+        });
+        (sent, more)
     }
 
     /// The last place that is durable.
@@ -156,13 +202,18 @@ impl Conversation {
     }
 
     pub fn is_quiet(&self) -> bool {
-        self.in_flight.is_empty() && self.waiting.is_empty() && !self.is_looking
+        let has_group = self.group.as_ref().is_some_and(|group| !group.is_forgettable());
+        self.in_flight.is_empty() && self.waiting.is_empty() && !self.is_looking && !has_group
     }
 
     /// Whether a send may be given a place.
     #[inline]
     pub fn may_take(&self) -> bool {
-        !self.is_looking && self.in_flight.len() < CONVERSATION_WINDOW_MAX
+        let in_flight = match &self.group {
+            Some(_) => usize::try_from(self.head.0 - self.committed.0).unwrap_or(usize::MAX),
+            None => self.in_flight.len(),
+        };
+        !self.is_looking && in_flight < CONVERSATION_WINDOW_MAX
     }
 
     /// Up to where all inboxes have everything.
@@ -192,6 +243,9 @@ impl Conversation {
             seen: send.seen,
         };
         self.chain = row.next_chain();
+        if let Some(group) = &mut self.group {
+            group.apply(&row);
+        }
         row
     }
 
@@ -210,6 +264,9 @@ impl Conversation {
         self.head = Seq(seq.0 - 1);
         self.number -= u64::from(row.kind == RowKind::MESSAGE);
         self.chain = row.chain;
+        if let Some(group) = &mut self.group {
+            group.fanout.take_back();
+        }
         pending
     }
 
@@ -230,4 +287,11 @@ impl Conversation {
         let newest = seqs.into_iter().find(|seq| *seq <= self.committed)?;
         (now_ms >= self.forwarded_ms + FORWARD_AGAIN_MS).then_some(newest)
     }
+}
+
+/// Says an offer as mail.
+fn mail(offer: Offer, pending: &Pending, step: &mut Step) {
+    let Offer { uid, previous, .. } = offer;
+    let (message, device) = (pending.row.clone(), pending.device);
+    step.mail(Partition::of_user(uid), Mail::Offer { uid, message, device, previous });
 }

@@ -4,6 +4,8 @@
 
 mod conversation;
 mod dedup;
+mod group;
+mod groups;
 mod pages;
 mod recipients;
 mod retry;
@@ -21,6 +23,7 @@ use crate::partition::Partition;
 use crate::rows::MessageRow;
 use conversation::{Conversation, scoped};
 use dedup::{Dedup, FirstUse, Scoped};
+use group::Groups;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -30,8 +33,8 @@ use wire::{InboxSeq, MessageId, RefusalCode, Seq, Uid};
 /// Why a send is refused whatever its conversation has.
 pub(super) fn refusal(send: &Send) -> Option<RefusalCode> {
     match send.conversation.kind() {
-        ConversationKind::Direct | ConversationKind::System => {}
-        ConversationKind::Group | ConversationKind::Broadcast => {
+        ConversationKind::Direct | ConversationKind::System | ConversationKind::Group => {}
+        ConversationKind::Broadcast => {
             return Some(RefusalCode::Unsupported);
         }
     }
@@ -65,6 +68,9 @@ pub(super) struct Conversations {
     in_flight: usize,
     /// Those whose messages were just taken back.
     taken_back: Vec<ConversationId>,
+    groups: Groups,
+    /// A store that is written whole has no late writes of a former owner.
+    is_alone: bool,
     plant: Plant,
 }
 
@@ -82,6 +88,8 @@ impl Conversations {
             messages: 0,
             in_flight: 0,
             taken_back: Vec::new(),
+            groups: Groups::default(),
+            is_alone: config.is_atomic,
             plant,
         }
     }
@@ -191,6 +199,12 @@ impl Conversations {
             step.refuse_for(reply, code, wait_ms);
             return None;
         }
+        if send.conversation.is_group() {
+            if !self.admits(&send, reply, step) {
+                return None;
+            }
+            self.open_mark(send.conversation, step);
+        }
         Some(self.take(send, reply, step.now()))
     }
 
@@ -201,6 +215,9 @@ impl Conversations {
         let state = self.conversations.get_mut(&conversation).expect("it is loaded");
         let row = state.place(send, message_id, now.unix_ms);
         self.remember(&row, now);
+        if conversation.is_group() {
+            self.count_entry();
+        }
         let state = self.add_pending(Pending::new(row, device, reply), now);
         state.newest().expect("just added")
     }
@@ -209,7 +226,7 @@ impl Conversations {
         let conversation = pending.row.conversation;
         let state = self.conversations.get_mut(&conversation).expect("it is loaded");
         self.in_flight += 1;
-        if state.add(pending) {
+        if state.add(pending) && state.group.is_none() {
             self.watched.push_back((now.mono_ms + FORWARD_AGAIN_MS, conversation));
         }
         state
@@ -224,7 +241,7 @@ impl Conversations {
             seq: row.seq,
             message_id: row.message_id,
             time_ms: row.time_ms,
-            body_hash: self.hasher.hash_one(&row.body),
+            body_hash: self.hasher.hash_one((row.kind, &row.body)),
             is_settled: false,
         }
     }
@@ -241,6 +258,9 @@ impl Conversations {
     pub fn on_durable(&mut self, conversation: ConversationId, seq: Seq, step: &mut Step) {
         let state = self.conversations.get_mut(&conversation).expect("it has messages in flight");
         state.commit(seq);
+        if state.group.is_some() {
+            return self.on_entry_durable(conversation, step);
+        }
         forward(state, seq, step);
     }
 
@@ -253,6 +273,9 @@ impl Conversations {
         step: &mut Step,
     ) {
         let Some(state) = self.conversations.get_mut(&conversation) else { return };
+        if state.group.is_some() {
+            return self.confirm_entry(conversation, uid, seq, step);
+        }
         state.recipients().confirm(uid, seq);
         if let Some(pending) = state.pending(seq).filter(|pending| pending.row.sender == uid) {
             pending.inbox_seq = inbox_seq;

@@ -25,7 +25,7 @@ impl Conversations {
         let committed = self.committed(conversation);
         let before = before.map_or(committed.next(), |before| before.min(committed.next()));
         let read = Read::Messages { conversation, before, limit, bytes_max: PAGE_BYTES_MAX };
-        step.ask(read, Purpose::History(conversation, committed, reply));
+        step.ask(read, Purpose::History(conversation, (Seq(1), committed), reply));
     }
 
     /// An inbox lacks messages of this conversation: they are read from it and appended again.
@@ -36,6 +36,9 @@ impl Conversations {
         uid: Uid,
         step: &mut Step,
     ) {
+        if conversation.is_group() {
+            return;
+        }
         let committed = self.committed(conversation);
         let count = (to.0 + 1).saturating_sub(from.0).min(CONVERSATION_WINDOW_MAX as u64);
         let before = Seq(from.0 + count);
@@ -45,15 +48,15 @@ impl Conversations {
         step.ask(read, Purpose::Pull(uid, committed));
     }
 
-    /// A page of what was committed when it was asked for.
+    /// A page of what might be read when it was asked for.
     pub fn on_history_read(
         conversation: ConversationId,
-        committed: Seq,
+        (from, to): (Seq, Seq),
         reply: ReplyTo,
         mut rows: Vec<MessageRow>,
         step: &mut Step,
     ) {
-        rows.retain(|row| row.seq <= committed);
+        rows.retain(|row| from <= row.seq && row.seq <= to);
         step.answer(reply, Answer::History { conversation, rows });
     }
 

@@ -1,32 +1,31 @@
 //! Sends that came before, messages that could not be finished, and what is taken back.
 
-use super::conversation::{Pending, scoped};
+use super::conversation::{Pending, acked, scoped};
 use super::dedup::FirstUse;
 use super::{Conversations, forward};
-use crate::command::{Answer, ReplyTo, Send};
+use crate::command::{ReplyTo, Send};
 use crate::rows::{MessageRow, Read};
 use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
 use std::hash::BuildHasher;
-use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, Seq};
+use wire::{ConversationId, DeviceId, RefusalCode, Seq};
 
 impl Conversations {
     /// The id was used before: the first answer again, or the rest of the way.
     pub(super) fn repeat(&mut self, send: Send, reply: ReplyTo, first: FirstUse, step: &mut Step) {
-        if self.hasher.hash_one(&send.body) != first.body_hash {
+        if self.hasher.hash_one((send.kind, &send.body)) != first.body_hash {
             return step.refuse(reply, RefusalCode::IdConflict);
         }
-        if first.is_settled {
-            let FirstUse { message_id, seq, time_ms, .. } = first;
-            let inbox_seq = InboxSeq(0);
-            return step.answer(reply, Answer::Acked { message_id, seq, time_ms, inbox_seq });
-        }
         let state = self.conversations.get_mut(&send.conversation).expect("it is loaded");
+        if first.is_settled || state.is_answered(first.seq) {
+            let FirstUse { message_id, seq, time_ms, .. } = first;
+            return step.answer(reply, acked(message_id, seq, time_ms));
+        }
         let Some(pending) = state.pending(first.seq) else {
             return self.look_up(send, reply, step);
         };
         let displaced = pending.repeat(reply);
-        if first.seq <= state.committed() {
+        if first.seq <= state.committed() && state.group.is_none() {
             forward(state, first.seq, step);
         }
         if let Some(displaced) = displaced {
@@ -61,7 +60,9 @@ impl Conversations {
         // What lies above is a former owner's, never acknowledged, and about to be covered.
         match found.filter(|row| row.seq <= committed) {
             None => return self.take_new(send, reply, step),
-            Some(row) if row.body != send.body => step.refuse(reply, RefusalCode::IdConflict),
+            Some(row) if row.body != send.body || row.kind != send.kind => {
+                step.refuse(reply, RefusalCode::IdConflict);
+            }
             Some(row) => self.finish(row, send.device, reply, step),
         }
         None
@@ -87,6 +88,16 @@ impl Conversations {
     fn finish(&mut self, row: MessageRow, device: DeviceId, reply: ReplyTo, step: &mut Step) {
         self.remember(&row, step.now());
         let (conversation, seq) = (row.conversation, row.seq);
+        let state = self.conversations.get_mut(&conversation).expect("it is loaded");
+        if state.is_answered(seq) {
+            let MessageRow { message_id, time_ms, .. } = row;
+            return step.answer(reply, acked(message_id, seq, time_ms));
+        }
+        if state.group.is_some() {
+            // It is among those that are not in all inboxes.
+            let displaced = state.pending(seq).and_then(|pending| pending.repeat(reply));
+            return displaced.into_iter().for_each(|it| step.refuse(it, RefusalCode::Busy));
+        }
         let state = self.add_pending(Pending::new(row, device, reply), step.now());
         forward(state, seq, step);
         self.acknowledge(conversation, step);
@@ -101,7 +112,8 @@ impl Conversations {
         step: &mut Step,
     ) {
         let Some(state) = self.conversations.get_mut(&conversation) else { return };
-        if seq > state.committed() {
+        // A group offers again what it offered.
+        if seq > state.committed() || state.group.is_some() {
             return;
         }
         let Some(pending) = state.remove(seq) else { return };
@@ -121,6 +133,9 @@ impl Conversations {
         let pending = state.take_back(seq);
         self.in_flight -= 1;
         self.dedup.remove(&scoped(&pending.row));
+        if conversation.is_group() {
+            self.forget_entry();
+        }
         pending.replies().for_each(|reply| step.refuse(reply, code));
         self.taken_back.push(conversation);
     }

@@ -10,13 +10,15 @@ use wire::{ConversationId, Seq};
 use super::Buffer;
 use crate::rows::{InboxRow, MessageRow, Row};
 use crate::store::codec::{
-    Key, put_chat, put_id, put_inbox, put_inbox_head, put_message, put_user,
+    Key, put_chat, put_group, put_id, put_inbox, put_inbox_head, put_mark, put_message, put_user,
 };
 
 /// Bytes before an item's key.
 const HEAD_BYTES: usize = 6;
 /// What a row needs beside its body, in all its items: two heads, two keys, the fields.
 const ROW_BYTES_MAX: usize = 256;
+/// What a member of a group needs in its row.
+const MEMBER_BYTES_MAX: usize = 32;
 /// The table's bit for a value that goes on with the content of the last message.
 const SHARES: u8 = 0x80;
 
@@ -30,9 +32,19 @@ pub enum Table {
     Inbox,
     Chats,
     Users,
+    Groups,
+    Marks,
 }
 
-const TABLES: [Table; 5] = [Table::Messages, Table::Ids, Table::Inbox, Table::Chats, Table::Users];
+const TABLES: [Table; 7] = [
+    Table::Messages,
+    Table::Ids,
+    Table::Inbox,
+    Table::Chats,
+    Table::Users,
+    Table::Groups,
+    Table::Marks,
+];
 
 /// A key, and its value in two parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +101,16 @@ impl Writer {
             Row::User(row) => {
                 out.reserve(ROW_BYTES_MAX);
                 put(out, Table::Users as u8, Key::user(row.uid), |value| put_user(value, row));
+            }
+            Row::Group(row) => {
+                out.reserve(ROW_BYTES_MAX + row.members.known().len() * MEMBER_BYTES_MAX);
+                let key = Key::group(row.group);
+                put(out, Table::Groups as u8, key, |value| put_group(value, row));
+            }
+            Row::Mark(row) => {
+                out.reserve(ROW_BYTES_MAX);
+                let key = Key::group_mark(Some(row.group));
+                put(out, Table::Marks as u8, key, |value| put_mark(value, row));
             }
         }
     }
