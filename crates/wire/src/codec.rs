@@ -119,6 +119,16 @@ pub fn encode_extended<F>(out: &mut Vec<u8>, request_id: u64, frame: F, extensio
 where
     F: Frame + for<'a, 'b> Serialize<HighSerializer<Output<'a>, ArenaHandle<'b>, Failure>>,
 {
+    let fits = try_encode(out, request_id, frame, extension);
+    assert!(fits, "the caller bounds its frames");
+}
+
+/// The same for a frame that nobody has bounded: whether it is within [`FRAME_BYTES_MAX`]. If not, nothing is appended.
+#[inline]
+pub fn try_encode<F>(out: &mut Vec<u8>, request_id: u64, frame: F, extension: &[u64]) -> bool
+where
+    F: Frame + for<'a, 'b> Serialize<HighSerializer<Output<'a>, ArenaHandle<'b>, Failure>>,
+{
     let start = out.len();
     out.resize(start + HEADER_BYTES, 0);
     let tagged = Tagged { frame, kind: F::KIND as u64 };
@@ -126,8 +136,12 @@ where
     let written = rkyv::api::high::to_bytes_in::<_, Failure>(&tagged, output);
     let Output { out, .. } = written.expect("writing to memory does not fail");
     extension.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
-    assert!(out.len() - start <= FRAME_BYTES_MAX, "the caller bounds its frames");
+    if out.len() - start > FRAME_BYTES_MAX {
+        out.truncate(start);
+        return false;
+    }
     Header::write(&mut out[start..], F::KIND, request_id, size_of_val(extension));
+    true
 }
 
 /// Writes an archive at the end of a buffer. Positions count from the archive's start, and a frame starts

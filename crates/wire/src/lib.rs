@@ -20,7 +20,7 @@ mod codec;
 mod frame_buffer;
 
 pub use bytes::Bytes;
-pub use codec::{Output, RawFrame, encode, encode_extended};
+pub use codec::{Output, RawFrame, encode, encode_extended, try_encode};
 pub use error::{Next, RefusalCode};
 pub use frame_buffer::{FrameBuffer, Frames, Scratch};
 pub use frames::{Frame, INBOX_TAIL, Kind, NOTES_FROM, SEEN_SEQ, SERVER_TIME, VERSION};
