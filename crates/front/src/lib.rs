@@ -9,6 +9,7 @@ mod detect;
 mod mask;
 mod socket;
 mod say;
+pub mod json;
 mod origin;
 mod problem;
 mod upgrade;

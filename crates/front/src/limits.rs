@@ -14,3 +14,11 @@ pub const CONTROL_BYTES_MAX: u64 = 125;
 pub const WEBSOCKET_PATH: &str = "/v1/ws";
 /// The subprotocol whose messages are frames.
 pub const SUBPROTOCOL: &str = "longline.v1";
+/// Bytes of a JSON message from a client that is logged in: a body of [`wire::BODY_BYTES_MAX`] of which all that is not ASCII is
+/// escaped, at most 12 bytes for four of UTF-8, and the keys around it.
+pub const JSON_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of a JSON message from a server. In a page of chats a row has at most 660 bytes beside its body and 168 in the frame,
+/// and of a body no byte becomes more than two: so no message has four times the bytes of its frame.
+pub const SAID_BYTES_MAX: usize = 4 * wire::FRAME_BYTES_MAX;
+
+const _: () = assert!(JSON_BYTES_MAX > 3 * wire::BODY_BYTES_MAX + 1_024);

@@ -287,7 +287,7 @@ fn files() -> &'static BTreeMap<String, String> {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             (name, std::fs::read_to_string(path).unwrap())
         });
-        files.filter(|(name, _)| name != RELEASED).collect()
+        files.filter(|(name, _)| name.ends_with(".hex")).collect()
     })
 }
 

@@ -1,0 +1,135 @@
+//! What is in each frame: a row a struct, its fields as [`wire::frames`] has them, and how each stands in JSON.
+
+use super::fields::{Field, More, Object, end, fill, next_key};
+use super::forms::{Behind, Body, Code, Count, Flag, Id, Inner, List, MsgId, Or, Place, Words};
+use serde::de::MapAccess;
+use serde::ser::SerializeMap;
+use wire::frames::{
+    Chat, ChatReply, Chats, ChatsPage, Conversation, GoingAway, Heartbeat, HeartbeatReply,
+    HelloReply, HideChat, History, HistoryPage, InboxHead, Login, LoginReply, Logout, LogoutReply,
+    MarkRead, Message, Push, PushAck, Refusal, Renew, RenewReply, Send, SendAck, SessionEnd, Sync,
+    SyncPage,
+};
+
+macro_rules! objects {
+    ($($name:ident { $($field:ident: $form:ty,)* })*) => {$(
+        impl Object for $name {
+            fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+                $(<$form>::write(&self.$field, stringify!($field), map)?;)*
+                Ok(())
+            }
+
+            fn read<'de, A: MapAccess<'de>>(
+                map: &mut A,
+                more: &mut More<'_>,
+            ) -> Result<Self, A::Error> {
+                $(let mut $field = None;)*
+                while let Some(key) = next_key(map)? {
+                    $(if <$form>::has(stringify!($field), &key) {
+                        fill::<$form, A>(&mut $field, &key, map, more.user)?;
+                        continue;
+                    })*
+                    more.read(&key, map)?;
+                }
+                Ok(Self { $($field: end::<$form, A::Error>($field, stringify!($field))?,)* })
+            }
+        }
+    )*};
+}
+
+/// A number of 64 bits that is below 2^53.
+type Number = Count<u64>;
+
+objects! {
+    HelloReply {
+        version: Count<u8>,
+        heartbeat_ms: Count<u32>,
+        frame_bytes_max: Count<u32>,
+        body_bytes_max: Count<u32>,
+        page_rows_max: Count<u32>,
+        push_window_max: Count<u32>,
+        send_window_max: Count<u32>,
+        features: Id,
+        server_time_ms: Number,
+    }
+    Login {
+        device: Id,
+        cursor: Or<Number, 0>,
+        inbox_epoch: Or<Id, 0>,
+        from_head: Or<Flag, 0>,
+        token: Words,
+    }
+    LoginReply {
+        uid: Id,
+        generation: Number,
+        inbox_epoch: Id,
+        inbox_head: Number,
+        cursor: Number,
+        server_time_ms: Number,
+    }
+    Logout { generation: Number, }
+    LogoutReply { generation: Number, }
+    Heartbeat { time_ms: Number, }
+    HeartbeatReply { time_ms: Number, inbox_epoch: Id, inbox_head: Number, }
+    Renew { token: Words, }
+    RenewReply { until_ms: Number, }
+    Conversation { kind: Count<u8>, a: Id, b: Or<Id, 0>, }
+    Send {
+        conversation: Place,
+        client_msg_id: MsgId,
+        kind: Or<Count<u8>, 1>,
+        flags: Or<Count<u16>, 0>,
+        body: Body,
+    }
+    SendAck { message_id: Id, seq: Number, time_ms: Number, inbox_seq: Number, }
+    Message {
+        inbox_seq: Number,
+        conversation: Inner<Conversation>,
+        seq: Number,
+        number: Number,
+        sender: Id,
+        message_id: Id,
+        time_ms: Number,
+        client_msg_id: MsgId,
+        kind: Count<u8>,
+        row_flags: Or<Count<u8>, 0>,
+        flags: Or<Count<u16>, 0>,
+        body: Body,
+    }
+    Push { previous: Number, message: Inner<Message>, }
+    PushAck { inbox_seq: Number, }
+    Sync { cursor: Number, limit: Count<u32>, }
+    SyncPage { inbox_epoch: Id, inbox_head: Number, messages: List<Message>, }
+    History { conversation: Place, before_seq: Or<Number, 0>, limit: Count<u32>, }
+    HistoryPage { conversation: Inner<Conversation>, messages: List<Message>, }
+    Chats { after: Behind, limit: Count<u32>, }
+    Chat {
+        conversation: Inner<Conversation>,
+        recent: Inner<Message>,
+        read_time_ms: Number,
+        read_seq: Number,
+        unread: Number,
+        version: Number,
+        is_hidden: Flag,
+    }
+    ChatsPage { next_after: Behind, version: Number, chats: List<Chat>, }
+    MarkRead { conversation: Place, seq: Number, }
+    HideChat { conversation: Place, }
+    ChatReply {
+        conversation: Inner<Conversation>,
+        read_seq: Number,
+        unread: Number,
+        version: Number,
+        is_hidden: Flag,
+    }
+    Refusal { code: Code, retry_after_ms: Count<u32>, text: Words, }
+    GoingAway { code: Code, reconnect_after_ms: Count<u32>, jitter_ms: Count<u32>, }
+    InboxHead { inbox_epoch: Id, inbox_head: Number, }
+    SessionEnd {
+        code: Code,
+        next: Count<u8>,
+        wait_ms: Count<u32>,
+        jitter_ms: Count<u32>,
+        text: Words,
+    }
+}
