@@ -3,7 +3,7 @@
 //! bytes in one piece are heard as the same.
 #![no_main]
 
-use front::{Bounds, Carrier, Client, Front, Heard};
+use front::{Bounds, Carrier, Client, Front, Heard, Subprotocol};
 use libfuzzer_sys::fuzz_target;
 use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, Scratch};
 
@@ -30,7 +30,7 @@ fuzz_target!(|input: &[u8]| {
 fn heard(says: &[u8], size: usize) -> (Vec<String>, Vec<u8>) {
     let (mut front, mut scratch, mut heard) = (Front::default(), Scratch::default(), vec![]);
     let mut carrier = Carrier::New;
-    let bounds = Bounds { frame_bytes_max: FRAME_BEFORE_LOGIN_BYTES_MAX, origins: &[] };
+    let bounds = Bounds { frame_bytes_max: FRAME_BEFORE_LOGIN_BYTES_MAX, origins: &[], user: 7 };
     for piece in says.chunks(size) {
         let mut goes_on = true;
         let by = carrier;
@@ -57,7 +57,7 @@ fn heard(says: &[u8], size: usize) -> (Vec<String>, Vec<u8>) {
 
 /// A client is told something.
 fn tell(bytes: &[u8], size: usize) {
-    let mut client = Client::ask("x", &mut vec![]);
+    let mut client = Client::ask("x", Subprotocol::Frames, &mut vec![]);
     for piece in bytes.chunks(size) {
         if client.read(&mut piece.to_vec(), |_| {}).is_err() {
             return;

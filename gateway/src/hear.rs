@@ -17,10 +17,14 @@ pub fn hear<O: Outboxes>(
     turn: &mut Turn<'_, O>,
 ) -> usize {
     let Some(key) = tcp.key(conn) else { return 0 };
-    let bounds = Bounds { frame_bytes_max: entry.on_bytes(key, turn.now), origins };
+    let (frame_bytes_max, user) = (entry.on_bytes(key, turn.now), entry.user(key));
+    let bounds = Bounds { frame_bytes_max, origins, user: user.map_or(0, |user| user.0) };
     let Some(channel) = entry.channel(key) else { return 0 };
     tcp.read(channel, piece, bounds, |heard| match heard {
         Heard::Frame(frame) => entry.on_frame(key, frame, turn),
+        Heard::Unclear(request_id, code, text) => {
+            entry.on_unclear(key, request_id, (code, text), turn)
+        }
         Heard::Speaks(carrier) => entry.on_carrier(key, carrier),
         Heard::Say(bytes) => {
             if let Some(out) = turn.outboxes.outbox(channel) {

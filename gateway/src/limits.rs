@@ -83,5 +83,5 @@ pub const CANARY_RETRY_MS: u64 = 1_000;
 
 const _: () = assert!(2 * CANARY_PAIRS <= RESERVED_UIDS);
 const _: () = assert!(OUTBOX_HIGH_BYTES >= wire::FRAME_BYTES_MAX);
-const _: () = assert!(OUTBOX_CLOSE_BYTES > OUTBOX_BYTES_MAX + wire::FRAME_BYTES_MAX);
+const _: () = assert!(OUTBOX_CLOSE_BYTES >= OUTBOX_BYTES_MAX + front::SAID_BYTES_MAX);
 const _: () = assert!(REMOTE_HOLD_LAST_MS * 8 < REMOTE_GIVE_UP_MS);

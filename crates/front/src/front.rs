@@ -3,14 +3,17 @@
 
 use crate::detect::{Speech, detect};
 use crate::head::{self, Head};
-use crate::limits::FIRST_BYTES;
+use crate::json::{self, Unclear};
+use crate::limits::{FIRST_BYTES, JSON_BYTES_MAX};
 use crate::problem::Problem;
 use crate::say;
 use crate::socket::{Part, Rules, Side, Unfinished};
+use crate::subprotocol::Subprotocol;
+use crate::text::Gathered;
 use crate::upgrade::judge;
 use httparse::Request;
-use tungstenite::protocol::frame::coding::CloseCode;
-use wire::{FrameBuffer, FrameError, RawFrame, RefusalCode, Scratch};
+use tungstenite::protocol::frame::coding::{CloseCode, Data};
+use wire::{FRAME_BYTES_MAX, FrameBuffer, FrameError, RawFrame, RefusalCode, Scratch};
 
 /// What carries the frames of a connection. Who reads it keeps this, and is told when it changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,6 +27,8 @@ pub enum Carrier {
     Http,
     /// Messages, a frame in each.
     WebSocket,
+    /// Messages of text, a frame as an object in each.
+    Json,
 }
 
 /// What is heard.
@@ -33,6 +38,8 @@ pub enum Heard<'a> {
     Frame(Result<&'a RawFrame<'a>, FrameError>),
     /// From now on this carries its frames.
     Speaks(Carrier),
+    /// A request that no frame can be made of: of this number, and as what and with which words it is to be refused.
+    Unclear(u64, RefusalCode, &'a str),
     /// To be written as it is.
     Say(&'a [u8]),
     /// A ping: [`crate::pong`] answers it.
@@ -63,6 +70,8 @@ pub struct Bounds<'a> {
     pub frame_bytes_max: usize,
     /// Whose pages may connect, beside those of the host that they ask.
     pub origins: &'a [String],
+    /// The user who is logged in; 0: none is.
+    pub user: u64,
 }
 
 /// What is partial of one connection. Eight bytes while nothing is.
@@ -82,10 +91,15 @@ enum Partial {
     Over(Option<u16>),
 }
 
-#[derive(Default)]
 struct Talk {
     unfinished: Unfinished,
-    frames: FrameBuffer,
+    content: Content,
+}
+
+/// What is partial of a message's content.
+enum Content {
+    Frames(FrameBuffer),
+    Text(Gathered),
 }
 
 /// Bytes that were copied, and whether to read on.
@@ -115,13 +129,15 @@ impl Front {
         let partial = self.0.replace(Box::new(Partial::Over(None)));
         match (partial.as_deref(), carrier) {
             (Some(Partial::Over(None)), _) | (_, Carrier::New | Carrier::Frames) => {}
-            (Some(Partial::Over(Some(code))), _) => say::close(out, *code, ""),
+            (Some(Partial::Over(Some(code))), _) => {
+                say::close(out, *code, say::advice(*code, carrier == Carrier::Json));
+            }
             (_, Carrier::Http) => {
                 let is_late = why == Some(RefusalCode::LoginTimeout);
                 let problem = if is_late { Problem::Timeout } else { Problem::Unavailable };
                 problem.write(out);
             }
-            (_, Carrier::WebSocket) => {
+            (_, Carrier::WebSocket | Carrier::Json) => {
                 let (code, reason) = say::parting(why);
                 say::close(out, code, &reason);
             }
@@ -136,8 +152,13 @@ impl Partial {
             Carrier::New => Self::First { first: [0; FIRST_BYTES], count: 0 },
             Carrier::Frames => Self::Frames(FrameBuffer::default()),
             Carrier::Http => Self::Head(Head::default()),
-            Carrier::WebSocket => Self::Talk(Talk::default()),
+            Carrier::WebSocket => Self::talk(Content::Frames(FrameBuffer::default())),
+            Carrier::Json => Self::talk(Content::Text(Gathered::default())),
         }
+    }
+
+    fn talk(content: Content) -> Self {
+        Self::Talk(Talk { unfinished: Unfinished::default(), content })
     }
 
     /// Whether there is something to keep.
@@ -161,21 +182,23 @@ impl Talk {
         mut piece: &mut [u8],
         ends: &mut Ends<'_>,
     ) -> Result<Read, (Heard<'static>, CloseCode)> {
-        let message_bytes_max = ends.bounds.frame_bytes_max;
-        let rules = Rules { from: Side::Client, message_bytes_max };
+        let frame_bytes_max = ends.bounds.frame_bytes_max;
+        let (of, message_bytes_max) = match &self.content {
+            // Text is longer than what it stands for.
+            Content::Text(_) if frame_bytes_max == FRAME_BYTES_MAX => (Data::Text, JSON_BYTES_MAX),
+            Content::Text(_) => (Data::Text, frame_bytes_max),
+            Content::Frames(_) => (Data::Binary, frame_bytes_max),
+        };
+        let rules = Rules { from: Side::Client, of, message_bytes_max };
         let broken = |code| (Heard::Broken(Fault::WebSocket), code);
         let mut copied = 0;
         loop {
             let goes_on = match self.unfinished.next(&mut piece, rules).map_err(broken)? {
                 None => return Ok((copied, true)),
                 Some(Part::Data(bytes, is_last)) => {
-                    let (more, goes_on) = ends.frames(&mut self.frames, bytes);
-                    copied += more;
-                    if goes_on && is_last && self.frames.partial_len() > 0 {
-                        // A message is whole frames.
-                        return Err(broken(CloseCode::Invalid));
-                    }
-                    goes_on
+                    let read = self.content.read((bytes, is_last), ends).map_err(broken)?;
+                    copied += read.0;
+                    read.1
                 }
                 Some(Part::Ping(payload)) => (ends.take)(Heard::Ping(payload)),
                 Some(Part::Pong) => true,
@@ -186,6 +209,28 @@ impl Talk {
             };
             if !goes_on {
                 return Ok((copied, false));
+            }
+        }
+    }
+}
+
+impl Content {
+    /// Reads a piece of a message, perhaps the last.
+    fn read(
+        &mut self,
+        (piece, is_last): (&[u8], bool),
+        ends: &mut Ends<'_>,
+    ) -> Result<Read, CloseCode> {
+        match self {
+            Self::Frames(frames) => {
+                let (copied, goes_on) = ends.frames(frames, piece);
+                // A message is whole frames.
+                let is_whole = !goes_on || !is_last || frames.partial_len() == 0;
+                if is_whole { Ok((copied, goes_on)) } else { Err(CloseCode::Invalid) }
+            }
+            Self::Text(gathered) => {
+                let read = gathered.add(piece, is_last, |message| ends.text(message));
+                read.unwrap_or(Ok((0, true)))
             }
         }
     }
@@ -213,7 +258,7 @@ impl Ends<'_> {
                 // Of a session that is over already, its own reason is said.
                 Err((heard, code)) => match (self.take)(heard) {
                     true => (Partial::Over(Some(code.into())), 0),
-                    false => (Partial::Talk(Talk::default()), 0),
+                    false => (Partial::none(Carrier::New), 0),
                 },
             },
             Partial::Over(code) => (Partial::Over(code), 0),
@@ -253,10 +298,14 @@ impl Ends<'_> {
     fn shake_hands(&mut self, mut head: Head, mut piece: &mut [u8]) -> (Partial, usize) {
         match judged(&mut head, &mut piece, self.bounds.origins) {
             Ok(None) => (Partial::Head(head), 0),
-            Ok(Some(answer)) => {
+            Ok(Some((answer, subprotocol))) => {
+                let carrier = match subprotocol {
+                    Subprotocol::Frames => Carrier::WebSocket,
+                    Subprotocol::Json => Carrier::Json,
+                };
                 let goes_on = (self.take)(Heard::Say(answer.as_bytes()))
-                    && (self.take)(Heard::Speaks(Carrier::WebSocket));
-                let talk = Partial::Talk(Talk::default());
+                    && (self.take)(Heard::Speaks(carrier));
+                let talk = Partial::none(carrier);
                 if goes_on { self.read(talk, piece) } else { (talk, 0) }
             }
             Err(problem) => {
@@ -268,6 +317,19 @@ impl Ends<'_> {
                 (self.take)(Heard::Broken(fault));
                 (Partial::Over(None), 0)
             }
+        }
+    }
+
+    /// Hands over the frames of a message of text.
+    fn text(&mut self, message: &[u8]) -> Result<Read, CloseCode> {
+        let message = str::from_utf8(message).map_err(|_| CloseCode::Invalid)?;
+        let mut frames = Vec::new();
+        match json::read(message, self.bounds.user, &mut frames) {
+            Ok(()) => Ok(self.frames(&mut FrameBuffer::default(), &frames)),
+            Err(Unclear { request_id: Some(request_id), code, text }) => {
+                Ok((0, (self.take)(Heard::Unclear(request_id, code, &text))))
+            }
+            Err(Unclear { request_id: None, .. }) => Err(CloseCode::Invalid),
         }
     }
 
@@ -289,7 +351,7 @@ fn judged(
     head: &mut Head,
     piece: &mut &mut [u8],
     origins: &[String],
-) -> Result<Option<String>, Problem> {
+) -> Result<Option<(String, Subprotocol)>, Problem> {
     head.read(piece, |bytes, headers| {
         let mut request = Request::new(headers);
         let Some(size) = head::size(request.parse(bytes))? else { return Ok(None) };

@@ -12,8 +12,6 @@ pub const FRAGMENTS_MAX: u8 = 64;
 pub const CONTROL_BYTES_MAX: u64 = 125;
 /// Where an HTTP request becomes a WebSocket.
 pub const WEBSOCKET_PATH: &str = "/v1/ws";
-/// The subprotocol whose messages are frames.
-pub const SUBPROTOCOL: &str = "longline.v1";
 /// Bytes of a JSON message from a client that is logged in: a body of [`wire::BODY_BYTES_MAX`] of which all that is not ASCII is
 /// escaped, at most 12 bytes for four of UTF-8, and the keys around it.
 pub const JSON_BYTES_MAX: usize = 128 * 1024;

@@ -63,7 +63,8 @@ impl Problem {
             ),
             Self::NotFound => (
                 "404 Not Found",
-                "This is Longline. A WebSocket is at /v1/ws, with the subprotocol longline.v1.",
+                "This is Longline. A WebSocket is at /v1/ws, with the subprotocol longline.v1 or \
+                 longline.v1.json.",
             ),
             Self::Method => ("405 Method Not Allowed", "A WebSocket begins with GET."),
             Self::TooLarge => (
@@ -72,11 +73,11 @@ impl Problem {
             ),
             Self::NoUpgrade => (
                 "426 Upgrade Required",
-                "A WebSocket of version 13 is here, with the subprotocol longline.v1.",
+                "A WebSocket of version 13 is here, with the subprotocol longline.v1 or longline.v1.json.",
             ),
             Self::NoSubprotocol => (
                 "400 Bad Request",
-                "Ask for the subprotocol longline.v1 in Sec-WebSocket-Protocol.",
+                "Ask for the subprotocol longline.v1 or longline.v1.json in Sec-WebSocket-Protocol.",
             ),
             Self::Version => {
                 ("505 HTTP Version Not Supported", "A WebSocket begins with HTTP/1.1.")
@@ -90,7 +91,8 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{HEAD_BYTES_MAX, HEADERS_MAX, SUBPROTOCOL, WEBSOCKET_PATH};
+    use crate::limits::{HEAD_BYTES_MAX, HEADERS_MAX, WEBSOCKET_PATH};
+    use crate::subprotocol::Subprotocol;
 
     #[test]
     fn texts_name_what_the_limits_are() {
@@ -98,7 +100,9 @@ mod tests {
         assert!(text.contains(&HEAD_BYTES_MAX.to_string()));
         assert!(text.contains(&HEADERS_MAX.to_string()));
         for problem in [Problem::NotFound, Problem::NoUpgrade, Problem::NoSubprotocol] {
-            assert!(problem.words().1.contains(SUBPROTOCOL));
+            for subprotocol in [Subprotocol::Frames, Subprotocol::Json] {
+                assert!(problem.words().1.contains(subprotocol.name()));
+            }
         }
         assert!(Problem::NotFound.words().1.contains(WEBSOCKET_PATH));
     }

@@ -13,6 +13,15 @@ const REFUSALS_FROM: u16 = 4_000;
 
 /// Appends what `write` appends as one binary message of a server. Nothing is said if it appends nothing.
 pub fn message<T>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    message_of(Data::Binary, out, write)
+}
+
+/// The same as one of this kind of message.
+pub(crate) fn message_of<T>(
+    data: Data,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> T,
+) -> T {
     let start = out.len();
     out.resize(start + GAP, 0);
     let written = write(out);
@@ -21,7 +30,7 @@ pub fn message<T>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> T) -> T
         out.truncate(start);
         return written;
     }
-    let header = header(OpCode::Data(Data::Binary), None);
+    let header = header(OpCode::Data(data), None);
     let size = header.len(length as u64);
     if size > GAP {
         out.resize(out.len() + size - GAP, 0);
@@ -34,9 +43,9 @@ pub fn message<T>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> T) -> T
     written
 }
 
-/// Appends bytes as one binary message of a client, under the mask of this key.
-pub(crate) fn masked(out: &mut Vec<u8>, bytes: &[u8], key: [u8; 4]) {
-    append(out, OpCode::Data(Data::Binary), bytes, Some(key));
+/// Appends bytes as one message of a client, under the mask of this key.
+pub(crate) fn masked(data: Data, out: &mut Vec<u8>, bytes: &[u8], key: [u8; 4]) {
+    append(out, OpCode::Data(data), bytes, Some(key));
 }
 
 /// Appends a server's ping.
@@ -59,6 +68,29 @@ pub(crate) fn close(out: &mut Vec<u8>, code: u16, reason: &str) {
     let mut payload = code.to_be_bytes().to_vec();
     payload.extend_from_slice(reason.as_bytes());
     append(out, OpCode::Control(Control::Close), &payload, None);
+}
+
+/// What a client is told to do whose messages ended for this code: they are JSON, or frames.
+pub(crate) fn advice(code: u16, is_json: bool) -> &'static str {
+    match (CloseCode::from(code), is_json) {
+        (CloseCode::Unsupported, true) => {
+            "longline.v1.json has text messages; frames are for longline.v1"
+        }
+        (CloseCode::Unsupported, false) => {
+            "longline.v1 has binary messages; text is for longline.v1.json"
+        }
+        (CloseCode::Invalid, true) => {
+            "a message is UTF-8, and one JSON object with an id and a request"
+        }
+        (CloseCode::Invalid, false) => "a message is whole frames",
+        (CloseCode::Size, true) => {
+            "at most 4096 bytes a message before the login, 131072 after it; 64 fragments"
+        }
+        (CloseCode::Size, false) => {
+            "at most 4096 bytes a message before the login, 65536 after it; 64 fragments"
+        }
+        (_, _) => "",
+    }
 }
 
 /// The code and the reason with which a server closes: in order, or because a session ended for this.
@@ -96,6 +128,8 @@ fn format(header: &FrameHeader, length: usize, mut out: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{FRAGMENTS_MAX, JSON_BYTES_MAX};
+    use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX};
 
     #[test]
     fn a_message_has_the_shortest_header_and_all_of_its_content() {
@@ -114,6 +148,21 @@ mod tests {
         let mut out = b"before".to_vec();
         message(&mut out, |_| {});
         assert_eq!(out, b"before");
+    }
+
+    #[test]
+    fn advice_names_what_the_limits_are_and_fits_a_close() {
+        let most = [(true, JSON_BYTES_MAX), (false, FRAME_BYTES_MAX)];
+        for (is_json, bytes_max) in most {
+            let text = advice(CloseCode::Size.into(), is_json);
+            for limit in [bytes_max, FRAME_BEFORE_LOGIN_BYTES_MAX, FRAGMENTS_MAX.into()] {
+                assert!(text.contains(&limit.to_string()), "{text}");
+            }
+            for code in 1_000..1_012 {
+                // Two bytes are the code's.
+                assert!(advice(code, is_json).len() <= 123);
+            }
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(crate) enum Side {
 pub(crate) struct Rules {
     /// Who speaks.
     pub from: Side,
+    /// What messages are of: text, or bytes.
+    pub of: Data,
     /// Bytes of a message, over all of its fragments.
     pub message_bytes_max: usize,
 }
@@ -171,7 +173,7 @@ impl Unfinished {
                 Carries::Control(control)
             }
             OpCode::Data(data) => {
-                self.follow(data, header.is_final, length, rules.message_bytes_max)?;
+                self.follow(data, header.is_final, length, rules)?;
                 Carries::Data(header.is_final)
             }
         };
@@ -185,18 +187,19 @@ impl Unfinished {
         data: Data,
         is_final: bool,
         length: u64,
-        bytes_max: usize,
+        rules: Rules,
     ) -> Result<(), CloseCode> {
         let before = match (data, self.message.take()) {
-            (Data::Binary, None) => Message { bytes: 0, fragments: 0 },
+            (data, None) if data == rules.of => Message { bytes: 0, fragments: 0 },
             (Data::Continue, Some(message)) => message,
-            (Data::Text, None) => return Err(CloseCode::Unsupported),
+            (Data::Text | Data::Binary, None) => return Err(CloseCode::Unsupported),
             (Data::Text | Data::Binary | Data::Continue | Data::Reserved(_), _) => {
                 return Err(CloseCode::Protocol);
             }
         };
         let bytes = usize::try_from(length).ok().and_then(|more| before.bytes.checked_add(more));
-        let bytes = bytes.filter(|bytes| *bytes <= bytes_max).ok_or(CloseCode::Size)?;
+        let bytes =
+            bytes.filter(|bytes| *bytes <= rules.message_bytes_max).ok_or(CloseCode::Size)?;
         let fragments = before.fragments + 1;
         if fragments > FRAGMENTS_MAX {
             return Err(CloseCode::Size);

@@ -1,16 +1,21 @@
 //! Whether a request becomes a WebSocket: what its head must say, and the answer. It knows no connection.
 
-use crate::limits::{SUBPROTOCOL, WEBSOCKET_PATH};
+use crate::limits::WEBSOCKET_PATH;
 use crate::origin::is_allowed;
 use crate::problem::Problem;
+use crate::subprotocol::Subprotocol;
 use httparse::{Header, Request};
 use tungstenite::handshake::derive_accept_key;
 
 /// Characters of a key: 16 bytes in base64.
 const KEY_LEN: usize = 24;
 
-/// Judges a request. What is accepted is answered with the text.
-pub(crate) fn judge(request: &Request<'_, '_>, origins: &[String]) -> Result<String, Problem> {
+/// Judges a request. What is accepted is answered with the text, and its messages hold the first of what it asks for that is
+/// known.
+pub(crate) fn judge(
+    request: &Request<'_, '_>,
+    origins: &[String],
+) -> Result<(String, Subprotocol), Problem> {
     let headers = &*request.headers;
     if request.version != Some(1) {
         return Err(Problem::Version);
@@ -38,19 +43,18 @@ pub(crate) fn judge(request: &Request<'_, '_>, origins: &[String]) -> Result<Str
     {
         return Err(Problem::ForeignOrigin);
     }
-    if !list(headers, "Sec-WebSocket-Protocol").any(|name| name == SUBPROTOCOL) {
-        return Err(Problem::NoSubprotocol);
-    }
+    let subprotocol = list(headers, "Sec-WebSocket-Protocol").find_map(Subprotocol::of);
+    let subprotocol = subprotocol.ok_or(Problem::NoSubprotocol)?;
     let key = one(headers, "Sec-WebSocket-Key")?.filter(|key| is_key(key));
-    Ok(answer(key.ok_or(Problem::Malformed)?))
+    Ok((answer(key.ok_or(Problem::Malformed)?, subprotocol), subprotocol))
 }
 
 /// The answer to a request with this key.
-fn answer(key: &str) -> String {
-    let accept = derive_accept_key(key.as_bytes());
+fn answer(key: &str, subprotocol: Subprotocol) -> String {
+    let (accept, name) = (derive_accept_key(key.as_bytes()), subprotocol.name());
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
+         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {name}\r\n\r\n"
     )
 }
 

@@ -4,7 +4,7 @@ use super::delivery;
 use super::last_word::LastWord;
 use super::rate::Rate;
 use super::requests::{self, Action, RateClass, Request};
-use super::session::{Mark, SessionKey};
+use super::session::{Mark, SessionKey, Stage};
 use super::{Entry, Turn};
 use crate::auth::TokenError;
 use crate::limits::{RECONNECT_JITTER_MS, REQUESTS_IN_FLIGHT_MAX};
@@ -42,6 +42,36 @@ impl Entry {
             self.answer(key, request_id, refused, turn);
         } else {
             self.act(key, request_id, action, turn);
+        }
+        self.is_heard(key)
+    }
+
+    /// A request came that no frame can be made of. Returns whether to read on.
+    pub fn on_unclear<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        request_id: u64,
+        (code, text): (RefusalCode, &str),
+        turn: &mut Turn<'_, O>,
+    ) -> bool {
+        self.metrics.frames_in.inc();
+        let Some(session) = self.sessions.get_mut(key).filter(|it| it.is_heard()) else {
+            return false;
+        };
+        let (stage, channel) = (session.stage(), session.channel());
+        if stage != Stage::Active {
+            self.end_with(key, request_id, (code, text), turn);
+        } else if let Some(refused) = self.refusal(key, None, &Action::Refuse(code), turn) {
+            self.answer(key, request_id, refused, turn);
+        } else if let Some(channel) = channel
+            && let Some(mut out) = turn.outboxes.outbox(channel)
+        {
+            let before = out.bytes.len();
+            out.frame(|out| delivery::refusal(out, request_id, code, text));
+            let waiting = out.waiting + out.bytes.len() - before;
+            self.metrics.refusals.of(code).inc();
+            self.metrics.frames_out.inc();
+            self.look_at_waiting(key, (channel, waiting), turn);
         }
         self.is_heard(key)
     }

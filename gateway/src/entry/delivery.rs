@@ -45,7 +45,8 @@ fn jitter_ms(code: RefusalCode) -> u32 {
 
 /// A text as a frame has it, within its bound.
 fn text(text: Cow<'_, str>) -> Bytes {
-    Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(wire::TEXT_BYTES_MAX)])
+    let end = text.floor_char_boundary(wire::TEXT_BYTES_MAX);
+    Bytes::copy_from_slice(&text.as_bytes()[..end])
 }
 
 /// Writes a row of an inbox, which is pushed after `previous`.

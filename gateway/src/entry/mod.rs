@@ -39,7 +39,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tickets::Tickets;
 use wheel::Wheel;
-use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, RefusalCode};
+use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, RefusalCode, Uid};
 
 /// What an entry is made for.
 #[derive(Clone, Copy, Debug)]
@@ -220,11 +220,16 @@ impl Entry {
         }
     }
 
+    /// Who is logged in as a session.
+    pub fn user(&mut self, key: SessionKey) -> Option<Uid> {
+        Some(self.sessions.get_mut(key)?.login()?.uid)
+    }
+
     /// It is known what carries a client's frames. Returns whether to read on.
     pub fn on_carrier(&mut self, key: SessionKey, carrier: Carrier) -> bool {
         let Some(session) = self.sessions.get_mut(key) else { return false };
         session.carrier = carrier;
-        if carrier == Carrier::WebSocket {
+        if matches!(carrier, Carrier::WebSocket | Carrier::Json) {
             self.metrics.upgrades.inc();
         }
         session.is_heard()

@@ -111,6 +111,16 @@ impl Entry {
         self.metrics.frames_out.inc();
         self.metrics.body_copies_bytes.of(CopyStage::Outbox).add(copied as u64);
         let waiting = out.waiting + out.bytes.len() - before;
+        self.look_at_waiting(key, (channel, waiting), turn);
+    }
+
+    /// Holds back a client for which much waits, and ends one for which too much does.
+    pub(super) fn look_at_waiting<O>(
+        &mut self,
+        key: SessionKey,
+        (channel, waiting): (Channel, usize),
+        turn: &mut Turn<'_, O>,
+    ) {
         if waiting > OUTBOX_CLOSE_BYTES {
             self.end_now(key, CloseReason::Unresponsive, turn);
         } else if waiting > OUTBOX_HIGH_BYTES {

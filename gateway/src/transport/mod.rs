@@ -58,6 +58,7 @@ impl Outbox<'_> {
         match self.carrier {
             Carrier::New | Carrier::Frames => write(self.bytes),
             Carrier::WebSocket => front::message(self.bytes, write),
+            Carrier::Json => front::text(self.bytes, write),
             Carrier::Http => write(&mut Vec::new()),
         }
     }
@@ -66,7 +67,7 @@ impl Outbox<'_> {
     pub fn probe(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         match self.carrier {
             Carrier::New | Carrier::Frames => write(self.bytes),
-            Carrier::WebSocket => front::ping(self.bytes),
+            Carrier::WebSocket | Carrier::Json => front::ping(self.bytes),
             Carrier::Http => {}
         }
     }

@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn bounds() -> Bounds<'static> {
-        Bounds { frame_bytes_max: FRAME_BYTES_MAX, origins: &[] }
+        Bounds { frame_bytes_max: FRAME_BYTES_MAX, origins: &[], user: 0 }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What carries a connection's frames to the server and back. It does not know what they mean.
 
-use front::Client;
+use front::{Client, Subprotocol};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,19 @@ pub enum Carrier {
     Tcp,
     /// WebSocket: each frame a message.
     Ws,
+    /// WebSocket: each frame a message, as JSON.
+    Json,
+}
+
+impl Carrier {
+    /// What messages hold; none: there are none.
+    pub(super) fn subprotocol(self) -> Option<Subprotocol> {
+        match self {
+            Self::Tcp => None,
+            Self::Ws => Some(Subprotocol::Frames),
+            Self::Json => Some(Subprotocol::Json),
+        }
+    }
 }
 
 impl fmt::Display for Carrier {
@@ -23,6 +36,7 @@ impl fmt::Display for Carrier {
         f.write_str(match self {
             Self::Tcp => "TCP",
             Self::Ws => "WebSocket",
+            Self::Json => "WebSocket as JSON",
         })
     }
 }
@@ -44,16 +58,14 @@ impl Packer {
     /// Lets `write` append frames to `out`, as they are carried; and shows it the memory that all machines share.
     pub fn write<R>(
         &mut self,
-        is_packed: bool,
+        subprotocol: Option<Subprotocol>,
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Vec<u8>, &mut Scratch) -> R,
     ) -> R {
-        if !is_packed {
-            return write(out, &mut self.scratch);
-        }
+        let Some(subprotocol) = subprotocol else { return write(out, &mut self.scratch) };
         self.frames.clear();
         let written = write(&mut self.frames, &mut self.scratch);
-        Client::say(&self.frames, || self.random.random(), out);
+        Client::say(subprotocol, &self.frames, || self.random.random(), out);
         written
     }
 

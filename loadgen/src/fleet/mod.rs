@@ -169,9 +169,9 @@ impl Fleet {
         let connection = &mut self.connections[index];
         let mut nowhere = Vec::new();
         let out = connection.conn.and_then(|conn| self.ring.outbox(conn)).unwrap_or(&mut nowhere);
-        let is_packed = self.carrier == Carrier::Ws;
+        let subprotocol = self.carrier.subprotocol();
         let machine = &mut connection.machine;
-        let result = self.packer.write(is_packed, out, |out, _| act(machine, now_ms, out));
+        let result = self.packer.write(subprotocol, out, |out, _| act(machine, now_ms, out));
         self.timers.follow(index, connection);
         result
     }
@@ -234,12 +234,12 @@ impl Fleet {
     }
 
     fn on_connected(&mut self, index: usize, conn: ConnId) {
-        match (self.carrier, self.ring.outbox(conn)) {
-            (Carrier::Tcp, _) | (Carrier::Ws, None) => self.log_in(index),
-            (Carrier::Ws, Some(out)) => {
+        match (self.carrier.subprotocol(), self.ring.outbox(conn)) {
+            (None, _) | (Some(_), None) => self.log_in(index),
+            (Some(subprotocol), Some(out)) => {
                 let connection = &mut self.connections[index];
                 let target = self.targets[connection.target % self.targets.len()];
-                let socket = front::Client::ask(&target.to_string(), out);
+                let socket = front::Client::ask(&target.to_string(), subprotocol, out);
                 connection.socket = Some(Box::new(socket));
             }
         }
@@ -299,8 +299,8 @@ impl Fleet {
         let Some(out) = self.ring.outbox(conn) else { return };
         let connection = &mut self.connections[index];
         let (now_ms, machine) = (self.clock.ms(now), &mut connection.machine);
-        let is_packed = self.carrier == Carrier::Ws;
-        let read = self.packer.write(is_packed, out, |out, scratch| {
+        let subprotocol = self.carrier.subprotocol();
+        let read = self.packer.write(subprotocol, out, |out, scratch| {
             let turn = Turn { now_ms, out, scratch };
             machine.on_bytes(bytes, turn, &mut |event| observer.event(index, now, event))
         });

@@ -61,7 +61,7 @@ pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: StdRng) -
         (0..random.random_range(1..=NOISE_BYTES_MAX)).map(|_| random.random()).collect()
     };
     let mut asks = Vec::new();
-    front::Client::ask("localhost", &mut asks);
+    front::Client::ask("localhost", front::Subprotocol::Frames, &mut asks);
     let says = match manner {
         Manner::Silence => Vec::new(),
         Manner::Noise => noise(),

@@ -111,6 +111,27 @@ proptest! {
 }
 
 #[test]
+fn of_json() {
+    let mut bytes = request("").replace("chat, longline.v1", "longline.v1.json").into_bytes();
+    for text in [
+        r#"{"id":1,"login":{"token":"t","device":"1"}}"#,
+        r#"{"id":2,"heartbeat":{"time_ms":5}}"#,
+        r#"{"heartbeat":{"time_ms":"ä"},"id":3}"#,
+        r#"{"push_ack":{"inbox_seq":4}}"#,
+    ] {
+        let (head, tail) = text.as_bytes().split_at(30.min(text.len()));
+        bytes.extend([masked(0x01, head), masked(0x89, b"between"), masked(0x80, tail)].concat());
+        bytes.extend(masked(0x81, text.as_bytes()));
+    }
+    let whole = heard(&bytes, &[bytes.len()]);
+    assert_eq!(whole.0.iter().filter(|it| matches!(it, Kept::Frame(Ok(_)))).count(), 8);
+    assert_eq!(whole.0.iter().filter(|it| matches!(it, Kept::Unclear(3, ..))).count(), 2);
+    for size in 1..200 {
+        assert_eq!(heard(&bytes, &[size]), whole);
+    }
+}
+
+#[test]
 fn of_single_bytes() {
     let all = [
         Says::Message { frames: 3, fragments: 1, pings: false },

@@ -2,7 +2,7 @@
 //! client's.
 
 use crate::scene::{Kept, Scene, frame};
-use front::{Client, Told};
+use front::{Client, Subprotocol, Told};
 use std::io::{self, Read, Write};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::server::{Request, Response};
@@ -108,7 +108,7 @@ fn its_close_is_answered() {
 #[test]
 fn its_server_hears_our_client() {
     let mut out = Vec::new();
-    let mut own = Client::ask("im.example", &mut out);
+    let mut own = Client::ask("im.example", Subprotocol::Frames, &mut out);
     let pipe = Pipe { to_read: out, written: Vec::new() };
     #[allow(clippy::result_large_err, reason = "the callback's own type")]
     let agree = |_: &Request, mut response: Response| {
@@ -124,7 +124,7 @@ fn its_server_hears_our_client() {
     let frames: Vec<u8> = (1..4).flat_map(frame).collect();
     let mut keys = 0..;
     let key = || u32::to_be_bytes(keys.next().unwrap());
-    Client::say(&frames, key, &mut socket.get_mut().to_read);
+    Client::say(Subprotocol::Frames, &frames, key, &mut socket.get_mut().to_read);
     Client::pong(b"here", [1, 2, 3, 4], &mut socket.get_mut().to_read);
     for nth in 1..4 {
         assert_eq!(socket.read().unwrap(), Message::binary(frame(nth)));

@@ -1,6 +1,6 @@
 //! A connection as a server hears it, and what a client says.
 
-use front::{Bounds, Carrier, Fault, Front, Heard};
+use front::{Bounds, Carrier, Fault, Front, Heard, Subprotocol};
 use wire::frames::Heartbeat;
 use wire::{FRAME_BYTES_MAX, FrameError, RefusalCode, Scratch, encode};
 
@@ -9,6 +9,8 @@ use wire::{FRAME_BYTES_MAX, FrameError, RefusalCode, Scratch, encode};
 pub enum Kept {
     /// A frame with this request id, or its error.
     Frame(Result<u64, FrameError>),
+    /// A request with this id, its refusal and the text.
+    Unclear(u64, RefusalCode, String),
     Speaks(Carrier),
     Say(String),
     Ping(Vec<u8>),
@@ -24,35 +26,50 @@ pub struct Scene {
     pub heard: Vec<Kept>,
     pub origins: Vec<String>,
     pub frame_bytes_max: usize,
+    pub user: u64,
 }
 
 impl Default for Scene {
     fn default() -> Self {
         let (front, carrier, scratch) = (Front::default(), Carrier::New, Scratch::default());
         let (heard, origins) = (Vec::new(), Vec::new());
-        Self { front, carrier, scratch, heard, origins, frame_bytes_max: FRAME_BYTES_MAX }
+        let (frame_bytes_max, user) = (FRAME_BYTES_MAX, 0);
+        Self { front, carrier, scratch, heard, origins, frame_bytes_max, user }
     }
 }
 
 impl Scene {
     /// One whose WebSocket is open; what was heard on the way is forgotten.
     pub fn open() -> Self {
+        Self::opened(&request(""), Carrier::WebSocket)
+    }
+
+    /// The same whose messages are JSON.
+    pub fn open_json() -> Self {
+        let asks = request("").replace("chat, longline.v1", Subprotocol::Json.name());
+        Self::opened(&asks, Carrier::Json)
+    }
+
+    fn opened(asks: &str, carrier: Carrier) -> Self {
         let mut scene = Self::default();
-        scene.hear(request("").as_bytes());
-        assert!(scene.heard.contains(&Kept::Speaks(Carrier::WebSocket)), "{:?}", scene.heard);
+        scene.hear(asks.as_bytes());
+        assert!(scene.heard.contains(&Kept::Speaks(carrier)), "{:?}", scene.heard);
         scene.heard.clear();
         scene
     }
 
     /// A piece comes.
     pub fn hear(&mut self, piece: &[u8]) {
-        let Self { front, carrier, scratch, heard, origins, frame_bytes_max } = self;
-        let bounds = Bounds { frame_bytes_max: *frame_bytes_max, origins };
+        let Self { front, carrier, scratch, heard, origins, frame_bytes_max, user } = self;
+        let bounds = Bounds { frame_bytes_max: *frame_bytes_max, origins, user: *user };
         let mut by = *carrier;
         front.read(*carrier, &mut piece.to_vec(), (bounds, scratch), |it| {
             let goes_on = !matches!(it, Heard::Frame(Err(_)));
             heard.push(match it {
                 Heard::Frame(frame) => Kept::Frame(frame.map(|frame| frame.header.request_id)),
+                Heard::Unclear(request_id, code, text) => {
+                    Kept::Unclear(request_id, code, text.to_owned())
+                }
                 Heard::Speaks(now) => {
                     by = now;
                     Kept::Speaks(now)

@@ -2,7 +2,8 @@
 //! by its header. What is within them is heard.
 
 use crate::scene::{Kept, Scene, frame, masked};
-use front::{FRAGMENTS_MAX, Fault};
+use front::{FRAGMENTS_MAX, Fault, JSON_BYTES_MAX};
+use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, RefusalCode};
 
 /// Says it on an open WebSocket; the code with which that ends, none if it goes on.
 #[track_caller]
@@ -43,6 +44,73 @@ fn frames_that_may_not_be_said_end_it() {
     ] {
         assert_eq!(code(&says), Some(expected), "{says:02x?}");
     }
+}
+
+/// The same on one whose messages are JSON.
+#[track_caller]
+fn json_code(says: &[u8]) -> Option<u16> {
+    let mut scene = Scene::open_json();
+    scene.frame_bytes_max = FRAME_BEFORE_LOGIN_BYTES_MAX;
+    scene.hear(says);
+    let is_broken = scene.heard.last() == Some(&Kept::Broken(Fault::WebSocket));
+    is_broken.then(|| scene.code().expect("it is told"))
+}
+
+#[test]
+fn a_message_of_json_is_text_and_one_object() {
+    for (says, expected) in [
+        (masked(0x82, &frame(1)), 1003),
+        (masked(0x81, b"{\"id\":1,\xff}"), 1007),
+        (masked(0x81, b"{\"id\":1,\"login\":{\"token\":\"\xff"), 1007),
+        (masked(0x81, b""), 1007),
+        (masked(0x81, b"{}"), 1007),
+        (masked(0x81, b"[]"), 1007),
+        (masked(0x81, b"{\"sand\":{}}"), 1007),
+        (masked(0x81, &b"[".repeat(4_096)), 1007),
+        (masked(0x81, &b"{\"a\":".repeat(682)), 1007),
+        (masked(0x81, &[b' '; 4_097]), 1009),
+        ([masked(0x01, &[b' '; 4_000]), masked(0x80, &[b' '; 97])].concat(), 1009),
+        (masked(0xc1, b"{}"), 1002),
+        ([masked(0x01, b"{"), masked(0x81, b"}")].concat(), 1002),
+    ] {
+        assert_eq!(json_code(&says), Some(expected), "{says:02x?}");
+    }
+    for says in [
+        masked(0x81, br#"{"id":1,"login":{"token":"t","device":"1"}}"#),
+        masked(0x81, br#"{"id":1,"sand":{}}"#),
+        masked(0x01, b"{"),
+        [
+            masked(0x01, b"{\"id\":1,"),
+            masked(0x00, b""),
+            masked(0x80, b"\"heartbeat\":{\"time_ms\":1}}"),
+        ]
+        .concat(),
+    ] {
+        assert_eq!(json_code(&says), None, "{says:02x?}");
+    }
+}
+
+#[test]
+fn a_close_says_what_to_do() {
+    for (mut scene, says, word) in [
+        (Scene::open(), masked(0x81, b"{}"), "longline.v1.json"),
+        (Scene::open_json(), masked(0x82, &frame(1)), "frames are for longline.v1"),
+        (Scene::open_json(), masked(0x81, b"hello"), "one JSON object"),
+        (Scene::open_json(), masked(0x81, &vec![b' '; JSON_BYTES_MAX + 1]), "131072"),
+    ] {
+        scene.hear(&says);
+        let last = scene.part(Some(RefusalCode::Malformed));
+        assert!(String::from_utf8_lossy(&last[4..]).contains(word), "{last:02x?}");
+    }
+}
+
+#[test]
+fn a_message_of_json_may_be_larger_than_its_frame_after_the_login() {
+    let text =
+        format!(r#"{{"id":4,"heartbeat":{{{}"time_ms":1}}}}"#, " ".repeat(JSON_BYTES_MAX - 40));
+    let mut scene = Scene::open_json();
+    masked(0x81, text.as_bytes()).chunks(1_000).for_each(|piece| scene.hear(piece));
+    assert_eq!(scene.heard, [Kept::Frame(Ok(4))]);
 }
 
 #[test]
