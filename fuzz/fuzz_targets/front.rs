@@ -1,28 +1,32 @@
 //! What a connection says, in pieces: the first byte of the input says how large they are, the second whether the bytes are all
-//! of it, what follows a request in order for a WebSocket, or what a server says to a client. Nothing may panic, and the same
-//! bytes in one piece are heard as the same.
+//! of it, what follows a request in order for a WebSocket with frames or with JSON, or what a server says to a client. Nothing
+//! may panic, and the same bytes in one piece are heard as the same.
 #![no_main]
 
 use front::{Bounds, Carrier, Client, Front, Heard, Subprotocol};
 use libfuzzer_sys::fuzz_target;
 use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, Scratch};
 
-/// A request in order, and the answer to it.
+/// A request in order, but for its last line.
 const REQUEST: &[u8] =
     b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Protocol: longline.v1\r\n\r\n";
+    Sec-WebSocket-Protocol: longline.v1";
 
 fuzz_target!(|input: &[u8]| {
     let [size, manner, bytes @ ..] = input else { return };
     let (size, whole) = (usize::from(*size) + 1, bytes.len().max(1));
-    match manner % 3 {
+    match manner % 4 {
         0 => assert_eq!(heard(bytes, size), heard(bytes, whole)),
         1 => {
-            let says = [REQUEST, bytes].concat();
+            let says = [REQUEST, b"\r\n\r\n", bytes].concat();
             assert_eq!(heard(&says, size), heard(&says, says.len()));
         }
-        _ => tell(bytes, size),
+        2 => tell(bytes, size),
+        _ => {
+            let says = [REQUEST, b".json\r\n\r\n", bytes].concat();
+            assert_eq!(heard(&says, size), heard(&says, says.len()));
+        }
     }
 });
 
