@@ -59,6 +59,13 @@ const DRILLS: &[Drill] = &[
         prints: NOTHING_BROKEN,
     },
     Drill {
+        name: "a verified load over WebSocket as JSON",
+        short: "drill/loadgen run --serve --carrier json --users 200 --window 4 --duration 5s",
+        long: "drill/loadgen run --serve --carrier json --users 1000 --window 4 --duration 60s",
+        exits: UNBROKEN,
+        prints: NOTHING_BROKEN,
+    },
+    Drill {
         name: "kill and resume",
         short: "cargo xtask crash --cycles 2",
         long: "cargo xtask crash --cycles 20",

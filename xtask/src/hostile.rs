@@ -37,7 +37,7 @@ pub struct Args {
 }
 
 /// Peers of each manner in a wave.
-const WAVE: [(Manner, usize); 9] = [
+const WAVE: [(Manner, usize); 13] = [
     (Manner::Noise, 1_000),
     (Manner::Silence, 1_000),
     (Manner::Dribble, 100),
@@ -47,10 +47,14 @@ const WAVE: [(Manner, usize); 9] = [
     (Manner::SocketNoise, 500),
     (Manner::Fragments, 100),
     (Manner::Pings, 100),
+    (Manner::JsonNoise, 500),
+    (Manner::JsonDepth, 100),
+    (Manner::JsonUnknown, 100),
+    (Manner::JsonDribble, 100),
 ];
 /// What those do that are held to see what they cost.
-const HELD_MANNERS: [Manner; 4] =
-    [Manner::Silence, Manner::Dribble, Manner::SlowHead, Manner::Pings];
+const HELD_MANNERS: [Manner; 5] =
+    [Manner::Silence, Manner::Dribble, Manner::SlowHead, Manner::Pings, Manner::JsonDribble];
 /// Peers that log in, and then ask and do not read.
 const SLOW_READERS: u64 = 20;
 /// Their uids, and whose messages they do not read: far from loadgen's.

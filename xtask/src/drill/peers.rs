@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use front::Subprotocol;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,6 +35,14 @@ pub enum Manner {
     Fragments,
     /// Has one, and only pings.
     Pings,
+    /// Has one that speaks JSON, and says what is none.
+    JsonNoise,
+    /// Has one, and says brackets that are never closed.
+    JsonDepth,
+    /// Has one, and says requests that there are not.
+    JsonUnknown,
+    /// Has one, and says a message so slowly that it never ends.
+    JsonDribble,
 }
 
 /// Longest noise.
@@ -52,6 +61,8 @@ const ENDLESS: usize = 2_000;
 /// A ping of a client without content, under a mask of zeros; and an empty fragment.
 const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
 const FRAGMENT: [u8; 6] = [0, 0x80, 0, 0, 0, 0];
+/// Brackets in a message, of as many bytes as one may have before the login.
+const BRACKETS: usize = 4_096;
 
 /// Connects, misbehaves, and waits until the gateway closes the connection.
 pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: StdRng) -> io::Result<()> {
@@ -60,8 +71,12 @@ pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: StdRng) -
     let mut noise = || -> Vec<u8> {
         (0..random.random_range(1..=NOISE_BYTES_MAX)).map(|_| random.random()).collect()
     };
-    let mut asks = Vec::new();
-    front::Client::ask("localhost", front::Subprotocol::Frames, &mut asks);
+    let asks = |subprotocol| {
+        let mut asks = Vec::new();
+        front::Client::ask("localhost", subprotocol, &mut asks);
+        asks
+    };
+    let (asks, json) = (asks(Subprotocol::Frames), asks(Subprotocol::Json));
     let says = match manner {
         Manner::Silence => Vec::new(),
         Manner::Noise => noise(),
@@ -78,6 +93,13 @@ pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: StdRng) -
         Manner::Fragments => [asks, FRAGMENT.repeat(ENDLESS)].concat(),
         Manner::Dribble => return dribble(&mut stream, encoded_hello().chunks(1)).await,
         Manner::SlowHead => return dribble(&mut stream, asks.chunks(1)).await,
+        Manner::JsonNoise => [json, text(&noise())].concat(),
+        Manner::JsonDepth => [json, text(&b"[".repeat(BRACKETS))].concat(),
+        Manner::JsonUnknown => [json, text(br#"{"id":1,"sand":{}}"#).repeat(ENDLESS)].concat(),
+        Manner::JsonDribble => {
+            let says = [json, text(&b" ".repeat(BRACKETS))].concat();
+            return dribble(&mut stream, says.chunks(40)).await;
+        }
         Manner::Pings => {
             stream.write_all(&asks).await?;
             return dribble(&mut stream, std::iter::repeat(&PING[..])).await;
@@ -87,6 +109,15 @@ pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: StdRng) -
     let _ = stream.write_all(&says).await;
     until_closed(&mut stream).await;
     Ok(())
+}
+
+/// A text message of a client, under a mask of zeros. Its length has the form of those from 126 bytes on.
+fn text(content: &[u8]) -> Vec<u8> {
+    let mut content = content.to_vec();
+    content.resize(content.len().max(126), b' ');
+    let [high, low] =
+        u16::try_from(content.len()).expect("a message before the login").to_be_bytes();
+    [&[0x81, 0xfe, high, low, 0, 0, 0, 0], &content[..]].concat()
 }
 
 /// A little at a time, for longer than a login may take.
