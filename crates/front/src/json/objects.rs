@@ -5,10 +5,10 @@ use super::forms::{Behind, Body, Code, Count, Flag, Id, Inner, List, MsgId, Or, 
 use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 use wire::frames::{
-    Chat, ChatReply, Chats, ChatsPage, Conversation, GoingAway, Heartbeat, HeartbeatReply,
-    HelloReply, HideChat, History, HistoryPage, InboxHead, Login, LoginReply, Logout, LogoutReply,
-    MarkRead, Message, Push, PushAck, Refusal, Renew, RenewReply, Send, SendAck, SessionEnd, Sync,
-    SyncPage,
+    Chat, ChatReply, Chats, ChatsPage, Conversation, GoingAway, GroupMember, GroupMembers,
+    GroupMembersPage, Heartbeat, HeartbeatReply, HelloReply, HideChat, History, HistoryPage,
+    InboxHead, Login, LoginReply, Logout, LogoutReply, MarkRead, Message, Push, PushAck, Refusal,
+    Renew, RenewReply, Send, SendAck, SessionEnd, Sync, SyncPage,
 };
 
 macro_rules! objects {
@@ -121,6 +121,13 @@ objects! {
         unread: Number,
         version: Number,
         is_hidden: Flag,
+    }
+    GroupMembers { conversation: Inner<Conversation>, after_uid: Or<Id, 0>, limit: Count<u32>, }
+    GroupMember { uid: Id, since_seq: Number, is_owner: Flag, }
+    GroupMembersPage {
+        conversation: Inner<Conversation>,
+        count: Number,
+        members: List<GroupMember>,
     }
     Refusal { code: Code, retry_after_ms: Count<u32>, text: Words, }
     GoingAway { code: Code, reconnect_after_ms: Count<u32>, jitter_ms: Count<u32>, }

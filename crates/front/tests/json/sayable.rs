@@ -143,7 +143,7 @@ frames! {
     HeartbeatReply [1] { time_ms: Number, inbox_epoch: Digits, inbox_head: Number, }
     Renew [0] { token: Text, }
     RenewReply [0] { until_ms: Number, }
-    Send [0] {
+    Send [1] {
         conversation: Whole, client_msg_id: Whole, kind: Whole, flags: Whole, body: Whole,
     }
     SendAck [0] { message_id: Digits, seq: Number, time_ms: Number, inbox_seq: Number, }
@@ -160,6 +160,8 @@ frames! {
     ChatReply [0] {
         conversation: Whole, read_seq: Number, unread: Number, version: Number, is_hidden: Flag,
     }
+    GroupMembers [0] { conversation: Whole, after_uid: Digits, limit: Whole, }
+    GroupMembersPage [0] { conversation: Whole, count: Number, members: Many, }
     Refusal [1] { code: Whole, retry_after_ms: Whole, text: Text, }
     GoingAway [0] { code: Whole, reconnect_after_ms: Whole, jitter_ms: Whole, }
     InboxHead [0] { inbox_epoch: Digits, inbox_head: Number, }
@@ -167,6 +169,7 @@ frames! {
 }
 
 sayable! {
+    GroupMember { uid: Digits, since_seq: Number, is_owner: Flag, }
     Message {
         inbox_seq: Number, conversation: Whole, seq: Number, number: Number, sender: Digits,
         message_id: Digits, time_ms: Number, client_msg_id: Whole, kind: Whole, row_flags: Whole,
