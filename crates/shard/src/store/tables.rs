@@ -168,7 +168,8 @@ impl Tables {
                 }
                 // The keyspace's own mark may come from a journal: a folder of another has its own in a table.
                 let mark = Slice::from(MARK);
-                for row in table.range(mark.clone()..=mark).flatten() {
+                // Of what cannot be read the iterator may give the same error for ever.
+                if let Some(Ok(row)) = table.range(mark.clone()..=mark).next() {
                     self.take_mark(keyspace, &row.value)?;
                 }
             }
@@ -337,7 +338,8 @@ impl Tables {
             }
             let rows = keyspace.range::<&[u8], _>((Unbounded, Excluded(&MARK[..])));
             let mut bad = 0;
-            for (key, value) in rows.filter_map(|guard| guard.into_inner().ok()) {
+            // Up to the first that cannot be read: its table is named above.
+            for (key, value) in rows.map_while(|guard| guard.into_inner().ok()) {
                 bad += u64::from(!is_row(keyspace, &key, &value));
             }
             if bad > 0 {
