@@ -3,9 +3,9 @@
 //! may panic, and the same bytes in one piece are heard as the same.
 #![no_main]
 
-use front::{Bounds, Carrier, Client, Front, Heard, Subprotocol};
+use front::{Bounds, Carrier, Client, Common, Front, Heard, Subprotocol};
 use libfuzzer_sys::fuzz_target;
-use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, Scratch};
+use wire::FRAME_BEFORE_LOGIN_BYTES_MAX;
 
 /// A request in order, but for its last line.
 const REQUEST: &[u8] =
@@ -32,13 +32,13 @@ fuzz_target!(|input: &[u8]| {
 
 /// What is heard, and the last word.
 fn heard(says: &[u8], size: usize) -> (Vec<String>, Vec<u8>) {
-    let (mut front, mut scratch, mut heard) = (Front::default(), Scratch::default(), vec![]);
+    let (mut front, mut common, mut heard) = (Front::default(), Common::default(), vec![]);
     let mut carrier = Carrier::New;
     let bounds = Bounds { frame_bytes_max: FRAME_BEFORE_LOGIN_BYTES_MAX, origins: &[], user: 7 };
     for piece in says.chunks(size) {
         let mut goes_on = true;
         let by = carrier;
-        front.read(by, &mut piece.to_vec(), (bounds, &mut scratch), |it| {
+        front.read(by, &mut piece.to_vec(), (bounds, &mut common), |it| {
             goes_on = !matches!(it, Heard::Frame(Err(_)));
             heard.push(match it {
                 Heard::Frame(frame) => format!("{:?}", frame.map(|frame| frame.header.request_id)),

@@ -3,6 +3,7 @@
 use crate::auth::{self, sign};
 use crate::config::Config;
 use crate::serve::{data_dir_failed, serve};
+use crate::tls;
 use clap::{Args, Parser, Subcommand};
 use service::admin::show;
 use service::clock::unix_ms;
@@ -77,7 +78,8 @@ pub fn main(cli: Cli) -> ExitCode {
 }
 
 fn look(config: &Config) -> Result<(), Fatal> {
-    auth::check(config).map_err(|e| Fatal::Config(e.to_string()))
+    auth::check(config).map_err(|e| Fatal::Config(e.to_string()))?;
+    tls::check(config).map_err(|e| Fatal::Config(e.to_string()))
 }
 
 fn check_directory(path: &Path) -> Result<(), Fatal> {

@@ -4,7 +4,7 @@
 //! [`service::config`]'s.
 
 use service::CORES_MAX;
-use service::config::{ANY, Addresses, LogFilter, LogFormat, Origins, Settings, between};
+use service::config::{ANY, Addresses, LogFilter, LogFormat, Origins, Settings, TlsMode, between};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -21,6 +21,14 @@ service::settings! {
     /// Origins whose web pages may connect by WebSocket, such as https://chat.example.com,...; * allows all. Pages of the
     /// host that they connect to always may.
     origins: Origins = "", ANY;
+    /// Whether clients speak TLS on `listen`: off (something in front of this process may), accept (they may) or require (they
+    /// must, and nothing else is read). Off must be said where `listen` is no loopback address.
+    tls: TlsMode = "off", ANY;
+    /// File with the certificate for that, PEM, and those behind it up to the root's. It is looked at every 10 s and at a
+    /// hangup, with the key; a pair that fits is used from then on.
+    tls_certificate: Option<PathBuf> = "", ANY;
+    /// File with its private key, PEM.
+    tls_key: Option<PathBuf> = "", ANY;
     /// Where /metrics, /healthz, /readyz and /config are served, over plain HTTP and to everybody who can connect.
     admin: SocketAddr = "127.0.0.1:7401", ANY;
     /// Whether `admin` may be other than a loopback address.
@@ -100,6 +108,24 @@ impl Config {
             let advice = "is not a loopback address, and whoever reaches it reads the metrics: give a \
                           127.0.0.1 port, or set admin_allow_remote = true behind a firewall";
             add("admin", advice);
+        }
+        let is_typed = self.sources.contains_key("tls");
+        match (self.tls, &self.tls_certificate, &self.tls_key) {
+            (TlsMode::Off, None, None) if !self.listen.ip().is_loopback() && !is_typed => {
+                let advice = "is not a loopback address, and tokens and messages go over it as they are: give tls = \"require\" \
+                              with tls_certificate and tls_key, or tls = \"off\" if something in front speaks TLS";
+                add("listen", advice);
+            }
+            (TlsMode::Off, Some(_), _) | (TlsMode::Off, _, Some(_)) => {
+                add("tls", "has no use for tls_certificate and tls_key: give accept or require");
+            }
+            (TlsMode::Accept | TlsMode::Require, None, _) => {
+                add("tls", "needs tls_certificate: give the file with the certificate");
+            }
+            (TlsMode::Accept | TlsMode::Require, _, None) => {
+                add("tls", "needs tls_key: give the file with the certificate's key");
+            }
+            _ => {}
         }
         if self.listen == self.admin && self.listen.port() != 0 {
             add("admin", "is the same as listen: give another port");

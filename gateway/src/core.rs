@@ -10,11 +10,13 @@ use crate::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
 use crate::hear::hear;
 use crate::metrics::CoreMetrics;
 use crate::setup::Setup;
-use crate::transport::Channel;
+use crate::transport::sealing::{Sealing, Sockets};
 use crate::transport::tcp::Tcp;
+use crate::transport::{Channel, ChannelId, Outboxes};
 use flume::Receiver;
+use front::Security;
 use link::{Change, Clocks, Own};
-use netring::{Chunk, CloseReason, ConnId, Event, NetRing};
+use netring::{CloseReason, ConnId, Event, NetRing};
 use service::clock::unix_ms;
 use service::exit::Fatal;
 use service::lifecycle::State;
@@ -25,6 +27,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use wire::RefusalCode;
 
 /// How long a core sleeps at most: its tick.
 const TICK: Duration = Duration::from_millis(250);
@@ -50,7 +53,7 @@ pub struct Core {
     id: usize,
     setup: Setup,
     metrics: Arc<CoreMetrics>,
-    ring: NetRing,
+    sockets: Sockets,
     tcp: Tcp<SessionKey>,
     entry: Entry,
     effects: Effects,
@@ -93,12 +96,13 @@ impl Core {
         let (auth, shared) = (setup.auth.clone(), setup.shared.clone());
         let mut entry = Entry::new(settings, auth, shared, metrics.clone());
         entry.set_inbox_epoch(inbox_epoch);
+        let tcp = Tcp::new(setup.security.clone());
         Self {
             id: id.into(),
             setup,
             metrics,
-            ring,
-            tcp: Tcp::default(),
+            sockets: Sockets { ring, sealing: Sealing::default() },
+            tcp,
             entry,
             effects: Effects::default(),
             backend,
@@ -120,7 +124,8 @@ impl Core {
         self.metrics.shard_ready.set(1);
         loop {
             let patience = Duration::from_millis(self.backend.patience_ms(self.now).max(1));
-            let waited = self.ring.wait(Some(TICK.min(patience))).await;
+            let patience = if self.tcp.waiting() > 0 { Duration::ZERO } else { patience };
+            let waited = self.sockets.ring.wait(Some(TICK.min(patience))).await;
             waited.map_err(|e| Fatal::Environment(format!("could not wait for sockets: {e}")))?;
             self.turn();
             if let Some(error) = self.backend.failed() {
@@ -136,7 +141,11 @@ impl Core {
     fn turn(&mut self) {
         self.now_us = u64::try_from(self.setup.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.now = Now { unix_ms: unix_ms(), mono_ms: self.now_us / 1_000 };
-        while let Some(event) = self.ring.next_event() {
+        self.tcp.begin_turn();
+        while let Some(conn) = self.tcp.next_waiting() {
+            self.on_data(conn, &mut []);
+        }
+        while let Some(event) = self.sockets.ring.next_event() {
             self.on_event(event);
         }
         self.backend.poll(&mut self.news);
@@ -150,7 +159,8 @@ impl Core {
         self.look_at_shutdown();
         self.with_entry(|entry, turn| entry.tick(turn));
         self.settle();
-        self.backend.flush(self.now, &mut self.ring);
+        self.seal_all();
+        self.backend.flush(self.now, &mut self.sockets.ring);
         self.show();
     }
 
@@ -158,10 +168,10 @@ impl Core {
         match event {
             Event::Accepted { conn } => self.on_accepted(conn),
             Event::Data { conn, chunk } if self.backend.has(conn) => {
-                let out = (&mut self.ring, &mut self.news);
+                let out = (&mut self.sockets.ring, &mut self.news);
                 self.backend.on_data(conn, chunk.bytes(), self.now, out);
             }
-            Event::Data { conn, mut chunk } => self.on_data(conn, &mut chunk),
+            Event::Data { conn, mut chunk } => self.on_data(conn, chunk.bytes_mut()),
             Event::Sent { conn } => {
                 if let Some(key) = self.tcp.key(conn) {
                     self.with_entry(|entry, turn| entry.on_sent(key, turn));
@@ -171,12 +181,12 @@ impl Core {
                 Some(key) => {
                     self.with_entry(|entry, turn| entry.on_ended(key, turn));
                 }
-                None => self.ring.close_now(conn),
+                None => self.sockets.ring.close_now(conn),
             },
             Event::Closed { conn, .. } | Event::ConnectFailed { conn, .. }
                 if self.backend.has(conn) =>
             {
-                self.backend.on_closed(conn, self.now, &self.ring, &mut self.news);
+                self.backend.on_closed(conn, self.now, &self.sockets.ring, &mut self.news);
             }
             Event::Closed { conn, reason } => self.on_closed(conn, reason),
             Event::Connected { conn } => self.backend.on_connected(conn, self.now),
@@ -191,17 +201,18 @@ impl Core {
     }
 
     fn on_accepted(&mut self, conn: ConnId) {
-        let channel = Channel::of(conn);
+        let is_sealed = matches!(self.setup.security, Security::Require(_));
+        let channel = Channel { is_sealed, ..Channel::of(conn) };
         if let Some(key) = self.with_entry(|entry, turn| entry.on_accepted(channel, turn)) {
             self.tcp.insert(conn, key);
         }
     }
 
-    fn on_data(&mut self, conn: ConnId, chunk: &mut Chunk) {
-        let Self { tcp, entry, ring, effects, now, now_us, setup, .. } = self;
-        let mut turn = Turn { now: *now, now_us: *now_us, outboxes: ring, effects };
+    fn on_data(&mut self, conn: ConnId, piece: &mut [u8]) {
+        let Self { tcp, entry, sockets, effects, now, now_us, setup, .. } = self;
+        let mut turn = Turn { now: *now, now_us: *now_us, outboxes: sockets, effects };
         let origins = &setup.config.origins.0;
-        let copied = hear((tcp, entry), (conn, chunk.bytes_mut()), origins, &mut turn);
+        let copied = hear((tcp, entry), (conn, piece), origins, &mut turn);
         let copies = &self.metrics.body_copies_bytes;
         copies.of(crate::metrics::CopyStage::Reassembly).add(copied as u64);
         self.act();
@@ -218,9 +229,9 @@ impl Core {
     }
 
     /// Calls the entry, and does what it wants done.
-    fn with_entry<T>(&mut self, call: impl FnOnce(&mut Entry, &mut Turn<'_, NetRing>) -> T) -> T {
-        let Self { entry, ring, effects, now, now_us, .. } = self;
-        let mut turn = Turn { now: *now, now_us: *now_us, outboxes: ring, effects };
+    fn with_entry<T>(&mut self, call: impl FnOnce(&mut Entry, &mut Turn<'_, Sockets>) -> T) -> T {
+        let Self { entry, sockets, effects, now, now_us, .. } = self;
+        let mut turn = Turn { now: *now, now_us: *now_us, outboxes: sockets, effects };
         let result = call(entry, &mut turn);
         self.act();
         result
@@ -229,23 +240,9 @@ impl Core {
     /// Does what the entry wants done, until nothing follows.
     fn act(&mut self) {
         loop {
-            for (channel, what) in self.effects.channels.drain(..) {
-                let conn = channel.conn();
-                match what {
-                    Do::Close(why) => {
-                        if let Some(out) = self.ring.outbox(conn) {
-                            self.tcp.part(channel, why, out);
-                        }
-                        self.ring.close(conn);
-                    }
-                    Do::CloseNow => self.ring.close_now(conn),
-                    Do::Pause => {
-                        self.ring.pause(conn);
-                        self.ring.notify_sent(conn);
-                    }
-                    Do::Resume => self.ring.resume(conn),
-                }
-            }
+            let mut channels = std::mem::take(&mut self.effects.channels);
+            channels.drain(..).for_each(|(channel, what)| self.act_on(channel, what));
+            self.effects.channels = channels;
             for (command, reply) in self.effects.commands.drain(..) {
                 self.backend.submit(command, reply, self.now, &mut self.news);
             }
@@ -265,6 +262,52 @@ impl Core {
         }
     }
 
+    fn act_on(&mut self, channel: Channel, what: Do) {
+        let conn = channel.conn();
+        match what {
+            Do::Close(why) => {
+                self.part(channel, why);
+                self.sockets.ring.close(conn);
+            }
+            Do::CloseNow => self.sockets.ring.close_now(conn),
+            Do::Pause => {
+                // What is not sealed yet is not seen to be waiting.
+                self.seal(channel.id);
+                self.sockets.ring.pause(conn);
+                self.sockets.ring.notify_sent(conn);
+            }
+            Do::Resume => self.sockets.ring.resume(conn),
+        }
+    }
+
+    /// The last word of what carries frames, and of what seals it.
+    fn part(&mut self, channel: Channel, why: Option<RefusalCode>) {
+        let Self { sockets, tcp, .. } = self;
+        if let Some(out) = sockets.outbox(channel) {
+            tcp.part(channel, why, out.bytes);
+        }
+        if channel.is_sealed {
+            self.seal(channel.id);
+            if let Some(out) = self.sockets.ring.outbox(channel.conn()) {
+                self.tcp.close(channel.conn(), out);
+            }
+        }
+    }
+
+    /// Seals what was written to a channel.
+    fn seal(&mut self, id: ChannelId) {
+        let Some(plain) = self.sockets.sealing.take(id) else { return };
+        if let Some(out) = self.sockets.ring.outbox(id.conn()) {
+            self.tcp.seal(id.conn(), &plain, out);
+        }
+        self.sockets.sealing.give_back(plain);
+    }
+
+    /// What this turn wrote goes out in as few records as it takes.
+    fn seal_all(&mut self) {
+        self.sockets.sealing.channels().into_iter().for_each(|id| self.seal(id));
+    }
+
     /// Steps the backend, and tells the entry what it has, until nothing follows.
     fn settle(&mut self) {
         loop {
@@ -278,7 +321,7 @@ impl Core {
     }
 
     fn begin_writes(&mut self) {
-        self.news.writes.drain(..).for_each(|write| self.ring.write_file(write));
+        self.news.writes.drain(..).for_each(|write| self.sockets.ring.write_file(write));
     }
 
     /// Tells the entry what the backend has; whether that was anything.
@@ -333,8 +376,8 @@ impl Core {
     }
 
     fn ask_for_canary(&mut self, asks: Vec<Ask>) {
-        let Self { entry, ring, effects, now, now_us, canary_session, .. } = self;
-        let mut turn = Turn { now: *now, now_us: *now_us, outboxes: ring, effects };
+        let Self { entry, sockets, effects, now, now_us, canary_session, .. } = self;
+        let mut turn = Turn { now: *now, now_us: *now_us, outboxes: sockets, effects };
         for ask in asks {
             match (ask, *canary_session) {
                 (Ask::Begin, _) => *canary_session = Some(entry.open_own(*now)),
@@ -351,7 +394,7 @@ impl Core {
     }
 
     fn show(&mut self) {
-        let stats = self.ring.stats();
+        let stats = self.sockets.ring.stats();
         let metrics = &self.metrics;
         let age_ms = self.setup.metrics.age_ms();
         metrics.last_tick_ms.set(age_ms);
@@ -359,6 +402,7 @@ impl Core {
         let canary_age_ms = |ok_ms| age_ms.saturating_sub(self.now.mono_ms - ok_ms);
         metrics.canary_ok_ms.set(self.canary.ok_ms().map_or(0, canary_age_ms));
         metrics.connections.set(self.entry.clients() as u64);
+        metrics.tls_waiting.set(self.tcp.waiting() as u64);
         metrics.users_online.set(self.entry.users_online());
         self.backend.show(self.now, metrics);
         if let Some(first) = self.backend.damaged().first() {
@@ -405,7 +449,7 @@ impl Core {
         self.metrics.store_failing.set(1);
         // One more turn of the ring writes the refusals; a peer that does not read is not waited
         // for.
-        let _ = self.ring.wait(Some(Duration::from_millis(1))).await;
+        let _ = self.sockets.ring.wait(Some(Duration::from_millis(1))).await;
         self.setup.shutdown.stop();
         Fatal::Store(format!(
             "{error}; mend the disk and start again: what was acknowledged is stored"

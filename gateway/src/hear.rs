@@ -4,8 +4,8 @@
 use crate::entry::{Entry, SessionKey, Turn};
 use crate::limits::OUTBOX_HIGH_BYTES;
 use crate::metrics::CloseReason;
-use crate::transport::Outboxes;
 use crate::transport::tcp::Tcp;
+use crate::transport::{Channel, Outboxes};
 use front::{Bounds, Fault, Heard};
 use netring::ConnId;
 
@@ -27,11 +27,13 @@ pub fn hear<O: Outboxes>(
         }
         Heard::Speaks(carrier) => entry.on_carrier(key, carrier),
         Heard::Say(bytes) => {
-            if let Some(out) = turn.outboxes.outbox(channel) {
-                out.bytes.extend_from_slice(bytes);
-            }
-            true
+            // It may have become sealed since.
+            say(entry.channel(key), bytes, turn)
         }
+        Heard::Sealed => entry.on_sealed(key),
+        Heard::Raw(bytes) => say(Some(Channel { is_sealed: false, ..channel }), bytes, turn),
+        Heard::Waits => unreachable!("the transport keeps who waits"),
+        Heard::Agreed => entry.on_agreed(key),
         Heard::Ping(payload) => {
             answer_ping(entry, key, payload, turn);
             true
@@ -39,6 +41,14 @@ pub fn hear<O: Outboxes>(
         Heard::Closes => entry.on_ended(key, turn),
         Heard::Broken(fault) => entry.on_broken(key, reason(fault), turn),
     })
+}
+
+/// Writes bytes as they are.
+fn say<O: Outboxes>(channel: Option<Channel>, bytes: &[u8], turn: &mut Turn<'_, O>) -> bool {
+    if let Some(out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) {
+        out.bytes.extend_from_slice(bytes);
+    }
+    true
 }
 
 /// Answers at the rate of frames, and not what the client does not read: of several pings one may be answered.
@@ -60,6 +70,10 @@ fn answer_ping<O: Outboxes>(
 fn reason(fault: Fault) -> CloseReason {
     match fault {
         Fault::Tls => CloseReason::Tls,
+        Fault::Plain => CloseReason::Plain,
+        Fault::TlsAlert => CloseReason::TlsAlert,
+        Fault::TlsTerms => CloseReason::TlsTerms,
+        Fault::TlsRecord => CloseReason::TlsRecord,
         Fault::Http => CloseReason::Http,
         Fault::Origin => CloseReason::Origin,
         Fault::WebSocket => CloseReason::Protocol,

@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 pub mod auth;
+pub mod tls;
 pub mod metrics;
 pub mod admin;
 pub mod limits;

@@ -29,6 +29,11 @@ pub const USER_RATE_CELLS: usize = 64 * 1024;
 pub const SESSION_BYTES_MAX: usize = 64;
 /// Memory of an idle connection in its transport, in bytes: its session's key and what is partial.
 pub const TCP_BYTES_MAX: usize = 16;
+/// Steps of TLS handshakes that a core takes in a turn: 3.5 ms of 108 us each, if all are first ones of full handshakes. The
+/// rest wait for the next turn, and nobody else waits for them.
+pub const HANDSHAKES_MAX: u32 = 32;
+/// How often the files of the certificate and its key are looked at, in ms.
+pub const CERTIFICATE_LOOK_EVERY_MS: u64 = 10_000;
 /// Requests of a session that are not answered, beyond which more are refused: three times what the
 /// client library has under way (256 messages and 64 requests).
 pub const REQUESTS_IN_FLIGHT_MAX: u16 = 1_024;

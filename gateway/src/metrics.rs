@@ -26,6 +26,14 @@ service::table! {
         logins: Counter = "longline_logins_total", SUM;
         /// Connections that became WebSockets.
         upgrades: Counter = "longline_upgrades_total", SUM;
+        /// TLS handshakes that were done.
+        tls_handshakes: Counter = "longline_tls_handshakes_total", SUM;
+        /// TLS handshakes that wait for the next turn of their core.
+        tls_waiting: Gauge = "longline_tls_handshakes_waiting", CORE;
+        /// When the certificate's time is over, in Unix seconds; 0 without TLS.
+        tls_expires_s: Gauge = "longline_tls_certificate_expires_seconds", SUM;
+        /// 1 while the files of the certificate cannot be used, and the one before is kept.
+        tls_stale: Gauge = "longline_tls_certificate_stale", SUM;
         /// Frames received.
         frames_in: Counter = "longline_frames_in_total", CORE;
         /// Frames sent.

@@ -12,6 +12,7 @@ use crate::entry::shared::Shared;
 use crate::limits::CLOSING_SLOTS;
 use crate::metrics::Metrics;
 use crate::setup::Setup;
+use crate::tls::{self, Certificates, Watch};
 use flume::{Receiver, Sender};
 use service::clock::unix_ms;
 use service::config::{self, Settings};
@@ -43,25 +44,24 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     }
     let config = Arc::new(config);
     let shutdown = Shutdown::default();
-    shutdown
-        .listen_for_signals()
-        .map_err(|e| Fatal::Environment(format!("could not listen for signals: {e}")))?;
+    let listens = shutdown.listen_for_signals();
+    listens.map_err(|e| Fatal::Environment(format!("could not listen for signals: {e}")))?;
     let cluster = Cluster::open(&config)?;
     let (data, cores) = match &cluster {
         None => open_data_dir(&config).map(|(data, shards)| (Some(data), shards))?,
         Some(_) => (None, executors(&config)),
     };
     let auth = Arc::new(Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?);
-    shutdown.reload_by(reload(auth.clone(), config.clone()));
     let metrics = Arc::new(Metrics::new(cores.into()));
-    let clients_max = usize::try_from(config.connections_max).unwrap_or(usize::MAX);
-    let users = UserRates::new(config.user_rate, rand::random());
+    let certificates = tls::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
+    shutdown.reload_by(reload(&auth, &config, watch(&config, certificates.as_ref(), &metrics)?));
     let setup = Setup {
         config: config.clone(),
         auth,
+        security: tls::security(&config, certificates.as_ref()),
         metrics,
         shutdown,
-        shared: Arc::new(Shared::new(clients_max, users)),
+        shared: Arc::new(shared(&config)),
         started: Instant::now(),
         quiet: Arc::default(),
         damage: (0..cores).map(|_| OnceLock::new()).collect(),
@@ -71,6 +71,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     let admin = admin::start(Seen {
         config: config.clone(),
         auth: setup.auth.clone(),
+        certificates,
         metrics: setup.metrics.clone(),
         shutdown: setup.shutdown.clone(),
         damage: setup.damage.clone(),
@@ -79,8 +80,10 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         names: cluster.as_ref().map(|cluster| cluster.names().clone()).unwrap_or_default(),
     })
     .map_err(|e| {
-        let advice = "stop what uses it or give another --admin";
-        Fatal::Environment(format!("could not serve admin on {}: {e}; {advice}", config.admin))
+        let at = config.admin;
+        Fatal::Environment(format!(
+            "could not serve admin on {at}: {e}; stop what uses it or give another --admin"
+        ))
     })?;
     let announce = |listen: SocketAddr| {
         let (at, data_dir) = (admin.address(), config.data_dir.display());
@@ -107,12 +110,46 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     served
 }
 
-/// What a hangup replaces: the keys of tokens.
-fn reload(auth: Arc<Auth>, config: Arc<Config>) -> Reload {
-    Box::new(move || match auth.reload(&config) {
-        Ok(()) => tracing::info!("hangup: the keys of tokens were read again"),
-        Err(error) => tracing::error!(%error, "hangup: the keys of tokens stay as they were"),
+/// What the entries count together.
+fn shared(config: &Config) -> Shared {
+    let clients_max = usize::try_from(config.connections_max).unwrap_or(usize::MAX);
+    Shared::new(clients_max, UserRates::new(config.user_rate, rand::random()))
+}
+
+/// What a hangup replaces: the keys of tokens, and the certificate.
+fn reload(auth: &Arc<Auth>, config: &Arc<Config>, watch: Option<Watch>) -> Reload {
+    let (auth, config) = (auth.clone(), config.clone());
+    Box::new(move || {
+        match auth.reload(&config) {
+            Ok(()) => tracing::info!("hangup: the keys of tokens were read again"),
+            Err(error) => tracing::error!(%error, "hangup: the keys of tokens stay as they were"),
+        }
+        watch.iter().for_each(Watch::look);
     })
+}
+
+/// Looks after the files of the certificate, if there is one; else says who is to do so.
+fn watch(
+    config: &Config,
+    certificates: Option<&Arc<Certificates>>,
+    metrics: &Metrics,
+) -> Result<Option<Watch>, Fatal> {
+    let (Some(certificates), Some(certificate), Some(key)) =
+        (certificates, &config.tls_certificate, &config.tls_key)
+    else {
+        if !config.listen.ip().is_loopback() {
+            tracing::warn!(
+                listen = %config.listen,
+                "tls = off: tokens and messages go over this address as they are, unless something in front speaks TLS"
+            );
+        }
+        return Ok(None);
+    };
+    let files = (certificate.clone(), key.clone());
+    let started = Watch::start(files, certificates.clone(), metrics.core(0));
+    let could_not =
+        |e| Fatal::Environment(format!("could not start the certificate's thread: {e}"));
+    started.map(Some).map_err(could_not)
 }
 
 /// Opens the data directory. If the configuration leaves the number of shards open, it is the

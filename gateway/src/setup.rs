@@ -6,6 +6,7 @@ use crate::entry::shared::Shared;
 use crate::limits::CORE_CONNECTIONS_SPARE;
 use crate::metrics::{FirstDamage, Metrics};
 use arc_swap::ArcSwap;
+use front::Security;
 use link::Clocks;
 use service::lifecycle::Shutdown;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub struct Setup {
     pub config: Arc<Config>,
     /// Verifies tokens.
     pub auth: Arc<Auth>,
+    /// Whether clients speak TLS, and how.
+    pub security: Security,
     /// The numbers; each core writes its own.
     pub metrics: Arc<Metrics>,
     /// The state of the process.

@@ -4,12 +4,19 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Result;
 
+use crate::needs::{self, Need};
 use crate::servers::Servers;
 use crate::steps::{Step, Tally};
 
 /// Nothing to choose.
 #[derive(clap::Args)]
 pub struct Args {}
+
+const NEEDS: &[Need] = &[Need {
+    program: "openssl",
+    package: "openssl",
+    purpose: "a TLS client that is none of ours",
+}];
 
 /// Alone, so that its time is seen.
 const BUILD: &[Step] = &[Step::new(
@@ -35,6 +42,7 @@ const BY_NEXTEST: &[Step] = &[
 /// Starts the servers that tests of the cluster need, then runs every test.
 pub fn run(_: &Args) -> Result<ExitCode> {
     let mut tally = Tally::new();
+    tally.prepare("tools", || needs::install(NEEDS))?;
     let servers = tally.prepare("servers", Servers::start)?;
     tally.run(BUILD, servers.variables());
     tally.run(runner(), servers.variables());

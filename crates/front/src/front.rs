@@ -3,78 +3,21 @@
 
 use crate::detect::{Speech, detect};
 use crate::head::{self, Head};
+use crate::heard::{Bounds, Carrier, Common, Fault, Heard, Security};
 use crate::json::{self, Unclear};
 use crate::limits::{FIRST_BYTES, JSON_BYTES_MAX};
 use crate::problem::Problem;
 use crate::say;
+use crate::sealed::{Sealed, emptied};
 use crate::socket::{Part, Rules, Side, Unfinished};
 use crate::subprotocol::Subprotocol;
 use crate::text::Gathered;
 use crate::upgrade::judge;
 use httparse::Request;
 use tungstenite::protocol::frame::coding::{CloseCode, Data};
-use wire::{FRAME_BYTES_MAX, FrameBuffer, FrameError, RawFrame, RefusalCode, Scratch};
+use wire::{FRAME_BYTES_MAX, FrameBuffer, FrameError, RefusalCode};
 
-/// What carries the frames of a connection. Who reads it keeps this, and is told when it changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Carrier {
-    /// It has not said so much that it is known. It is written to as if by nothing.
-    #[default]
-    New,
-    /// Nothing: frames as they are.
-    Frames,
-    /// A request that is still coming. No frame can be said yet.
-    Http,
-    /// Messages, a frame in each.
-    WebSocket,
-    /// Messages of text, a frame as an object in each.
-    Json,
-}
-
-/// What is heard.
-#[derive(Debug)]
-pub enum Heard<'a> {
-    /// A frame, or bytes that are none.
-    Frame(Result<&'a RawFrame<'a>, FrameError>),
-    /// From now on this carries its frames.
-    Speaks(Carrier),
-    /// A request that no frame can be made of: of this number, and as what and with which words it is to be refused.
-    Unclear(u64, RefusalCode, &'a str),
-    /// To be written as it is.
-    Say(&'a [u8]),
-    /// A ping: [`crate::pong`] answers it.
-    Ping(&'a [u8]),
-    /// The client says that it closes: nothing more is heard.
-    Closes,
-    /// It may not be said: nothing more is heard.
-    Broken(Fault),
-}
-
-/// What may not be said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// TLS, which is not served.
-    Tls,
-    /// A request that no WebSocket begins with.
-    Http,
-    /// A page of a foreign origin.
-    Origin,
-    /// Something against the rules of WebSocket.
-    WebSocket,
-}
-
-/// What a connection may say.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds<'a> {
-    /// Bytes of a frame, and of a message.
-    pub frame_bytes_max: usize,
-    /// Whose pages may connect, beside those of the host that they ask.
-    pub origins: &'a [String],
-    /// The user who is logged in; 0: none is.
-    pub user: u64,
-}
-
-/// What is partial of one connection. Eight bytes while nothing is.
+/// What is partial of one connection, and what TLS keeps of it. Eight bytes while neither is.
 #[derive(Default)]
 pub struct Front(Option<Box<Partial>>);
 
@@ -87,6 +30,8 @@ enum Partial {
     Head(Head),
     /// A message.
     Talk(Talk),
+    /// TLS, and what is partial of what is in it.
+    Sealed(Sealed, Front),
     /// Nothing more is heard, and this is still to be said: the code of a close.
     Over(Option<u16>),
 }
@@ -113,19 +58,66 @@ impl Front {
         &mut self,
         carrier: Carrier,
         piece: &mut [u8],
-        (bounds, scratch): (Bounds<'_>, &mut Scratch),
+        (bounds, common): (Bounds<'_>, &mut Common),
         mut take: impl FnMut(Heard<'_>) -> bool,
     ) -> usize {
-        let partial = self.0.take().map_or_else(|| Partial::none(carrier), |partial| *partial);
-        let mut ends = Ends { bounds, scratch, take: &mut take };
-        let (partial, copied) = ends.read(partial, piece);
+        self.hear(carrier, piece, Ends { bounds, common, is_inside: false, take: &mut take })
+    }
+
+    /// The same, also of what is in TLS.
+    pub(crate) fn hear(&mut self, carrier: Carrier, piece: &mut [u8], mut ends: Ends<'_>) -> usize {
+        let (partial, copied) = match self.0.as_deref_mut() {
+            // It stays where it lies.
+            Some(Partial::Sealed(sealed, inner)) => {
+                match ends.open(carrier, piece, (sealed, inner)) {
+                    Ok(copied) => return copied,
+                    Err(fault) => {
+                        (ends.take)(Heard::Broken(fault));
+                        (Partial::Over(None), 0)
+                    }
+                }
+            }
+            _ => {
+                let partial = self.0.take().map_or_else(|| Partial::none(carrier), |it| *it);
+                ends.read(partial, piece)
+            }
+        };
         self.0 = partial.is_kept().then(|| Box::new(partial));
         copied
+    }
+
+    /// Appends the records that carry these bytes, of a connection that is sealed. Nothing, if no record can be written:
+    /// before its handshake is done, and when it is over.
+    pub fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) {
+        if let Some(Partial::Sealed(sealed, _)) = self.0.as_deref_mut() {
+            sealed.seal(plain, out);
+        }
+    }
+
+    /// Appends what says in TLS that nothing more comes, behind all that was sealed.
+    pub fn close(&mut self, out: &mut Vec<u8>) {
+        if let Some(Partial::Sealed(sealed, _)) = self.0.as_deref_mut() {
+            sealed.close(out);
+        }
+    }
+
+    /// Bytes kept of what is partial.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        match self.0.as_deref() {
+            None | Some(Partial::Over(_) | Partial::Sealed(..)) => 0,
+            Some(Partial::First { count, .. }) => *count,
+            Some(Partial::Frames(frames)) => frames.partial_len(),
+            Some(Partial::Head(head)) => head.len(),
+            Some(Partial::Talk(talk)) => talk.content.kept_bytes(),
+        }
     }
 
     /// Appends the last that is to be said behind all frames, before the connection is closed for this reason; none: in
     /// order. Nothing more is heard.
     pub fn part(&mut self, carrier: Carrier, why: Option<RefusalCode>, out: &mut Vec<u8>) {
+        if let Some(Partial::Sealed(_, inner)) = self.0.as_deref_mut() {
+            return inner.part(carrier, why, out);
+        }
         let partial = self.0.replace(Box::new(Partial::Over(None)));
         match (partial.as_deref(), carrier) {
             (Some(Partial::Over(None)), _) | (_, Carrier::New | Carrier::Frames) => {}
@@ -167,7 +159,7 @@ impl Partial {
             Self::First { count, .. } => *count > 0,
             Self::Frames(frames) => frames.partial_len() > 0,
             Self::Talk(talk) => !talk.unfinished.is_idle(),
-            Self::Head(_) | Self::Over(_) => true,
+            Self::Head(_) | Self::Sealed(..) | Self::Over(_) => true,
         }
     }
 }
@@ -215,6 +207,13 @@ impl Talk {
 }
 
 impl Content {
+    fn kept_bytes(&self) -> usize {
+        match self {
+            Self::Frames(frames) => frames.partial_len(),
+            Self::Text(gathered) => gathered.len(),
+        }
+    }
+
     /// Reads a piece of a message, perhaps the last.
     fn read(
         &mut self,
@@ -237,10 +236,12 @@ impl Content {
 }
 
 /// What is read into, and by which bounds.
-struct Ends<'a> {
-    bounds: Bounds<'a>,
-    scratch: &'a mut Scratch,
-    take: &'a mut dyn FnMut(Heard<'_>) -> bool,
+pub(crate) struct Ends<'a> {
+    pub bounds: Bounds<'a>,
+    pub common: &'a mut Common,
+    /// What is read was in TLS.
+    pub is_inside: bool,
+    pub take: &'a mut dyn FnMut(Heard<'_>) -> bool,
 }
 
 impl Ends<'_> {
@@ -261,8 +262,43 @@ impl Ends<'_> {
                     false => (Partial::none(Carrier::New), 0),
                 },
             },
+            Partial::Sealed(mut sealed, mut inner) => {
+                match self.open(Carrier::New, piece, (&mut sealed, &mut inner)) {
+                    Ok(copied) => (Partial::Sealed(sealed, inner), copied),
+                    Err(fault) => {
+                        (self.take)(Heard::Broken(fault));
+                        (Partial::Over(None), 0)
+                    }
+                }
+            }
             Partial::Over(code) => (Partial::Over(code), 0),
         }
+    }
+
+    /// Opens what is whole of TLS, and reads what was in it as if it had come by itself.
+    fn open(
+        &mut self,
+        carrier: Carrier,
+        piece: &mut [u8],
+        (sealed, inner): (&mut Sealed, &mut Front),
+    ) -> Result<usize, Fault> {
+        let mut plain = std::mem::take(&mut self.common.opened);
+        let kept = (self.bounds.frame_bytes_max, inner.kept_bytes());
+        let opened = sealed.read((piece, &mut plain), kept, self.common, self.take);
+        let mut copied = 0;
+        if !plain.is_empty() {
+            let (bounds, common) = (self.bounds, &mut *self.common);
+            let inside = Ends { bounds, common, is_inside: true, take: &mut *self.take };
+            copied = inner.hear(opened.agreed.unwrap_or(carrier), &mut plain, inside);
+        }
+        self.common.opened = emptied(plain);
+        if let Some(fault) = opened.fault {
+            return Err(fault);
+        }
+        if opened.is_closed {
+            (self.take)(Heard::Closes);
+        }
+        Ok(copied)
     }
 
     /// The first bytes say what a connection speaks.
@@ -276,22 +312,42 @@ impl Ends<'_> {
         if kept + more < FIRST_BYTES {
             return (Partial::First { first, count: kept + more }, 0);
         }
-        let (last, carrier) = match detect(first) {
-            Speech::Frames => (Heard::Speaks(Carrier::Frames), Carrier::Frames),
-            Speech::Http => (Heard::Speaks(Carrier::Http), Carrier::Http),
-            Speech::Tls => (Heard::Broken(Fault::Tls), Carrier::New),
-            Speech::Unknown => {
-                let length = u32::from_le_bytes(first);
-                let error = FrameError::Length(length, self.bounds.frame_bytes_max);
-                (Heard::Frame(Err(error)), Carrier::New)
-            }
-        };
-        if !(self.take)(last) || carrier == Carrier::New {
+        let (last, partial) = self.meet(first);
+        if !(self.take)(last) || matches!(partial, Partial::Over(_)) {
             return (Partial::Over(None), 0);
         }
         // What came before this piece is too short for anything to come of it.
-        let (partial, _) = self.read(Partial::none(carrier), &mut first[..kept]);
+        let (partial, _) = self.read(partial, &mut first[..kept]);
         self.read(partial, piece)
+    }
+
+    /// What a connection with these first bytes is told to be, and how it goes on.
+    fn meet(&mut self, first: [u8; FIRST_BYTES]) -> (Heard<'static>, Partial) {
+        let broken = |fault| (Heard::Broken(fault), Partial::Over(None));
+        let speech = detect(first);
+        match (speech, &self.common.security) {
+            (Speech::Tls, Security::Accept(config) | Security::Require(config))
+                if !self.is_inside =>
+            {
+                (Heard::Sealed, Partial::Sealed(Sealed::new(config), Front::default()))
+            }
+            (Speech::Tls, _) => broken(Fault::Tls),
+            (_, Security::Require(_)) if !self.is_inside => {
+                if speech == Speech::Http {
+                    let mut answer = Vec::new();
+                    Problem::Plain.write(&mut answer);
+                    (self.take)(Heard::Raw(&answer));
+                }
+                broken(Fault::Plain)
+            }
+            (Speech::Frames, _) => (Heard::Speaks(Carrier::Frames), Partial::none(Carrier::Frames)),
+            (Speech::Http, _) => (Heard::Speaks(Carrier::Http), Partial::none(Carrier::Http)),
+            (Speech::Unknown, _) => {
+                let length = u32::from_le_bytes(first);
+                let error = FrameError::Length(length, self.bounds.frame_bytes_max);
+                (Heard::Frame(Err(error)), Partial::Over(None))
+            }
+        }
     }
 
     /// A request becomes a WebSocket, or not.
@@ -336,7 +392,7 @@ impl Ends<'_> {
     /// Hands over the frames that end in a piece.
     fn frames(&mut self, buffer: &mut FrameBuffer, piece: &[u8]) -> Read {
         let mut frames = buffer.read(piece, self.bounds.frame_bytes_max);
-        while let Some(frame) = frames.next(self.scratch) {
+        while let Some(frame) = frames.next(&mut self.common.scratch) {
             let is_last = frame.is_err();
             if !(self.take)(Heard::Frame(frame.as_ref().map_err(|error| *error))) || is_last {
                 return (frames.copied_bytes(), false);

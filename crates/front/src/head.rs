@@ -9,6 +9,11 @@ use httparse::{EMPTY_HEADER, Error, Header, Status};
 pub(crate) struct Head(Vec<u8>);
 
 impl Head {
+    /// Bytes that came of it.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds what belongs to it of the front of a piece, which it is taken off. `parse` reads a whole head out of it:
     /// its size, and what follows from it.
     pub fn read<T>(

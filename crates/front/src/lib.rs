@@ -1,9 +1,10 @@
 //! What carries frames: from the bytes of a connection to the frames in them, and back. One port serves all of it: a
-//! connection's first bytes say whether they are frames as they are, or an HTTP request that becomes a WebSocket, with frames
-//! or JSON in its messages.
+//! connection's first bytes say whether they are frames as they are, an HTTP request that becomes a WebSocket, with frames or
+//! JSON in its messages, or TLS with any of these in it.
 //!
 //! Both ends are here: what a server hears, and what a client says. Everything is pure: bytes in, bytes out. It knows no
-//! socket, no clock, no session, and not what a frame means.
+//! socket, no session, and not what a frame means; no clock but the one by which rustls lets tickets grow old and judges
+//! certificates.
 
 mod limits;
 mod detect;
@@ -17,12 +18,25 @@ mod problem;
 mod subprotocol;
 mod upgrade;
 mod head;
+mod validity;
+mod trust;
+mod tls;
+mod heard;
+mod sealed;
 mod front;
 mod client;
 
 pub use client::{Client, ClientError, Told};
-pub use front::{Bounds, Carrier, Fault, Front, Heard};
+pub use front::Front;
+pub use heard::{Bounds, Carrier, Common, Fault, Heard, Security};
 pub use limits::*;
+pub use rustls::pki_types::ServerName;
+pub use rustls::server::{ClientHello, ResolvesServerCert};
+pub use rustls::sign::CertifiedKey;
+pub use rustls::{ClientConfig, ServerConfig};
 pub use say::{message, parting, ping, pong};
 pub use subprotocol::Subprotocol;
 pub use text::text;
+pub use tls::{Read, Tls};
+pub use trust::{Part, TrustError, certified_key, client, server};
+pub use validity::expires_unix_s;

@@ -18,5 +18,15 @@ pub const JSON_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a JSON message from a server. In a page of chats a row has at most 660 bytes beside its body and 168 in the frame,
 /// and of a body no byte becomes more than two: so no message has four times the bytes of its frame.
 pub const SAID_BYTES_MAX: usize = 4 * wire::FRAME_BYTES_MAX;
+/// What the ends of TLS agree on when frames follow.
+pub const PROTOCOL_FRAMES: &str = "longline/1";
+/// The same when an HTTP request follows.
+pub const PROTOCOL_HTTP: &str = "http/1.1";
+/// Bytes of a TLS record with all that is around its 16 KiB, by RFC 5246.
+pub const RECORD_BYTES_MAX: usize = 5 + 16 * 1024 + 2_048;
+/// Bytes kept of a client that has not logged in and speaks TLS, in records that are not whole and behind them: a head, or a
+/// hello and a login in one record. A browser's first record has some 1,800.
+pub const SEALED_BEFORE_LOGIN_BYTES_MAX: usize = HEAD_BYTES_MAX + 512;
 
+const _: () = assert!(SEALED_BEFORE_LOGIN_BYTES_MAX < RECORD_BYTES_MAX);
 const _: () = assert!(JSON_BYTES_MAX > 3 * wire::BODY_BYTES_MAX + 1_024);

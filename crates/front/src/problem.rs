@@ -19,6 +19,8 @@ pub(crate) enum Problem {
     NoSubprotocol,
     /// Another version of HTTP.
     Version,
+    /// It did not come by TLS, as it must here.
+    Plain,
     /// It took too long.
     Timeout,
     /// The server goes, or has no room.
@@ -41,6 +43,7 @@ impl Problem {
             | Self::TooLarge
             | Self::NoSubprotocol
             | Self::Version
+            | Self::Plain
             | Self::Timeout => "Connection: close\r\n",
         };
         let answer = format!(
@@ -81,6 +84,9 @@ impl Problem {
             ),
             Self::Version => {
                 ("505 HTTP Version Not Supported", "A WebSocket begins with HTTP/1.1.")
+            }
+            Self::Plain => {
+                ("400 Bad Request", "This port speaks TLS only: use https:// or wss:// for it.")
             }
             Self::Timeout => ("408 Request Timeout", "The login did not come in time."),
             Self::Unavailable => ("503 Service Unavailable", "Connect again."),

@@ -35,6 +35,11 @@ pub(crate) fn append(frames: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError>
 pub(crate) struct Gathered(Vec<u8>);
 
 impl Gathered {
+    /// Bytes that wait for the rest.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds a piece; hands over the message if it ends with this one.
     pub fn add<T>(
         &mut self,

@@ -5,6 +5,7 @@ use crate::auth::Auth;
 use crate::config::Config;
 use crate::entry::kick::Kick;
 use crate::metrics::{CoreMetrics, FirstDamage, Metrics};
+use crate::tls::Certificates;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{ConnectInfo, Path, Request, State as Given};
@@ -17,6 +18,7 @@ use netring::names::Names;
 use serde_json::json;
 use service::admin::{prometheus, said, toml};
 use service::clock::unix_ms;
+use service::config::TlsMode;
 use service::lifecycle::Shutdown;
 use service::mailbox::Directory;
 use service::metrics::Gauge;
@@ -31,6 +33,8 @@ pub struct Seen {
     pub config: Arc<Config>,
     /// Who is believed.
     pub auth: Arc<Auth>,
+    /// What clients are shown, if they may speak TLS.
+    pub certificates: Option<Arc<Certificates>>,
     /// The numbers.
     pub metrics: Arc<Metrics>,
     /// The state.
@@ -73,13 +77,25 @@ impl Seen {
     }
 
     fn ready(&self) -> Result<(), String> {
-        self.health().ready().map_err(|why| self.with_unknown(why))
+        self.health().ready().map_err(|why| self.with_unknown(why))?;
+        match self.certificate_over().filter(|_| self.config.tls == TlsMode::Require) {
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
+    }
+
+    /// No client that looks at it comes in with it.
+    fn certificate_over(&self) -> Option<String> {
+        let expires_unix_s = self.certificates.as_ref()?.expires_unix_s();
+        let over_s = (unix_ms() / 1_000).checked_sub(expires_unix_s)?;
+        Some(format!("the time of tls_certificate has been over for {over_s} s: give another"))
     }
 
     /// What is not served, while everything else is.
     fn degraded(&self) -> Option<String> {
         let unreached = self.health().degraded().map(|why| self.with_unknown(why));
-        unreached.or_else(|| self.damaged()).or_else(|| self.wrong_clock())
+        let others = || self.damaged().or_else(|| self.wrong_clock());
+        unreached.or_else(others).or_else(|| self.certificate_over())
     }
 
     /// Tokens are judged by it, and nothing that is stored.

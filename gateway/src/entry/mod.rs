@@ -235,6 +235,19 @@ impl Entry {
         session.is_heard()
     }
 
+    /// A client speaks TLS. Returns whether to read on.
+    pub fn on_sealed(&mut self, key: SessionKey) -> bool {
+        let Some(session) = self.sessions.get_mut(key) else { return false };
+        session.mark(Mark::Sealed);
+        session.is_heard()
+    }
+
+    /// The TLS handshake of a client is done. Returns whether to read on.
+    pub fn on_agreed(&mut self, key: SessionKey) -> bool {
+        self.metrics.tls_handshakes.inc();
+        self.is_heard(key)
+    }
+
     /// A ping came, which costs as much as a frame; where its answer goes, if its rate allows one.
     pub fn takes_ping(&mut self, key: SessionKey, now_us: u64) -> Option<Channel> {
         let session = self.sessions.get_mut(key)?;

@@ -56,6 +56,8 @@ pub enum Mark {
     Probed = 1,
     /// It knows the frame that ends a session.
     KnowsEnd = 2,
+    /// What is written to it goes out sealed.
+    Sealed = 4,
 }
 
 const _: () = assert!(Slab::<Session>::BYTES <= SESSION_BYTES_MAX);
@@ -90,7 +92,7 @@ impl Session {
             ends_s: u32::MAX,
             in_flight: 0,
             stage,
-            marks: 0,
+            marks: if channel.is_some_and(|it| it.is_sealed) { Mark::Sealed as u8 } else { 0 },
             carrier: channel.map_or(Carrier::New, |channel| channel.carrier),
         }
     }
@@ -98,7 +100,8 @@ impl Session {
     /// Where its frames go; none: it is this process's own.
     #[must_use]
     pub fn channel(&self) -> Option<Channel> {
-        self.channel.map(|id| Channel { id, carrier: self.carrier })
+        let (carrier, is_sealed) = (self.carrier, self.has(Mark::Sealed));
+        self.channel.map(|id| Channel { id, carrier, is_sealed })
     }
 
     /// From now on it is so.

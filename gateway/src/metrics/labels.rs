@@ -33,6 +33,14 @@ labels! {
         Protocol = "protocol",
         /// It spoke TLS, which is not served.
         Tls = "tls",
+        /// It did not speak TLS, which must be spoken.
+        Plain = "plain",
+        /// It ended its TLS handshake or session by an alert, as one does that does not trust the certificate.
+        TlsAlert = "tls_alert",
+        /// It has no version, algorithm or protocol of TLS in common with the gateway.
+        TlsTerms = "tls_terms",
+        /// A TLS record that is none, or that its keys do not open.
+        TlsRecord = "tls_record",
         /// An HTTP request that no WebSocket begins with.
         Http = "http",
         /// A web page of an origin that may not connect.

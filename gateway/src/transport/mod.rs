@@ -4,6 +4,7 @@
 //! into.
 
 pub mod tcp;
+pub mod sealing;
 
 pub use front::Carrier;
 
@@ -21,6 +22,8 @@ pub struct Channel {
     pub id: ChannelId,
     /// What carries its frames.
     pub carrier: Carrier,
+    /// TLS lies beneath: what is written to it goes out sealed, or not at all.
+    pub is_sealed: bool,
 }
 
 impl Channel {
@@ -32,13 +35,21 @@ impl Channel {
     #[must_use]
     pub fn of(conn: ConnId) -> Self {
         let bits = NonZeroU64::new(!conn.to_bits()).expect("no core has 2^32 slots");
-        Self { id: ChannelId(bits), carrier: Carrier::New }
+        Self { id: ChannelId(bits), carrier: Carrier::New, is_sealed: false }
     }
 
     /// The connection beneath.
     #[must_use]
     pub fn conn(self) -> ConnId {
-        ConnId::from_bits(!self.id.0.get())
+        self.id.conn()
+    }
+}
+
+impl ChannelId {
+    /// The connection beneath.
+    #[must_use]
+    pub fn conn(self) -> ConnId {
+        ConnId::from_bits(!self.0.get())
     }
 }
 

@@ -3,12 +3,13 @@
 //!
 //! A connection's place is the one that its id names. Idle: no heap.
 
-use super::{Channel, Outbox, Outboxes};
+use super::Channel;
 use crate::chunks::Chunks;
-use crate::limits::TCP_BYTES_MAX;
-use front::{Bounds, Front, Heard};
-use netring::{ConnId, NetRing};
-use wire::{RefusalCode, Scratch};
+use crate::limits::{HANDSHAKES_MAX, TCP_BYTES_MAX};
+use front::{Bounds, Common, Front, Heard, Security};
+use netring::ConnId;
+use std::collections::VecDeque;
+use wire::RefusalCode;
 
 /// One connection, which is called `K` above.
 struct Stream<K> {
@@ -20,12 +21,38 @@ struct Stream<K> {
 pub struct Tcp<K> {
     /// By the ring's table, then by slot.
     tables: Vec<Chunks<Stream<K>>>,
-    scratch: Scratch,
+    common: Common,
+    /// Whose handshake waits for its turn, the longest wait first.
+    waiting: VecDeque<ConnId>,
 }
 
 impl<K> Default for Tcp<K> {
     fn default() -> Self {
-        Self { tables: Vec::new(), scratch: Scratch::default() }
+        Self::new(Security::Off)
+    }
+}
+
+impl<K> Tcp<K> {
+    /// Without connections, which will or will not speak TLS.
+    #[must_use]
+    pub fn new(security: Security) -> Self {
+        Self { tables: Vec::new(), common: Common::new(security), waiting: VecDeque::new() }
+    }
+
+    /// A turn begins, in which so many steps of handshakes may be taken.
+    pub fn begin_turn(&mut self) {
+        self.common.handshakes = HANDSHAKES_MAX;
+    }
+
+    /// Whose handshake is to be gone on with, if this turn has time for it: nothing is to be read of it.
+    pub fn next_waiting(&mut self) -> Option<ConnId> {
+        if self.common.handshakes == 0 { None } else { self.waiting.pop_front() }
+    }
+
+    /// Handshakes that wait for their turn.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 }
 
@@ -64,15 +91,32 @@ impl<K: Copy> Tcp<K> {
         channel: Channel,
         piece: &mut [u8],
         bounds: Bounds<'_>,
-        take: impl FnMut(Heard<'_>) -> bool,
+        mut take: impl FnMut(Heard<'_>) -> bool,
     ) -> usize {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let stream = self.place(channel.conn()).and_then(Option::as_mut);
-        let ends = (bounds, &mut scratch);
-        let read = |stream: &mut Stream<K>| stream.front.read(channel.carrier, piece, ends, take);
-        let copied = stream.map_or(0, read);
-        self.scratch = scratch;
-        copied
+        let conn = channel.conn();
+        let Self { tables, common, waiting } = self;
+        let Some(Some(stream)) = place(tables, conn) else { return 0 };
+        stream.front.read(channel.carrier, piece, (bounds, common), |heard| {
+            if matches!(heard, Heard::Waits) {
+                waiting.push_back(conn);
+                return true;
+            }
+            take(heard)
+        })
+    }
+
+    /// Appends what carries these bytes to a connection that is sealed; nothing, if nothing can.
+    pub fn seal(&mut self, conn: ConnId, plain: &[u8], out: &mut Vec<u8>) {
+        if let Some(Some(stream)) = self.place(conn) {
+            stream.front.seal(plain, out);
+        }
+    }
+
+    /// Appends the last word of what seals a connection.
+    pub fn close(&mut self, conn: ConnId, out: &mut Vec<u8>) {
+        if let Some(Some(stream)) = self.place(conn) {
+            stream.front.close(out);
+        }
     }
 
     /// Appends the last word of what carries a channel's frames, which is to be closed for this reason; none: in
@@ -84,17 +128,12 @@ impl<K: Copy> Tcp<K> {
     }
 
     fn place(&mut self, conn: ConnId) -> Option<&mut Option<Stream<K>>> {
-        self.tables.get_mut(conn.table())?.get_mut(conn.slot() as usize)
+        place(&mut self.tables, conn)
     }
 }
 
-impl Outboxes for NetRing {
-    fn outbox(&mut self, channel: Channel) -> Option<Outbox<'_>> {
-        let conn = channel.conn();
-        let waiting = self.outbox_len(conn);
-        let bytes = Self::outbox(self, conn)?;
-        Some(Outbox { bytes, waiting, carrier: channel.carrier })
-    }
+fn place<K>(tables: &mut [Chunks<Stream<K>>], conn: ConnId) -> Option<&mut Option<Stream<K>>> {
+    tables.get_mut(conn.table())?.get_mut(conn.slot() as usize)
 }
 
 #[cfg(test)]

@@ -28,7 +28,8 @@ fn start() -> (Admin, Seen) {
     let (kicks, _) = Directory::new(2);
     let (config, shutdown, names) = (Arc::new(config), Shutdown::default(), Names::default());
     let (damage, clocks) = ((0..2).map(|_| OnceLock::new()).collect(), Arc::default());
-    let seen = Seen { config, auth, metrics, shutdown, damage, clocks, kicks, names };
+    let certificates = None;
+    let seen = Seen { config, auth, certificates, metrics, shutdown, damage, clocks, kicks, names };
     (admin::start(seen.clone()).unwrap(), seen)
 }
 

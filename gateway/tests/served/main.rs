@@ -26,3 +26,4 @@ mod a_copy_that_is_put_back_begins_anew;
 mod hostile_peers_lose_only_themselves;
 mod a_websocket_is_a_client_like_another;
 mod a_browser_speaks_json;
+mod tls_is_spoken_on_the_same_port;

@@ -7,3 +7,4 @@ mod any_cut_of_the_bytes_gives_the_same;
 mod a_head_is_judged;
 mod what_may_not_be_said_has_a_code;
 mod both_ends_agree_with_tungstenite;
+mod tls_carries_the_same;

@@ -1,8 +1,8 @@
 //! A connection as a server hears it, and what a client says.
 
-use front::{Bounds, Carrier, Fault, Front, Heard, Subprotocol};
+use front::{Bounds, Carrier, Common, Fault, Front, Heard, Subprotocol};
 use wire::frames::Heartbeat;
-use wire::{FRAME_BYTES_MAX, FrameError, RefusalCode, Scratch, encode};
+use wire::{FRAME_BYTES_MAX, FrameError, RefusalCode, encode};
 
 /// What was heard, kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,9 @@ pub enum Kept {
     Unclear(u64, RefusalCode, String),
     Speaks(Carrier),
     Say(String),
+    Sealed,
+    Waits,
+    Agreed,
     Ping(Vec<u8>),
     Closes,
     Broken(Fault),
@@ -22,8 +25,10 @@ pub enum Kept {
 pub struct Scene {
     front: Front,
     carrier: Carrier,
-    scratch: Scratch,
+    pub common: Common,
     pub heard: Vec<Kept>,
+    /// What is written beneath what is heard.
+    pub raw: Vec<u8>,
     pub origins: Vec<String>,
     pub frame_bytes_max: usize,
     pub user: u64,
@@ -31,10 +36,16 @@ pub struct Scene {
 
 impl Default for Scene {
     fn default() -> Self {
-        let (front, carrier, scratch) = (Front::default(), Carrier::New, Scratch::default());
-        let (heard, origins) = (Vec::new(), Vec::new());
-        let (frame_bytes_max, user) = (FRAME_BYTES_MAX, 0);
-        Self { front, carrier, scratch, heard, origins, frame_bytes_max, user }
+        Self {
+            front: Front::default(),
+            carrier: Carrier::New,
+            common: Common::default(),
+            heard: Vec::new(),
+            raw: Vec::new(),
+            origins: Vec::new(),
+            frame_bytes_max: FRAME_BYTES_MAX,
+            user: 0,
+        }
     }
 }
 
@@ -60,12 +71,19 @@ impl Scene {
 
     /// A piece comes.
     pub fn hear(&mut self, piece: &[u8]) {
-        let Self { front, carrier, scratch, heard, origins, frame_bytes_max, user } = self;
+        let Self { front, carrier, common, heard, raw, origins, frame_bytes_max, user } = self;
         let bounds = Bounds { frame_bytes_max: *frame_bytes_max, origins, user: *user };
         let mut by = *carrier;
-        front.read(*carrier, &mut piece.to_vec(), (bounds, scratch), |it| {
+        front.read(*carrier, &mut piece.to_vec(), (bounds, common), |it| {
             let goes_on = !matches!(it, Heard::Frame(Err(_)));
             heard.push(match it {
+                Heard::Raw(bytes) => {
+                    raw.extend_from_slice(bytes);
+                    return true;
+                }
+                Heard::Sealed => Kept::Sealed,
+                Heard::Waits => Kept::Waits,
+                Heard::Agreed => Kept::Agreed,
                 Heard::Frame(frame) => Kept::Frame(frame.map(|frame| frame.header.request_id)),
                 Heard::Unclear(request_id, code, text) => {
                     Kept::Unclear(request_id, code, text.to_owned())
@@ -82,6 +100,16 @@ impl Scene {
             goes_on
         });
         *carrier = by;
+    }
+
+    /// What is written to it goes out sealed.
+    pub fn seal(&mut self, plain: &[u8]) {
+        self.front.seal(plain, &mut self.raw);
+    }
+
+    /// It is told that nothing more comes.
+    pub fn close(&mut self) {
+        self.front.close(&mut self.raw);
     }
 
     /// Its last word.

@@ -18,7 +18,7 @@ pub use setting::{ANY, Setting, between};
 pub use settings::{Settings, Sources};
 pub use text::{example, line, print, table};
 pub use toml::Value as Toml;
-pub use value::{Address, Addresses, LogFilter, LogFormat, Origins, Value};
+pub use value::{Address, Addresses, LogFilter, LogFormat, Origins, TlsMode, Value};
 
 /// Makes a process's configuration of a table: a line a setting, with its documentation, type, default and range. The
 /// process adds `fn together(&self) -> Vec<(&'static str, String)>`.

@@ -227,6 +227,36 @@ impl Value for LogFormat {
     }
 }
 
+/// Whether clients speak TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// They do not: something in front of the process may.
+    Off,
+    /// They may.
+    Accept,
+    /// They must.
+    Require,
+}
+
+impl Value for TlsMode {
+    const EXPECTED: &'static str = "off, accept or require";
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self::Off),
+            "accept" => Some(Self::Accept),
+            "require" => Some(Self::Require),
+            _ => None,
+        }
+    }
+    fn to_toml(&self) -> toml::Value {
+        match self {
+            Self::Off => "off".into(),
+            Self::Accept => "accept".into(),
+            Self::Require => "require".into(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
