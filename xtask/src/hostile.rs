@@ -259,6 +259,7 @@ impl Scene {
             device: DeviceId(1),
             cursor: InboxSeq(0),
             inbox_epoch: 0,
+            tls: None,
         })
         .await?;
         for nth in 0..SLOW_READERS {

@@ -90,6 +90,7 @@ async fn read_all(rig: &Rig) -> Result<Stored> {
             device: READER,
             cursor: InboxSeq(0),
             inbox_epoch: 0,
+            tls: None,
         })
         .await?;
         let mut after = None;

@@ -3,7 +3,8 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use client::{Client, Config, Inbox, Message, Received, named_users};
+use client::{Client, Config, Inbox, Message, Received, Tls, named_users};
+use std::path::PathBuf;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::task::JoinSet;
 use wire::{ConversationId, DeviceId, InboxSeq, RowKind, Uid};
@@ -17,6 +18,12 @@ struct Arguments {
     /// Who you are: `cargo run --release -- token --uid 7` prints one for user 7.
     #[arg(long)]
     token: String,
+    /// Speak TLS, and trust whom this machine trusts.
+    #[arg(long)]
+    tls: bool,
+    /// Speak TLS, and trust whose certificates stand in this file (PEM).
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Whom you talk to.
     #[arg(long, required_unless_present_any = ["group", "new_group"])]
     to: Option<u64>,
@@ -46,12 +53,17 @@ async fn main() {
 }
 
 async fn chat(arguments: Arguments) -> Result<()> {
+    let tls = match &arguments.ca {
+        Some(file) => Some(Tls::of_file(file)?),
+        None => arguments.tls.then(Tls::of_this_machine).transpose()?,
+    };
     let (client, mut inbox) = Client::connect(Config {
         addresses: vec![arguments.addr],
         token: arguments.token,
         device: DeviceId(arguments.device),
         cursor: InboxSeq(0),
         inbox_epoch: 0,
+        tls,
     })
     .await?;
     let place = Place { to: arguments.to, group: arguments.group, new_group: arguments.new_group };

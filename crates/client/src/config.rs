@@ -1,5 +1,6 @@
 //! What a client is told once.
 
+use crate::Tls;
 use wire::{DeviceId, InboxSeq};
 
 /// How to reach the server, and as whom.
@@ -15,4 +16,6 @@ pub struct Config {
     pub cursor: InboxSeq,
     /// The epoch that came with it ([`crate::Received::LoggedIn`], [`crate::Received::InboxReset`]); 0 for none.
     pub inbox_epoch: u64,
+    /// Whom to trust, if the server speaks TLS.
+    pub tls: Option<Tls>,
 }

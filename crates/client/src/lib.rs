@@ -1,7 +1,7 @@
 //! The Longline client.
 //!
-//! [`machine`] is a session without IO: what a client says, keeps, repeats, delivers. [`Client`] drives one over TCP on
-//! a tokio runtime. Whoever drives a mass of sessions over sockets of its own uses the machine alone.
+//! [`machine`] is a session without IO: what a client says, keeps, repeats, delivers. [`Client`] drives one over TCP, in
+//! TLS if it is to, on a tokio runtime. Whoever drives a mass of sessions over sockets of its own uses the machine alone.
 
 pub mod limits;
 mod error;
@@ -16,6 +16,7 @@ mod catch_up;
 mod command;
 mod waiting;
 mod desk;
+mod tls;
 mod dial;
 mod task;
 
@@ -28,3 +29,4 @@ pub use group::{GroupChange, named_users};
 pub use machine::Draft;
 pub use message::{Ack, Chat, ChatState, ChatsPage, GroupMember, GroupMembersPage, Message};
 pub use received::Received;
+pub use tls::Tls;

@@ -40,7 +40,7 @@ pub const RECEIVED_MAX: usize = 1_024;
 pub const REQUESTS_PENDING_MAX: usize = 64;
 /// Time to a request's reply.
 pub const REQUEST_TIMEOUT_MS: u64 = 10_000;
-/// Time to a TCP connection.
+/// Time to a connection, with its TLS handshake.
 pub const CONNECT_TIMEOUT_MS: u64 = 5_000;
 /// Bytes read from the socket at once.
 pub const READ_BYTES_MAX: usize = 32 * 1024;

@@ -2,24 +2,24 @@
 
 use crate::command::{Command, Reply, ReplyTo, Request};
 use crate::desk::Desk;
-use crate::dial::{dial, failed};
+use crate::dial::{Dialed, dial, failed};
 use crate::limits::{
     COMMAND_OUT_BYTES_MAX, LOGOUT_TIMEOUT_MS, OUT_BYTES_MAX, READ_BYTES_MAX, RESOLVED_ROWS,
     SENDS_PENDING_MAX,
 };
 use crate::machine::{Credentials, Machine, Turn};
-use crate::{ClientError, Clock, Config, Received};
+use crate::{ClientError, Clock, Config, Received, Tls};
 use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use wire::{Bytes, Scratch, Uid};
 
 pub(crate) struct Task {
     addresses: Vec<String>,
+    tls: Option<Tls>,
     /// The address to try first.
     address: usize,
     machine: Machine,
@@ -42,6 +42,7 @@ impl Task {
         let credentials = Credentials { token: Bytes::from(config.token), device: config.device };
         Self {
             addresses: config.addresses,
+            tls: config.tls,
             address: 0,
             machine: Machine::new(credentials, config.cursor, config.inbox_epoch, rand::random()),
             clock: Clock::start(),
@@ -62,12 +63,13 @@ impl Task {
     }
 
     async fn sessions(&mut self) -> ClientError {
-        let mut stream = match dial(&self.addresses, self.address, 0).await {
-            Ok(stream) => stream,
+        let way = (&self.addresses[..], self.tls.as_ref());
+        let mut dialed = match dial(way, self.address, 0).await {
+            Ok(dialed) => dialed,
             Err(error) => return error,
         };
         loop {
-            let error = self.online(stream).await;
+            let error = self.online(dialed).await;
             self.machine.on_disconnected();
             self.desk.resolves(None);
             self.out = Vec::new();
@@ -77,29 +79,29 @@ impl Task {
             if error.is_fatal() || self.desk.is_starting() {
                 return error;
             }
-            stream = match self.offline(error).await {
-                Ok(stream) => stream,
+            dialed = match self.offline(error).await {
+                Ok(dialed) => dialed,
                 Err(error) => return error,
             };
         }
     }
 
     /// Waits and dials until there is a connection. Fails only when the client is closed.
-    async fn offline(&mut self, mut error: ClientError) -> Result<TcpStream, ClientError> {
+    async fn offline(&mut self, mut error: ClientError) -> Result<Dialed, ClientError> {
         loop {
             self.desk.waiting.end_requests(&ClientError::Disconnected);
             self.address = self.address.wrapping_add(1);
             let retry_after_ms = self.machine.reconnect_delay_ms();
             self.desk.status(Received::Disconnected { error, retry_after_ms });
-            let addresses = self.addresses.clone();
-            let address = self.address;
-            let mut dialing = std::pin::pin!(dial(&addresses, address, retry_after_ms));
+            let (addresses, tls) = (self.addresses.clone(), self.tls.clone());
+            let (way, address) = ((&addresses[..], tls.as_ref()), self.address);
+            let mut dialing = std::pin::pin!(dial(way, address, retry_after_ms));
             error = loop {
                 self.deliver();
                 let waits_for_room = self.desk.waits_for_room();
                 tokio::select! {
                     dialed = &mut dialing => match dialed {
-                        Ok(stream) => return Ok(stream),
+                        Ok(dialed) => return Ok(dialed),
                         Err(error) => break error,
                     },
                     command = self.commands.recv(), if self.may_take_command() => {
@@ -112,10 +114,10 @@ impl Task {
     }
 
     /// Drives one connection to its end.
-    async fn online(&mut self, mut stream: TcpStream) -> ClientError {
-        let address =
-            stream.peer_addr().map_or_else(|_| "the server".to_owned(), |a| a.to_string());
-        let (mut reader, mut writer) = stream.split();
+    async fn online(&mut self, Dialed { stream, address }: Dialed) -> ClientError {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        // Written, and perhaps still in TLS's hands.
+        let mut is_unflushed = false;
         let mut piece = vec![0; READ_BYTES_MAX];
         self.machine.on_connected(self.clock.now_ms(), &mut self.out);
         loop {
@@ -132,9 +134,10 @@ impl Task {
                     Ok(length) => self.on_bytes(&piece[..length]),
                     Err(source) => Err(failed("read from", &address, source)),
                 },
-                written = writer.write(&self.out), if !self.out.is_empty() => match written {
+                written = write(&mut writer, &self.out), if is_unflushed || !self.out.is_empty() => match written {
                     Ok(length) => {
                         self.out.drain(..length);
+                        is_unflushed = length > 0;
                         Ok(())
                     }
                     Err(source) => Err(failed("write to", &address, source)),
@@ -259,6 +262,11 @@ impl Task {
         let is_held = self.desk.has_ready();
         self.machine.hold(is_held, self.clock.now_ms(), &mut self.out);
     }
+}
+
+/// Writes some bytes, how many it says; none: sends on what was written.
+async fn write(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write(bytes).await }
 }
 
 async fn until(ms: Option<u64>, clock: Clock) {

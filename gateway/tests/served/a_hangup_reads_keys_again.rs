@@ -19,7 +19,8 @@ fn is_believed(gateway: &Gateway, token: &str) -> bool {
     block_on(async {
         let (addresses, token) = (vec![gateway.listen.to_string()], token.to_owned());
         let device = DeviceId(1);
-        let config = Config { addresses, token, device, cursor: InboxSeq(0), inbox_epoch: 0 };
+        let config =
+            Config { addresses, token, device, cursor: InboxSeq(0), inbox_epoch: 0, tls: None };
         Client::connect(config).await.is_ok()
     })
 }

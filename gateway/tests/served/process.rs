@@ -115,7 +115,7 @@ impl Gateway {
     ) -> (Client, Inbox) {
         let addresses = vec![self.listen.to_string()];
         let (token, device) = (self.token(uid), DeviceId(device));
-        let config = Config { addresses, token, device, cursor, inbox_epoch };
+        let config = Config { addresses, token, device, cursor, inbox_epoch, tls: None };
         Client::connect(config).await.unwrap()
     }
 

@@ -2,7 +2,8 @@
 //! must be, nothing else is read; a certificate changes and nobody is lost. Real gateways.
 
 use crate::peer::{framed, hello, id, login, send};
-use crate::process::{Gateway, PATIENCE, refused};
+use crate::process::{Gateway, PATIENCE, between, block_on, messages, refused};
+use client::{Client, Config, Tls};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustix::process::Signal;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::HeaderValue;
 use tungstenite::{Message, WebSocket};
-use wire::{FRAME_BYTES_MAX, FrameBuffer, RawFrame, Scratch, frames};
+use wire::{DeviceId, FRAME_BYTES_MAX, FrameBuffer, InboxSeq, RawFrame, Scratch, frames};
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
@@ -45,7 +46,8 @@ impl Place {
     /// Writes another certificate, good until a year, and its key.
     fn write(&self, until: i32) -> String {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["im.example".to_owned()]).unwrap();
+        let mut params =
+            CertificateParams::new(vec!["im.example".to_owned(), "localhost".to_owned()]).unwrap();
         params.not_after = date_time_ymd(until, 1, 1);
         let certificate = params.self_signed(&key).unwrap().pem();
         fs::write(self.path("certificate.pem"), &certificate).unwrap();
@@ -343,4 +345,28 @@ fn openssl_is_a_client_like_another() {
         assert!(spoken(version).starts_with("HTTP/1.1 404 "), "{version}");
     }
     assert_eq!(spoken("-tls1_1"), "");
+}
+
+#[test]
+fn the_client_library_speaks_tls() {
+    let place = Place::new();
+    let gateway = place.start("require", &[]);
+    let connect = |uid| {
+        let addresses = vec![format!("localhost:{}", gateway.listen.port())];
+        let (token, device, cursor) = (gateway.token(uid), DeviceId(1), InboxSeq(0));
+        let tls = Some(Tls::of_file(&place.path("certificate.pem")).unwrap());
+        Client::connect(Config { addresses, token, device, cursor, inbox_epoch: 0, tls })
+    };
+    block_on(async {
+        let ((seven, _), (_eight, mut inbox)) =
+            (connect(7).await.unwrap(), connect(8).await.unwrap());
+        let body = "x".repeat(30_000);
+        seven.send(between(7, 8), body.clone()).await.unwrap();
+        assert_eq!(messages(&mut inbox, 1).await[0].2, body);
+        let addresses = vec![gateway.listen.to_string()];
+        let (token, device, cursor) = (gateway.token(7), DeviceId(1), InboxSeq(0));
+        let tls = Some(Tls::of_file(&place.path("certificate.pem")).unwrap());
+        let config = Config { addresses, token, device, cursor, inbox_epoch: 0, tls };
+        assert!(Client::connect(config).await.is_err(), "the certificate is of another name");
+    });
 }

@@ -99,6 +99,7 @@ async fn write_as(
         device: DeviceId(1),
         cursor: InboxSeq(0),
         inbox_epoch: 0,
+        tls: None,
     };
     let conversation = ConversationId::direct(Uid(uid), Uid(to)).expect("two users");
     let (client, mut inbox) = Client::connect(config).await.context("could not log in")?;

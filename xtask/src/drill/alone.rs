@@ -111,7 +111,7 @@ pub async fn connect(
 ) -> Result<(Client, Inbox)> {
     let (addresses, token) = (vec![listen.to_owned()], token.to_owned());
     let (device, cursor) = (DeviceId(device), InboxSeq(cursor));
-    let config = Config { addresses, token, device, cursor, inbox_epoch };
+    let config = Config { addresses, token, device, cursor, inbox_epoch, tls: None };
     Ok(timeout(LOGIN_MAX, Client::connect(config)).await.context("no login")??)
 }
 

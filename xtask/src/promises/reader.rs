@@ -21,6 +21,7 @@ pub async fn connect(server: SocketAddr, token: &str, device: u64) -> Result<(Cl
         device: DeviceId(device),
         cursor: InboxSeq(0),
         inbox_epoch: 0,
+        tls: None,
     };
     Ok(Client::connect(config).await?)
 }

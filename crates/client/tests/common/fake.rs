@@ -32,6 +32,7 @@ impl Fake {
             device: DeviceId(1),
             cursor: InboxSeq(0),
             inbox_epoch: 0,
+            tls: None,
         };
         tokio::spawn(Client::connect(config))
     }
