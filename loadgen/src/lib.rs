@@ -15,6 +15,7 @@ pub mod histograms;
 pub mod slo;
 pub mod token;
 pub mod keeper;
+pub mod certificate;
 pub mod serve;
 pub mod target;
 pub mod server_cost;

@@ -1,6 +1,7 @@
 //! A server of the generator's own: started by a keeper in a scratch directory, ended with the run.
 //! It knows the program's flags and its ready file, nothing else of it.
 
+use crate::certificate::Certificate;
 use crate::failure::Failure;
 use crate::keeper::{self, STOP_TIMEOUT};
 use crate::token::{self, Tokens};
@@ -55,11 +56,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it with its data in `scratch`, and waits until it serves.
+    /// Starts it with its data in `scratch`, and with this certificate if it is to speak TLS; waits until it serves.
     ///
     /// # Errors
     /// There is no such program, or it did not come up: says what it printed.
-    pub fn start(args: &ServeArgs, scratch: &Path, log_file: &Path) -> Result<Self, Failure> {
+    pub fn start(
+        (args, certificate): (&ServeArgs, Option<&Certificate>),
+        scratch: &Path,
+        log_file: &Path,
+    ) -> Result<Self, Failure> {
         let binary = match args.serve_binary.as_ref().or(args.serve_gateway.as_ref()) {
             Some(path) => path.clone(),
             None => gateway_beside_this()?,
@@ -74,6 +79,10 @@ impl Server {
         if args.serve_binary.is_none() {
             command.args(["--admin", "127.0.0.1:0", "--user-rate", "0", "--connection-rate", "0"]);
             command.arg("--data-dir").arg(&data_dir);
+        }
+        if let Some(certificate) = certificate {
+            command.args(["--tls", "accept", "--tls-certificate"]).arg(&certificate.file);
+            command.arg("--tls-key").arg(&certificate.key_file);
         }
         command.args(&args.serve_arg);
         let keeper = keeper::start(&command, scratch, log.into(), log_too.into())?;

@@ -1,9 +1,11 @@
 //! Whom to load: addresses, or a server of our own. And how to get in.
 
+use crate::certificate::Certificate;
 use crate::failure::Failure;
-use crate::fleet::Carrier;
+use crate::fleet::{Carrier, Trust};
 use crate::serve::{ServeArgs, Server};
 use crate::token::{Tokens, key_path};
+use front::ServerName;
 use netring::names::Names;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -28,6 +30,9 @@ pub struct TargetArgs {
     /// What carries frames.
     #[arg(long, value_enum, default_value_t)]
     carrier: Carrier,
+    /// File with the certificates that sign the server's, PEM, for a carrier in TLS; with --serve one is made.
+    #[arg(long, value_name = "FILE", conflicts_with = "serve")]
+    ca: Option<PathBuf>,
     /// The server's process, to read its CPU and memory; with --serve it is known.
     #[arg(long)]
     server_pid: Option<u32>,
@@ -78,6 +83,7 @@ impl Against {
                 serve_arg: self.against_arg.clone(),
             },
             carrier: self.against_carrier.unwrap_or(first.carrier),
+            ca: first.ca.clone(),
             server_pid: self.against_pid,
             key_file: first.key_file.clone(),
             data_dir: first.data_dir.clone(),
@@ -85,7 +91,29 @@ impl Against {
     }
 }
 
+fn trust(
+    roots: &[u8],
+    carrier: Carrier,
+    name: Option<ServerName<'static>>,
+) -> Result<Trust, Failure> {
+    let trust = Trust::of(roots, carrier, name);
+    trust.map_err(|error| Failure::Preflight(format!("the file of --ca {error}")))
+}
+
 impl TargetArgs {
+    /// Whom to trust, if the carrier is in TLS: for the first target's name, if it has one.
+    fn trust(&self) -> Result<Option<Trust>, Failure> {
+        if !self.carrier.is_sealed() {
+            return Ok(None);
+        }
+        let advice = "give --ca the file with the certificates that sign the server's";
+        let ca = self.ca.as_ref().ok_or_else(|| Failure::Preflight(advice.into()))?;
+        let roots = std::fs::read(ca).map_err(|error| Failure::preflight("read --ca", error))?;
+        let host = self.target[0].rsplit_once(':').map_or("", |(host, _)| host);
+        let name = ServerName::try_from(host.to_owned()).ok();
+        trust(&roots, self.carrier, name).map(Some)
+    }
+
     /// For a person.
     #[must_use]
     pub fn named(&self) -> String {
@@ -105,6 +133,8 @@ pub struct Target {
     pub names: Names,
     /// What carries frames to it.
     pub carrier: Carrier,
+    /// Whom connections trust, if they are in TLS.
+    trust: Option<Trust>,
     /// Its process, if known.
     pub pid: Option<u32>,
     /// Makes tokens for it.
@@ -129,20 +159,32 @@ impl Target {
             addresses.iter().try_for_each(|found| knock(found))?;
             let names = names(args.target.clone())?;
             let (carrier, pid) = (args.carrier, args.server_pid);
-            return Ok(Self { names, carrier, pid, tokens, server: None, _scratch: None });
+            let trust = args.trust()?;
+            return Ok(Self { names, carrier, trust, pid, tokens, server: None, _scratch: None });
         }
         let scratch = scratch(out)?;
         let log_file = out.unwrap_or(scratch.path()).join("server.log");
-        let server = Server::start(&args.serve, scratch.path(), &log_file)?;
+        let certificate =
+            args.carrier.is_sealed().then(|| Certificate::make(scratch.path())).transpose()?;
+        let server = Server::start((&args.serve, certificate.as_ref()), scratch.path(), &log_file)?;
         knock(&[server.listen])?;
         Ok(Self {
             names: names(vec![server.listen.to_string()])?,
             carrier: args.carrier,
+            trust: certificate
+                .map(|it| trust(it.pem.as_bytes(), args.carrier, None))
+                .transpose()?,
             pid: Some(server.pid),
             tokens: server.tokens.clone(),
             server: Some(server),
             _scratch: Some(scratch),
         })
+    }
+
+    /// How it is reached.
+    #[must_use]
+    pub fn way(&self) -> (&Names, Carrier, Option<&Trust>) {
+        (&self.names, self.carrier, self.trust.as_ref())
     }
 
     /// Ends the server, if it is ours.

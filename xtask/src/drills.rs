@@ -66,6 +66,13 @@ const DRILLS: &[Drill] = &[
         prints: NOTHING_BROKEN,
     },
     Drill {
+        name: "a verified load over WebSocket in TLS",
+        short: "drill/loadgen run --serve --carrier wss --users 200 --window 4 --duration 5s",
+        long: "drill/loadgen run --serve --carrier wss --users 1000 --window 4 --duration 60s",
+        exits: UNBROKEN,
+        prints: NOTHING_BROKEN,
+    },
+    Drill {
         name: "kill and resume",
         short: "cargo xtask crash --cycles 2",
         long: "cargo xtask crash --cycles 20",

@@ -1,10 +1,14 @@
 //! What carries a connection's frames to the server and back. It does not know what they mean.
 
-use front::{Client, Subprotocol};
+use front::{
+    Client, ClientConfig, PROTOCOL_FRAMES, PROTOCOL_HTTP, ServerName, Subprotocol, Tls, TrustError,
+};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use wire::Scratch;
 
 /// What carries frames.
@@ -18,16 +22,55 @@ pub enum Carrier {
     Ws,
     /// WebSocket: each frame a message, as JSON.
     Json,
+    /// Frames in TLS.
+    Tls,
+    /// WebSocket in TLS.
+    Wss,
 }
 
 impl Carrier {
     /// What messages hold; none: there are none.
     pub(super) fn subprotocol(self) -> Option<Subprotocol> {
         match self {
-            Self::Tcp => None,
-            Self::Ws => Some(Subprotocol::Frames),
+            Self::Tcp | Self::Tls => None,
+            Self::Ws | Self::Wss => Some(Subprotocol::Frames),
             Self::Json => Some(Subprotocol::Json),
         }
+    }
+
+    /// TLS lies beneath.
+    pub fn is_sealed(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+}
+
+/// Whom connections in TLS trust.
+#[derive(Clone)]
+pub struct Trust {
+    config: Arc<ClientConfig>,
+    /// Whom they ask for; none: the address that they dial.
+    name: Option<ServerName<'static>>,
+}
+
+impl Trust {
+    /// Servers whose certificate one of these signed, which stand in PEM.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn of(
+        roots: &[u8],
+        carrier: Carrier,
+        name: Option<ServerName<'static>>,
+    ) -> Result<Self, TrustError> {
+        let is_frames = carrier.subprotocol().is_none();
+        let protocol = if is_frames { PROTOCOL_FRAMES } else { PROTOCOL_HTTP };
+        Ok(Self { config: front::client(roots, protocol)?, name })
+    }
+
+    /// A connection to a server at this address, and what is said first.
+    pub(super) fn begin(&self, at: SocketAddr, out: &mut Vec<u8>) -> Result<Tls, String> {
+        let name = self.name.clone().unwrap_or_else(|| ServerName::from(at.ip()));
+        Tls::client(&self.config, name, out).map_err(|error| error.to_string())
     }
 }
 
@@ -37,6 +80,8 @@ impl fmt::Display for Carrier {
             Self::Tcp => "TCP",
             Self::Ws => "WebSocket",
             Self::Json => "WebSocket as JSON",
+            Self::Tls => "TLS",
+            Self::Wss => "WebSocket in TLS",
         })
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum State {
 pub(super) struct Connection {
     pub machine: Machine,
     pub conn: Option<ConnId>,
+    /// Of a connection in TLS.
+    pub tls: Option<Box<front::Tls>>,
     /// Of a connection that is a WebSocket, or will be.
     pub socket: Option<Box<front::Client>>,
     /// When its one timer fires; `u64::MAX` for never.
@@ -38,6 +40,7 @@ impl Connection {
         Self {
             machine,
             conn: None,
+            tls: None,
             socket: None,
             timer_ms: u64::MAX,
             dialed_ns: 0,

@@ -4,19 +4,21 @@
 mod carrier;
 mod clock;
 mod connection;
+mod observer;
 mod sources;
 mod timers;
 
-pub use carrier::Carrier;
+pub use carrier::{Carrier, Trust};
+pub use observer::Observer;
 
 use crate::clock::{now_ns, run_number};
 use crate::failure::Failure;
 use carrier::Packer;
 use client::ClientError;
-use client::machine::{Credentials, Event, Machine, Turn};
+use client::machine::{Credentials, Machine, Turn};
 use clock::SessionClock;
 use connection::{Connection, Places, State};
-use front::Told;
+use front::{RECORD_BYTES_MAX, Told};
 use netring::names::Names;
 use netring::{ConnId, NetRing};
 use sources::Sources;
@@ -28,20 +30,6 @@ use wire::InboxSeq;
 
 /// Events of the net ring handled in one turn at most: what they wrote leaves at its end.
 const EVENTS_PER_TURN: usize = 32;
-
-/// Told what happens to connections, by their place in the fleet.
-pub trait Observer {
-    /// A session's event, at a monotonic time.
-    fn event(&mut self, index: usize, now_ns: u64, event: Event<'_>);
-    /// A session is logged in, so long after its connection was begun.
-    fn logged_in(&mut self, index: usize, took_ns: u64);
-    /// A session wrote frames by its timer: sends that are repeated, heartbeats.
-    fn wrote_by_timer(&mut self, index: usize, now_ns: u64, frames: &[u8]);
-    /// The server's bytes are no frame.
-    fn damaged(&mut self, index: usize, why: &str);
-    /// A connection that was logged in, or on its way there, is gone.
-    fn lost(&mut self, index: usize, was_logged_in: bool, why: &str);
-}
 
 /// The connections of one thread.
 pub struct Fleet {
@@ -62,7 +50,12 @@ pub struct Fleet {
     acks_each: bool,
     logged_in: usize,
     carrier: Carrier,
+    trust: Option<Trust>,
     packer: Packer,
+    /// What was in records, records, and what is to be sealed.
+    opened: Vec<u8>,
+    records: Vec<u8>,
+    plain: Vec<u8>,
     /// Frames out of the messages of a piece.
     unpacked: Vec<u8>,
     /// When bytes were last read.
@@ -76,7 +69,7 @@ impl Fleet {
     /// # Errors
     /// The net ring cannot be set up; the message says what to change.
     pub fn new(
-        (names, carrier): (&Names, Carrier),
+        (names, carrier, trust): (&Names, Carrier, Option<&Trust>),
         connections_max: usize,
         under_way_max: usize,
     ) -> Result<Self, Failure> {
@@ -103,6 +96,10 @@ impl Fleet {
             acks_each: false,
             logged_in: 0,
             carrier,
+            trust: trust.cloned(),
+            opened: Vec::new(),
+            records: Vec::new(),
+            plain: Vec::new(),
             packer: Packer::new(run_number()),
             unpacked: Vec::new(),
             now_ns: 0,
@@ -166,13 +163,30 @@ impl Fleet {
         act: impl FnOnce(&mut Machine, u64, &mut Vec<u8>) -> R,
     ) -> R {
         let now_ms = self.clock.ms(now_ns());
-        let connection = &mut self.connections[index];
-        let mut nowhere = Vec::new();
-        let out = connection.conn.and_then(|conn| self.ring.outbox(conn)).unwrap_or(&mut nowhere);
         let subprotocol = self.carrier.subprotocol();
-        let machine = &mut connection.machine;
-        let result = self.packer.write(subprotocol, out, |out, _| act(machine, now_ms, out));
-        self.timers.follow(index, connection);
+        let result = self.say(index, |packer, connection, out| {
+            packer.write(subprotocol, out, |out, _| act(&mut connection.machine, now_ms, out))
+        });
+        self.timers.follow(index, &mut self.connections[index]);
+        result
+    }
+
+    /// Lets `write` append what is said over a connection. Without one it goes nowhere.
+    fn say<R>(
+        &mut self,
+        index: usize,
+        write: impl FnOnce(&mut Packer, &mut Connection, &mut Vec<u8>) -> R,
+    ) -> R {
+        let Self { ring, packer, connections, plain, .. } = self;
+        let connection = &mut connections[index];
+        let mut nowhere = Vec::new();
+        let out = connection.conn.and_then(|conn| ring.outbox(conn)).unwrap_or(&mut nowhere);
+        let Some(mut tls) = connection.tls.take() else { return write(packer, connection, out) };
+        plain.clear();
+        let result = write(packer, connection, plain);
+        // Keys that are used up end it, as silence does.
+        let _ = tls.write(plain, out);
+        connection.tls = Some(tls);
         result
     }
 
@@ -234,15 +248,27 @@ impl Fleet {
     }
 
     fn on_connected(&mut self, index: usize, conn: ConnId) {
-        match (self.carrier.subprotocol(), self.ring.outbox(conn)) {
-            (None, _) | (Some(_), None) => self.log_in(index),
-            (Some(subprotocol), Some(out)) => {
-                let connection = &mut self.connections[index];
-                let target = self.targets[connection.target % self.targets.len()];
-                let socket = front::Client::ask(&target.to_string(), subprotocol, out);
-                connection.socket = Some(Box::new(socket));
+        let target = self.target(index);
+        let Some(trust) = &self.trust else { return self.begin(index) };
+        let Some(out) = self.ring.outbox(conn) else { return };
+        match trust.begin(target, out) {
+            Ok(tls) => self.connections[index].tls = Some(Box::new(tls)),
+            Err(why) => {
+                self.fatal = Some(Failure::Preflight(format!("could not speak TLS: {why}")))
             }
         }
+    }
+
+    /// What carries frames begins.
+    fn begin(&mut self, index: usize) {
+        let Some(subprotocol) = self.carrier.subprotocol() else { return self.log_in(index) };
+        let target = self.target(index).to_string();
+        let socket = self.say(index, |_, _, out| front::Client::ask(&target, subprotocol, out));
+        self.connections[index].socket = Some(Box::new(socket));
+    }
+
+    fn target(&self, index: usize) -> SocketAddr {
+        self.targets[self.connections[index].target % self.targets.len()]
     }
 
     /// Frames can be said.
@@ -259,6 +285,45 @@ impl Fleet {
         observer: &mut impl Observer,
     ) {
         self.now_ns = now_ns();
+        let Some(mut tls) = self.connections[index].tls.take() else {
+            return self.on_opened(index, conn, bytes, observer);
+        };
+        let (mut opened, mut records) =
+            (std::mem::take(&mut self.opened), std::mem::take(&mut self.records));
+        let was_handshaking = tls.is_handshaking();
+        let read = tls.read(bytes, RECORD_BYTES_MAX, (&mut records, &mut opened));
+        let agreed = was_handshaking && !tls.is_handshaking();
+        self.connections[index].tls = Some(tls);
+        if let Some(out) = self.ring.outbox(conn) {
+            out.extend_from_slice(&records);
+        }
+        if agreed {
+            self.begin(index);
+        }
+        if !opened.is_empty() {
+            self.on_opened(index, conn, &mut opened, observer);
+        }
+        opened.clear();
+        records.clear();
+        (self.opened, self.records) = (opened, records);
+        if let (Err(error), true) = (read, self.connections[index].conn == Some(conn)) {
+            if was_handshaking {
+                self.fatal = Some(Failure::preflight("speak TLS", &error));
+            } else {
+                observer.damaged(index, &error.to_string());
+            }
+            self.lose(index, &error.to_string(), observer);
+        }
+    }
+
+    /// Bytes came, out of records if there are any.
+    fn on_opened(
+        &mut self,
+        index: usize,
+        conn: ConnId,
+        bytes: &mut [u8],
+        observer: &mut impl Observer,
+    ) {
         let Some(mut socket) = self.connections[index].socket.take() else {
             return self.on_frames(index, conn, bytes, observer);
         };
@@ -269,9 +334,7 @@ impl Fleet {
             Told::Opened => self.log_in(index),
             Told::Data(bytes) => frames.extend_from_slice(bytes),
             Told::Ping(payload) => {
-                if let Some(out) = self.ring.outbox(conn) {
-                    self.packer.pong(payload, out);
-                }
+                self.say(index, |packer, _, out| packer.pong(payload, out));
             }
             // It closes the connection behind that.
             Told::Closes(_) => {}
@@ -296,14 +359,18 @@ impl Fleet {
         observer: &mut impl Observer,
     ) {
         let now = self.now_ns;
-        let Some(out) = self.ring.outbox(conn) else { return };
-        let connection = &mut self.connections[index];
-        let (now_ms, machine) = (self.clock.ms(now), &mut connection.machine);
-        let subprotocol = self.carrier.subprotocol();
-        let read = self.packer.write(subprotocol, out, |out, scratch| {
-            let turn = Turn { now_ms, out, scratch };
-            machine.on_bytes(bytes, turn, &mut |event| observer.event(index, now, event))
+        if self.ring.outbox(conn).is_none() {
+            return;
+        }
+        let (now_ms, subprotocol) = (self.clock.ms(now), self.carrier.subprotocol());
+        let read = self.say(index, |packer, connection, out| {
+            packer.write(subprotocol, out, |out, scratch| {
+                let (turn, machine) = (Turn { now_ms, out, scratch }, &mut connection.machine);
+                machine.on_bytes(bytes, turn, &mut |event| observer.event(index, now, event))
+            })
         });
+        let connection = &mut self.connections[index];
+        let machine = &mut connection.machine;
         if connection.state == State::LoggingIn && machine.is_logged_in() {
             connection.state = State::LoggedIn;
             self.under_way -= 1;
@@ -414,6 +481,7 @@ impl Fleet {
             State::LoggedIn => self.logged_in -= 1,
         }
         connection.machine.on_disconnected();
+        connection.tls = None;
         connection.socket = None;
         connection.timer_ms = u64::MAX;
         if let Some(conn) = connection.conn.take() {

@@ -36,7 +36,7 @@ pub(super) struct Herd {
 impl Herd {
     /// Sessions of users that no earlier run has used, not connected.
     pub fn new(target: &Target, connections: usize, under_way_max: usize) -> Result<Self, Failure> {
-        let mut fleet = Fleet::new((&target.names, target.carrier), connections, under_way_max)?;
+        let mut fleet = Fleet::new(target.way(), connections, under_way_max)?;
         let run = run_number();
         let uid_first = (((run >> 12) & 0x3f_ffff_ffff) << 24) | 1;
         for uid in (uid_first..).take(connections) {

@@ -103,7 +103,7 @@ impl<'a> Island<'a> {
         }
         let reads = Reads::new(plan.read_share);
         let desk = Desk::new(plan.run, plan.payload, friends, plan.devices, (away, reads));
-        let way = (&target.names, target.carrier);
+        let way = target.way();
         let mut fleet = Fleet::new(way, users * plan.devices, LOGINS_UNDER_WAY_MAX)?;
         if plan.ack_each {
             fleet.ack_each();
