@@ -8,14 +8,14 @@ use crate::limits::{
     SENDS_PENDING_MAX,
 };
 use crate::machine::{Credentials, Machine, Turn};
-use crate::{ClientError, Clock, Config, Received, Tls};
+use crate::{Ack, ClientError, Clock, Config, Received, Tls};
 use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
-use wire::{Bytes, Scratch, Uid};
+use wire::{Bytes, ClientMsgId, Scratch, Uid};
 
 pub(crate) struct Task {
     addresses: Vec<String>,
@@ -192,18 +192,13 @@ impl Task {
         match command {
             None => return Err(ClientError::Closed),
             Some(Command::Send(draft, reply_to)) => {
-                let now_ms = self.clock.now_ms();
-                match self.machine.send(draft, now_ms, &mut self.out) {
-                    Ok(client_msg_id) => self.desk.waiting.add_send(client_msg_id, reply_to),
-                    Err(error) => drop(reply_to.send(Err(error))),
-                }
+                let sent = self.machine.send(draft, self.clock.now_ms(), &mut self.out);
+                self.on_sent(sent, reply_to);
             }
             Some(Command::ChangeGroup(change, reply_to)) => {
                 let now_ms = self.clock.now_ms();
-                match self.machine.change_group(change, now_ms, &mut self.out) {
-                    Ok(client_msg_id) => self.desk.waiting.add_send(client_msg_id, reply_to),
-                    Err(error) => drop(reply_to.send(Err(error))),
-                }
+                let sent = self.machine.change_group(change, now_ms, &mut self.out);
+                self.on_sent(sent, reply_to);
             }
             Some(Command::Request(request, reply_to)) => self.on_request(&request, reply_to),
             Some(Command::Renew(token, reply_to)) => self.on_renew(token, reply_to),
@@ -216,6 +211,14 @@ impl Task {
             }
         }
         Ok(())
+    }
+
+    /// A row was taken, whose ack is waited for, or not.
+    fn on_sent(&mut self, sent: Result<ClientMsgId, ClientError>, reply_to: ReplyTo<Ack>) {
+        match sent {
+            Ok(client_msg_id) => self.desk.waiting.add_send(client_msg_id, reply_to),
+            Err(error) => drop(reply_to.send(Err(error))),
+        }
     }
 
     fn on_request(&mut self, request: &Request, reply_to: ReplyTo<Reply>) {
