@@ -12,6 +12,7 @@ pub mod command;
 pub mod order;
 mod shard;
 pub mod rows;
+pub mod page;
 pub mod group;
 pub mod store;
 pub mod host;

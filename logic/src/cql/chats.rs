@@ -4,8 +4,8 @@ use super::entry::bucket;
 use super::statements::Statements;
 use crate::cql::limits::{CQL_CHAT_SLOTS, CQL_PAGE_ROWS, CQL_PLACES_MAX};
 use futures_util::future::join_all;
+use shard::page::Page;
 use shard::rows::{ChatRow, MessageRow};
-use shard::store::page::Page;
 use std::collections::{HashMap, VecDeque};
 use wire::{ConversationId, InboxSeq, Seq, Uid};
 

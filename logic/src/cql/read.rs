@@ -9,8 +9,8 @@ use crate::cluster::Position;
 use crate::cluster::takeover::tail_rows;
 use crate::cql::limits::CQL_PAGE_ROWS;
 use shard::limits::INBOX_WINDOW_MAX;
+use shard::page::Page;
 use shard::rows::{InboxRow, MessageRow, Row};
-use shard::store::page::Page;
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 /// The messages before a place, ascending.

@@ -5,8 +5,8 @@ use std::ops::Bound::{Excluded, Included};
 
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
-use super::page::Page;
 use crate::group::{GroupRow, MarkRow};
+use crate::page::Page;
 use crate::rows::{
     Chain, ChatRow, Completion, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
 };

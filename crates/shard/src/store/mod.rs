@@ -4,7 +4,6 @@
 
 mod limits;
 mod memory;
-pub mod page;
 mod codec;
 mod space;
 mod plant;

@@ -7,8 +7,8 @@ use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 use super::codec::{Key, is_apart, take_chat, take_group, take_id, take_inbox, take_mark};
 use super::codec::{take_message, take_number, take_recent, take_user};
-use super::page::Page;
 use super::tables::Tables;
+use crate::page::Page;
 use crate::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Read};
 
 /// Why a question has no answer.

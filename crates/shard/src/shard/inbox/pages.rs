@@ -4,6 +4,7 @@
 
 use super::Inboxes;
 use crate::command::{Answer, ReplyTo};
+use crate::page::Page;
 use crate::rows::{ChatRow, InboxRow, MessageRow, Read};
 use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
@@ -72,21 +73,13 @@ impl Inboxes {
         mut chats: Vec<(ChatRow, Option<MessageRow>)>,
         step: &mut Step,
     ) {
-        let fitting = fitting(&chats[..limit.min(chats.len())]);
+        let mut page = Page::new(limit, PAGE_BYTES_MAX);
+        let fits = |(_, recent): &&(ChatRow, Option<MessageRow>)| page.take_chat(recent.as_ref());
+        let fitting = chats.iter().take_while(fits).count();
         let more = fitting < chats.len();
         chats.truncate(fitting);
         step.answer(reply, Answer::Chats { version, chats, more });
     }
-}
-
-/// How many of these chats a page has room for: the first, at least.
-fn fitting(chats: &[(ChatRow, Option<MessageRow>)]) -> usize {
-    let mut bytes = 0;
-    let fits = |(_, recent): &&(ChatRow, Option<MessageRow>)| {
-        bytes += CHAT_BYTES + recent.as_ref().map_or(0, |recent| recent.body.len());
-        bytes <= PAGE_BYTES_MAX
-    };
-    chats.iter().take_while(fits).count()
 }
 
 #[cfg(test)]
