@@ -5,6 +5,7 @@
 //! [`MARK_REST_MS`] apart: what comes meanwhile waits, together.
 
 use super::Inboxes;
+use super::chat::Chat;
 use crate::command::{ChatChange, ReplyTo};
 use crate::limits::MARK_REST_MS;
 use crate::rows::{Chain, ChatRow, MessageRow, Row};
@@ -164,5 +165,11 @@ impl Inboxes {
     pub(super) fn newly_seen(uid: Uid, message: &MessageRow, chat: &ChatRow) -> Option<Seq> {
         let seen = message.seen.min(chat.recent_seq);
         (message.sender == uid && seen > chat.read_seq).then_some(seen)
+    }
+    /// The same, if it is not known how many are unread behind that.
+    #[inline]
+    pub(super) fn uncounted(uid: Uid, message: &MessageRow, chat: &Chat) -> Option<Seq> {
+        let seen = Self::newly_seen(uid, message, &chat.row);
+        seen.filter(|seen| chat.unread_behind(*seen).is_none())
     }
 }

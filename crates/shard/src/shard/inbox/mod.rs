@@ -113,8 +113,7 @@ impl Inboxes {
         }
         let Some(user) = self.users.get(&uid) else { return false };
         let Some(chat) = self.chats.get(&(uid, message.conversation)) else { return false };
-        let seen = Self::newly_seen(uid, message, &chat.row);
-        let is_counted = seen.is_none_or(|seen| chat.unread_behind(seen).is_some());
+        let is_counted = Self::uncounted(uid, message, chat).is_none();
         let is_next = chat.row.recent_seq.next() == message.seq && is_counted && user.has_room(2);
         if is_next {
             self.add(uid, message.clone(), device, step);
@@ -134,8 +133,7 @@ impl Inboxes {
         let has_room = self.users.get(&uid).expect("it is loaded").has_room(2);
         let chat = self.chats.get(&(uid, conversation)).expect("it is loaded");
         let (recent, durable) = (chat.row.recent_seq, chat.durable);
-        let seen = Self::newly_seen(uid, &message, &chat.row);
-        let uncounted = seen.filter(|seen| chat.unread_behind(*seen).is_none());
+        let uncounted = Self::uncounted(uid, &message, chat);
         let owner = Partition::of_conversation(conversation);
         if seq <= recent {
             // Rows in flight confirm themselves once they are durable.
@@ -171,8 +169,7 @@ impl Inboxes {
         let has_room = self.users.get(&uid).expect("it is loaded").has_room(2);
         let chat = self.chats.get(&(uid, conversation)).expect("it is loaded");
         let (recent, durable) = (chat.row.recent_seq, chat.durable);
-        let seen = Self::newly_seen(uid, &message, &chat.row);
-        let uncounted = seen.filter(|seen| chat.unread_behind(*seen).is_none());
+        let uncounted = Self::uncounted(uid, &message, chat);
         let through = if self.plant.has(Fault::ConfirmUnwritten) { recent } else { durable };
         if message.seq <= through {
             let (seq, inbox_seq) = (through, InboxSeq(0));

@@ -86,8 +86,8 @@ impl Fanout {
 
     /// Members after an entry that is not below what is done.
     pub fn members_at(&self, seq: Seq) -> &Members {
-        let above = usize::try_from(seq.0.saturating_sub(self.done.0)).unwrap_or(usize::MAX);
-        let entry = above.min(self.entries.len()).checked_sub(1).map(|at| &self.entries[at]);
+        let above = above(self.done, seq).min(self.entries.len());
+        let entry = above.checked_sub(1).map(|at| &self.entries[at]);
         entry.map_or(&self.base, |entry| &entry.members)
     }
 
@@ -112,11 +112,6 @@ impl Fanout {
         self.entries.pop_back().expect("it was not written, so nobody has it");
     }
 
-    /// Which of the entries a place is.
-    fn index(&self, seq: Seq) -> usize {
-        usize::try_from(seq.0.saturating_sub(self.done.0)).expect("few are above")
-    }
-
     /// Offers up to `budget` entries that are committed, to each its next ones. Returns whether there are more.
     pub fn offer(
         &mut self,
@@ -125,16 +120,17 @@ impl Fanout {
         mut offer: impl FnMut(Offer),
     ) -> bool {
         let mut left = budget;
-        let (above, done) = (self.index(committed).min(self.entries.len()), self.done);
+        let done = self.done;
+        let end = above(done, committed).min(self.entries.len());
         let present = self.members().present().clone();
         let first = self.targets.iter().position(|target| target.offered < committed);
         let targets = self.targets.iter_mut().skip(first.unwrap_or(usize::MAX));
         for target in targets {
-            let mut at = usize::try_from(target.offered.0.saturating_sub(done.0)).unwrap_or(0);
+            let mut at = above(done, target.offered);
             if self.plant.has(Fault::GroupNewestOnly) {
-                at = at.max(above.saturating_sub(1));
+                at = at.max(end.saturating_sub(1));
             }
-            while at < above && target.has_room() {
+            while at < end && target.has_room() {
                 let is_current = self.plant.has(Fault::GroupCurrentMembers);
                 let audience = if is_current { &present } else { &self.entries[at].audience };
                 at += 1;
@@ -166,9 +162,7 @@ impl Fanout {
             return 0;
         }
         let done = self.done;
-        let index =
-            |seq: Seq| usize::try_from(seq.0.saturating_sub(done.0)).expect("few are above");
-        let (from, to) = (index(target.confirmed), index(seq).min(self.entries.len()));
+        let (from, to) = (above(done, target.confirmed), above(done, seq).min(self.entries.len()));
         let before = target.outstanding;
         for at in from..to.max(from) {
             let entry = &mut self.entries[at];
@@ -209,11 +203,16 @@ impl Fanout {
     }
 }
 
+/// How many entries above what is done a place is.
+fn above(done: Seq, seq: Seq) -> usize {
+    usize::try_from(seq.0.saturating_sub(done.0)).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::{Entry, body};
-    use wire::RowKind;
+    use crate::group::Entry;
+    use wire::{RowKind, put_uids};
 
     const A: Uid = Uid(1);
     const B: Uid = Uid(2);
@@ -252,7 +251,7 @@ mod tests {
     }
 
     fn after(members: &Members, seq: u64, (kind, uids): (RowKind, &[Uid])) -> Applied {
-        let body = body(uids.to_vec());
+        let body = put_uids(uids.to_vec());
         members.after(Entry { seq: Seq(seq), sender: A, kind, body: &body })
     }
 
