@@ -85,6 +85,15 @@ struct Work<'a> {
     steps: usize,
 }
 
+impl Work<'_> {
+    /// A number, in the table of users.
+    fn put_number(&mut self, key: Key, number: u64) {
+        let mut value = Vec::new();
+        codec::put_number(&mut value, number);
+        self.batch.insert(&self.tables.users, Slice::from(key.as_ref()), Slice::from(value));
+    }
+}
+
 impl Expiry {
     /// Of a store that was just opened.
     pub fn new(retention: Retention) -> Self {
@@ -106,10 +115,7 @@ impl Expiry {
         let done = self.work(&mut work);
         let is_over = matches!(done, Ok(true));
         if is_over || !work.batch.is_empty() {
-            let mut value = Vec::new();
-            codec::put_number(&mut value, now_ms);
-            let key = Key::goes_by();
-            work.batch.insert(&tables.users, Slice::from(key.as_ref()), Slice::from(value));
+            work.put_number(Key::goes_by(), now_ms);
             work.batch.commit()?;
         }
         if is_over {
@@ -124,12 +130,14 @@ impl Expiry {
         let oldest = tables.ids.range::<&[u8], _>(all).next();
         // Where it cannot be read, those that go are not found either.
         let oldest_ms = oldest.and_then(|guard| codec::id_made_ms(&guard.key().ok()?));
-        if self.goes_by.is_none() {
-            let unix_ms = get(&tables.users, Key::goes_by().as_ref(), take_number)?.unwrap_or(0);
-            self.goes_by = Some(GoesBy { unix_ms, mono_ms: now.mono_ms });
-        }
-        let goes_by = self.goes_by.as_mut();
-        Ok(goes_by.map_or(0, |it| it.pass(now, oldest_ms)))
+        let goes_by = match &mut self.goes_by {
+            Some(known) => known,
+            none => {
+                let kept = get(&tables.users, Key::goes_by().as_ref(), take_number)?;
+                none.insert(GoesBy { unix_ms: kept.unwrap_or(0), mono_ms: now.mono_ms })
+            }
+        };
+        Ok(goes_by.pass(now, oldest_ms))
     }
 
     /// Whether the round is over.
@@ -198,10 +206,7 @@ impl Expiry {
             new_tail = new_tail.max(row.inbox_seq.next());
         }
         if new_tail > told {
-            let mut value = Vec::new();
-            codec::put_number(&mut value, new_tail.0);
-            let key = Key::tail(uid);
-            work.batch.insert(&work.tables.users, Slice::from(key.as_ref()), Slice::from(value));
+            work.put_number(Key::tail(uid), new_tail.0);
         }
         Ok(is_done)
     }
