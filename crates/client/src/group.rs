@@ -1,6 +1,6 @@
 //! What a user does to a group, as the frame of a send says it.
 
-use wire::{Bytes, ClientMsgId, ConversationId, RowKind, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, RowKind, Uid, put_uids, take_uids};
 
 /// What a user does to a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,27 +27,19 @@ impl GroupChange {
     /// The kind of its row, and the row's body.
     pub(crate) fn parts(&self) -> (RowKind, Bytes) {
         match self {
-            Self::Create(uids) => (RowKind::GROUP_CREATED, body(uids)),
-            Self::Add(_, uids) => (RowKind::MEMBERS_ADDED, body(uids)),
-            Self::Remove(_, uids) => (RowKind::MEMBERS_REMOVED, body(uids)),
+            Self::Create(uids) => (RowKind::GROUP_CREATED, put_uids(uids.clone())),
+            Self::Add(_, uids) => (RowKind::MEMBERS_ADDED, put_uids(uids.clone())),
+            Self::Remove(_, uids) => (RowKind::MEMBERS_REMOVED, put_uids(uids.clone())),
             Self::Leave(_) => (RowKind::MEMBER_LEFT, Bytes::new()),
         }
     }
-}
-
-/// Ascending, each once.
-fn body(uids: &[Uid]) -> Bytes {
-    let uids: std::collections::BTreeSet<_> = uids.iter().map(|uid| uid.0).collect();
-    uids.into_iter().flat_map(u64::to_le_bytes).collect()
 }
 
 /// The users whom a change of a group names, as the body of its row says it; `None`: the row is another.
 #[must_use]
 pub fn named_users(kind: RowKind, body: &[u8]) -> Option<Vec<Uid>> {
     let changes = [RowKind::GROUP_CREATED, RowKind::MEMBERS_ADDED, RowKind::MEMBERS_REMOVED];
-    let (words, rest) = body.as_chunks::<8>();
-    let is_list = changes.contains(&kind) && rest.is_empty();
-    is_list.then(|| words.iter().map(|word| Uid(u64::from_le_bytes(*word))).collect())
+    changes.contains(&kind).then(|| take_uids(body)).flatten()
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@
 //! a value: an entry gives the next one, and the one before stays as it was.
 
 use crate::limits::{FORMER_MEMBERS_MAX, GROUP_MEMBERS_MAX};
-use bytes::Bytes;
 use std::sync::Arc;
-use wire::{ConversationId, RefusalCode, RowKind, Seq, Uid};
+use wire::{ConversationId, RefusalCode, RowKind, Seq, Uid, take_uids};
 
 /// Bytes of a member as it is stored, without the length before them.
 pub(crate) const MEMBER_BYTES: usize = 25;
@@ -232,13 +231,13 @@ fn union(one: &Arc<[Uid]>, other: &Arc<[Uid]>) -> Arc<[Uid]> {
     all.into()
 }
 
-/// The users whom a change names, as its body has them: ascending, 8 bytes each, little-endian. `None`: no body of a change.
+/// The users whom a change names, ascending and each once. `None`: no body of a change.
 #[must_use]
 pub fn uids(body: &[u8]) -> Option<Vec<Uid>> {
-    let (words, rest) = body.as_chunks::<8>();
-    let uids: Vec<_> = words.iter().map(|word| Uid(u64::from_le_bytes(*word))).collect();
-    let is_list = uids.is_sorted_by(|one, other| one < other) && uids.first() != Some(&Uid(0));
-    (rest.is_empty() && is_list && uids.len() <= GROUP_MEMBERS_MAX).then_some(uids)
+    take_uids(body).filter(|uids| {
+        let is_list = uids.is_sorted_by(|one, other| one < other) && uids.first() != Some(&Uid(0));
+        is_list && uids.len() <= GROUP_MEMBERS_MAX
+    })
 }
 
 /// Whether an entry makes a user a member: then it is read up to here.
@@ -247,14 +246,6 @@ pub fn joins(entry: Entry<'_>, uid: Uid) -> bool {
     let is_joining = matches!(entry.kind, RowKind::GROUP_CREATED | RowKind::MEMBERS_ADDED);
     let mut words = entry.body.as_chunks::<8>().0.iter();
     is_joining && words.any(|word| u64::from_le_bytes(*word) == uid.0)
-}
-
-/// The body of a change that names these users, in any order.
-#[must_use]
-pub fn body(mut uids: Vec<Uid>) -> Bytes {
-    uids.sort_unstable();
-    uids.dedup();
-    uids.iter().flat_map(|uid| uid.0.to_le_bytes()).collect()
 }
 
 /// Whether it changes who is in a group.
@@ -338,6 +329,7 @@ impl GroupRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::put_uids;
 
     const A: Uid = Uid(1);
     const B: Uid = Uid(2);
@@ -345,7 +337,7 @@ mod tests {
 
     /// The members after an entry, and who gets a row of it.
     fn after(members: &Members, seq: u64, sender: Uid, change: (RowKind, &[Uid])) -> Applied {
-        let (kind, body) = (change.0, body(change.1.to_vec()));
+        let (kind, body) = (change.0, put_uids(change.1.to_vec()));
         members.after(Entry { seq: Seq(seq), sender, kind, body: &body })
     }
 
@@ -421,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_body_of_a_change_is_a_list_of_users() {
-        assert_eq!(uids(&body(vec![C, A, C])), Some(vec![A, C]));
+        assert_eq!(uids(&put_uids(vec![C, A, C])), Some(vec![A, C]));
         for bad in [&[0; 8][..], &[1; 7], &[[2; 8], [2; 8]].concat(), &[[2; 8], [1; 8]].concat()] {
             assert_eq!(uids(bad), None, "{bad:?}");
         }

@@ -9,6 +9,7 @@
 
 mod limits;
 mod ids;
+mod uids;
 mod error;
 mod exact;
 #[macro_use]
@@ -28,3 +29,4 @@ pub use header::{FrameError, HEADER_BYTES, Header};
 pub use ids::{ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq};
 pub use ids::{MessageId, RowKind, Seq, Uid, mix};
 pub use limits::*;
+pub use uids::{put_uids, take_uids};

@@ -7,7 +7,6 @@ mod store;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng as _, SeedableRng};
 use shard::command::{Answer, Command, Effects, Input, Inputs, Mail, Now, ReplyTo, Send, Session};
-use shard::group;
 use shard::limits::PREVIEW_BYTES_MAX;
 use shard::partition::{Partition, ShardId, Share};
 use shard::rows::{Completion, Found, Read, Row, Ticket};
@@ -138,7 +137,7 @@ impl World {
         let number = self.wishes.len();
         let body = match kind {
             RowKind::MESSAGE => vec![7; [3, PREVIEW_BYTES_MAX + 9][number % 2]].into(),
-            _ => group::body(uids.iter().copied().map(Uid).collect()),
+            _ => wire::put_uids(uids.iter().copied().map(Uid).collect()),
         };
         let send = Send {
             conversation: self.group,

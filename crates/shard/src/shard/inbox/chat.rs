@@ -148,7 +148,7 @@ mod tests {
     fn who_joins_has_read_what_was_before_and_rows_that_are_no_messages_are_not_unread() {
         let group = wire::ConversationId::group(7).unwrap();
         let mut chat = Chat::new(ChatRow::empty(Uid(2), group));
-        let added = group::body(vec![Uid(2)]);
+        let added = wire::put_uids(vec![Uid(2)]);
         let kinds =
             [RowKind::MEMBERS_ADDED, RowKind::MEMBER_LEFT, RowKind::MESSAGE, RowKind::MESSAGE];
         for (seq, number, kind) in
