@@ -1,6 +1,6 @@
 //! What a thread's devices are to read, how often, and what of it is not answered. It knows no desk.
 
-use wire::ConversationId;
+use wire::{ConversationId, mix};
 
 /// Of a share, in parts.
 const PARTS: u64 = 1_000_000;
@@ -28,7 +28,6 @@ impl Reads {
 
     /// Whether a device marks up to a message: as often as the share says, the same in each run.
     pub fn wants(&self, message_id: u64, device: usize) -> bool {
-        let hash = (message_id ^ (device as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        !self.is_over && (hash >> 32) % PARTS < self.parts
+        !self.is_over && mix(message_id ^ (device as u64) << 56) % PARTS < self.parts
     }
 }
