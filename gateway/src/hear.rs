@@ -1,7 +1,7 @@
 //! From a piece of a connection's bytes to the entry: each frame in it, and what only the carrier says. It knows neither
 //! ring nor socket, and decides nothing.
 
-use crate::entry::{Entry, SessionKey, Turn};
+use crate::entry::{Entry, Reading, SessionKey, Turn};
 use crate::limits::OUTBOX_HIGH_BYTES;
 use crate::metrics::CloseReason;
 use crate::transport::tcp::Tcp;
@@ -17,9 +17,9 @@ pub fn hear<O: Outboxes>(
     turn: &mut Turn<'_, O>,
 ) -> usize {
     let Some(key) = tcp.key(conn) else { return 0 };
-    let (frame_bytes_max, user) = (entry.on_bytes(key, turn.now), entry.user(key));
-    let bounds = Bounds { frame_bytes_max, origins, user: user.map_or(0, |user| user.0) };
-    let Some(channel) = entry.channel(key) else { return 0 };
+    let Some(reading) = entry.on_bytes(key, turn.now) else { return 0 };
+    let Reading { channel, frame_bytes_max, user } = reading;
+    let bounds = Bounds { frame_bytes_max, origins, user: user.0 };
     tcp.read(channel, piece, bounds, |heard| match heard {
         Heard::Frame(frame) => entry.on_frame(key, frame, turn),
         Heard::Unclear(request_id, code, text) => {

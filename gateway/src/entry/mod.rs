@@ -41,6 +41,17 @@ use tickets::Tickets;
 use wheel::Wheel;
 use wire::{FRAME_BEFORE_LOGIN_BYTES_MAX, FRAME_BYTES_MAX, RefusalCode, Uid};
 
+/// How a client's bytes are to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// What carries them.
+    pub channel: Channel,
+    /// How long a frame may be.
+    pub frame_bytes_max: usize,
+    /// Who is logged in; 0: nobody.
+    pub user: Uid,
+}
+
 /// What an entry is made for.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -209,20 +220,16 @@ impl Entry {
         Some(key)
     }
 
-    /// Bytes came, a frame or a part of one. Returns how long a frame may be.
-    pub fn on_bytes(&mut self, key: SessionKey, now: Now) -> usize {
-        match self.sessions.get_mut(key) {
-            Some(session) if session.stage() == Stage::Active => {
-                session.hear(now.mono_ms);
-                FRAME_BYTES_MAX
-            }
-            Some(_) | None => FRAME_BEFORE_LOGIN_BYTES_MAX,
+    /// Bytes of a client came, a frame or a part of one. Returns how they are to be read.
+    pub fn on_bytes(&mut self, key: SessionKey, now: Now) -> Option<Reading> {
+        let session = self.sessions.get_mut(key)?;
+        let mut frame_bytes_max = FRAME_BEFORE_LOGIN_BYTES_MAX;
+        if session.stage() == Stage::Active {
+            session.hear(now.mono_ms);
+            frame_bytes_max = FRAME_BYTES_MAX;
         }
-    }
-
-    /// Who is logged in as a session.
-    pub fn user(&mut self, key: SessionKey) -> Option<Uid> {
-        Some(self.sessions.get_mut(key)?.login()?.uid)
+        let user = session.login().map_or(Uid(0), |login| login.uid);
+        Some(Reading { channel: session.channel()?, frame_bytes_max, user })
     }
 
     /// It is known what carries a client's frames. Returns whether to read on.

@@ -98,7 +98,7 @@ fn what_is_said_to_a_group_is_checked() {
         encode(&mut out, 1, send);
         out
     };
-    let body = |uids: &[u64]| shard::group::body(uids.iter().copied().map(Uid).collect());
+    let body = |uids: &[u64]| wire::put_uids(uids.iter().copied().map(Uid).collect());
     let is_send = |action: &Action| matches!(action, Action::Submit(Command::Send(_)));
     let refused = |code| move |action: &Action| *action == Action::Refuse(code);
     for (bytes, is_taken) in [
