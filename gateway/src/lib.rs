@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod config;
+mod small_file;
 pub mod auth;
 pub mod tls;
 pub mod metrics;

@@ -12,7 +12,7 @@ use crate::entry::shared::Shared;
 use crate::limits::CLOSING_SLOTS;
 use crate::metrics::Metrics;
 use crate::setup::Setup;
-use crate::tls::{self, Certificates, Watch};
+use crate::tls::{self, Opened, Watch};
 use flume::{Receiver, Sender};
 use service::clock::unix_ms;
 use service::config::{self, Settings};
@@ -53,12 +53,12 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     };
     let auth = Arc::new(Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?);
     let metrics = Arc::new(Metrics::new(cores.into()));
-    let certificates = tls::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
-    shutdown.reload_by(reload(&auth, &config, watch(&config, certificates.as_ref(), &metrics)?));
+    let opened = tls::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
+    shutdown.reload_by(reload(&auth, &config, watch(&config, opened.as_ref(), &metrics)?));
     let setup = Setup {
         config: config.clone(),
         auth,
-        security: tls::security(&config, certificates.as_ref()),
+        security: tls::security(&config, opened.as_ref()),
         metrics,
         shutdown,
         shared: Arc::new(shared(&config)),
@@ -71,7 +71,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     let admin = admin::start(Seen {
         config: config.clone(),
         auth: setup.auth.clone(),
-        certificates,
+        certificates: opened.map(|opened| opened.certificates),
         metrics: setup.metrics.clone(),
         shutdown: setup.shutdown.clone(),
         damage: setup.damage.clone(),
@@ -131,12 +131,10 @@ fn reload(auth: &Arc<Auth>, config: &Arc<Config>, watch: Option<Watch>) -> Reloa
 /// Looks after the files of the certificate, if there is one; else says who is to do so.
 fn watch(
     config: &Config,
-    certificates: Option<&Arc<Certificates>>,
+    opened: Option<&Opened>,
     metrics: &Metrics,
 ) -> Result<Option<Watch>, Fatal> {
-    let (Some(certificates), Some(certificate), Some(key)) =
-        (certificates, &config.tls_certificate, &config.tls_key)
-    else {
+    let Some(opened) = opened else {
         if !config.listen.ip().is_loopback() {
             tracing::warn!(
                 listen = %config.listen,
@@ -145,11 +143,9 @@ fn watch(
         }
         return Ok(None);
     };
-    let files = (certificate.clone(), key.clone());
-    let started = Watch::start(files, certificates.clone(), metrics.core(0));
     let could_not =
         |e| Fatal::Environment(format!("could not start the certificate's thread: {e}"));
-    started.map(Some).map_err(could_not)
+    Watch::start(opened, metrics.core(0)).map(Some).map_err(could_not)
 }
 
 /// Opens the data directory. If the configuration leaves the number of shards open, it is the

@@ -1,8 +1,8 @@
 //! Keys in files, read with care for who else may read them.
 
 use super::error::KeyError;
+use crate::small_file;
 use jsonwebtoken::DecodingKey;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Bytes of an HS256 secret at least: RFC 7518, 3.2.
@@ -15,7 +15,11 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// The secret: the file's bytes without line ends at the end.
 pub fn hs256_secret(path: &Path) -> Result<Vec<u8>, KeyError> {
     let mut secret = read(path)?;
-    warn_if_shared(path);
+    small_file::warn_if_shared(
+        path,
+        0o077,
+        "the secret of tokens can be read by others: chmod 600",
+    );
     while secret.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         secret.pop();
     }
@@ -45,22 +49,7 @@ pub fn eddsa_public_key(path: &Path) -> Result<DecodingKey, KeyError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
-    let could_not = |cause| error(path, format!("could not be read: {cause}"));
-    let metadata = std::fs::metadata(path).map_err(could_not)?;
-    if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
-        return Err(error(path, "is no key file: give a small regular file".into()));
-    }
-    std::fs::read(path).map_err(could_not)
-}
-
-fn warn_if_shared(path: &Path) {
-    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
-    if mode & 0o077 != 0 {
-        tracing::warn!(
-            path = %path.display(), mode = format!("{mode:03o}"),
-            "the secret of tokens can be read by others: chmod 600"
-        );
-    }
+    small_file::read(path, "key file", FILE_BYTES_MAX).map_err(|advice| error(path, advice))
 }
 
 pub(super) fn error(path: &Path, advice: String) -> KeyError {

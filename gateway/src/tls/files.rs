@@ -1,9 +1,9 @@
 //! A certificate and its key, as their files have them.
 
 use super::store::Shown;
+use crate::small_file;
 use front::{Part, TrustError, certified_key, expires_unix_s};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,9 +37,15 @@ impl Pair {
         Ok(Self { certificate, key })
     }
 
-    /// What they say.
+    /// A print of what stands in them, by which a change is noticed: no copy of the key is kept.
     #[must_use]
-    pub fn contents(&self) -> [&[u8]; 2] {
+    pub fn print(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.contents().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn contents(&self) -> [&[u8]; 2] {
         [&self.certificate.1, &self.key.1]
     }
 
@@ -56,7 +62,8 @@ impl Pair {
             let advice = "says no time until which it is good: have it made anew";
             error(Part::Certificate, &self.certificate.0, advice.to_owned())
         })?;
-        warn_if_shared(&self.key.0);
+        let warning = "the key of the certificate can be read by all users: chmod 640";
+        small_file::warn_if_shared(&self.key.0, 0o007, warning);
         Ok(Shown { certified: Arc::new(certified), expires_unix_s })
     }
 
@@ -82,22 +89,8 @@ impl Pair {
 }
 
 fn read(part: Part, path: &Path) -> Result<Vec<u8>, CertificateError> {
-    let could_not = |cause| error(part, path, format!("could not be read: {cause}"));
-    let metadata = fs::metadata(path).map_err(could_not)?;
-    if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
-        return Err(error(part, path, "is no such file: give a small regular file".into()));
-    }
-    fs::read(path).map_err(could_not)
-}
-
-fn warn_if_shared(path: &Path) {
-    let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
-    if mode & 0o007 != 0 {
-        tracing::warn!(
-            path = %path.display(), mode = format!("{mode:03o}"),
-            "the key of the certificate can be read by all users: chmod 640"
-        );
-    }
+    let contents = small_file::read(path, "such file", FILE_BYTES_MAX);
+    contents.map_err(|advice| error(part, path, advice))
 }
 
 fn error(part: Part, path: &Path, advice: String) -> CertificateError {

@@ -1,13 +1,13 @@
 //! Looks at the files of the certificate again and again, and at once when it is told to. A pair that fits is shown from then
 //! on; with any other the one before stays, and this is told.
 
+use super::Opened;
 use super::files::{CertificateError, Pair};
 use super::store::{Certificates, Shown};
 use crate::limits::CERTIFICATE_LOOK_EVERY_MS;
 use crate::metrics::CoreMetrics;
 use flume::{Receiver, RecvTimeoutError, Sender};
 use service::clock::unix_ms;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,17 +26,13 @@ struct Watcher {
 }
 
 impl Watch {
-    /// Begins to look. What stands in the files now is what is shown.
+    /// Begins to look whether the files of what is shown change.
     ///
     /// # Errors
     /// No thread could be started.
-    pub fn start(
-        files: (PathBuf, PathBuf),
-        certificates: Arc<Certificates>,
-        metrics: Arc<CoreMetrics>,
-    ) -> io::Result<Self> {
-        let seen = Pair::read(&files.0, &files.1).ok().map(|pair| print(&pair));
-        let mut watcher = Watcher { files, certificates, metrics, seen };
+    pub fn start(shown: &Opened, metrics: Arc<CoreMetrics>) -> io::Result<Self> {
+        let (files, certificates) = (shown.files.clone(), shown.certificates.clone());
+        let mut watcher = Watcher { files, certificates, metrics, seen: Some(shown.print) };
         watcher.show();
         let (sender, told) = flume::bounded(1);
         std::thread::Builder::new().name("certificate".into()).spawn(move || watcher.run(&told))?;
@@ -64,7 +60,7 @@ impl Watcher {
 
     fn look(&mut self, is_told: bool) {
         let pair = Pair::read(&self.files.0, &self.files.1);
-        let seen = pair.as_ref().ok().map(print);
+        let seen = pair.as_ref().ok().map(Pair::print);
         let is_new = self.seen != seen;
         self.seen = seen;
         if !is_told && !is_new {
@@ -100,11 +96,4 @@ impl Watcher {
     fn show(&self) {
         self.metrics.tls_expires_s.set(self.certificates.expires_unix_s());
     }
-}
-
-/// A print of what stands in the files, by which a change is noticed: no copy of the key is kept.
-fn print(pair: &Pair) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    pair.contents().hash(&mut hasher);
-    hasher.finish()
 }
