@@ -70,11 +70,8 @@ impl Front {
             // It stays where it lies.
             Some(Partial::Sealed(sealed, inner)) => {
                 match ends.open(carrier, piece, (sealed, inner)) {
-                    Ok(copied) => return copied,
-                    Err(fault) => {
-                        (ends.take)(Heard::Broken(fault));
-                        (Partial::Over(None), 0)
-                    }
+                    Some(copied) => return copied,
+                    None => (Partial::Over(None), 0),
                 }
             }
             _ => {
@@ -264,24 +261,21 @@ impl Ends<'_> {
             },
             Partial::Sealed(mut sealed, mut inner) => {
                 match self.open(Carrier::New, piece, (&mut sealed, &mut inner)) {
-                    Ok(copied) => (Partial::Sealed(sealed, inner), copied),
-                    Err(fault) => {
-                        (self.take)(Heard::Broken(fault));
-                        (Partial::Over(None), 0)
-                    }
+                    Some(copied) => (Partial::Sealed(sealed, inner), copied),
+                    None => (Partial::Over(None), 0),
                 }
             }
             Partial::Over(code) => (Partial::Over(code), 0),
         }
     }
 
-    /// Opens what is whole of TLS, and reads what was in it as if it had come by itself.
+    /// Opens what is whole of TLS, and reads what was in it as if it had come by itself. `None`: it is broken, and over.
     fn open(
         &mut self,
         carrier: Carrier,
         piece: &mut [u8],
         (sealed, inner): (&mut Sealed, &mut Front),
-    ) -> Result<usize, Fault> {
+    ) -> Option<usize> {
         let mut plain = std::mem::take(&mut self.common.opened);
         let kept = (self.bounds.frame_bytes_max, inner.kept_bytes());
         let opened = sealed.read((piece, &mut plain), kept, self.common, self.take);
@@ -293,12 +287,13 @@ impl Ends<'_> {
         }
         self.common.opened = emptied(plain);
         if let Some(fault) = opened.fault {
-            return Err(fault);
+            (self.take)(Heard::Broken(fault));
+            return None;
         }
         if opened.is_closed {
             (self.take)(Heard::Closes);
         }
-        Ok(copied)
+        Some(copied)
     }
 
     /// The first bytes say what a connection speaks.

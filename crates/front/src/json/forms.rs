@@ -284,7 +284,7 @@ impl Field for Place {
         name: &'static str,
         map: &mut M,
     ) -> Result<(), M::Error> {
-        map.serialize_entry(name, &Writing(value))
+        Inner::write(value, name, map)
     }
 
     fn read<'de, A: MapAccess<'de>>(
@@ -315,7 +315,7 @@ impl Field for Behind {
         if *value == Conversation::NONE {
             return Ok(());
         }
-        map.serialize_entry(name, &Writing(value))
+        Inner::write(value, name, map)
     }
 
     fn read<'de, A: MapAccess<'de>>(
