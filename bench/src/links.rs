@@ -9,7 +9,7 @@ use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, Ro
 use crate::samples::BODY_BYTES;
 
 const BODY: Bytes = Bytes::from_static(&[0x5a; BODY_BYTES]);
-const REPLY: ReplyTo = ReplyTo { session: Session { entry: 1, connection: 2 }, request_id: 3 };
+const REPLY: ReplyTo = ReplyTo { session: Session { entry: 1, key: 2 }, ticket: 3 };
 
 /// A dialer and an acceptor that have let each other in.
 ///

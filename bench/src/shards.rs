@@ -40,8 +40,8 @@ pub struct Shards {
     page: Vec<InboxRow>,
 }
 
-fn session(connection: u64) -> Session {
-    Session { entry: 0, connection }
+fn session(key: u64) -> Session {
+    Session { entry: 0, key }
 }
 
 impl Shards {
@@ -95,8 +95,8 @@ impl Shards {
         Partition::of_user(uid).owner(count).0.into()
     }
 
-    fn command(&mut self, uid: Uid, command: Command, request_id: u64) {
-        let reply = ReplyTo { session: session(uid.0), request_id };
+    fn command(&mut self, uid: Uid, command: Command, ticket: u64) {
+        let reply = ReplyTo { session: session(uid.0), ticket };
         let owner = self.owner(uid);
         self.shards[owner].1.inputs.push(Input::Command(command, reply));
     }
@@ -175,7 +175,7 @@ impl Shards {
         let mut acked = 0;
         let inputs = &mut self.shards[at].1.inputs;
         for delivery in self.effects.deliveries.drain(..) {
-            let to = ReplyTo { session: delivery.to.session, request_id: 0 };
+            let to = ReplyTo { session: delivery.to.session, ticket: 0 };
             match black_box(delivery.answer) {
                 Answer::Acked { .. } => acked += 1,
                 Answer::Push { row, .. } => {

@@ -58,7 +58,7 @@ impl Decoded {
         let to = ReplyTo::read(&mut record)?;
         let (code, retry_after_ms) = (RefusalCode::Unsupported, 0);
         let answer = Answer::Refused { code, retry_after_ms };
-        Ok(match (to.request_id, kind) {
+        Ok(match (to.ticket, kind) {
             (0, _) => Self::Skipped,
             (_, COMMAND) => Self::Unsupported(to),
             _ => Self::Item(Item::Delivery(Delivery { to, answer })),
@@ -142,8 +142,8 @@ fields! {
 
 fixed! {
     Login { uid, device, generation }
-    ReplyTo { session, request_id }
-    Session { entry, connection }
+    ReplyTo { session, ticket }
+    Session { entry, key }
     Holder { node, incarnation }
     Epoch { 0 }
     NodeId { 0 }

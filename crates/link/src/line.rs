@@ -125,9 +125,9 @@ mod tests {
             chain: Chain(1),
             message: sample(1, 32 * 1024),
         };
-        let session = Session { entry: 1, connection: 2 };
+        let session = Session { entry: 1, key: 2 };
         let answer = Answer::Push { previous: InboxSeq(0), row: Box::new(row) };
-        Item::Delivery(Delivery { to: ReplyTo { session, request_id: 0 }, answer })
+        Item::Delivery(Delivery { to: ReplyTo { session, ticket: 0 }, answer })
     }
 
     fn at(mono_ms: u64) -> Now {

@@ -8,7 +8,7 @@ pub struct Session {
     /// The entry's number.
     pub entry: u16,
     /// The entry's key of the session, never given twice. It says nothing of how the client is connected.
-    pub connection: u64,
+    pub key: u64,
 }
 
 /// A request that wants an answer.
@@ -17,7 +17,7 @@ pub struct ReplyTo {
     /// Who asked.
     pub session: Session,
     /// The number that whoever passes the request on gives it, its own for each; no client chose it. 0: no answer is wanted.
-    pub request_id: u64,
+    pub ticket: u64,
 }
 
 /// A user's device as logged in; a command with an old generation does nothing.

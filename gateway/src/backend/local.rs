@@ -60,7 +60,7 @@ impl Local {
         if has_room {
             return self.outgoing.post(shard, Post::Command(command, reply));
         }
-        if reply.request_id != 0 {
+        if reply.ticket != 0 {
             let (code, retry_after_ms) = (RefusalCode::Busy, BUSY_RETRY_MS);
             let answer = Answer::Refused { code, retry_after_ms };
             news.deliveries.push(Delivery { to: reply, answer });

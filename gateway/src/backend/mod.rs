@@ -50,7 +50,7 @@ impl Backend {
     pub fn withdraw_login(&mut self, session: SessionId, news: &mut News) {
         match self {
             Self::Local(local) => local.withdraw_login(session, news),
-            Self::Remote(remote) => remote.withdraw_login(session.connection),
+            Self::Remote(remote) => remote.withdraw_login(session.key),
         }
     }
 

@@ -26,8 +26,8 @@ fn user_of(core: u16) -> Uid {
     (1..).map(Uid).find(of_core).unwrap()
 }
 
-fn reply(entry: u16, request_id: u64) -> ReplyTo {
-    ReplyTo { session: Session { entry, connection: 5 }, request_id }
+fn reply(entry: u16, ticket: u64) -> ReplyTo {
+    ReplyTo { session: Session { entry, key: 5 }, ticket }
 }
 
 fn log_in(uid: Uid) -> Command {
@@ -100,7 +100,7 @@ fn a_command_reaches_its_shard_and_the_answer_whoever_asked() {
         let [Delivery { to, answer: Answer::LoggedIn { login, .. } }] = &told[..] else {
             panic!("{told:?}")
         };
-        assert_eq!((to.request_id, to.session.connection, login.uid), (9, 5, uid));
+        assert_eq!((to.ticket, to.session.key, login.uid), (9, 5, uid));
         assert_eq!(scene.told(1 - core), []);
         assert!(scene.is_idle());
     }

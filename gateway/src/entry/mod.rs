@@ -392,13 +392,13 @@ impl Entry {
             session.in_flight += 1;
         }
         let ticket = self.tickets.give(key, request_id);
-        ReplyTo { request_id: ticket.to_bits(), ..self.unanswered(key) }
+        ReplyTo { ticket: ticket.to_bits(), ..self.unanswered(key) }
     }
 
     /// For a command that nobody waits for.
     fn unanswered(&self, key: SessionKey) -> ReplyTo {
-        let session = SessionId { entry: self.settings.id, connection: key.to_bits() };
-        ReplyTo { session, request_id: 0 }
+        let session = SessionId { entry: self.settings.id, key: key.to_bits() };
+        ReplyTo { session, ticket: 0 }
     }
 }
 

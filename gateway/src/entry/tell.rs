@@ -14,11 +14,11 @@ impl Entry {
     /// A shard answered a session, or has news for it.
     pub fn on_answer<O: Outboxes>(&mut self, delivery: Delivery, turn: &mut Turn<'_, O>) {
         let Delivery { to, answer } = delivery;
-        let Some(key) = SessionKey::from_bits(to.session.connection) else {
+        let Some(key) = SessionKey::from_bits(to.session.key) else {
             return self.metrics.deliveries_dropped.of(DropReason::ConnectionGone).inc();
         };
         let mut request_id = 0;
-        if let Some(ticket) = Ticket::from_bits(to.request_id) {
+        if let Some(ticket) = Ticket::from_bits(to.ticket) {
             let Some(asked) = self.tickets.take(ticket, key) else {
                 return self.on_undeliverable(key, &answer, turn);
             };
@@ -33,7 +33,7 @@ impl Entry {
 
     /// An answer came after its request was given up.
     pub fn on_late<O>(&mut self, delivery: &Delivery, turn: &mut Turn<'_, O>) {
-        if let Some(key) = SessionKey::from_bits(delivery.to.session.connection) {
+        if let Some(key) = SessionKey::from_bits(delivery.to.session.key) {
             self.on_undeliverable(key, &delivery.answer, turn);
         }
     }

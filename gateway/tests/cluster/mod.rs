@@ -180,8 +180,8 @@ impl World {
             assert_eq!(*answers, 1, "answers to {request:?}");
         }
         let given_up = |number: u64| {
-            let (_, connection, request_id) = self.sends[usize::try_from(number).unwrap()];
-            self.asked[&(connection, request_id)].1
+            let (_, connection, ticket) = self.sends[usize::try_from(number).unwrap()];
+            self.asked[&(connection, ticket)].1
         };
         for (at, log) in self.logs.iter().enumerate() {
             let in_time: Vec<u64> =
@@ -205,13 +205,13 @@ impl World {
         }
     }
 
-    fn reply(connection: usize, request_id: u64) -> ReplyTo {
-        ReplyTo { session: Session { entry: 0, connection: connection as u64 }, request_id }
+    fn reply(connection: usize, ticket: u64) -> ReplyTo {
+        ReplyTo { session: Session { entry: 0, key: connection as u64 }, ticket }
     }
 
-    fn ask(&mut self, command: Command, connection: usize, request_id: u64) {
-        self.asked.insert((connection as u64, request_id), (0, false));
-        let reply = Self::reply(connection, request_id);
+    fn ask(&mut self, command: Command, connection: usize, ticket: u64) {
+        self.asked.insert((connection as u64, ticket), (0, false));
+        let reply = Self::reply(connection, ticket);
         self.desk.submit(command, reply, self.now_ms, &mut self.effects);
     }
 
@@ -303,7 +303,7 @@ impl World {
         }
         for (NodeId(node), item) in self.effects.items.drain(..) {
             if let Item::Command { command: Command::Login { .. }, reply, .. } = &item {
-                let conn = self.conns[usize::try_from(reply.session.connection).unwrap()];
+                let conn = self.conns[usize::try_from(reply.session.key).unwrap()];
                 assert_ne!(conn, Conn::Over, "a login is said for a session that is over");
             }
             let link = self.links[usize::from(node)].as_mut();
@@ -312,15 +312,15 @@ impl World {
     }
 
     fn deliver(&mut self, delivery: Delivery) {
-        let ReplyTo { session: Session { connection, .. }, request_id } = delivery.to;
+        let ReplyTo { session: Session { key: connection, .. }, ticket } = delivery.to;
         let at = usize::try_from(connection).unwrap();
         if let Answer::Closed(_) = delivery.answer {
             return self.end(at);
         }
-        if request_id == 0 {
+        if ticket == 0 {
             return assert!(matches!(delivery.answer, Answer::News(_)), "{delivery:?}");
         }
-        let asked = self.asked.get_mut(&(connection, request_id)).expect("was asked");
+        let asked = self.asked.get_mut(&(connection, ticket)).expect("was asked");
         asked.0 += 1;
         asked.1 |= matches!(delivery.answer, Answer::Refused { .. });
         match (&delivery.answer, self.conns[at]) {
@@ -337,7 +337,7 @@ impl World {
     fn deliver_late(&mut self, delivery: Delivery) {
         if let Answer::LoggedIn { login, .. } = delivery.answer {
             let at = UIDS.iter().position(|uid| *uid == login.uid.0).unwrap();
-            let connection = usize::try_from(delivery.to.session.connection).unwrap();
+            let connection = usize::try_from(delivery.to.session.key).unwrap();
             self.log_out(at, login.generation, connection);
         }
     }

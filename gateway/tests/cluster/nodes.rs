@@ -38,14 +38,14 @@ impl World {
         let is_refused = link.refused.get(&partition).is_some_and(|last| round <= *last);
         let is_here = shard.node == node && shard.is_open && Epoch(shard.epoch) == epoch;
         if is_refused || self.fenced[node] || !is_here {
-            if reply.request_id != 0 {
+            if reply.ticket != 0 {
                 link.refused.insert(partition, round);
                 link.to_desk.push_back(Item::NotHere { round, partition });
             }
             return;
         }
         link.refused.remove(&partition);
-        let connection = reply.session.connection;
+        let connection = reply.session.key;
         let answer = match command {
             Command::Send(send) => {
                 let number = u128::from_le_bytes(send.client_msg_id.0);
@@ -57,7 +57,7 @@ impl World {
                 let before = shard.sessions.insert(connection, (link.entry, generation));
                 if let Some((entry, _)) = before {
                     let mut to = reply;
-                    (to.session.entry, to.request_id) = (entry, 0);
+                    (to.session.entry, to.ticket) = (entry, 0);
                     let answer = Answer::Closed(RefusalCode::SessionReplaced);
                     self.answers.push((node, Delivery { to, answer }));
                 }
@@ -83,7 +83,7 @@ impl World {
             }
             Command::Logout(login) => {
                 shard.sessions.retain(|of, it| *of != connection || it.1 != login.generation);
-                if reply.request_id == 0 {
+                if reply.ticket == 0 {
                     return;
                 }
                 Answer::LoggedOut(login.generation)

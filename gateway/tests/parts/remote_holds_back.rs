@@ -25,8 +25,8 @@ fn partition() -> Partition {
     Partition::of_user(UID)
 }
 
-fn reply(request_id: u64) -> ReplyTo {
-    ReplyTo { session: Session { entry: 0, connection: 5 }, request_id }
+fn reply(ticket: u64) -> ReplyTo {
+    ReplyTo { session: Session { entry: 0, key: 5 }, ticket }
 }
 
 fn owner(partition: Partition, epoch: u32, node: u16) -> OwnerRow {
@@ -114,7 +114,7 @@ impl Entry {
         let all = self.out.deliveries.drain(..).map(|Delivery { to, answer }| {
             let Answer::Refused { code, retry_after_ms } = answer else { panic!("{answer:?}") };
             assert!(retry_after_ms > 0, "a refusal says when to try again");
-            (to.request_id, code)
+            (to.ticket, code)
         });
         all.collect()
     }
@@ -335,8 +335,8 @@ fn sessions_are_registered_some_at_a_time() {
     entry.out.register.clear();
     for connection in 0..REMOTE_REGISTRATIONS_MAX as u64 {
         let login = Login { uid: UID, device: DeviceId(connection), generation: Generation(1) };
-        let session = Session { entry: 0, connection };
-        let reply = ReplyTo { session, request_id: 0 };
+        let session = Session { entry: 0, key: connection };
+        let reply = ReplyTo { session, ticket: 0 };
         entry.desk.submit(Command::Register(login), reply, 0, &mut entry.out);
     }
     entry.tick(1);

@@ -346,7 +346,7 @@ impl Core {
         let partition = command.partition();
         let entry = reply.session.entry;
         let is_here = self.parts.fence.is_open() && self.parts.slots.serves(partition, epoch);
-        let is_answered = reply.request_id != 0;
+        let is_answered = reply.ticket != 0;
         if self.rounds.takes((entry, partition), round, is_here, is_answered) {
             self.parts.slots.take(partition, Input::Command(command, reply));
         } else if is_answered {

@@ -350,7 +350,7 @@ fn a_partition_that_does_not_exist_is_refused() {
 
 #[test]
 fn what_cannot_be_meant_is_refused() {
-    let reply = ReplyTo { session: Session { entry: 1, connection: 2 }, request_id: 3 };
+    let reply = ReplyTo { session: Session { entry: 1, key: 2 }, ticket: 3 };
     let command = |command| Item::Command { round: 0, epoch: Epoch(1), command, reply };
     let answer = |answer| Item::Delivery(Delivery { to: reply, answer });
     let send = |sender, body: usize| {

@@ -71,10 +71,8 @@ fn login() -> impl Strategy<Value = Login> {
 }
 
 fn reply() -> impl Strategy<Value = ReplyTo> {
-    any::<(u16, u64, u64)>().prop_map(|(entry, connection, request_id)| ReplyTo {
-        session: Session { entry, connection },
-        request_id,
-    })
+    any::<(u16, u64, u64)>()
+        .prop_map(|(entry, key, ticket)| ReplyTo { session: Session { entry, key }, ticket })
 }
 
 fn code() -> impl Strategy<Value = RefusalCode> {

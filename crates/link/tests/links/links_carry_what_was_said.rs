@@ -106,8 +106,8 @@ fn message(body: usize) -> MessageRow {
 }
 
 fn delivery(answer: Answer) -> Item {
-    let session = Session { entry: 1, connection: 2 };
-    Item::Delivery(Delivery { to: ReplyTo { session, request_id: 3 }, answer })
+    let session = Session { entry: 1, key: 2 };
+    Item::Delivery(Delivery { to: ReplyTo { session, ticket: 3 }, answer })
 }
 
 /// A page full of rows, each with a body of the same size, or with one body.

@@ -84,18 +84,18 @@ fn fields_of_the_next_release_are_skipped() {
     assert_eq!(acceptor.link.take_skipped(), 0);
 }
 
-fn reply(request_id: u64) -> ReplyTo {
-    ReplyTo { session: Session { entry: 1, connection: 2 }, request_id }
+fn reply(ticket: u64) -> ReplyTo {
+    ReplyTo { session: Session { entry: 1, key: 2 }, ticket }
 }
 
 /// As the next release writes whom to answer.
-fn reply_bytes(request_id: u64) -> Vec<u8> {
-    [&[1, 0][..], &2_u64.to_le_bytes(), &request_id.to_le_bytes()].concat()
+fn reply_bytes(ticket: u64) -> Vec<u8> {
+    [&[1, 0][..], &2_u64.to_le_bytes(), &ticket.to_le_bytes()].concat()
 }
 
-fn refused(request_id: u64) -> Item {
+fn refused(ticket: u64) -> Item {
     let answer = Answer::Refused { code: RefusalCode::Unsupported, retry_after_ms: 0 };
-    Item::Delivery(Delivery { to: reply(request_id), answer })
+    Item::Delivery(Delivery { to: reply(ticket), answer })
 }
 
 /// What this release hears of one item of the next, what it counts, and what it answers.

@@ -48,7 +48,7 @@ fn check(is_handshake: bool, made: &[(String, Vec<u8>)]) {
 }
 
 const LOGIN: Login = Login { uid: Uid(1), device: DeviceId(2), generation: Generation(3) };
-const REPLY: ReplyTo = ReplyTo { session: Session { entry: 4, connection: 5 }, request_id: 6 };
+const REPLY: ReplyTo = ReplyTo { session: Session { entry: 4, key: 5 }, ticket: 6 };
 
 fn group() -> ConversationId {
     ConversationId::from_parts(2, 0x0102_0304_0506_0708, 0).unwrap()

@@ -87,7 +87,7 @@ impl Step {
     /// Tells a session what it did not ask for.
     #[inline]
     pub fn tell(&mut self, session: Session, answer: Answer) {
-        self.answer(ReplyTo { session, request_id: 0 }, answer);
+        self.answer(ReplyTo { session, ticket: 0 }, answer);
     }
 
     /// Says something to the shard of a partition, which may be this one.

@@ -107,7 +107,7 @@ impl Clients {
     }
 
     pub fn asked(&self, delivery: &Delivery) -> Option<Said> {
-        let &(device, request) = self.requests.get(&delivery.to.request_id)?;
+        let &(device, request) = self.requests.get(&delivery.to.ticket)?;
         Some(Said { uid: self.devices[device].uid, request })
     }
 
@@ -146,9 +146,9 @@ impl World {
 
     fn request(&mut self, at: usize, shard: usize, command: Command, request: Request) {
         let Some(session) = self.clients.devices[at].session else { return };
-        let request_id = self.clients.next_request();
-        self.clients.requests.insert(request_id, (at, request));
-        self.command(shard, command, ReplyTo { session, request_id });
+        let ticket = self.clients.next_request();
+        self.clients.requests.insert(ticket, (at, request));
+        self.command(shard, command, ReplyTo { session, ticket });
     }
 
     fn ask_own_shard(&mut self, at: usize, command: Command, request: Request) {
@@ -161,7 +161,7 @@ impl World {
         let connection = self.clients.connections;
         let device = &mut self.clients.devices[at];
         let entry = u16::try_from(device.uid.0 % ENTRIES).unwrap();
-        device.session = Some(Session { entry, connection });
+        device.session = Some(Session { entry, key: connection });
         (device.login, device.is_syncing) = (None, false);
         // Most go on where they are; some begin at the head, or claim more than there is.
         let (cursor, far) = (device.cursor, InboxSeq(u64::MAX));
@@ -338,8 +338,8 @@ impl World {
     }
 
     pub fn on_delivery(&mut self, delivery: Delivery) {
-        let Delivery { to: ReplyTo { session, request_id }, answer } = delivery;
-        let request = self.clients.requests.remove(&request_id);
+        let Delivery { to: ReplyTo { session, ticket }, answer } = delivery;
+        let request = self.clients.requests.remove(&ticket);
         let devices = &self.clients.devices;
         let Some(at) = devices.iter().position(|device| device.session == Some(session)) else {
             return;
@@ -429,7 +429,7 @@ impl World {
             return;
         };
         let shard = self.owner_of(login.uid);
-        let reply = ReplyTo { session, request_id: 0 };
+        let reply = ReplyTo { session, ticket: 0 };
         self.command(shard, Command::PushAck(login, cursor), reply);
     }
 

@@ -21,7 +21,7 @@ use wire::{CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, ConversationId, Uid};
 const ENTRIES: u64 = 2;
 /// Of all inboxes.
 const INBOX_EPOCH: u64 = 7;
-const READER: Session = Session { entry: 2, connection: 0 };
+const READER: Session = Session { entry: 2, key: 0 };
 /// Rounds of half a second until everything must be acknowledged and delivered.
 const ROUNDS_MAX: u32 = 1_000;
 
@@ -215,7 +215,7 @@ impl World {
         for _ in 0..self.some().min(self.down[at].len()) {
             let delivery = self.down[at].pop_front().unwrap();
             if delivery.to.session == READER {
-                self.answers.push((delivery.to.request_id, delivery.answer));
+                self.answers.push((delivery.to.ticket, delivery.answer));
             } else {
                 self.on_delivery(delivery);
             }
@@ -324,11 +324,11 @@ impl World {
     /// Asks as an entry without devices, and waits for the answer.
     pub fn ask(&mut self, uid: Uid, command: Command) -> Answer {
         let shard = self.owner_of(uid);
-        let request_id = self.clients.next_request();
-        self.command(shard, command, ReplyTo { session: READER, request_id });
+        let ticket = self.clients.next_request();
+        self.command(shard, command, ReplyTo { session: READER, ticket });
         for _ in 0..ROUNDS_MAX {
             self.round();
-            if let Some(at) = self.answers.iter().position(|answer| answer.0 == request_id) {
+            if let Some(at) = self.answers.iter().position(|answer| answer.0 == ticket) {
                 return self.answers.swap_remove(at).1;
             }
         }

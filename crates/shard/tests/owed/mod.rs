@@ -191,10 +191,10 @@ impl World {
         self.command(Command::Send(send), number as u64 + 1_000_001);
     }
 
-    fn command(&mut self, command: Command, request_id: u64) {
+    fn command(&mut self, command: Command, ticket: u64) {
         let at = self.owner(command.partition());
-        let session = Session { entry: 0, connection: 1 };
-        let input = Input::Command(command, ReplyTo { session, request_id });
+        let session = Session { entry: 0, key: 1 };
+        let input = Input::Command(command, ReplyTo { session, ticket });
         self.nodes[at].inputs.inputs.push(input);
     }
 
@@ -247,18 +247,18 @@ impl World {
             effects.mail.drain(..).map(|(to, mail)| (usize::from(to.owner(SHARDS).0), mail)),
         );
         for delivery in effects.deliveries.drain(..) {
-            self.on_answer(delivery.to.request_id, delivery.answer);
+            self.on_answer(delivery.to.ticket, delivery.answer);
         }
         self.effects = effects;
         self.begin(at);
     }
 
-    fn on_answer(&mut self, request_id: u64, answer: Answer) {
-        if request_id > 2_000_000 {
-            return drop(self.answers.insert(request_id, answer));
+    fn on_answer(&mut self, ticket: u64, answer: Answer) {
+        if ticket > 2_000_000 {
+            return drop(self.answers.insert(ticket, answer));
         }
-        let index = usize::try_from((request_id - 1) % 1_000_000).unwrap();
-        let is_direct = request_id > 1_000_000;
+        let index = usize::try_from((ticket - 1) % 1_000_000).unwrap();
+        let is_direct = ticket > 1_000_000;
         let wish = if is_direct { &mut self.direct[index] } else { &mut self.wishes[index] };
         wish.asked = None;
         let answer = if let Answer::Acked { seq, .. } = answer {
@@ -427,10 +427,10 @@ impl World {
     /// Asks, and waits for the answer.
     pub fn ask(&mut self, command: Command) -> Answer {
         self.asked += 1;
-        let request_id = 2_000_000 + self.asked;
-        self.command(command, request_id);
-        self.go_on(false, |world| world.answers.contains_key(&request_id));
-        self.answers.remove(&request_id).unwrap()
+        let ticket = 2_000_000 + self.asked;
+        self.command(command, ticket);
+        self.go_on(false, |world| world.answers.contains_key(&ticket));
+        self.answers.remove(&ticket).unwrap()
     }
 }
 

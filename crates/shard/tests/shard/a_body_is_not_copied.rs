@@ -38,8 +38,8 @@ impl Process {
     }
 
     /// Gives a command to its shard, and steps all of them until nothing follows any more.
-    fn run(&mut self, partition: Partition, command: Command, request_id: u64) {
-        let reply = ReplyTo { session: Session { entry: 0, connection: 1 }, request_id };
+    fn run(&mut self, partition: Partition, command: Command, ticket: u64) {
+        let reply = ReplyTo { session: Session { entry: 0, key: 1 }, ticket };
         let owner = self.owner(partition);
         self.nodes[owner].inputs.inputs.push(Input::Command(command, reply));
         let mut is_quiet = false;

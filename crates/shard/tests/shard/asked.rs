@@ -24,8 +24,8 @@ impl Asked {
     /// What is answered, until nothing follows any more. `fails` is shown each read once, and says whether it is not answered.
     pub fn ask(&mut self, command: Command, fails: impl FnMut(&Read) -> bool) -> Vec<Answer> {
         self.requests += 1;
-        let session = Session { entry: 0, connection: 1 };
-        let reply = ReplyTo { session, request_id: self.requests };
+        let session = Session { entry: 0, key: 1 };
+        let reply = ReplyTo { session, ticket: self.requests };
         self.inputs.inputs.push(Input::Command(command, reply));
         self.run(fails)
     }

@@ -202,7 +202,7 @@ impl Gateway {
                 self.desk.submit(command, reply, now_ms, &mut self.desk_effects);
             }
             for session in std::mem::take(&mut self.effects.withdrawn) {
-                self.desk.withdraw_login(session.connection, &mut self.desk_effects);
+                self.desk.withdraw_login(session.key, &mut self.desk_effects);
             }
             self.desk.tick(now_ms, &mut self.desk_effects);
             let remote::Effects { deliveries, late, register, .. } = &mut self.desk_effects;

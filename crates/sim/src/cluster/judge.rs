@@ -85,7 +85,7 @@ impl Judge {
     /// An entry's command reaches a node.
     pub fn asks(&mut self, entry: u16, item: &Item) {
         if let Item::Command { command: Command::Send(send), reply, .. } = item {
-            self.asked.insert((entry, reply.request_id), send.client_msg_id);
+            self.asked.insert((entry, reply.ticket), send.client_msg_id);
         }
     }
 
@@ -123,7 +123,7 @@ impl Judge {
             Answer::History { .. } | Answer::Chats { .. } | Answer::Chat(_) => {}
             Answer::GroupMembers { .. } => {}
             Answer::Refused { .. } => {
-                let asked = (delivery.to.session.entry, delivery.to.request_id);
+                let asked = (delivery.to.session.entry, delivery.to.ticket);
                 self.refused.extend(self.asked.get(&asked));
             }
             Answer::Closed(_) => {}

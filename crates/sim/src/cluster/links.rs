@@ -207,7 +207,7 @@ impl World {
 
     /// A node says something to an entry.
     pub(super) fn say_to_entry(&mut self, index: usize, entry: u16, item: Item) {
-        let is_push = matches!(&item, Item::Delivery(delivery) if delivery.to.request_id == 0);
+        let is_push = matches!(&item, Item::Delivery(delivery) if delivery.to.ticket == 0);
         if is_push && self.random.permille(self.weather.dropped) {
             return;
         }

@@ -341,7 +341,7 @@ impl Node {
             self.rounds = Rounds::default();
         }
         let is_here = self.fence.is_open() && self.slots.serves(partition, epoch);
-        let is_answered = reply.request_id != 0;
+        let is_answered = reply.ticket != 0;
         if self.rounds.takes((entry, partition), round, is_here, is_answered) {
             self.slots.take(partition, shard::command::Input::Command(command, reply));
         } else if is_answered {

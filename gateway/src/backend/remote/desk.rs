@@ -126,15 +126,15 @@ impl Desk {
     /// asks for none, and is answered: with what is news for the client.
     pub fn submit(&mut self, command: Command, reply: ReplyTo, now_ms: u64, out: &mut Effects) {
         let partition = command.partition();
-        let session = reply.session.connection;
+        let session = reply.session.key;
         let is_registration = matches!(command, Command::Register(_));
         let mut is_silent = false;
         if let Command::Logout(login) = &command {
             self.withdraw_registration(*login, session);
             // A node that is linked knows the session, and goes on pushing to it until it is told.
-            is_silent = reply.request_id == 0 && self.is_linked(partition);
+            is_silent = reply.ticket == 0 && self.is_linked(partition);
         }
-        if reply.request_id == 0 && !is_registration && !is_silent {
+        if reply.ticket == 0 && !is_registration && !is_silent {
             // Its loss is made good: a push is repeated, a node forgets the sessions of a lost
             // link.
             return self.send_now(partition, command, reply, out);
@@ -175,7 +175,7 @@ impl Desk {
             self.logins.insert(session, place);
         }
         self.lanes.entry(partition).or_default().waiting.insert(self.order, pending);
-        self.send_now(partition, command, ReplyTo { request_id: number, ..reply }, out);
+        self.send_now(partition, command, ReplyTo { ticket: number, ..reply }, out);
     }
 
     /// Whether so many bytes more are too many, or one command more is.
@@ -258,16 +258,16 @@ impl Desk {
     /// Whether it may be said: it answers the command of its number, or nobody asked and it needs no asking. What answers a
     /// command that is answered already comes to nothing.
     fn is_answer(&self, Delivery { to, answer }: &Delivery) -> bool {
-        if to.request_id == 0 {
+        if to.ticket == 0 {
             return answer.is_unasked();
         }
-        self.places.get(&to.request_id).is_none_or(|(partition, order)| {
+        self.places.get(&to.ticket).is_none_or(|(partition, order)| {
             self.lanes[partition].waiting[order].command.is_answered_by(answer)
         })
     }
 
     fn on_delivery(&mut self, mut delivery: Delivery, now_ms: u64, out: &mut Effects) {
-        let number = delivery.to.request_id;
+        let number = delivery.to.ticket;
         if number == 0 {
             return out.deliveries.push(delivery);
         }
@@ -299,7 +299,7 @@ impl Desk {
         self.places.remove(&pending.number);
         self.bytes -= pending.command.needs().bytes;
         self.requests -= usize::from(pending.takes_room());
-        let session = pending.reply.session.connection;
+        let session = pending.reply.session.key;
         if let Command::Register(_) = pending.command {
             self.registrations.remove(&session);
         } else if let Command::Login { .. } = pending.command {
@@ -380,7 +380,7 @@ impl Desk {
         let lane = self.lanes.get_mut(&partition).expect("something waits");
         for Pending { command, reply, number, is_again, .. } in lane.waiting.values_mut() {
             *is_again = true;
-            let (command, reply) = (command.clone(), ReplyTo { request_id: *number, ..*reply });
+            let (command, reply) = (command.clone(), ReplyTo { ticket: *number, ..*reply });
             out.items.push((holder.node, Item::Command { round, epoch, command, reply }));
         }
     }
@@ -427,7 +427,7 @@ impl Desk {
         for (partition, order) in late {
             let pending = self.take_out(partition, order);
             if let Command::Login { .. } = pending.command {
-                unsay_login(pending.reply.session.connection, out);
+                unsay_login(pending.reply.session.key, out);
             }
             if let Command::Register(_) = pending.command {
                 self.unregistered.insert(partition, now_ms + REMOTE_REGISTER_AGAIN_MS);
@@ -487,7 +487,7 @@ fn unsay_login(session: u64, out: &mut Effects) -> bool {
     let before = out.items.len();
     let is_it = |item: &Item| {
         matches!(item, Item::Command { command: Command::Login { .. }, reply, .. }
-            if reply.session.connection == session)
+            if reply.session.key == session)
     };
     out.items.retain(|(_, item)| !is_it(item));
     out.items.len() < before

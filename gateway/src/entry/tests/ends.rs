@@ -9,7 +9,7 @@ use wire::{MessageId, Next, Seq};
 #[track_caller]
 fn logged_out(scene: &mut Scene, client: Client) {
     let (command, reply) = scene.asked();
-    assert_eq!((command, reply.request_id), (Command::Logout(client.login), 0));
+    assert_eq!((command, reply.ticket), (Command::Logout(client.login), 0));
     assert_eq!(scene.entry.users_online(), 0);
 }
 
@@ -82,7 +82,7 @@ fn acked() -> Answer {
 fn log_out_of_the_shard(scene: &mut Scene, client: Client) {
     let (command, reply) = scene.asked();
     assert_eq!(command, Command::Logout(client.login));
-    if reply.request_id != 0 {
+    if reply.ticket != 0 {
         scene.answer(reply, Answer::LoggedOut(client.login.generation));
     }
 }

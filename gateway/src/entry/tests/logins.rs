@@ -65,7 +65,7 @@ fn who_asks_before_its_login_is_answered_is_closed() {
     let login = Login { uid: Uid(7), device: DeviceId(1), generation: Generation(1) };
     scene.answer(reply, logged_in(login));
     let (command, reply) = scene.asked();
-    assert_eq!((command, reply.request_id), (Command::Logout(login), 0));
+    assert_eq!((command, reply.ticket), (Command::Logout(login), 0));
     assert_eq!((scene.told(client), scene.entry.users_online()), (vec![], 0));
 }
 
@@ -103,7 +103,7 @@ fn a_login_is_withdrawn_when_its_session_ends() {
         scene.hear(client, &[hello(), login(&token)].concat());
         scene.asked();
     }
-    let of = |client: Client| SessionId { entry: SETTINGS.id, connection: client.key.to_bits() };
+    let of = |client: Client| SessionId { entry: SETTINGS.id, key: client.key.to_bits() };
     scene.lose(lost);
     assert_eq!(scene.effects.withdrawn, [of(lost)]);
     scene.pass(6_000);
@@ -140,7 +140,7 @@ fn owners_that_are_new_are_told_who_is_here() {
     scene.call(|entry, turn| entry.register(&BTreeSet::from([partition]), turn));
     let (command, reply) = scene.asked();
     assert_eq!(command, Command::Register(eight.login));
-    assert_eq!(reply.session.connection, eight.key.to_bits());
+    assert_eq!(reply.session.key, eight.key.to_bits());
     // Its answer is news for the client, which has not asked.
     scene.answer(reply, head(1));
     assert_eq!(scene.told(eight), [(Kind::HeartbeatReply, 0, None)]);

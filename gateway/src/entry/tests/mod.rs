@@ -172,8 +172,8 @@ impl Scene {
 
     /// News for a session, which it has not asked for.
     fn push(&mut self, client: Client, answer: Answer) {
-        let session = SessionId { entry: SETTINGS.id, connection: client.key.to_bits() };
-        self.answer(ReplyTo { session, request_id: 0 }, answer);
+        let session = SessionId { entry: SETTINGS.id, key: client.key.to_bits() };
+        self.answer(ReplyTo { session, ticket: 0 }, answer);
     }
 
     fn lose(&mut self, client: Client) {

@@ -13,7 +13,7 @@ fn every_request_is_answered_under_its_number() {
     }
     let mut asked = std::mem::take(&mut scene.effects.commands);
     assert_eq!(asked.len(), numbers.len());
-    let tickets: BTreeSet<u64> = asked.iter().map(|(_, reply)| reply.request_id).collect();
+    let tickets: BTreeSet<u64> = asked.iter().map(|(_, reply)| reply.ticket).collect();
     assert!(tickets.len() == numbers.len() && !tickets.contains(&0), "{tickets:?}");
     // Answers come in any order.
     asked.reverse();
@@ -36,7 +36,7 @@ fn an_answer_is_told_once_and_to_who_asked() {
     let (seven, eight) = (scene.log_in(7), scene.log_in(8));
     scene.hear(seven, &heartbeat(5, 1));
     let (_, reply) = scene.asked();
-    let session = SessionId { connection: eight.key.to_bits(), ..reply.session };
+    let session = SessionId { key: eight.key.to_bits(), ..reply.session };
     scene.answer(ReplyTo { session, ..reply }, head(1));
     assert_eq!((scene.told(seven), scene.told(eight)), (vec![], vec![]));
     scene.answer(reply, head(1));
@@ -69,7 +69,7 @@ fn what_is_not_answered_has_no_number() {
     scene.hear(client, &push_ack(4));
     let (command, reply) = scene.asked();
     assert_eq!(command, Command::PushAck(client.login, InboxSeq(4)));
-    assert_eq!(reply.request_id, 0);
+    assert_eq!(reply.ticket, 0);
 }
 
 #[test]

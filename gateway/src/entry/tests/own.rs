@@ -9,12 +9,12 @@ fn an_own_session_asks_and_hears() {
     let command = log_in(7);
     scene.call(|entry, turn| entry.ask_own(own, (command.clone(), Some(1)), turn));
     let (asked, reply) = scene.asked();
-    assert_eq!((asked, reply.session.connection), (command, own.to_bits()));
+    assert_eq!((asked, reply.session.key), (command, own.to_bits()));
     let login = Login { uid: Uid(7), device: DeviceId(1), generation: Generation(1) };
     let logged_in = logged_in(login);
     scene.answer(reply, logged_in.clone());
     assert_eq!(scene.effects.own.pop(), Some((own, 1, logged_in)));
-    scene.answer(ReplyTo { request_id: 0, ..reply }, head(1));
+    scene.answer(ReplyTo { ticket: 0, ..reply }, head(1));
     assert_eq!(scene.effects.own.pop(), Some((own, 0, head(1))));
     assert_eq!((scene.entry.clients(), scene.entry.users_online()), (0, 0));
     scene.call(|entry, turn| entry.close_own(own, turn));

@@ -30,8 +30,8 @@ fn send(number: u64) -> Input {
         seen: Seq(0),
         body: Bytes::from_static(b"hello"),
     };
-    let session = Session { entry: 0, connection: 1 };
-    Input::Command(Command::Send(send), ReplyTo { session, request_id: number })
+    let session = Session { entry: 0, key: 1 };
+    Input::Command(Command::Send(send), ReplyTo { session, ticket: number })
 }
 
 #[test]

@@ -11,7 +11,7 @@ use wire::{DeviceId, Generation, InboxSeq, PUSH_WINDOW_MAX, Uid};
 pub(super) struct Device {
     /// The session's parts: one as a field would take eight bytes more.
     entry: u16,
-    connection: u64,
+    key: u64,
     pub device: DeviceId,
     pub generation: Generation,
     /// The last row pushed.
@@ -55,10 +55,10 @@ pub(super) enum Expiry {
 
 impl Device {
     pub fn new(session: Session, device: DeviceId, generation: Generation, head: InboxSeq) -> Self {
-        let Session { entry, connection } = session;
+        let Session { entry, key } = session;
         Self {
             entry,
-            connection,
+            key,
             device,
             generation,
             previous: head,
@@ -83,12 +83,12 @@ impl Device {
     }
 
     pub fn session(&self) -> Session {
-        Session { entry: self.entry, connection: self.connection }
+        Session { entry: self.entry, key: self.key }
     }
 
     /// The session is reached another way now.
     pub fn moved(&mut self, session: Session) {
-        (self.entry, self.connection) = (session.entry, session.connection);
+        (self.entry, self.key) = (session.entry, session.key);
     }
 
     pub fn login(&self, uid: Uid) -> Login {
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn device(head: u64) -> Device {
-        let session = Session { entry: 0, connection: 1 };
+        let session = Session { entry: 0, key: 1 };
         Device::new(session, DeviceId(1), Generation(1), InboxSeq(head))
     }
 

@@ -120,7 +120,7 @@ impl Devices {
         if let Some(mut user) = user {
             user.remove(login);
         }
-        if reply.request_id != 0 {
+        if reply.ticket != 0 {
             step.answer(reply, Answer::LoggedOut(login.generation));
         }
     }

@@ -27,8 +27,8 @@ fn rows(places: impl IntoIterator<Item = u64>) -> Vec<InboxRow> {
     places.into_iter().map(row).collect()
 }
 
-fn reply(connection: u64) -> ReplyTo {
-    ReplyTo { session: Session { entry: 0, connection }, request_id: 1 }
+fn reply(key: u64) -> ReplyTo {
+    ReplyTo { session: Session { entry: 0, key }, ticket: 1 }
 }
 
 impl Room {
@@ -122,7 +122,7 @@ fn one_device_too_many_ends_the_one_that_was_silent_longest() {
             panic!("{answers:?}")
         };
         assert_eq!((login.device.0, room.of_user.len()), (number, 2));
-        let sessions: Vec<_> = room.of_user.sessions(UID).map(|(_, it)| it.connection).collect();
+        let sessions: Vec<_> = room.of_user.sessions(UID).map(|(_, it)| it.key).collect();
         assert!(sessions.contains(&other) && sessions.contains(&silent));
     }
 }

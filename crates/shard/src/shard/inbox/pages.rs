@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_page_of_chats_says_whether_there_are_more() {
-        let reply = ReplyTo { session: Session { entry: 0, connection: 1 }, request_id: 1 };
+        let reply = ReplyTo { session: Session { entry: 0, key: 1 }, ticket: 1 };
         let of = |body| (ChatRow::empty(Uid(2), sample(1, 0).conversation), Some(sample(1, body)));
         for (limit, bodies, expected) in [
             (2, &[][..], (0, false)),

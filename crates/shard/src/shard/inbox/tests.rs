@@ -14,7 +14,7 @@ fn chat() -> ConversationId {
     sample(1, 0).conversation
 }
 
-const REPLY: ReplyTo = ReplyTo { session: Session { entry: 0, connection: 1 }, request_id: 1 };
+const REPLY: ReplyTo = ReplyTo { session: Session { entry: 0, key: 1 }, ticket: 1 };
 
 struct Room {
     inboxes: Inboxes,

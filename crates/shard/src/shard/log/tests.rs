@@ -21,8 +21,8 @@ fn chat() -> ConversationId {
     ConversationId::direct(A, B).unwrap()
 }
 
-fn reply(request_id: u64) -> ReplyTo {
-    ReplyTo { session: Session { entry: 0, connection: 1 }, request_id }
+fn reply(ticket: u64) -> ReplyTo {
+    ReplyTo { session: Session { entry: 0, key: 1 }, ticket }
 }
 
 impl Room {
