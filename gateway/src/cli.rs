@@ -64,6 +64,7 @@ struct Directory {
 /// Does what was typed. Failures go to stderr.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
+    exit::at_panic();
     let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(run) => run.run(look, |config| {
             logging::start(config.log.to_filter(), config.log_format == LogFormat::Json);

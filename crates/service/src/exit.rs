@@ -4,7 +4,8 @@
 //! (71, 74, 75) or a person (2).
 
 use crate::logging;
-use std::process::ExitCode;
+use std::panic;
+use std::process::{self, ExitCode};
 
 /// It did what was asked: for `run`, it drained and stopped.
 pub const OK: u8 = 0;
@@ -47,6 +48,16 @@ impl Fatal {
             Self::Locked(_) => LOCKED,
         }
     }
+}
+
+/// From here on a panic ends the process, in a build that unwinds too: the other threads must not go on without the one that it
+/// ended.
+pub fn at_panic() {
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        process::abort();
+    }));
 }
 
 /// The end of a program: says what went wrong, if anything did, and gives its number.

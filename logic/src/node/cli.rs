@@ -85,6 +85,7 @@ struct Locate {
 /// Does what was typed. Failures go to stderr.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
+    exit::at_panic();
     let done = match cli.command {
         Command::Serve(run) => run.run(Config::look, |config| {
             logging::start(config.log.to_filter(), config.log_json);
