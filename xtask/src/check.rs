@@ -21,7 +21,11 @@ const STEPS: &[Step] = &[
         "lints",
         "cargo clippy --quiet --workspace --all-targets --locked --features planted -- -D warnings",
     ),
-    Step::new("docs", "RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps --locked"),
+    // With it too: what the lints have compiled is not compiled again.
+    Step::new(
+        "docs",
+        "RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps --locked --features planted",
+    ),
     // Of the whole workspace, as `test` builds it: for `-p sim` its dependencies would be built once more.
     Step::new("style", "cargo test --quiet --workspace --locked --features planted --test style")
         .that_prints(&["test result: ok. 1 passed"]),
