@@ -11,12 +11,13 @@ use clap::ValueEnum;
 
 use crate::process;
 
-/// Builds them. Always these three together: alone, their dependencies would have other features, and be built again.
-pub const BUILD: &str =
-    "cargo build --locked --profile drill --features planted -p gateway -p logic -p loadgen";
+/// Builds them, as `cargo xtask test` does: the one test has cargo choose the features that tests need, so that nothing is
+/// compiled a second time.
+pub const BUILD: &str = "cargo build --workspace --bins --test style --locked --features planted";
 
 /// The same of the next release, as far as it differs: what links say.
-const BUILD_NEXT: &str = "cargo build --locked --profile drill --features planted,next-release -p gateway -p logic -p loadgen";
+const BUILD_NEXT: &str =
+    "cargo build --workspace --bins --test style --locked --features planted,next-release";
 
 /// Which release a process is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +59,8 @@ pub fn path(name: &str) -> PathBuf {
 /// Where one of them is in a release.
 pub fn path_of(name: &str, release: Release) -> PathBuf {
     let folder = match release {
-        Release::This => "drill",
-        Release::Next => "drill/next",
+        Release::This => "debug",
+        Release::Next => "debug/next",
     };
     process::target_dir().join(folder).join(name)
 }
