@@ -144,7 +144,7 @@ const DRILLS: &[Drill] = &[
     },
     Drill {
         name: "a cluster's faults",
-        short: "cargo xtask cluster chaos --seconds 60",
+        short: "cargo xtask cluster chaos --seconds 40",
         long: "cargo xtask cluster chaos",
         exits: &[0],
         prints: SOUND,
@@ -153,13 +153,6 @@ const DRILLS: &[Drill] = &[
         name: "a cluster's faults with leases that are ignored",
         short: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
         long: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
-        exits: &[4],
-        prints: BROKEN,
-    },
-    Drill {
-        name: "a cluster's faults with leases that others end too soon",
-        short: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
-        long: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
         exits: &[4],
         prints: BROKEN,
     },
@@ -200,6 +193,13 @@ const LONG_ONLY: &[Step] = &[
     Step::new("a kill of Cassandra", "cargo xtask promises cql-durability")
         .that_prints(&["kept: CqlDurability"]),
     Step::new("a rolling upgrade", "cargo xtask cluster upgrade").that_prints(SOUND),
+    // The short form plants one fault in a cluster: it proves that its judge finds one.
+    Step {
+        name: "a cluster's faults with leases that others end too soon",
+        line: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
+        exits: &[4],
+        prints: BROKEN,
+    },
     Step::new("release build", "cargo build --release --locked -p gateway -p logic -p loadgen"),
     Step {
         name: "a verified load of the release",
