@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use client::{Client, Config};
+use client::{Client, Config, Position};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use wire::{ConversationId, DeviceId, InboxSeq, Uid};
+use wire::{ConversationId, DeviceId, Uid};
 
 use crate::drill::peers::{self, Manner, SLOW_BODY_BYTES};
 use crate::drill::rig::{Rig, Running, START_MAX};
@@ -257,8 +257,7 @@ impl Scene {
             addresses: vec![self.rig.address()],
             token,
             device: DeviceId(1),
-            cursor: InboxSeq(0),
-            inbox_epoch: 0,
+            position: Position::default(),
             tls: None,
         })
         .await?;

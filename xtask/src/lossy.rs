@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use client::{Client, Config};
-use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, PAGE_ROWS_MAX, Seq};
+use client::{Client, Config, Position};
+use wire::{ClientMsgId, ConversationId, DeviceId, PAGE_ROWS_MAX, Seq};
 
 use crate::drill::network::Network;
 use crate::drill::rig::{Planted, Rig};
@@ -88,8 +88,7 @@ async fn read_all(rig: &Rig) -> Result<Stored> {
             addresses: vec![rig.address()],
             token: rig.token(uid)?,
             device: READER,
-            cursor: InboxSeq(0),
-            inbox_epoch: 0,
+            position: Position::default(),
             tls: None,
         })
         .await?;

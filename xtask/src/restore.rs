@@ -1,7 +1,8 @@
 //! `cargo xtask restore`: puts copies of a data directory back under clients that know more than the copies.
 //!
 //! A copy is taken of a gateway that was stopped, or killed; it takes the directory's place, or its files are written over those
-//! that are there. One that is taken of a running gateway must be refused. Clients with rows, places and ids of what was lost come back, after others have written more than was lost.
+//! that are there, or everything is as if nothing had happened, as after a snapshot of a disk came back: then only the messages that
+//! clients have tell it. A copy of a running gateway must be refused. Clients with rows, places and ids of what was lost come back, after others have written more than was lost.
 //! No place may be given twice under one epoch, no id twice at all; every client must be whole again; and nothing that was sent
 //! after the restore may be missing anywhere.
 
@@ -13,10 +14,10 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use client::{Client, Inbox, Received};
+use client::{Client, Inbox, Position, Received};
 use rustix::process::Signal;
 use tokio::time::timeout;
-use wire::{ConversationId, Uid};
+use wire::{ConversationId, InboxSeq, Uid};
 
 use crate::damage::copy;
 use crate::drill::alone::{Alone, Started, connect};
@@ -59,15 +60,18 @@ struct How {
     is_in_place: bool,
     /// The operator runs `gateway restored`.
     is_said: bool,
+    /// It is as if nothing had happened, as after a snapshot of the disk came back: only its clients know better.
+    is_secret: bool,
 }
 
-const ALL: [How; 6] = [
-    How { then: Then::Stopped, is_in_place: false, is_said: false },
-    How { then: Then::Stopped, is_in_place: true, is_said: false },
-    How { then: Then::Stopped, is_in_place: true, is_said: true },
-    How { then: Then::Killed, is_in_place: false, is_said: true },
-    How { then: Then::Killed, is_in_place: false, is_said: false },
-    How { then: Then::Ran, is_in_place: false, is_said: false },
+const ALL: [How; 7] = [
+    How { then: Then::Stopped, is_in_place: false, is_said: false, is_secret: false },
+    How { then: Then::Stopped, is_in_place: true, is_said: false, is_secret: false },
+    How { then: Then::Stopped, is_in_place: true, is_said: true, is_secret: false },
+    How { then: Then::Killed, is_in_place: false, is_said: true, is_secret: false },
+    How { then: Then::Killed, is_in_place: false, is_said: false, is_secret: false },
+    How { then: Then::Stopped, is_in_place: true, is_said: false, is_secret: true },
+    How { then: Then::Ran, is_in_place: false, is_said: false, is_secret: false },
 ];
 
 /// Everything that was ever said, by anybody.
@@ -85,8 +89,7 @@ struct Known {
 struct Device {
     uid: u64,
     token: String,
-    cursor: u64,
-    epoch: u64,
+    position: Position,
     /// What it has of the present epoch.
     has: Vec<[u8; 16]>,
 }
@@ -125,7 +128,7 @@ async fn one(scratch: &Path, how: How, known: &mut Known) -> Result<()> {
     let mut devices = Vec::new();
     for uid in 1..=USERS {
         let token = gateway.token(uid)?;
-        devices.push(Device { uid, token, cursor: 0, epoch: 0, has: Vec::new() });
+        devices.push(Device { uid, token, position: Position::default(), has: Vec::new() });
     }
     write(&gateway, &devices, BEFORE, known).await?;
     match how.then {
@@ -149,6 +152,11 @@ async fn one(scratch: &Path, how: How, known: &mut Known) -> Result<()> {
     put_back(&backup, &dir, how)?;
     if how.is_said {
         process::run_ok(Command::new(programs::path("gateway")).arg("restored").arg(&dir))?;
+    }
+    if how.is_secret {
+        forget_birth(&dir)?;
+        // A place is given again then, whoever notices: a client must not take one for the other.
+        known.rows.clear();
     }
     known.restores += 1;
     // What of a gateway that was not stopped cannot be told from what is of different times.
@@ -185,6 +193,13 @@ fn put_back(backup: &Path, dir: &Path, how: How) -> Result<()> {
     write_over(backup, dir)
 }
 
+/// `BOOT` no longer says when its file was made.
+fn forget_birth(dir: &Path) -> Result<()> {
+    let boot = dir.join("BOOT");
+    let text = fs::read_to_string(&boot)?;
+    Ok(fs::write(&boot, text.lines().next().context("BOOT has a line")?)?)
+}
+
 /// Files that are there stay the same files, with other bytes; those of later go.
 fn write_over(backup: &Path, dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir)? {
@@ -216,7 +231,8 @@ async fn write(
 ) -> Result<Vec<(u64, u64, [u8; 16])>> {
     let mut sent = Vec::new();
     for device in devices {
-        let (client, _inbox) = connect(&gateway.listen, &device.token, WRITER, (0, 0)).await?;
+        let (client, _inbox) =
+            connect(&gateway.listen, &device.token, WRITER, Position::default()).await?;
         let to = device.uid % USERS + 1;
         let conversation = ConversationId::direct(Uid(device.uid), Uid(to)).context("two users")?;
         for number in 0..count {
@@ -249,8 +265,7 @@ impl Known {
 impl Device {
     /// Comes back with what it knows, and takes everything up to the head.
     async fn catch_up(&mut self, gateway: &Alone, known: &mut Known) -> Result<()> {
-        let from = (self.cursor, self.epoch);
-        let (client, inbox) = connect(&gateway.listen, &self.token, READER, from).await?;
+        let (client, inbox) = connect(&gateway.listen, &self.token, READER, self.position).await?;
         timeout(STEP_MAX, self.take(&client, inbox, known))
             .await
             .context("the inbox does not come")??;
@@ -259,30 +274,28 @@ impl Device {
     }
 
     async fn take(&mut self, _session: &Client, mut inbox: Inbox, known: &mut Known) -> Result<()> {
-        let mut head = u64::MAX;
-        while self.cursor < head {
+        let mut head = InboxSeq(u64::MAX);
+        while self.position.cursor < head {
             match inbox.recv().await? {
                 Received::LoggedIn { inbox_head, inbox_epoch, .. } => {
-                    head = inbox_head.0;
-                    if self.epoch != inbox_epoch {
-                        (self.epoch, self.cursor) = (inbox_epoch, 0);
-                        self.has.clear();
+                    head = inbox_head;
+                    if self.position.inbox_epoch != inbox_epoch {
+                        self.begin_anew(inbox_epoch);
                     }
                 }
                 Received::InboxReset { inbox_epoch } => {
-                    (self.epoch, self.cursor) = (inbox_epoch, 0);
-                    self.has.clear();
+                    self.begin_anew(inbox_epoch);
                 }
                 Received::Message { message, .. } => {
-                    let (row, id) = (message.inbox_seq.0, message.client_msg_id.0);
-                    known.row((self.uid, self.epoch, row), id);
+                    let (row, id) = (message.inbox_seq, message.client_msg_id.0);
+                    let Position { cursor, inbox_epoch, .. } = self.position;
+                    known.row((self.uid, inbox_epoch, row.0), id);
                     known.id(message.message_id.0, id);
-                    if row != self.cursor + 1 {
-                        known
-                            .faults
-                            .push(format!("{} got row {row} after {}", self.uid, self.cursor));
+                    if row != cursor.next() {
+                        let fault = format!("{} got row {} after {}", self.uid, row.0, cursor.0);
+                        known.faults.push(fault);
                     }
-                    self.cursor = row;
+                    (self.position.cursor, self.position.message_id) = (row, message.message_id);
                     self.has.push(id);
                 }
                 Received::RowsMissing { after, before } => {
@@ -294,11 +307,16 @@ impl Device {
         Ok(())
     }
 
+    fn begin_anew(&mut self, inbox_epoch: u64) {
+        self.position = Position { inbox_epoch, ..Position::default() };
+        self.has.clear();
+    }
+
     /// Whether it has everything that was sent to it or by it since.
     fn check(&self, sent: &[(u64, u64, [u8; 16])], known: &mut Known) {
         for (at, (from, to, id)) in sent.iter().enumerate() {
             if (*from == self.uid || *to == self.uid) && !self.has.contains(id) {
-                let (uid, cursor) = (self.uid, self.cursor);
+                let (uid, cursor) = (self.uid, self.position.cursor.0);
                 known
                     .faults
                     .push(format!("{uid}, at row {cursor}, lacks send {at} from {from} to {to}"));
@@ -316,7 +334,11 @@ impl fmt::Display for How {
         };
         let place =
             if self.is_in_place { "written over the files" } else { "in the directory's place" };
-        let said = if self.is_said { "with `gateway restored`" } else { "without a word" };
+        let said = match (self.is_said, self.is_secret) {
+            (true, _) => "with `gateway restored`",
+            (false, true) => "and no file tells it",
+            (false, false) => "without a word",
+        };
         write!(f, "{copy}, {place}, {said}")
     }
 }

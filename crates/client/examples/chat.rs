@@ -3,11 +3,11 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use client::{Client, Config, Inbox, Message, Received, Tls, named_users};
+use client::{Client, Config, Inbox, Message, Position, Received, Tls, named_users};
 use std::path::PathBuf;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::task::JoinSet;
-use wire::{ConversationId, DeviceId, InboxSeq, RowKind, Uid};
+use wire::{ConversationId, DeviceId, RowKind, Uid};
 
 #[derive(Parser)]
 #[command(about = "Two terminals talk to each other over Longline")]
@@ -61,8 +61,7 @@ async fn chat(arguments: Arguments) -> Result<()> {
         addresses: vec![arguments.addr],
         token: arguments.token,
         device: DeviceId(arguments.device),
-        cursor: InboxSeq(0),
-        inbox_epoch: 0,
+        position: Position::default(),
         tls,
     })
     .await?;

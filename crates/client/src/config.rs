@@ -1,7 +1,7 @@
 //! What a client is told once.
 
-use crate::Tls;
-use wire::{DeviceId, InboxSeq};
+use crate::{Position, Tls};
+use wire::DeviceId;
 
 /// How to reach the server, and as whom.
 #[derive(Clone, Debug)]
@@ -12,10 +12,8 @@ pub struct Config {
     pub token: String,
     /// Chosen once a device and kept.
     pub device: DeviceId,
-    /// The `inbox_seq` of the last message that the application has kept; 0 for none.
-    pub cursor: InboxSeq,
-    /// The epoch that came with it ([`crate::Received::LoggedIn`], [`crate::Received::InboxReset`]); 0 for none.
-    pub inbox_epoch: u64,
+    /// What of its inbox it has.
+    pub position: Position,
     /// Whom to trust, if the server speaks TLS.
     pub tls: Option<Tls>,
 }

@@ -44,7 +44,7 @@ impl Task {
             addresses: config.addresses,
             tls: config.tls,
             address: 0,
-            machine: Machine::new(credentials, config.cursor, config.inbox_epoch, rand::random()),
+            machine: Machine::new(credentials, config.position, rand::random()),
             clock: Clock::start(),
             commands,
             desk: Desk::new(received, started),

@@ -11,13 +11,14 @@ mod common;
 #[path = "common/model.rs"]
 mod model;
 
+use client::Position;
 use client::machine::{Credentials, Event, Machine, Turn};
 use common::START_MS;
 use model::{Faults, Server};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use std::collections::HashSet;
-use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, Scratch, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, Scratch, Uid};
 
 const UIDS: [u64; 4] = [1, 2, 3, 3];
 const SEEDS: u64 = 400;
@@ -49,8 +50,7 @@ impl World {
         let device = |index: usize| Device {
             machine: Machine::new(
                 Credentials { token: Bytes::from_static(b"t"), device: DeviceId(index as u64 + 1) },
-                InboxSeq(0),
-                0,
+                Position::default(),
                 seed + index as u64,
             ),
             out: vec![],

@@ -216,7 +216,7 @@ fn another_epoch_starts_the_inbox_anew() {
     assert_eq!(session.told(), ["synced 1", "synced 2", "in sync 2"]);
     session.hear(0, HeartbeatReply { time_ms: START_MS, inbox_epoch: 11, inbox_head: 1 }).unwrap();
     assert_eq!(session.told(), ["reset 11", "heartbeat 0"]);
-    assert_eq!(session.machine.inbox_epoch(), 11);
+    assert_eq!(session.machine.position().inbox_epoch, 11);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn a_cursor_above_the_head_starts_the_inbox_anew() {
     assert_eq!(session.told(), ["reset 9", "logged in 7 head 1"]);
     session.hear(0, push(0, 1)).unwrap();
     assert_eq!(session.told(), ["synced 1", "in sync 1"]);
-    assert_eq!((session.machine.cursor().0, session.machine.inbox_epoch()), (1, 9));
+    assert_eq!((session.machine.cursor().0, session.machine.position().inbox_epoch), (1, 9));
 }
 
 #[test]

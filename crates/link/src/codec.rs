@@ -105,7 +105,7 @@ kinds! { Mail {
 }}
 
 kinds! { Begin {
-    1 = After(inbox_seq, epoch),
+    1 = After { row, epoch; message_id },
     2 = Head,
 }}
 

@@ -40,10 +40,25 @@ pub struct Send {
 /// After which row of the inbox the pushes to a session begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
-    /// After this one of the inbox of this epoch. After none, if it is another inbox, or does not reach so far.
-    After(InboxSeq, u64),
+    /// After a row. After none, if it is of another inbox.
+    After {
+        /// The row.
+        row: InboxSeq,
+        /// The epoch of its inbox.
+        epoch: u64,
+        /// The message that the device has there; 0: it does not say.
+        message_id: MessageId,
+    },
     /// After the last one.
     Head,
+}
+
+impl Begin {
+    /// After a row of which the device does not say what is there.
+    #[must_use]
+    pub const fn after(row: InboxSeq, epoch: u64) -> Self {
+        Self::After { row, epoch, message_id: MessageId(0) }
+    }
 }
 
 /// Commands over links: number and fields, for whoever writes and reads them. Both are for ever: a field is added at the end,

@@ -82,6 +82,9 @@ pub const INBOX_TAIL: usize = 0;
 /// Where the extensions of [`HeartbeatReply`] and [`Refusal`] have the server's clock, Unix ms. 0: it is not told.
 pub const SERVER_TIME: usize = 0;
 
+/// Where the extension of [`Login`] has the `message_id` of the row at its cursor; 0: it does not say.
+pub const CURSOR_MESSAGE_ID: usize = 0;
+
 /// Where the extension of [`Send`] has the seq up to which its writer has seen the conversation; 0: it does not say.
 pub const SEEN_SEQ: usize = 0;
 

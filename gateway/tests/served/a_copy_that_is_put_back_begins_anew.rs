@@ -2,7 +2,7 @@
 //! reads everything from the start. No id is given twice. Real processes, a real copy.
 
 use crate::process::{Gateway, between, block_on, command, messages, told_by};
-use client::Received;
+use client::{Position, Received};
 use rustix::process::Signal;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -40,12 +40,13 @@ fn who_knows_more_than_the_copy_is_whole_again() {
     copy(&data, &backup);
     let gateway = Gateway::start(&data, &[]);
     ids.extend(say(&gateway, &["lost", "lost too"]));
-    let (cursor, epoch) = block_on(async {
+    let position = block_on(async {
         let (_eight, mut inbox) = gateway.connect(8, 1).await;
         let Received::LoggedIn { inbox_epoch, .. } = inbox.recv().await.unwrap() else {
             panic!("the login comes first")
         };
-        (messages(&mut inbox, 4).await.last().unwrap().0, inbox_epoch)
+        let cursor = InboxSeq(messages(&mut inbox, 4).await.last().unwrap().0);
+        Position { cursor, inbox_epoch, ..Position::default() }
     });
     stop(gateway);
     std::fs::remove_dir_all(&data).unwrap();
@@ -54,11 +55,11 @@ fn who_knows_more_than_the_copy_is_whole_again() {
     let gateway = Gateway::start(&data, &[]);
     ids.extend(say(&gateway, &["three", "four", "five"]));
     block_on(async {
-        let (_eight, mut inbox) = gateway.connect_from(8, 1, (InboxSeq(cursor), epoch)).await;
+        let (_eight, mut inbox) = gateway.connect_from(8, 1, position).await;
         let Received::InboxReset { inbox_epoch } = inbox.recv().await.unwrap() else {
             panic!("it is told that its inbox began anew")
         };
-        assert_ne!(inbox_epoch, epoch);
+        assert_ne!(inbox_epoch, position.inbox_epoch);
         let bodies: Vec<_> = messages(&mut inbox, 5).await.into_iter().map(|it| it.2).collect();
         assert_eq!(bodies, ["one", "two", "three", "four", "five"]);
     });

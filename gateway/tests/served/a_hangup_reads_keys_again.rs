@@ -2,11 +2,11 @@
 //! processes, real signals.
 
 use crate::process::{Gateway, block_on, command};
-use client::{Client, Config};
+use client::{Client, Config, Position};
 use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
-use wire::{DeviceId, InboxSeq};
+use wire::DeviceId;
 
 /// A token that the `token` command makes with the key that is in the file now.
 fn token(data_dir: &Path, key: &Path) -> String {
@@ -19,8 +19,7 @@ fn is_believed(gateway: &Gateway, token: &str) -> bool {
     block_on(async {
         let (addresses, token) = (vec![gateway.listen.to_string()], token.to_owned());
         let device = DeviceId(1);
-        let config =
-            Config { addresses, token, device, cursor: InboxSeq(0), inbox_epoch: 0, tls: None };
+        let config = Config { addresses, token, device, position: Position::default(), tls: None };
         Client::connect(config).await.is_ok()
     })
 }

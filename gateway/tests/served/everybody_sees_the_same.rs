@@ -3,7 +3,7 @@
 
 use crate::peer::{Peer, Told, framed, id, send};
 use crate::process::{Gateway, between, block_on, messages};
-use client::{Ack, Client, ClientError, Received};
+use client::{Ack, Client, ClientError, Position, Received};
 use tokio::task::JoinSet;
 use wire::{InboxSeq, RefusalCode, Seq, Uid, frames};
 
@@ -84,8 +84,9 @@ fn who_was_away_finds_everything_at_login_and_only_that() {
         assert!(found.iter().map(|row| row.0).eq(1..=MANY as u64));
         eight.close().await;
         seven.send(between(7, 8), "one more").await.unwrap();
-        let (_eight, mut inbox) =
-            gateway.connect_from(8, 1, (InboxSeq(MANY as u64), inbox_epoch)).await;
+        let cursor = InboxSeq(MANY as u64);
+        let position = Position { cursor, inbox_epoch, ..Position::default() };
+        let (_eight, mut inbox) = gateway.connect_from(8, 1, position).await;
         let rest = messages(&mut inbox, 1).await;
         assert_eq!(rest, [(MANY as u64 + 1, Uid(7), "one more".to_owned())]);
     });

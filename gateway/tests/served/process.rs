@@ -1,7 +1,7 @@
 //! A gateway as a process of its own, and what is asked of it from outside. It waits for lines and exits, never for
 //! a time to pass; [`PATIENCE`] only ends a test that hangs.
 
-use client::{Client, Config, Inbox, Received};
+use client::{Client, Config, Inbox, Position, Received};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use wire::{ConversationId, DeviceId, InboxSeq, Uid};
+use wire::{ConversationId, DeviceId, Uid};
 
 /// A step that takes longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -103,19 +103,14 @@ impl Gateway {
 
     /// A client of it that has nothing yet.
     pub async fn connect(&self, uid: u64, device: u64) -> (Client, Inbox) {
-        self.connect_from(uid, device, (InboxSeq(0), 0)).await
+        self.connect_from(uid, device, Position::default()).await
     }
 
-    /// A client of it that has everything up to a row of the inbox, of that epoch.
-    pub async fn connect_from(
-        &self,
-        uid: u64,
-        device: u64,
-        (cursor, inbox_epoch): (InboxSeq, u64),
-    ) -> (Client, Inbox) {
+    /// A client of it that has so much of its inbox.
+    pub async fn connect_from(&self, uid: u64, device: u64, position: Position) -> (Client, Inbox) {
         let addresses = vec![self.listen.to_string()];
         let (token, device) = (self.token(uid), DeviceId(device));
-        let config = Config { addresses, token, device, cursor, inbox_epoch, tls: None };
+        let config = Config { addresses, token, device, position, tls: None };
         Client::connect(config).await.unwrap()
     }
 

@@ -3,7 +3,7 @@
 
 use crate::peer::{framed, hello, id, login, send};
 use crate::process::{Gateway, PATIENCE, between, block_on, messages, refused};
-use client::{Client, Config, Tls};
+use client::{Client, Config, Position, Tls};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustix::process::Signal;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::HeaderValue;
 use tungstenite::{Message, WebSocket};
-use wire::{DeviceId, FRAME_BYTES_MAX, FrameBuffer, InboxSeq, RawFrame, Scratch, frames};
+use wire::{DeviceId, FRAME_BYTES_MAX, FrameBuffer, RawFrame, Scratch, frames};
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
@@ -353,9 +353,9 @@ fn the_client_library_speaks_tls() {
     let gateway = place.start("require", &[]);
     let connect = |uid| {
         let addresses = vec![format!("localhost:{}", gateway.listen.port())];
-        let (token, device, cursor) = (gateway.token(uid), DeviceId(1), InboxSeq(0));
+        let (token, device) = (gateway.token(uid), DeviceId(1));
         let tls = Some(Tls::of_file(&place.path("certificate.pem")).unwrap());
-        Client::connect(Config { addresses, token, device, cursor, inbox_epoch: 0, tls })
+        Client::connect(Config { addresses, token, device, position: Position::default(), tls })
     };
     block_on(async {
         let ((seven, _), (_eight, mut inbox)) =
@@ -364,9 +364,9 @@ fn the_client_library_speaks_tls() {
         seven.send(between(7, 8), body.clone()).await.unwrap();
         assert_eq!(messages(&mut inbox, 1).await[0].2, body);
         let addresses = vec![gateway.listen.to_string()];
-        let (token, device, cursor) = (gateway.token(7), DeviceId(1), InboxSeq(0));
+        let (token, device, position) = (gateway.token(7), DeviceId(1), Position::default());
         let tls = Some(Tls::of_file(&place.path("certificate.pem")).unwrap());
-        let config = Config { addresses, token, device, cursor, inbox_epoch: 0, tls };
+        let config = Config { addresses, token, device, position, tls };
         assert!(Client::connect(config).await.is_err(), "the certificate is of another name");
     });
 }

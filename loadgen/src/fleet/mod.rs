@@ -14,8 +14,8 @@ pub use observer::Observer;
 use crate::clock::{now_ns, run_number};
 use crate::failure::Failure;
 use carrier::Packer;
-use client::ClientError;
 use client::machine::{Credentials, Machine, Turn};
+use client::{ClientError, Position};
 use clock::SessionClock;
 use connection::{Connection, Places, State};
 use front::{RECORD_BYTES_MAX, Told};
@@ -114,7 +114,7 @@ impl Fleet {
 
     /// Adds a session that is not connected. Its place.
     pub fn add(&mut self, credentials: Credentials, seed: u64) -> usize {
-        let mut machine = Machine::new(credentials, InboxSeq(0), 0, seed);
+        let mut machine = Machine::new(credentials, Position::default(), seed);
         if self.acks_each {
             machine.ack_each();
         }

@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use client::Position;
 use client::machine::{Credentials, Event, Machine, Turn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
-use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, Scratch, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, Scratch, Uid};
 
 /// Bytes read at once.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -62,7 +63,7 @@ impl Phone {
         Self {
             uid,
             server,
-            machine: Machine::new(credentials, InboxSeq(0), 0, rand::random()),
+            machine: Machine::new(credentials, Position::default(), rand::random()),
             begun_ms,
             started: Instant::now(),
             stream: None,

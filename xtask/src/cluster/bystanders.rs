@@ -9,12 +9,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use client::{Client, Config};
+use client::{Client, Config, Position};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::interval;
-use wire::{ConversationId, DeviceId, InboxSeq, Uid};
+use wire::{ConversationId, DeviceId, Uid};
 
 use super::felt::unix_ms;
 
@@ -97,8 +97,7 @@ async fn write_as(
         addresses: vec![gateway.to_string()],
         token,
         device: DeviceId(1),
-        cursor: InboxSeq(0),
-        inbox_epoch: 0,
+        position: Position::default(),
         tls: None,
     };
     let conversation = ConversationId::direct(Uid(uid), Uid(to)).expect("two users");

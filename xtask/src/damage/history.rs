@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use client::Client;
+use client::{Client, Position};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -110,7 +110,7 @@ impl History {
         let (told, mut acked) = mpsc::channel(1024);
         let mut sending = JoinSet::new();
         for (at, token) in self.tokens.iter().enumerate() {
-            let (client, _inbox) = connect(&gateway.listen, token, 1, (0, 0)).await?;
+            let (client, _inbox) = connect(&gateway.listen, token, 1, Position::default()).await?;
             for lane in 0..WINDOW {
                 let first = (at * WINDOW + lane) as u64;
                 sending.spawn(say(client.clone(), (first, bytes), told.clone()));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use client::{Client, ClientError, Received};
+use client::{Client, ClientError, Position, Received};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use wire::{PAGE_ROWS_MAX, Seq};
@@ -133,7 +133,7 @@ async fn look(gateway: &Alone, history: &History) -> Result<(), Wrong> {
 async fn look_at(gateway: &Alone, history: &History, user: u64) -> Result<(), Wrong> {
     let token = &history.tokens[usize::try_from(user - 1).expect("few")];
     let mine: Vec<_> = history.sent.iter().filter(|sent| sent.from == user).collect();
-    let (client, mut inbox) = connect(&gateway.listen, token, READER, (0, 0)).await?;
+    let (client, mut inbox) = connect(&gateway.listen, token, READER, Position::default()).await?;
     let (mut head, mut last) = (u64::MAX, 0);
     let mut written = HashSet::new();
     while last < head {

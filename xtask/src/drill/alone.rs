@@ -6,11 +6,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use client::{Client, Config, Inbox};
+use client::{Client, Config, Inbox, Position};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use wire::{DeviceId, InboxSeq};
+use wire::DeviceId;
 
 use super::nodes;
 use crate::process::Guarded;
@@ -102,16 +102,16 @@ impl Alone {
     }
 }
 
-/// A client of it that has everything up to a row of its inbox, of that epoch.
+/// A client of it that has so much of its inbox.
 pub async fn connect(
     listen: &str,
     token: &str,
     device: u64,
-    (cursor, inbox_epoch): (u64, u64),
+    position: Position,
 ) -> Result<(Client, Inbox)> {
     let (addresses, token) = (vec![listen.to_owned()], token.to_owned());
-    let (device, cursor) = (DeviceId(device), InboxSeq(cursor));
-    let config = Config { addresses, token, device, cursor, inbox_epoch, tls: None };
+    let device = DeviceId(device);
+    let config = Config { addresses, token, device, position, tls: None };
     Ok(timeout(LOGIN_MAX, Client::connect(config)).await.context("no login")??)
 }
 

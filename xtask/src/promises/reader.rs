@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use client::{Client, ClientError, Config, Inbox, Message, Received};
+use client::{Client, ClientError, Config, Inbox, Message, Position, Received};
 use tokio::time::{Instant, sleep, timeout};
 use wire::{ConversationId, DeviceId, InboxSeq, PAGE_ROWS_MAX, Seq, Uid};
 
@@ -19,8 +19,7 @@ pub async fn connect(server: SocketAddr, token: &str, device: u64) -> Result<(Cl
         addresses: vec![server.to_string()],
         token: token.to_owned(),
         device: DeviceId(device),
-        cursor: InboxSeq(0),
-        inbox_epoch: 0,
+        position: Position::default(),
         tls: None,
     };
     Ok(Client::connect(config).await?)

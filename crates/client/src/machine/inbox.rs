@@ -2,7 +2,8 @@
 //!
 //! It asks for nothing itself: the machine sees in [`Inbox::wants_sync`] that rows are missing.
 
-use wire::InboxSeq;
+use crate::Position;
+use wire::{InboxSeq, MessageId};
 
 /// Stands for the id of a sync while missed rows are pushed: no request has it.
 const PUSHES: u64 = u64::MAX;
@@ -10,6 +11,8 @@ const PUSHES: u64 = u64::MAX;
 pub(super) struct Inbox {
     /// The last row of the unbroken run that is here.
     pub(super) cursor: InboxSeq,
+    /// The message there; 0: not known, or none.
+    pub(super) message_id: MessageId,
     /// The last row known to exist. At least the cursor.
     head: InboxSeq,
     pub(super) epoch: u64,
@@ -37,11 +40,13 @@ pub(super) enum Pushed {
 }
 
 impl Inbox {
-    pub(super) fn new(cursor: InboxSeq, epoch: u64) -> Self {
+    pub(super) fn new(position: Position) -> Self {
+        let Position { cursor, message_id, inbox_epoch } = position;
         Self {
             cursor,
+            message_id,
             head: cursor,
-            epoch,
+            epoch: inbox_epoch,
             sync_from: cursor,
             sync_request_id: 0,
             sync_due_ms: u64::MAX,
@@ -57,7 +62,7 @@ impl Inbox {
         if is_reset {
             self.reset(epoch);
         }
-        self.cursor = cursor;
+        self.go_to(cursor);
         self.head = head.max(cursor);
         // The one that was in flight went with the last connection.
         self.forget_sync();
@@ -78,7 +83,20 @@ impl Inbox {
 
     /// Another inbox: start from its first row.
     pub(super) fn reset(&mut self, epoch: u64) {
-        *self = Self { is_held: self.is_held, ..Self::new(InboxSeq(0), epoch) };
+        let position = Position { inbox_epoch: epoch, ..Position::default() };
+        *self = Self { is_held: self.is_held, ..Self::new(position) };
+    }
+
+    /// The message at the cursor, which just came there.
+    pub(super) fn took(&mut self, message_id: MessageId) {
+        self.message_id = message_id;
+    }
+
+    /// What is there is not known unless [`Inbox::took`] says it.
+    fn go_to(&mut self, row: InboxSeq) {
+        if row != self.cursor {
+            (self.cursor, self.message_id) = (row, MessageId(0));
+        }
     }
 
     pub(super) fn saw_head(&mut self, head: InboxSeq) {
@@ -92,7 +110,7 @@ impl Inbox {
         } else if self.is_held {
             Pushed::Dropped
         } else if previous <= self.cursor {
-            self.cursor = row;
+            self.go_to(row);
             Pushed::Next
         } else if self.sync_request_id != 0 {
             Pushed::Dropped
@@ -106,7 +124,7 @@ impl Inbox {
     pub(super) fn on_own_row(&mut self, row: InboxSeq) -> bool {
         let is_next = row.0.checked_sub(1) == Some(self.cursor.0);
         if is_next {
-            self.cursor = row;
+            self.go_to(row);
             self.saw_head(row);
         }
         is_next
@@ -119,7 +137,7 @@ impl Inbox {
             return None;
         }
         let before = self.cursor;
-        self.cursor = row;
+        self.go_to(row);
         self.saw_head(row);
         Some(before)
     }
@@ -131,7 +149,8 @@ impl Inbox {
         if last_gone <= self.cursor {
             return None;
         }
-        let after = std::mem::replace(&mut self.cursor, last_gone);
+        let after = self.cursor;
+        self.go_to(last_gone);
         Some((after, InboxSeq(last_gone.0.saturating_add(1))))
     }
 
@@ -176,7 +195,7 @@ impl Inbox {
         // A higher head that was known is older than this page, or will come with the next
         // heartbeat: to believe it would mean to ask for ever.
         let skipped = (head > self.cursor).then_some((self.cursor, head));
-        self.cursor = self.cursor.max(head);
+        self.go_to(self.cursor.max(head));
         self.head = self.cursor;
         skipped
     }
@@ -195,9 +214,13 @@ mod tests {
         InboxSeq(row)
     }
 
+    fn at(cursor: u64, inbox_epoch: u64) -> Inbox {
+        Inbox::new(Position { cursor: row(cursor), inbox_epoch, ..Position::default() })
+    }
+
     #[test]
     fn a_push_is_next_if_its_predecessor_is_here() {
-        let mut inbox = Inbox::new(row(4), 1);
+        let mut inbox = at(4, 1);
         assert_eq!(inbox.on_push(row(4), row(5)), Pushed::Next);
         assert_eq!(inbox.on_push(row(4), row(5)), Pushed::Duplicate);
         assert_eq!(inbox.on_push(row(7), row(8)), Pushed::Gap);
@@ -209,7 +232,7 @@ mod tests {
 
     #[test]
     fn own_rows_move_the_cursor_only_in_order() {
-        let mut inbox = Inbox::new(row(4), 1);
+        let mut inbox = at(4, 1);
         assert!(!inbox.on_own_row(row(6)) && !inbox.on_own_row(row(0)));
         assert_eq!(inbox.cursor, row(4));
         assert!(inbox.on_own_row(row(5)));
@@ -218,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_push_dropped_during_a_sync_is_asked_for_after_it() {
-        let mut inbox = Inbox::new(row(4), 1);
+        let mut inbox = at(4, 1);
         assert_eq!(inbox.on_push(row(6), row(7)), Pushed::Gap);
         inbox.on_sync_asked(9, 100);
         assert_eq!(inbox.on_push(row(7), row(8)), Pushed::Dropped);
@@ -231,7 +254,7 @@ mod tests {
 
     #[test]
     fn an_empty_page_moves_on_to_the_head_and_says_so() {
-        let mut inbox = Inbox::new(row(4), 1);
+        let mut inbox = at(4, 1);
         assert_eq!(inbox.on_push(row(60), row(61)), Pushed::Gap);
         inbox.on_sync_asked(9, 100);
         assert_eq!(inbox.on_sync_end(row(0), row(50)), Some((row(4), row(50))));
@@ -240,21 +263,21 @@ mod tests {
 
     #[test]
     fn another_epoch_or_a_shorter_inbox_starts_anew() {
-        let mut inbox = Inbox::new(row(4), 1);
+        let mut inbox = at(4, 1);
         assert!(inbox.on_login(2, row(9), row(0)));
         assert_eq!((inbox.cursor, inbox.wants_sync()), (row(0), true));
-        let mut inbox = Inbox::new(row(4), 1);
+        let mut inbox = at(4, 1);
         assert!(inbox.on_login(1, row(3), row(0)));
-        let mut inbox = Inbox::new(row(0), 0);
+        let mut inbox = at(0, 0);
         assert!(!inbox.on_login(7, row(3), row(0)), "a fresh device forgets nothing");
-        let mut inbox = Inbox::new(row(0), 0);
+        let mut inbox = at(0, 0);
         assert!(!inbox.on_login(7, row(3), row(3)), "nor does one that begins at the head");
         assert_eq!((inbox.cursor, inbox.wants_sync()), (row(3), false));
     }
 
     #[test]
     fn missed_rows_are_asked_for_only_if_their_pushes_stop() {
-        let mut inbox = Inbox::new(row(4), 1);
+        let mut inbox = at(4, 1);
         assert!(!inbox.on_login(1, row(6), row(4)));
         inbox.expect_pushes(100);
         assert!(inbox.expects_pushes() && !inbox.wants_sync());

@@ -18,7 +18,7 @@ pub use event::Event;
 pub use receive::Turn;
 
 use crate::limits::{LOGIN_TIMEOUT_MS, SENDS_PENDING_MAX, SYNC_TIMEOUT_MS};
-use crate::{ClientError, GroupChange};
+use crate::{ClientError, GroupChange, Position};
 use acks::Acks;
 use inbox::Inbox;
 use outbox::{Outbox, Pending};
@@ -27,8 +27,8 @@ use rand::{RngExt, SeedableRng};
 use reconnect::Reconnect;
 use wire::{
     BODY_BYTES_MAX, Bytes, ClientMsgId, DeviceId, FEATURES, FRAME_BYTES_MAX, FrameBuffer,
-    Generation, InboxSeq, PAGE_ROWS_MAX, RowKind, Seq, TOKEN_BYTES_MAX, Uid, VERSION, encode,
-    frames,
+    Generation, InboxSeq, MessageId, PAGE_ROWS_MAX, RowKind, Seq, TOKEN_BYTES_MAX, Uid, VERSION,
+    encode, encode_extended, frames,
 };
 
 /// Who logs in. Cheap to clone.
@@ -87,19 +87,18 @@ enum Phase {
 }
 
 impl Machine {
-    /// A session that is not connected. `cursor` is the last inbox row that the application has, of `inbox_epoch`; 0
-    /// and 0 for none. `seed` feeds jitter and message ids: a new one each time, but for repeatable tests.
+    /// A session that is not connected. `seed` feeds jitter and message ids: a new one each time, but for repeatable tests.
     ///
     /// # Panics
     /// The token is over [`TOKEN_BYTES_MAX`].
     #[must_use]
-    pub fn new(credentials: Credentials, cursor: InboxSeq, inbox_epoch: u64, seed: u64) -> Self {
+    pub fn new(credentials: Credentials, position: Position, seed: u64) -> Self {
         assert!(credentials.token.len() <= TOKEN_BYTES_MAX, "the caller bounds its token");
         Self {
             credentials,
             uid: Uid(0),
             generation: Generation(0),
-            inbox: Inbox::new(cursor, inbox_epoch),
+            inbox: Inbox::new(position),
             acks: Acks::new(),
             outbox: Outbox::new(),
             frame_buffer: FrameBuffer::default(),
@@ -140,7 +139,10 @@ impl Machine {
             from_head: 0,
             token: self.credentials.token.clone(),
         };
-        encode(out, self.next_request_id(), login);
+        // A server of an earlier release passes over it.
+        let message_id = self.inbox.message_id;
+        let extension = if message_id == MessageId(0) { &[][..] } else { &[message_id.0] };
+        encode_extended(out, self.next_request_id(), login, extension);
     }
 
     /// The connection is gone. Unacked sends wait for the next; requests are forgotten.
@@ -289,10 +291,11 @@ impl Machine {
         self.inbox.cursor
     }
 
-    /// The epoch that the cursor is of.
+    /// What of the inbox was delivered.
     #[must_use]
-    pub fn inbox_epoch(&self) -> u64 {
-        self.inbox.epoch
+    pub fn position(&self) -> Position {
+        let Inbox { cursor, message_id, epoch, .. } = self.inbox;
+        Position { cursor, message_id, inbox_epoch: epoch }
     }
 
     /// Sends that are not acked.
@@ -343,4 +346,4 @@ impl Machine {
 }
 
 // An idle session is this and its token: nothing else is on the heap.
-const _: () = assert!(size_of::<Machine>() <= 272);
+const _: () = assert!(size_of::<Machine>() <= 280);

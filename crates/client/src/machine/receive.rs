@@ -252,13 +252,17 @@ impl Machine {
         events: &mut impl FnMut(Event<'_>),
     ) -> Result<(), ClientError> {
         let ack = frame.access::<SendAck>()?;
+        let message_id = MessageId(ack.message_id.to_native());
         let is_next = self.inbox.on_own_row(InboxSeq(ack.inbox_seq.to_native()));
+        if is_next {
+            self.inbox.took(message_id);
+        }
         // A send that was repeated is acked twice.
         if let Some(send) = self.outbox.take(frame.header.request_id) {
             events(Event::Acked {
                 client_msg_id: send.client_msg_id,
                 conversation: send.conversation,
-                message_id: MessageId(ack.message_id.to_native()),
+                message_id,
                 seq: Seq(ack.seq.to_native()),
                 time_ms: ack.time_ms.to_native(),
             });
@@ -280,6 +284,7 @@ impl Machine {
         let inbox_seq = InboxSeq(message.inbox_seq.to_native());
         match self.inbox.on_push(InboxSeq(push.previous.to_native()), inbox_seq) {
             Pushed::Next => {
+                self.inbox.took(MessageId(message.message_id.to_native()));
                 let via_sync = self.inbox.expects_pushes();
                 if self.inbox.is_synced() {
                     self.acks.owe(now_ms);
@@ -335,6 +340,7 @@ impl Machine {
         for message in rows {
             let row = InboxSeq(message.inbox_seq.to_native());
             let Some(cursor) = self.inbox.on_sync_row(row) else { continue };
+            self.inbox.took(MessageId(message.message_id.to_native()));
             if row.0 - cursor.0 > 1 {
                 events(Event::RowsMissing { after: cursor, before: row });
             }

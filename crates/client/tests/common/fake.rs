@@ -1,11 +1,11 @@
 //! A fake server on a real TCP socket: it reads the client's frames and answers what the test tells it to.
 
 use crate::common::{Encode, hello_reply, login_reply};
-use client::{Client, ClientError, Config, Inbox};
+use client::{Client, ClientError, Config, Inbox, Position};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wire::frames::LoginReply;
-use wire::{DeviceId, FrameBuffer, InboxSeq, Kind, RawFrame, Scratch};
+use wire::{DeviceId, FrameBuffer, Kind, RawFrame, Scratch};
 
 pub const EPOCH: u64 = 9;
 
@@ -30,8 +30,7 @@ impl Fake {
             addresses: vec![self.listener.local_addr().unwrap().to_string()],
             token: "token".to_owned(),
             device: DeviceId(1),
-            cursor: InboxSeq(0),
-            inbox_epoch: 0,
+            position: Position::default(),
             tls: None,
         };
         tokio::spawn(Client::connect(config))

@@ -1,8 +1,8 @@
 //! A scripted other end for one machine. Each test binary uses a part of it.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
-use client::ClientError;
 use client::machine::{Credentials, Event, Machine, Turn};
+use client::{ClientError, Position};
 use rand::{Rng, RngExt};
 use wire::frames::{HelloReply, LoginReply, Message, Push};
 use wire::{
@@ -16,7 +16,9 @@ pub const OFFSET_MS: u64 = 3_600_000;
 
 pub fn machine(cursor: u64, epoch: u64, seed: u64) -> Machine {
     let credentials = Credentials { token: Bytes::from_static(b"token"), device: DeviceId(1) };
-    Machine::new(credentials, InboxSeq(cursor), epoch, seed)
+    let cursor = InboxSeq(cursor);
+    let position = Position { cursor, inbox_epoch: epoch, ..Position::default() };
+    Machine::new(credentials, position, seed)
 }
 
 /// The user's conversation with another.
@@ -96,7 +98,7 @@ impl Session {
         self.machine.on_connected(self.now_ms, &mut self.out);
         self.hear(1, hello_reply()).unwrap();
         let cursor = self.machine.cursor().0;
-        let is_of = self.machine.inbox_epoch() == inbox_epoch && cursor <= inbox_head;
+        let is_of = self.machine.position().inbox_epoch == inbox_epoch && cursor <= inbox_head;
         let reply = login_reply(inbox_epoch, inbox_head, if is_of { cursor } else { 0 });
         let server_time_ms = self.now_ms + OFFSET_MS;
         self.hear(2, LoginReply { server_time_ms, ..reply }).unwrap();

@@ -1,7 +1,7 @@
 //! What a field of a frame is in an object, and how objects are read and written field by field. It does not know which forms
 //! fields have, nor which there are.
 
-use super::values::{Key, Number};
+use super::values::{ID, Key, Number};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
@@ -49,13 +49,38 @@ pub(super) trait Object: Sized {
     fn read<'de, A: MapAccess<'de>>(map: &mut A, more: &mut More<'_>) -> Result<Self, A::Error>;
 }
 
+/// A field of an extension, by its name and how it stands in JSON.
+#[derive(Clone, Copy)]
+pub(super) enum Added {
+    /// A number that a double holds.
+    Number(&'static str),
+    /// One of any 64 bits, as a string.
+    Id(&'static str),
+}
+
+impl Added {
+    fn name(self) -> &'static str {
+        let (Self::Number(name) | Self::Id(name)) = self;
+        name
+    }
+
+    /// Writes it; one that is 0 is as if it were not there.
+    pub fn write<M: SerializeMap>(self, number: u64, map: &mut M) -> Result<(), M::Error> {
+        match self {
+            _ if number == 0 => Ok(()),
+            Self::Number(name) => map.serialize_entry(name, &number),
+            Self::Id(name) => map.serialize_entry(name, &format_args!("{number}")),
+        }
+    }
+}
+
 /// What an object may have beside its struct, and what it is read for.
 #[derive(Default)]
 pub(super) struct More<'a> {
     /// The user who says it; 0: nobody yet.
     pub user: u64,
-    /// The names of the numbers in the kind's extension, in order.
-    pub names: &'a [&'static str],
+    /// What is in the kind's extension, in order.
+    pub names: &'a [Added],
     /// Those that were there, and those before.
     pub numbers: Vec<u64>,
 }
@@ -63,10 +88,14 @@ pub(super) struct More<'a> {
 impl More<'_> {
     /// Reads the value of a key that is none of the struct.
     pub fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let Some(place) = self.names.iter().position(|name| *name == key) else {
+        let Some(place) = self.names.iter().position(|added| added.name() == key) else {
             return Err(Error::custom(format_args!("unknown key `{key}`")));
         };
-        let number = map.next_value_seed(Number(PhantomData)).map_err(named(key))?;
+        let number = match self.names[place] {
+            Added::Number(_) => map.next_value_seed(Number(PhantomData)),
+            Added::Id(_) => map.next_value_seed(ID),
+        };
+        let number = number.map_err(named(key))?;
         // One that is 0 is as if it were not there.
         if number != 0 {
             self.numbers.resize(self.numbers.len().max(place + 1), 0);

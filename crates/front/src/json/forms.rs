@@ -1,7 +1,7 @@
 //! The forms that fields have in objects: under which keys, and as what. It does not know which fields there are.
 
 use super::fields::{Field, Object, Whole, Writing};
-use super::values::{Bounded, Number, Text};
+use super::values::{Bounded, ID, Number, Text};
 use base64::Engine;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
@@ -14,15 +14,6 @@ use wire::{Bytes, ConversationKind, RefusalCode};
 
 /// An id, or another number of 64 bits: in decimal, as a string.
 pub(super) struct Id;
-
-const ID: Text<u64> = Text {
-    expecting: "a number in decimal, in quotes, below 2^64",
-    parse: |text| {
-        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-        let is_short = text == "0" || !text.starts_with('0');
-        text.parse().ok().filter(|_| is_plain && is_short)
-    },
-};
 
 impl Field for Id {
     type Value = u64;

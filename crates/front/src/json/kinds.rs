@@ -1,13 +1,13 @@
 //! Which frames have a form in JSON: a row a kind, with its key and the names of the numbers in its extension.
 
-use super::fields::{More, Reading, named};
+use super::fields::{Added, More, Reading, named};
 use super::write::{Says, append};
 use serde::de::{Error, MapAccess};
 use std::marker::PhantomData;
 use wire::{FrameError, Kind, RawFrame, frames, try_encode};
 
 macro_rules! kinds {
-    ($($key:literal: $kind:ident [$($name:literal)*],)*) => {
+    ($($key:literal: $kind:ident [$($form:ident $name:literal)*],)*) => {
         /// A frame.
         #[derive(Debug)]
         pub(super) enum Said { $($kind(frames::$kind),)* }
@@ -21,7 +21,7 @@ macro_rules! kinds {
             ) -> Result<(Self, Vec<u64>), A::Error> {
                 match key {
                     $($key => {
-                        let mut more = More { user, names: &[$($name)*], numbers: Vec::new() };
+                        let mut more = More { user, names: &[$(Added::$form($name))*], numbers: Vec::new() };
                         let said = map.next_value_seed(Reading(&mut more, PhantomData));
                         Ok((Self::$kind(said.map_err(named(key))?), more.numbers))
                     })*
@@ -46,7 +46,7 @@ macro_rules! kinds {
             match frame.header.kind {
                 $(Some(Kind::$kind) => {
                     let object = &frame.read::<frames::$kind>()?;
-                    append(out, request_id, $key, &Says { object, names: &[$($name)*], frame });
+                    append(out, request_id, $key, &Says { object, names: &[$(Added::$form($name))*], frame });
                 })*
                 // The subprotocol's name says what hello does.
                 Some(Kind::Hello) | None => {}
@@ -61,20 +61,20 @@ macro_rules! kinds {
 
 kinds! {
     "hello_reply": HelloReply [],
-    "login": Login [],
-    "login_reply": LoginReply ["inbox_tail"],
+    "login": Login [Id "message_id"],
+    "login_reply": LoginReply [Number "inbox_tail"],
     "logout": Logout [],
     "logout_reply": LogoutReply [],
     "heartbeat": Heartbeat [],
-    "heartbeat_reply": HeartbeatReply ["server_time_ms"],
+    "heartbeat_reply": HeartbeatReply [Number "server_time_ms"],
     "renew": Renew [],
     "renew_reply": RenewReply [],
-    "send": Send ["seen_seq"],
+    "send": Send [Number "seen_seq"],
     "send_ack": SendAck [],
     "push": Push [],
     "push_ack": PushAck [],
     "sync": Sync [],
-    "sync_page": SyncPage ["inbox_tail"],
+    "sync_page": SyncPage [Number "inbox_tail"],
     "history": History [],
     "history_page": HistoryPage [],
     "chats": Chats [],
@@ -84,7 +84,7 @@ kinds! {
     "chat_reply": ChatReply [],
     "group_members": GroupMembers [],
     "group_members_page": GroupMembersPage [],
-    "refusal": Refusal ["server_time_ms"],
+    "refusal": Refusal [Number "server_time_ms"],
     "going_away": GoingAway [],
     "inbox_head": InboxHead [],
     "session_end": SessionEnd [],

@@ -34,6 +34,16 @@ impl<T> Visitor<'_> for Text<T> {
     }
 }
 
+/// A number of any 64 bits.
+pub(super) const ID: Text<u64> = Text {
+    expecting: "a number in decimal, in quotes, below 2^64",
+    parse: |text| {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_short = text == "0" || !text.starts_with('0');
+        text.parse().ok().filter(|_| is_plain && is_short)
+    },
+};
+
 /// A whole number, up to what its type holds and a double too.
 pub(super) struct Number<T>(pub PhantomData<T>);
 

@@ -1,6 +1,6 @@
 //! Objects as text.
 
-use super::fields::Object;
+use super::fields::{Added, Object};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Serializer as Json;
 use wire::RawFrame;
@@ -8,7 +8,7 @@ use wire::RawFrame;
 /// What a frame says: its struct, and the numbers of its extension that are not 0, by their names.
 pub(super) struct Says<'a, T> {
     pub object: &'a T,
-    pub names: &'a [&'static str],
+    pub names: &'a [Added],
     pub frame: &'a RawFrame<'a>,
 }
 
@@ -16,11 +16,8 @@ impl<T: Object> Serialize for Says<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         self.object.write(&mut map)?;
-        for (place, name) in self.names.iter().enumerate() {
-            let number = self.frame.extended(place);
-            if number != 0 {
-                map.serialize_entry(name, &number)?;
-            }
+        for (place, added) in self.names.iter().enumerate() {
+            added.write(self.frame.extended(place), &mut map)?;
         }
         map.end()
     }

@@ -132,7 +132,7 @@ frames! {
         page_rows_max: Whole, push_window_max: Whole, send_window_max: Whole, features: Digits,
         server_time_ms: Number,
     }
-    Login [0] { device: Digits, cursor: Number, inbox_epoch: Digits, from_head: Flag, token: Text, }
+    Login [1] { device: Digits, cursor: Number, inbox_epoch: Digits, from_head: Flag, token: Text, }
     LoginReply [1] {
         uid: Digits, generation: Number, inbox_epoch: Digits, inbox_head: Number, cursor: Number,
         server_time_ms: Number,

@@ -136,8 +136,12 @@ fn chat() -> impl Strategy<Value = ChatRow> {
 }
 
 fn begin() -> impl Strategy<Value = Begin> {
-    any::<Option<(u64, u64)>>().prop_map(|after| {
-        after.map_or(Begin::Head, |(row, epoch)| Begin::After(InboxSeq(row), epoch))
+    any::<Option<(u64, u64, u64)>>().prop_map(|after| {
+        after.map_or(Begin::Head, |(row, epoch, message_id)| Begin::After {
+            row: InboxSeq(row),
+            epoch,
+            message_id: MessageId(message_id),
+        })
     })
 }
 

@@ -114,7 +114,6 @@ fn commands() -> Vec<(&'static str, Command)> {
     let change = |change| Command::ChangeChat { uid, conversation: small_talk(), change };
     let history = |before| Command::History { conversation: group(), before, limit: 256 };
     vec![
-        ("login_after", Command::Login { uid, device, from: Begin::After(InboxSeq(3), 27) }),
         ("login_head", Command::Login { uid, device, from: Begin::Head }),
         ("logout", Command::Logout(LOGIN)),
         ("register", Command::Register(LOGIN)),
@@ -130,8 +129,13 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("hide", change(ChatChange::Hide)),
         ("send_seen", Command::Send(Send { seen: Seq(5), ..send })),
         ("group_history", Command::GroupHistory { group: group(), uid, before: None, limit: 256 }),
+        ("login_after_message", Command::Login { uid, device, from: after(MessageId(9)) }),
         ("group_members", Command::GroupMembers { group: group(), uid, after: Uid(5), limit: 256 }),
     ]
+}
+
+fn after(message_id: MessageId) -> Begin {
+    Begin::After { row: InboxSeq(3), epoch: 27, message_id }
 }
 
 fn logged_in(inbox_tail: InboxSeq) -> Answer {
@@ -143,11 +147,14 @@ fn inbox(rows: Vec<InboxRow>, tail: InboxSeq) -> Answer {
     Answer::Inbox { head: InboxSeq(14), rows, tail }
 }
 
-/// What a former release said, which knew no tail of an inbox and told no time.
+/// What a former release said, which knew no tail of an inbox, told no time, and said of no login which message it has.
 fn former() -> Vec<(&'static str, Item)> {
     let none = InboxSeq(0);
+    let (uid, device, from) = (Uid(1), DeviceId(2), after(MessageId(0)));
+    let (round, epoch, command) = (23, Epoch(18), Command::Login { uid, device, from });
     let answer = |answer| Item::Delivery(Delivery { to: REPLY, answer });
     vec![
+        ("command.login_after", Item::Command { round, epoch, command, reply: REPLY }),
         ("answer.logged_in", answer(logged_in(none))),
         ("answer.inbox", answer(inbox(vec![inbox_row(), inbox_row()], none))),
         ("answer.inbox_empty", answer(inbox(vec![], none))),

@@ -8,10 +8,10 @@ use super::load::Key;
 use super::log::Conversations;
 use super::plant::Fault;
 use super::reads::Purpose;
-use crate::command::{Answer, Mail, ReplyTo};
+use crate::command::{Answer, Input, Login, Mail, ReplyTo};
 use crate::partition::Partition;
-use crate::rows::{ChatRow, Completion, Found, StoreError, Ticket};
-use wire::{RefusalCode, Uid};
+use crate::rows::{ChatRow, Completion, Found, InboxRow, StoreError, Ticket};
+use wire::{InboxSeq, MessageId, RefusalCode, Uid};
 
 impl Shard {
     pub(super) fn on_completion(&mut self, completion: Completion) {
@@ -177,6 +177,9 @@ impl Shard {
                 }
                 self.log_in((login, cursor), reply);
             }
+            (Purpose::Cursor { login, cursor, message_id, reply }, Found::Inbox(rows)) => {
+                self.on_cursor_read((login, cursor), message_id, reply, rows.first());
+            }
             (Purpose::History(conversation, range, reply), Found::Messages(rows)) => {
                 Conversations::on_history_read(conversation, range, reply, rows, step);
             }
@@ -201,8 +204,9 @@ impl Shard {
             | Purpose::Chats(.., reply) => {
                 self.step.refuse(reply, code);
             }
-            // What the device lacks is told with its pages.
-            Purpose::Login { login, cursor, reply } => self.log_in((login, cursor), reply),
+            // What the device lacks is told with its pages. Nor is a device shut out by a row that cannot be read.
+            Purpose::Login { login, cursor, reply }
+            | Purpose::Cursor { login, cursor, reply, .. } => self.log_in((login, cursor), reply),
             Purpose::Marks(_) if self.failed.is_some() => {}
             Purpose::Marks(after) => self.conversations.ask_marks(after, &mut self.step),
             Purpose::Id(conversation) => {
@@ -222,6 +226,29 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// The row at a login's cursor, or the first behind it if that is gone.
+    fn on_cursor_read(
+        &mut self,
+        began: (Login, InboxSeq),
+        message_id: MessageId,
+        reply: ReplyTo,
+        row: Option<&InboxRow>,
+    ) {
+        let (login, cursor) = began;
+        match row {
+            Some(row) if row.inbox_seq == cursor && row.message.message_id != message_id => {
+                let command = self.devices.fork(began);
+                return self.handle(Input::Command(command, reply));
+            }
+            Some(row) if row.inbox_seq > cursor => {
+                self.inboxes.raise_tail(login.uid, row.inbox_seq);
+            }
+            Some(_) => {}
+            None => self.inboxes.raise_tail(login.uid, InboxSeq(u64::MAX)),
+        }
+        self.log_in(began, reply);
     }
 
     /// A step of a user's load is done.

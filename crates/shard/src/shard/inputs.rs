@@ -43,8 +43,10 @@ impl Shard {
             Command::Login { uid, device, from } => {
                 if self.has_user(uid, || again(command)) {
                     let user = self.inboxes.devices(uid).expect("just found");
-                    let began = self.devices.begin(&user, (device, from));
-                    if !Devices::ask_tail(&user, began, reply, &mut self.step) {
+                    let (began, claimed) = self.devices.begin(&user, (device, from));
+                    if let Some(message_id) = claimed {
+                        Devices::ask_cursor(began, message_id, reply, &mut self.step);
+                    } else if !Devices::ask_tail(&user, began, reply, &mut self.step) {
                         self.devices.log_in(user, began, reply, &mut self.step);
                     }
                 }

@@ -5,7 +5,7 @@ use crate::command::{Login, ReplyTo};
 use crate::rows::{Read, Ticket};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
-use wire::{ConversationId, InboxSeq, Seq, Uid};
+use wire::{ConversationId, InboxSeq, MessageId, Seq, Uid};
 
 /// What a read is for.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,13 @@ pub(super) enum Purpose {
     Login {
         login: Login,
         cursor: InboxSeq,
+        reply: ReplyTo,
+    },
+    /// A login that waits to hear which message is at its device's cursor, where it says that this one is.
+    Cursor {
+        login: Login,
+        cursor: InboxSeq,
+        message_id: MessageId,
         reply: ReplyTo,
     },
     /// From where to where may be read, as it was when it was asked for.

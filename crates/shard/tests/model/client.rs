@@ -23,6 +23,8 @@ pub struct Device {
     from: Begin,
     is_syncing: bool,
     cursor: InboxSeq,
+    /// Of the message there; 0: there is none.
+    message_id: MessageId,
     /// Rows shown to the user, but those that the device sent.
     pub shown: Vec<InboxSeq>,
 }
@@ -94,6 +96,7 @@ impl Clients {
                     from: Begin::Head,
                     is_syncing: false,
                     cursor: InboxSeq(0),
+                    message_id: MessageId(0),
                     shown: Vec::new(),
                 });
             }
@@ -165,11 +168,15 @@ impl World {
         (device.login, device.is_syncing) = (None, false);
         // Most go on where they are; some begin at the head, or claim more than there is.
         let (cursor, far) = (device.cursor, InboxSeq(u64::MAX));
+        let after = |row, epoch, message_id| Begin::After { row, epoch, message_id };
+        let (epoch, message_id) = (INBOX_EPOCH, device.message_id);
         let from = match self.rng.below(10) {
-            0 => Begin::After(cursor, INBOX_EPOCH + 1),
-            1 => Begin::After(far, INBOX_EPOCH),
+            0 => after(cursor, epoch + 1, message_id),
+            1 => after(far, epoch, message_id),
             2 => Begin::Head,
-            _ => Begin::After(cursor, INBOX_EPOCH),
+            3 => Begin::after(cursor, epoch),
+            4 if message_id != MessageId(0) => after(cursor, epoch, MessageId(message_id.0 ^ 1)),
+            _ => after(cursor, epoch, message_id),
         };
         let device = &mut self.clients.devices[at];
         device.from = from;
@@ -349,7 +356,9 @@ impl World {
             Answer::LoggedIn { login, inbox_head, cursor, .. } => {
                 self.on_login(at, login, inbox_head, cursor);
             }
-            Answer::Acked { inbox_seq, .. } => self.on_acked(at, request.map(|r| r.1), inbox_seq),
+            Answer::Acked { inbox_seq, message_id, .. } => {
+                self.on_acked(at, request.map(|r| r.1), (inbox_seq, message_id));
+            }
             Answer::Push { previous, row } => self.on_push(at, previous, &row),
             Answer::Head { head, .. } => {
                 if self.clients.devices[at].cursor < head {
@@ -369,7 +378,12 @@ impl World {
         }
     }
 
-    fn on_acked(&mut self, at: usize, request: Option<Request>, inbox_seq: InboxSeq) {
+    fn on_acked(
+        &mut self,
+        at: usize,
+        request: Option<Request>,
+        (inbox_seq, message_id): (InboxSeq, MessageId),
+    ) {
         if self.is_lost() {
             return;
         }
@@ -377,7 +391,7 @@ impl World {
         self.clients.sends[index].is_acked = true;
         let device = &mut self.clients.devices[at];
         if inbox_seq == device.cursor.next() {
-            device.cursor = inbox_seq;
+            (device.cursor, device.message_id) = (inbox_seq, message_id);
         }
     }
 
@@ -391,8 +405,12 @@ impl World {
         (device.login, device.generation) = (Some(login), login.generation.0);
         let begin = match device.from {
             Begin::Head => inbox_head,
-            Begin::After(row, INBOX_EPOCH) if row <= inbox_head => row,
-            Begin::After(..) => InboxSeq(0),
+            Begin::After { row, epoch: INBOX_EPOCH, message_id }
+                if row <= inbox_head && [MessageId(0), device.message_id].contains(&message_id) =>
+            {
+                row
+            }
+            Begin::After { .. } => InboxSeq(0),
         };
         assert_eq!(cursor, begin, "pushes begin where they were asked for");
         // What lies between is pushed, so only some ask for it; one that begins at the head must.
@@ -438,7 +456,7 @@ impl World {
         assert_eq!(self.durable.row(uid, row.inbox_seq), Some(row), "shown, but not stored");
         let is_own = self.clients.is_own(at, row);
         let device = &mut self.clients.devices[at];
-        device.cursor = row.inbox_seq;
+        (device.cursor, device.message_id) = (row.inbox_seq, row.message.message_id);
         if !is_own {
             device.shown.push(row.inbox_seq);
         }

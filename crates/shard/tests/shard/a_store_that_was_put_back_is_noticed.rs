@@ -1,5 +1,5 @@
 //! A store that was put back may come to an epoch that it has had: its ids begin elsewhere, also past the last count. And a
-//! device that knows rows of this epoch that the inbox has not proves it.
+//! device that knows rows of this epoch that the inbox has not proves it, and so does one that has another message at its row.
 
 use crate::asked::Asked;
 use bytes::Bytes;
@@ -48,7 +48,11 @@ impl World {
     }
 
     fn log_in(&mut self, row: u64, epoch: u64) -> InboxSeq {
-        let from = Begin::After(InboxSeq(row), epoch);
+        self.log_in_with(row, epoch, MessageId(0))
+    }
+
+    fn log_in_with(&mut self, row: u64, epoch: u64, message_id: MessageId) -> InboxSeq {
+        let from = Begin::After { row: InboxSeq(row), epoch, message_id };
         let answers = self.ask(Command::Login { uid: Uid(1), device: DeviceId(1), from });
         let Some(Answer::LoggedIn { cursor, .. }) = answers.first() else { panic!("{answers:?}") };
         *cursor
@@ -79,4 +83,32 @@ fn a_device_that_knows_more_is_counted_and_begins_anew() {
     assert_eq!(world.0.shard.forked_logins(), 0, "of another epoch it may know anything");
     assert_eq!(world.log_in(2, INBOX_EPOCH), InboxSeq(0));
     assert_eq!(world.0.shard.forked_logins(), 1);
+}
+
+#[test]
+fn a_device_that_has_another_message_at_its_row_is_counted_and_begins_anew() {
+    let mut world = World::new(0);
+    let ids = [world.send(1), world.send(2), world.send(3)];
+    for (row, id) in (1..).zip(ids) {
+        assert_eq!(world.log_in_with(row, INBOX_EPOCH, id), InboxSeq(row));
+        assert_eq!(world.log_in(row, INBOX_EPOCH), InboxSeq(row), "it says of none that it has it");
+    }
+    assert_eq!(world.log_in_with(2, INBOX_EPOCH - 1, ids[0]), InboxSeq(0));
+    assert_eq!(world.0.shard.forked_logins(), 0);
+    for (row, id) in [(1, ids[1]), (2, ids[2]), (3, ids[0])] {
+        assert_eq!(world.log_in_with(row, INBOX_EPOCH, id), InboxSeq(0), "row {row}");
+        assert_eq!(world.0.shard.forked_logins(), row);
+    }
+}
+
+#[test]
+fn a_row_that_went_by_age_proves_nothing() {
+    let mut world = World::new(0);
+    let ids = [world.send(1), world.send(2), world.send(3)];
+    world.0.store.expire(Uid(1), InboxSeq(3));
+    assert_eq!(world.log_in_with(1, INBOX_EPOCH, ids[0]), InboxSeq(1));
+    assert_eq!(world.log_in_with(1, INBOX_EPOCH, ids[2]), InboxSeq(1));
+    assert_eq!(world.0.shard.forked_logins(), 0);
+    assert_eq!(world.log_in_with(3, INBOX_EPOCH, ids[2]), InboxSeq(3));
+    assert_eq!(world.log_in_with(3, INBOX_EPOCH, ids[1]), InboxSeq(0));
 }

@@ -3,6 +3,7 @@
 
 use super::clock::{Clock, DEVICE_OFF_US_MAX};
 use crate::random::Random;
+use client::Position;
 use client::machine::{Credentials, Event, Machine, Turn};
 use gateway::limits::REMOTE_GIVE_UP_MS;
 use shard::partition::Partition;
@@ -95,7 +96,7 @@ impl Client {
         let credentials = Credentials { token, device };
         Self {
             uid,
-            machine: Machine::new(credentials, InboxSeq(0), 0, random.any()),
+            machine: Machine::new(credentials, Position::default(), random.any()),
             clock: Clock::new(random, DEVICE_OFF_US_MAX),
             scratch: Scratch::default(),
             conversations,

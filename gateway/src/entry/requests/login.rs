@@ -3,12 +3,14 @@
 use super::action::{Action, Context};
 use shard::command::{Begin, Login};
 use wire::frames::LoginReply;
-use wire::{DeviceId, FrameError, InboxSeq, RawFrame, RefusalCode, frames};
+use wire::{CURSOR_MESSAGE_ID, DeviceId, FrameError, InboxSeq, MessageId};
+use wire::{RawFrame, RefusalCode, frames};
 
 pub(super) fn act(frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     let frames::Login { device, cursor, inbox_epoch, from_head, token } = frame.read()?;
+    let message_id = MessageId(frame.extended(CURSOR_MESSAGE_ID));
     let from = match from_head {
-        0 => Begin::After(InboxSeq(cursor), inbox_epoch),
+        0 => Begin::After { row: InboxSeq(cursor), epoch: inbox_epoch, message_id },
         1 => Begin::Head,
         _ => return Ok(Action::Close(RefusalCode::OutOfRange)),
     };

@@ -4,8 +4,8 @@ use super::*;
 use crate::canary::is_reserved;
 use shard::command::{Begin, Command};
 use wire::{
-    BODY_BYTES_MAX, Bytes, DeviceId, FRAME_BYTES_MAX, FrameBuffer, Generation, InboxSeq, RowKind,
-    Scratch, Seq, Uid, encode, encode_extended, frames,
+    BODY_BYTES_MAX, Bytes, DeviceId, FRAME_BYTES_MAX, FrameBuffer, Generation, InboxSeq, MessageId,
+    RowKind, Scratch, Seq, Uid, encode, encode_extended, frames,
 };
 
 const LOGIN: Login = Login { uid: Uid(7), device: DeviceId(1), generation: Generation(1) };
@@ -160,12 +160,17 @@ fn what_the_system_tells_is_read_by_its_user_only() {
 
 #[test]
 fn a_login_says_where_its_pushes_begin() {
-    for (from_head, expected) in
-        [(0, Some(Begin::After(InboxSeq(41), 9))), (1, Some(Begin::Head)), (2, None)]
-    {
+    let (row, message_id) = (InboxSeq(41), MessageId(5));
+    let has_it = Begin::After { row, epoch: 9, message_id };
+    for (from_head, extension, expected) in [
+        (0, &[][..], Some(Begin::after(row, 9))),
+        (0, &[5], Some(has_it)),
+        (1, &[], Some(Begin::Head)),
+        (2, &[], None),
+    ] {
         let (mut out, token) = (vec![], Bytes::from_static(b"t"));
         let login = frames::Login { device: 1, cursor: 41, inbox_epoch: 9, from_head, token };
-        encode(&mut out, 1, login);
+        encode_extended(&mut out, 1, login, extension);
         check(Stage::Greeted, &out, |action| match expected {
             Some(begin) => matches!(action, Action::Login { from, .. } if *from == begin),
             None => *action == Action::Close(RefusalCode::OutOfRange),

@@ -264,7 +264,7 @@ fn told_in(bytes: &[u8]) -> Vec<Told> {
 
 /// What a login that [`login`] encodes asks of a shard.
 fn log_in(uid: u64) -> Command {
-    let (device, from) = (DeviceId(1), Begin::After(InboxSeq(3), 9));
+    let (device, from) = (DeviceId(1), Begin::after(InboxSeq(3), 9));
     Command::Login { uid: Uid(uid), device, from }
 }
 

@@ -7,32 +7,64 @@ use crate::limits::PUSH_PAGE_ROWS;
 use crate::rows::Read;
 use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
-use wire::{DeviceId, Generation, InboxSeq, RefusalCode};
+use wire::{DeviceId, Generation, InboxSeq, MessageId, RefusalCode};
 
 impl Devices {
-    /// A device wants to log in: its login, with a number, and the row up to which it has everything.
+    /// A device wants to log in: its login, with a number, and the row up to which it has everything; and the message that it
+    /// says is there, if that is to be seen.
     pub fn begin(
         &mut self,
         user: &UserDevices<'_>,
         (device, from): (DeviceId, Begin),
-    ) -> (Login, InboxSeq) {
+    ) -> ((Login, InboxSeq), Option<MessageId>) {
         self.logins += 1;
         let generation = Generation::new(self.epoch, self.logins);
+        let mut claimed = None;
         let cursor = match from {
             Begin::Head => user.committed,
-            Begin::After(row, epoch) if epoch == self.inbox_epoch && row <= user.committed => row,
-            Begin::After(_, epoch) => {
+            Begin::After { row, epoch, message_id }
+                if epoch == self.inbox_epoch && row <= user.committed =>
+            {
+                // What is gone proves nothing.
+                let is_told = message_id != MessageId(0) && row >= user.tail;
+                claimed = is_told.then_some(message_id);
+                row
+            }
+            Begin::After { epoch, .. } => {
                 self.forked_logins += u64::from(epoch == self.inbox_epoch);
                 InboxSeq(0)
             }
         };
-        (Login { uid: user.uid, device, generation }, cursor)
+        ((Login { uid: user.uid, device, generation }, cursor), claimed)
+    }
+
+    /// Asks which message is at a device's cursor. The row there, or the first behind it, also says whether rows are gone that the
+    /// device lacks. Where too many reads wait the device is to come again: one that was not seen to have another message there
+    /// would take the rows of two inboxes for one.
+    pub fn ask_cursor(
+        (login, cursor): (Login, InboxSeq),
+        message_id: MessageId,
+        reply: ReplyTo,
+        step: &mut Step,
+    ) {
+        if step.may_ask(reply) {
+            let (uid, after) = (login.uid, InboxSeq(cursor.0 - 1));
+            let read = Read::Inbox { uid, after, limit: 1, bytes_max: 0 };
+            step.ask(read, Purpose::Cursor { login, cursor, message_id, reply });
+        }
+    }
+
+    /// A device has another message at its cursor than the inbox has: the store was put back, or the client lies. It has nothing of
+    /// this inbox.
+    pub fn fork(&mut self, (login, _): (Login, InboxSeq)) -> Command {
+        self.forked_logins += 1;
+        self.again((login, InboxSeq(0)))
     }
 
     /// The same over again.
     pub fn again(&self, (login, cursor): (Login, InboxSeq)) -> Command {
         let Login { uid, device, .. } = login;
-        Command::Login { uid, device, from: Begin::After(cursor, self.inbox_epoch) }
+        Command::Login { uid, device, from: Begin::after(cursor, self.inbox_epoch) }
     }
 
     /// Asks whether the rows that a device lacks are there, if it lacks any: the answer to its login tells it. Says whether it

@@ -43,7 +43,7 @@ impl Room {
     fn log_in(&mut self, device: u64, from: Begin, connection: u64) -> Vec<Answer> {
         let (committed, tail) = (self.committed, self.tail);
         let user = UserDevices { uid: UID, committed, tail, devices: &mut self.of_user };
-        let began = self.devices.begin(&user, (DeviceId(device), from));
+        let (began, _) = self.devices.begin(&user, (DeviceId(device), from));
         self.devices.log_in(user, began, reply(connection), &mut self.step);
         self.step.take().0
     }
@@ -145,10 +145,10 @@ fn what_a_device_acknowledges_and_what_it_sends_is_heard() {
 fn pushes_begin_where_the_device_says_in_this_inbox() {
     for (from, cursor, is_read) in [
         (Begin::Head, 9, false),
-        (Begin::After(InboxSeq(9), 7), 9, false),
-        (Begin::After(InboxSeq(4), 7), 4, true),
-        (Begin::After(InboxSeq(10), 7), 0, true),
-        (Begin::After(InboxSeq(4), 6), 0, true),
+        (Begin::after(InboxSeq(9), 7), 9, false),
+        (Begin::after(InboxSeq(4), 7), 4, true),
+        (Begin::after(InboxSeq(10), 7), 0, true),
+        (Begin::after(InboxSeq(4), 6), 0, true),
     ] {
         let mut room = Room::new();
         room.committed = InboxSeq(9);
@@ -225,7 +225,7 @@ fn a_push_that_is_acknowledged_is_not_made_again() {
 fn pushes_to_a_device_below_the_tail_begin_at_the_tail_and_its_login_says_so() {
     let mut room = Room::new();
     (room.committed, room.tail) = (InboxSeq(9), InboxSeq(7));
-    let answers = room.log_in(1, Begin::After(InboxSeq(4), 7), 1);
+    let answers = room.log_in(1, Begin::after(InboxSeq(4), 7), 1);
     let [Answer::LoggedIn { login, cursor, inbox_tail, .. }] = answers[..] else {
         panic!("{answers:?}")
     };
@@ -239,7 +239,7 @@ fn pushes_to_a_device_below_the_tail_begin_at_the_tail_and_its_login_says_so() {
         &mut room.step,
     );
     assert_eq!(room.pushed(), [(6, 7), (7, 8), (8, 9)]);
-    room.log_in(1, Begin::After(InboxSeq(9), 7), 2);
+    room.log_in(1, Begin::after(InboxSeq(9), 7), 2);
     assert_eq!(room.step.take_reads(), [], "it lacks nothing");
 }
 
@@ -248,7 +248,7 @@ fn pushes_to_a_device_below_the_tail_begin_at_the_tail_and_its_login_says_so() {
 fn a_push_behind_rows_that_are_gone_shows_that_they_are_missing() {
     let mut room = Room::new();
     room.committed = InboxSeq(9);
-    let answers = room.log_in(1, Begin::After(InboxSeq(4), 7), 1);
+    let answers = room.log_in(1, Begin::after(InboxSeq(4), 7), 1);
     let [Answer::LoggedIn { login, .. }] = answers[..] else { panic!("{answers:?}") };
     // Rows 5 to 7 went between the login and the read.
     room.devices.on_read(
@@ -264,7 +264,7 @@ fn a_push_behind_rows_that_are_gone_shows_that_they_are_missing() {
 #[test]
 fn a_login_that_comes_late_does_not_end_the_one_that_came_after_it() {
     let mut room = Room::new();
-    let late = room.devices.begin(&lend(&mut room.of_user, 0), (DeviceId(1), Begin::Head));
+    let (late, _) = room.devices.begin(&lend(&mut room.of_user, 0), (DeviceId(1), Begin::Head));
     let newer = room.logged_in(1);
     room.devices.log_in(lend(&mut room.of_user, 0), late, reply(9), &mut room.step);
     let answers = room.step.take().0;
