@@ -32,7 +32,7 @@ pub struct Order {
 }
 
 /// A device, and where it writes.
-type Sender = (Uid, DeviceId, ConversationId);
+pub type Sender = (Uid, DeviceId, ConversationId);
 
 /// A send that was refused.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,10 @@ struct Held {
 }
 
 impl Held {
+    fn new(id: ClientMsgId, wait: Wait, now_ms: u64) -> Self {
+        Self { id, due_ms: now_ms + u64::from(wait.after_ms), wait }
+    }
+
     /// Its sender has given it up.
     fn is_over(&self, now_ms: u64) -> bool {
         now_ms >= self.due_ms + HELD_BACK_MS
@@ -83,9 +87,40 @@ impl Order {
     /// A send is refused elsewhere, or later: what follows it is held back.
     pub fn refused(&mut self, send: &Send, wait: Wait, now_ms: u64) -> (RefusalCode, u32) {
         let sender = (send.sender, send.device, send.conversation);
-        let held = Held { id: send.client_msg_id, due_ms: now_ms + u64::from(wait.after_ms), wait };
+        let held = Held::new(send.client_msg_id, wait, now_ms);
         self.hold(sender, held, now_ms);
         held.refusal(now_ms)
+    }
+
+    /// Of sends that were let in, and are refused after all: to be told of the last first, so that each goes before those that its
+    /// sender said behind it. In how many ms it is to come again.
+    pub fn put_first(
+        &mut self,
+        sender: Sender,
+        id: ClientMsgId,
+        wait: Wait,
+        now_ms: u64,
+    ) -> (RefusalCode, u32) {
+        let held = Held::new(id, wait, now_ms);
+        self.make_room(sender, now_ms);
+        if let Some(behind) = self.senders.get_mut(&sender) {
+            behind.retain(|it| it.id != id);
+            behind.truncate(SEND_WINDOW_MAX as usize - 1);
+            behind.push_front(held);
+        } else if self.senders.len() < SENDERS_HELD_BACK_MAX {
+            self.senders.insert(sender, VecDeque::from([held]));
+        }
+        held.refusal(now_ms)
+    }
+
+    /// A send that was let in is answered: nothing waits for it to come again.
+    pub fn forget(&mut self, sender: Sender, id: ClientMsgId) {
+        if let Some(held) = self.senders.get_mut(&sender) {
+            held.retain(|it| it.id != id);
+            if held.is_empty() {
+                self.senders.remove(&sender);
+            }
+        }
     }
 
     /// Whether nobody is held back.
@@ -111,7 +146,12 @@ impl Order {
         };
         match held.iter().position(|it| it.id == id) {
             Some(0) => None,
-            Some(at) => Some(held[at].refusal(now_ms)),
+            Some(at) => {
+                // It came, so it is not given up, however long the first of them takes.
+                let first_ms = held[0].due_ms + at as u64 * u64::from(held[at].wait.each_ms);
+                held[at].due_ms = held[at].due_ms.max(first_ms).max(now_ms + 1);
+                Some(held[at].refusal(now_ms))
+            }
             None => {
                 let due_ms = last.due_ms.max(now_ms) + u64::from(last.wait.each_ms);
                 let next = Held { id, due_ms, ..last };
@@ -132,6 +172,13 @@ impl Order {
         }
     }
 
+    /// Forgets those that were given up, if there is no room for another sender.
+    fn make_room(&mut self, sender: Sender, now_ms: u64) {
+        if self.senders.len() >= SENDERS_HELD_BACK_MAX && !self.senders.contains_key(&sender) {
+            self.senders.retain(|_, held| held.back().is_some_and(|last| !last.is_over(now_ms)));
+        }
+    }
+
     fn hold(&mut self, sender: Sender, held: Held, now_ms: u64) {
         if let Some(before) = self.senders.get_mut(&sender) {
             match before.iter().position(|it| it.id == held.id) {
@@ -141,9 +188,7 @@ impl Order {
             }
             return;
         }
-        if self.senders.len() >= SENDERS_HELD_BACK_MAX {
-            self.senders.retain(|_, held| held.back().is_some_and(|last| !last.is_over(now_ms)));
-        }
+        self.make_room(sender, now_ms);
         if self.senders.len() < SENDERS_HELD_BACK_MAX {
             self.senders.insert(sender, VecDeque::from([held]));
         }
@@ -205,6 +250,31 @@ mod tests {
         assert_eq!(order.judge(&send(8, 2), 200, || None), Ok(()));
     }
 
+    /// As where a batch is taken back: what was let in goes before what came behind it, however late it is refused.
+    #[test]
+    fn what_was_let_in_and_is_refused_after_all_goes_before_what_came_behind_it() {
+        let mut order = Order::default();
+        let of = |send: &Send| (send.sender, send.device, send.conversation);
+        let (one, two, three) = (send(8, 1), send(8, 2), send(8, 3));
+        for each in [&one, &two] {
+            assert_eq!(order.judge(each, 0, || None), Ok(()));
+        }
+        assert_eq!(order.judge(&three, 0, || Some(BUSY)), busy(100));
+        for each in [&two, &one] {
+            assert_eq!(order.put_first(of(each), each.client_msg_id, BUSY, 50), (BUSY.code, 100));
+        }
+        assert!(order.judge(&three, 150, || None).is_err());
+        assert!(order.judge(&two, 150, || None).is_err());
+        assert_eq!(order.judge(&one, 150, || None), Ok(()));
+        // Once more: it is the first again.
+        order.put_first(of(&one), one.client_msg_id, BUSY, 150);
+        assert!(order.judge(&two, 250, || None).is_err());
+        for each in [&one, &two, &three] {
+            assert_eq!(order.judge(each, 250, || None), Ok(()));
+        }
+        assert!(order.is_empty());
+    }
+
     #[test]
     fn other_conversations_and_other_senders_go_on() {
         let mut order = Order::default();
@@ -224,6 +294,20 @@ mod tests {
         assert!(order.judge(&send(8, 2), last_ms, || None).is_err());
         assert_eq!(order.judge(&send(8, 2), last_ms + 1, || None), Ok(()));
         assert!(order.is_empty());
+    }
+
+    #[test]
+    fn what_comes_again_and_again_is_not_given_up_while_the_first_is_refused() {
+        let mut order = Order::default();
+        let steps = 3 * HELD_BACK_MS / 100;
+        for step in 0..steps {
+            assert_eq!(order.judge(&send(8, 1), 100 * step, || Some(BUSY)), busy(100));
+            assert!(order.judge(&send(8, 2), 100 * step, || None).is_err());
+        }
+        assert_eq!(order.judge(&send(8, 1), 100 * steps, || None), Ok(()));
+        assert!(order.judge(&send(8, 3), 100 * steps, || None).is_err(), "it is behind the second");
+        assert_eq!(order.judge(&send(8, 2), 100 * steps, || None), Ok(()));
+        assert_eq!(order.judge(&send(8, 3), 100 * steps, || None), Ok(()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::load::Key;
 use super::log::Conversations;
 use super::plant::Fault;
 use super::reads::Purpose;
-use crate::command::{Answer, Input, Login, Mail, ReplyTo};
+use crate::command::{Answer, Command, Input, Login, Mail, ReplyTo};
 use crate::partition::Partition;
 use crate::rows::{ChatRow, Completion, Found, InboxRow, StoreError, Ticket};
 use wire::{InboxSeq, MessageId, RefusalCode, Uid};
@@ -261,14 +261,24 @@ impl Shard {
     /// The key is in memory: what waited for it goes on, in order.
     fn resume(&mut self, key: Key) {
         for input in self.parking.take(key) {
-            self.handle(input);
+            match input {
+                Input::Command(Command::Send(send), reply) if self.failed.is_none() => {
+                    self.take_send(send, reply);
+                }
+                input => self.handle(input),
+            }
         }
     }
 
     /// The key could not be loaded: what waited for it is told.
     fn give_up(&mut self, key: Key, code: RefusalCode) {
+        let mut sends = Vec::new();
         for input in self.parking.take(key) {
-            self.decline(input, code);
+            match input {
+                Input::Command(Command::Send(send), reply) => sends.push((send, reply)),
+                input => self.decline(input, code),
+            }
         }
+        self.conversations.refuse_all(sends.into_iter(), code, &mut self.step);
     }
 }

@@ -193,14 +193,24 @@ impl Shard {
         if let Some(code) = refusal(&send) {
             return self.step.refuse(reply, code);
         }
-        if self.in_flight() >= self.in_flight_max {
-            return self.step.refuse(reply, RefusalCode::Busy);
-        }
         let conversation = send.conversation;
-        if !self.conversations.has(conversation) {
-            let input = Input::Command(Command::Send(send), reply);
-            return self.park(Key::Conversation(conversation), input);
+        let (key, is_here) =
+            (Key::Conversation(conversation), self.conversations.has(conversation));
+        let may_wait = is_here || self.parking.has_room(key);
+        let has_room = may_wait && self.in_flight() < self.in_flight_max;
+        let judged = self.conversations.judge(&send, has_room, self.step.now());
+        if let Err((code, after_ms)) = judged {
+            return self.step.refuse_for(reply, code, after_ms);
         }
+        if is_here {
+            self.take_send(send, reply);
+        } else {
+            self.park(key, Input::Command(Command::Send(send), reply));
+        }
+    }
+
+    /// A send that was let in, to a conversation in memory.
+    pub(super) fn take_send(&mut self, send: Send, reply: ReplyTo) {
         let new = self.conversations.send(send, reply, &mut self.step);
         if let Some(message) = new {
             write(message, &mut self.inboxes, &mut self.step, self.plant);

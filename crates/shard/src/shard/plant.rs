@@ -38,6 +38,8 @@ pub(super) enum Fault {
     MarkByDistance,
     /// Do not take what a sender has seen for read.
     ForgetSeen,
+    /// Take what a device sends behind a message that was refused for now.
+    ForgetOrder,
     /// Offer a member the newest entry of a group only, over what it lacks.
     GroupNewestOnly,
     /// Offer an entry to those who are members now, not to those of its place.
@@ -82,6 +84,7 @@ const NAMES: &[(&str, Fault)] = &[
     ("own-is-read", Fault::OwnIsRead),
     ("mark-by-distance", Fault::MarkByDistance),
     ("forget-seen", Fault::ForgetSeen),
+    ("forget-order", Fault::ForgetOrder),
     ("group-newest-only", Fault::GroupNewestOnly),
     ("group-current-members", Fault::GroupCurrentMembers),
     ("group-committed-members", Fault::GroupCommittedMembers),

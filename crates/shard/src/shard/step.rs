@@ -69,14 +69,18 @@ impl Step {
     }
 
     pub fn refuse(&mut self, to: ReplyTo, code: RefusalCode) {
-        let retry_after_ms = if code == RefusalCode::Busy {
+        self.refuse_for(to, code, Self::hint(code));
+    }
+
+    /// In how many ms what is refused may be asked again; 0: it may not.
+    pub fn hint(code: RefusalCode) -> u32 {
+        if code == RefusalCode::Busy {
             BUSY_RETRY_MS
         } else if code.is_retryable() {
             STORE_RETRY_MS
         } else {
             0
-        };
-        self.refuse_for(to, code, retry_after_ms);
+        }
     }
 
     /// Refuses what may be asked again after a while; 0: it may not.

@@ -6,5 +6,6 @@
 mod asked;
 mod a_body_is_not_copied;
 mod a_read_that_failed_is_made_again;
+mod a_senders_order_outlives_refusals;
 mod a_store_that_was_put_back_is_noticed;
 mod rows_that_are_gone_are_told;

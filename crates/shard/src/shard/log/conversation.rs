@@ -90,6 +90,8 @@ pub(super) struct Conversation {
     pub waiting: VecDeque<(Send, ReplyTo)>,
     /// The store is asked for the id of the first in `waiting`.
     pub is_looking: bool,
+    /// And that one is behind a message that was refused meanwhile.
+    pub is_behind: bool,
     /// It is among those that are seen to move.
     is_watched: bool,
     /// What only a group has.
@@ -116,6 +118,7 @@ impl Conversation {
             in_flight: VecDeque::new(),
             waiting: VecDeque::new(),
             is_looking: false,
+            is_behind: false,
             is_watched: false,
             group: None,
         }

@@ -6,7 +6,7 @@ use super::group::{Group, Verdict};
 use super::{Conversations, Fault};
 use crate::command::{Answer, ReplyTo, Send};
 use crate::group::{self, GroupRow, Members};
-use crate::limits::{BUSY_RETRY_MS, FANOUT_MAX, FANOUT_TURN, FORWARD_AGAIN_MS};
+use crate::limits::{FANOUT_MAX, FANOUT_TURN, FORWARD_AGAIN_MS};
 use crate::limits::{GROUP_ENTRIES_MAX, MARKED_LOADS, MARKS_PAGE};
 use crate::rows::{MessageRow, Read, Row};
 use crate::shard::commit::Change;
@@ -102,13 +102,19 @@ impl Conversations {
             Verdict::Refuse(code) => step.refuse_for(reply, code, 0),
             Verdict::AfterOwn if !is_full => {
                 self.take_nothing(id, step);
-                step.refuse(reply, RefusalCode::Busy);
+                self.refuse_for_now(send, reply, step);
             }
             Verdict::Take | Verdict::AfterOwn | Verdict::Later => {
-                step.refuse_for(reply, RefusalCode::Busy, BUSY_RETRY_MS);
+                self.refuse_for_now(send, reply, step);
             }
         }
         false
+    }
+
+    fn refuse_for_now(&mut self, send: &Send, reply: ReplyTo, step: &mut Step) {
+        let sender = (send.sender, send.device, send.conversation);
+        self.refuse_waiting(sender, RefusalCode::Busy, step);
+        self.refuse_first(sender, send.client_msg_id, Some(reply), RefusalCode::Busy, step);
     }
 
     /// Gives a place to nothing, so that a refusal can be final: a late write of the owner before, which may hold the very

@@ -18,7 +18,8 @@ use super::config::ShardConfig;
 use super::plant::{Fault, Plant};
 use super::step::Step;
 use crate::command::{Answer, Mail, Now, ReplyTo, Send};
-use crate::limits::{FORWARD_AGAIN_MS, PARKED_PER_KEY_MAX};
+use crate::limits::{BUSY_EACH_MS, FORWARD_AGAIN_MS, PARKED_PER_KEY_MAX};
+use crate::order::{Order, Sender, Wait};
 use crate::partition::Partition;
 use crate::rows::MessageRow;
 use conversation::{Conversation, scoped};
@@ -27,7 +28,9 @@ use group::Groups;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
-use wire::{CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, ConversationId, ConversationKind};
+use wire::{
+    CLIENT_MSG_ID_AGE_MS_MAX, CLOCK_SKEW_MS_MAX, ClientMsgId, ConversationId, ConversationKind,
+};
 use wire::{InboxSeq, MessageId, RefusalCode, Seq, Uid};
 
 /// Why a send is refused whatever its conversation has.
@@ -69,6 +72,8 @@ pub(super) struct Conversations {
     /// Those whose messages were just taken back.
     taken_back: Vec<ConversationId>,
     groups: Groups,
+    /// What was refused for now keeps its sender's order.
+    order: Order,
     /// A store that is written whole has no late writes of a former owner.
     is_alone: bool,
     plant: Plant,
@@ -89,6 +94,7 @@ impl Conversations {
             in_flight: 0,
             taken_back: Vec::new(),
             groups: Groups::default(),
+            order: Order::default(),
             is_alone: config.is_atomic,
             plant,
         }
@@ -122,7 +128,62 @@ impl Conversations {
         self.conversations.retain(|_, state| !state.is_quiet());
     }
 
-    /// A send to a conversation in memory. Returns the message if it is a new one that has its place now, and is to be
+    /// Whether a send is let in, or refused, and what its sender says behind it with it. `has_room`: there is room for it, as far as
+    /// others know.
+    ///
+    /// # Errors
+    /// Why it is refused, and in how many ms it is to come again.
+    pub fn judge(
+        &mut self,
+        send: &Send,
+        has_room: bool,
+        now: Now,
+    ) -> Result<(), (RefusalCode, u32)> {
+        let state = self.conversations.get(&send.conversation);
+        let waiting = state.map(|state| &state.waiting);
+        // Said again while it waits: it has its turn already.
+        if waiting.is_some_and(|waiting| waiting.iter().any(|(other, _)| other == send)) {
+            return Ok(());
+        }
+        let is_full = waiting.is_some_and(|waiting| waiting.len() >= PARKED_PER_KEY_MAX);
+        if self.plant.has(Fault::ForgetOrder) {
+            let Wait { code, after_ms, .. } = Wait::BUSY;
+            return if is_full || !has_room { Err((code, after_ms)) } else { Ok(()) };
+        }
+        let room = || (is_full || !has_room).then_some(Wait::BUSY);
+        self.order.judge(send, now.mono_ms, room)
+    }
+
+    /// Sends that were let in are refused after all, all that are given of a conversation, in the order in which they were said.
+    pub fn refuse_all(
+        &mut self,
+        sends: impl DoubleEndedIterator<Item = (Send, ReplyTo)>,
+        code: RefusalCode,
+        step: &mut Step,
+    ) {
+        for (send, reply) in sends.rev() {
+            let sender = (send.sender, send.device, send.conversation);
+            self.refuse_first(sender, send.client_msg_id, Some(reply), code, step);
+        }
+    }
+
+    /// Refuses what was let in: it goes before all that its sender said behind it.
+    fn refuse_first(
+        &mut self,
+        sender: Sender,
+        id: ClientMsgId,
+        replies: impl IntoIterator<Item = ReplyTo>,
+        code: RefusalCode,
+        step: &mut Step,
+    ) {
+        let wait = Wait { code, after_ms: Step::hint(code), each_ms: BUSY_EACH_MS };
+        if wait.after_ms > 0 && !self.plant.has(Fault::ForgetOrder) {
+            self.order.put_first(sender, id, wait, step.now().mono_ms);
+        }
+        replies.into_iter().for_each(|reply| step.refuse(reply, code));
+    }
+
+    /// A send to a conversation in memory that was let in. Returns the message if it is a new one that has its place now, and is to be
     /// written.
     pub fn send(&mut self, send: Send, reply: ReplyTo, step: &mut Step) -> Option<&mut Pending> {
         let state = self.conversations.get_mut(&send.conversation).expect("it is loaded");
@@ -135,11 +196,13 @@ impl Conversations {
             if former != reply {
                 step.refuse(former, RefusalCode::Busy);
             }
-        } else if state.waiting.len() < PARKED_PER_KEY_MAX {
+        } else {
+            assert!(
+                state.waiting.len() < PARKED_PER_KEY_MAX,
+                "no more were let in, nor were parked"
+            );
             state.waiting.push_back((send, reply));
             self.in_flight += 1;
-        } else {
-            step.refuse(reply, RefusalCode::Busy);
         }
         None
     }

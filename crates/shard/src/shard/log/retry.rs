@@ -4,9 +4,12 @@ use super::conversation::{Pending, acked, scoped};
 use super::dedup::FirstUse;
 use super::{Conversations, forward};
 use crate::command::{ReplyTo, Send};
+use crate::order::Sender;
 use crate::rows::{MessageRow, Read};
+use crate::shard::plant::Fault;
 use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
+use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use wire::{ConversationId, DeviceId, RefusalCode, Seq};
 
@@ -54,11 +57,17 @@ impl Conversations {
     ) -> Option<&mut Pending> {
         let state = self.conversations.get_mut(&conversation).expect("it is kept while looking");
         state.is_looking = false;
+        let is_behind = std::mem::take(&mut state.is_behind);
         let (send, reply) = state.waiting.pop_front().expect("the send that was looked up");
         let committed = state.committed();
         self.in_flight -= 1;
         // What lies above is a former owner's, never acknowledged, and about to be covered.
-        match found.filter(|row| row.seq <= committed) {
+        let found = found.filter(|row| row.seq <= committed);
+        if found.is_some() {
+            self.order.forget((send.sender, send.device, conversation), send.client_msg_id);
+        }
+        match found {
+            None if is_behind => step.refuse(reply, RefusalCode::Busy),
             None => return self.take_new(send, reply, step),
             Some(row) if row.body != send.body || row.kind != send.kind => {
                 step.refuse(reply, RefusalCode::IdConflict);
@@ -77,10 +86,13 @@ impl Conversations {
     ) {
         let state = self.conversations.get_mut(&conversation).expect("it is kept while looking");
         state.is_looking = false;
-        for (_, reply) in std::mem::take(&mut state.waiting) {
-            self.in_flight -= 1;
+        let is_behind = std::mem::take(&mut state.is_behind);
+        let mut waiting = std::mem::take(&mut state.waiting);
+        self.in_flight -= waiting.len();
+        if let Some((_, reply)) = waiting.pop_front_if(|_| is_behind) {
             step.refuse(reply, code);
         }
+        self.refuse_all(waiting.into_iter(), code, step);
     }
 
     /// A message that is stored and may not be in all inboxes: goes the rest of its way. Only the device that sent it
@@ -136,8 +148,37 @@ impl Conversations {
         if conversation.is_group() {
             self.forget_entry();
         }
-        pending.replies().for_each(|reply| step.refuse(reply, code));
+        if let Some(device) = pending.device {
+            let sender = (pending.row.sender, device, conversation);
+            self.refuse_waiting(sender, code, step);
+            let id = pending.row.client_msg_id;
+            self.refuse_first(sender, id, pending.replies(), code, step);
+        }
         self.taken_back.push(conversation);
+    }
+
+    /// What waits of a sender is behind what is refused of it now, and refused too. One that is being looked up is when it is
+    /// known to be new.
+    pub(super) fn refuse_waiting(&mut self, sender: Sender, code: RefusalCode, step: &mut Step) {
+        let state = self.conversations.get_mut(&sender.2).expect("the caller has it");
+        if self.plant.has(Fault::ForgetOrder) {
+            return;
+        }
+        let is_of = |send: &Send| (send.sender, send.device) == (sender.0, sender.1);
+        let looking = state.waiting.pop_front_if(|_| state.is_looking);
+        let (behind, others) = state.waiting.drain(..).partition(|(send, _)| is_of(send));
+        state.waiting = others;
+        let behind: VecDeque<_> = behind;
+        self.in_flight -= behind.len();
+        let looked_up =
+            looking.as_ref().filter(|(send, _)| is_of(send)).map(|(send, _)| send.client_msg_id);
+        let was_behind = state.is_behind;
+        state.is_behind |= looked_up.is_some();
+        looking.into_iter().for_each(|first| state.waiting.push_front(first));
+        self.refuse_all(behind.into_iter(), code, step);
+        if let Some(id) = looked_up.filter(|_| !was_behind) {
+            self.refuse_first(sender, id, None, code, step);
+        }
     }
 
     /// Those with messages that were taken back since the last call: what waited behind may be taken now.
