@@ -26,7 +26,6 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 use timers::Timers;
-use wire::InboxSeq;
 
 /// Events of the net ring handled in one turn at most: what they wrote leaves at its end.
 const EVENTS_PER_TURN: usize = 32;
