@@ -2,13 +2,13 @@
 
 /// Users whose tokens were taken back, as long as the process runs: an operator says each by hand.
 pub const REVOKED_MAX: usize = 16 * 1024;
-/// Bytes that wait for a client, beyond which pushes to it are left to the inbox: 1,000 small
-/// messages.
+/// Bytes that wait for a client, beyond which pushes to it are left to the inbox, and pages that it asked for are refused:
+/// 1,000 small messages, or four pages.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// Bytes that wait for a client, beyond which nothing is received from it until they are gone.
 pub const OUTBOX_HIGH_BYTES: usize = 64 * 1024;
-/// Bytes that wait for a client, beyond which it is closed. Pushes stop before, so only answers
-/// that it asked for get here.
+/// Bytes that wait for a client, beyond which it is closed. Pushes and pages stop before, so only small answers get here,
+/// to thousands of requests that it made at once.
 pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
 /// Slots of a core's ring beyond its connections: connections over the limit need one until they
 /// are closed.

@@ -8,6 +8,8 @@ use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
 use crate::metrics::{CloseReason, CopyStage, DropReason};
 use crate::transport::{Channel, Outboxes};
 use shard::command::{Answer, Command, Delivery};
+use shard::limits::BUSY_RETRY_MS;
+use wire::RefusalCode;
 use wire::frames::Heartbeat;
 
 impl Entry {
@@ -100,9 +102,17 @@ impl Entry {
         turn: &mut Turn<'_, O>,
     ) {
         let Some(mut out) = turn.outboxes.outbox(channel) else { return };
-        if matches!(answer, Answer::Push { .. }) && out.waiting > OUTBOX_BYTES_MAX {
+        let is_full = out.waiting > OUTBOX_BYTES_MAX;
+        if matches!(answer, Answer::Push { .. }) && is_full {
             return self.metrics.deliveries_dropped.of(DropReason::OutboxFull).inc();
         }
+        // Pages are large, and come faster than any client reads: who asked for many gets the rest when it asks again.
+        let (code, retry_after_ms) = (RefusalCode::Busy, BUSY_RETRY_MS);
+        let answer = if is_full && is_page(&answer) {
+            Answer::Refused { code, retry_after_ms }
+        } else {
+            answer
+        };
         self.count(&answer);
         let (inbox_epoch, server_time_ms) = (self.inbox_epoch, self.server_time_ms(turn.now));
         let context = Context { inbox_epoch, server_time_ms };
@@ -145,5 +155,16 @@ impl Entry {
             out.probe(|out| wire::encode(out, 0, Heartbeat { time_ms }));
             self.metrics.frames_out.inc();
         }
+    }
+}
+
+/// Whether it may be as large as a frame.
+fn is_page(answer: &Answer) -> bool {
+    match answer {
+        Answer::Inbox { .. } | Answer::History { .. } | Answer::Chats { .. } => true,
+        Answer::GroupMembers { .. } => true,
+        Answer::LoggedIn { .. } | Answer::LoggedOut(_) | Answer::Acked { .. } => false,
+        Answer::Push { .. } | Answer::Head { .. } | Answer::News(_) | Answer::Chat(_) => false,
+        Answer::Refused { .. } | Answer::Closed(_) => false,
     }
 }

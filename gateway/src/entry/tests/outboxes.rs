@@ -83,6 +83,32 @@ fn who_asks_and_does_not_read_is_closed_at_last() {
     assert_eq!(scene.closes(CloseReason::Unresponsive), 1);
 }
 
+/// Their answers are large, and come faster than any client reads: one that asks for many at once is not cut off.
+#[test]
+fn pages_for_which_there_is_no_room_are_refused_and_may_be_asked_for_again() {
+    let conversation = ConversationId::direct(Uid(7), Uid(99)).unwrap();
+    let pages = [
+        Answer::Inbox { head: InboxSeq(1), rows: Vec::new(), tail: InboxSeq(1) },
+        Answer::Chats { version: 1, chats: Vec::new(), more: false },
+        Answer::History { conversation, rows: Vec::new() },
+        Answer::GroupMembers { group: conversation, count: 0, members: Vec::new() },
+    ];
+    for (page, is_read) in pages.into_iter().flat_map(|page| [(page.clone(), true), (page, false)])
+    {
+        let mut scene = Scene::new();
+        let client = scene.log_in(7);
+        scene.hear(client, &heartbeat(3, 1));
+        let (_, reply) = scene.asked();
+        waits(&mut scene, client, OUTBOX_BYTES_MAX + usize::from(!is_read));
+        scene.answer(reply, page);
+        let told = scene.told(client);
+        let [(kind, 3, code)] = told[..] else { panic!("{told:?}") };
+        let is_refused = kind == Kind::Refusal && code == Some(RefusalCode::Busy);
+        assert_eq!(is_refused, !is_read, "{told:?}");
+        assert_eq!(scene.done(client), [Do::Pause]);
+    }
+}
+
 #[test]
 fn a_push_for_another_user_is_not_shown() {
     let mut scene = Scene::new();
