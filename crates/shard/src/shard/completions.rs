@@ -208,7 +208,7 @@ impl Shard {
             Purpose::Login { login, cursor, reply }
             | Purpose::Cursor { login, cursor, reply, .. } => self.log_in((login, cursor), reply),
             Purpose::Marks(_) if self.failed.is_some() => {}
-            Purpose::Marks(after) => self.conversations.ask_marks(after, &mut self.step),
+            Purpose::Marks(after) => self.conversations.on_marks_unread(after, &self.step),
             Purpose::Id(conversation) => {
                 self.conversations.on_not_looked_up(conversation, code, &mut self.step);
             }

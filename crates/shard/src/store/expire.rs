@@ -101,7 +101,8 @@ impl Expiry {
         Self { retention, goes_by, ids_through, has_ids: true, user, next, is_first: true }
     }
 
-    /// Does one slice. Says whether the round goes on, and what could not be read: that is passed over until the next.
+    /// Does one slice. Says whether the round goes on, and what could not be read: that is passed over until the next, or the round
+    /// stands there until then.
     pub fn slice(
         &mut self,
         tables: &Tables,
@@ -112,8 +113,10 @@ impl Expiry {
             Err(error) => return Ok((false, Some(error))),
         };
         let mut work = Work { tables, batch: tables.batch()?, now_ms, steps: EXPIRE_STEPS };
+        let before = (self.user, self.next, self.has_ids);
         let done = self.work(&mut work);
         let is_over = matches!(done, Ok(true));
+        let stands = done.is_err() && before == (self.user, self.next, self.has_ids);
         if is_over || !work.batch.is_empty() {
             work.put_number(Key::goes_by(), now_ms);
             work.batch.commit()?;
@@ -121,7 +124,7 @@ impl Expiry {
         if is_over {
             (self.has_ids, self.user, self.is_first) = (true, None, false);
         }
-        Ok((!is_over, done.err()))
+        Ok((!is_over && !stands, done.err()))
     }
 
     /// The time by which this slice goes.

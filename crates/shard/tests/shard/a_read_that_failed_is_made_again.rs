@@ -1,12 +1,12 @@
 //! What a read that failed was for is not forgotten. The store fails the first read of one kind, and no other request: a send
 //! whose id could not be asked for is refused, and taken when it comes again; rows that could not be read for a device are
-//! pushed to it later.
+//! pushed to it later; which groups are to be loaded is asked for again after a while.
 
 use crate::asked::Asked;
 use bytes::Bytes;
 use shard::ShardConfig;
 use shard::command::{Answer, Begin, Command, Now, Send};
-use shard::limits::PUSH_TIMEOUT_MS;
+use shard::limits::{PUSH_TIMEOUT_MS, STORE_RETRY_MS};
 use shard::partition::{ShardId, Share};
 use shard::rows::Read;
 use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, RefusalCode, RowKind, Seq, Uid};
@@ -87,4 +87,20 @@ fn rows_that_could_not_be_read_for_a_device_are_pushed_later() {
     let answers = world.run();
     assert!(matches!(answers[..], [Answer::Push { .. }]), "{answers:?}");
     assert_eq!(world.reads, 2);
+}
+
+/// At once, a block that cannot be read would be read for ever.
+#[test]
+fn marks_that_could_not_be_read_are_asked_for_after_a_while() {
+    let mut world = World::new(|read| matches!(read, Read::Marks { .. }));
+    world.run();
+    assert_eq!(world.reads, 1);
+    let due_ms = world.asked.now.mono_ms + u64::from(STORE_RETRY_MS);
+    assert_eq!(world.asked.shard.next_timer_ms(), Some(due_ms));
+    world.asked.now.mono_ms = due_ms - 1;
+    world.run();
+    assert_eq!(world.reads, 1);
+    world.asked.now.mono_ms = due_ms;
+    world.run();
+    assert_eq!((world.reads, world.asked.shard.next_timer_ms()), (2, None));
 }

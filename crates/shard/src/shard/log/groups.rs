@@ -6,7 +6,7 @@ use super::group::{Group, Verdict};
 use super::{Conversations, Fault};
 use crate::command::{Answer, ReplyTo, Send};
 use crate::group::{self, GroupRow, Members};
-use crate::limits::{FANOUT_MAX, FANOUT_TURN, FORWARD_AGAIN_MS};
+use crate::limits::{FANOUT_MAX, FANOUT_TURN, FORWARD_AGAIN_MS, STORE_RETRY_MS};
 use crate::limits::{GROUP_ENTRIES_MAX, MARKED_LOADS, MARKS_PAGE};
 use crate::rows::{MessageRow, Read, Row};
 use crate::shard::commit::Change;
@@ -20,6 +20,11 @@ impl Conversations {
         if !self.plant.has(Fault::GroupNoMark) {
             step.ask(Read::Marks { after, limit: MARKS_PAGE }, Purpose::Marks(after));
         }
+    }
+
+    /// They could not be read: they are asked for again after a while.
+    pub fn on_marks_unread(&mut self, after: Option<ConversationId>, step: &Step) {
+        self.groups.unread = Some((step.now().mono_ms + u64::from(STORE_RETRY_MS), after));
     }
 
     /// These are.
@@ -50,7 +55,8 @@ impl Conversations {
     pub fn next_timer_ms(&self) -> Option<u64> {
         let marked = (!self.groups.marked.is_empty()).then_some(self.groups.marked_ms);
         let tended = self.groups.tended.front().map(|tended| tended.0);
-        marked.into_iter().chain(tended).min()
+        let unread = self.groups.unread.map(|unread| unread.0);
+        marked.into_iter().chain(tended).chain(unread).min()
     }
 
     /// A group is in memory from now on: as it was at its stored position, with the entries from there on.
@@ -251,6 +257,9 @@ impl Conversations {
     /// Looks after groups whose time has come: who does not answer is asked again, positions are stored, marks closed.
     pub fn tend(&mut self, step: &mut Step) {
         let now_ms = step.now().mono_ms;
+        if let Some((_, after)) = self.groups.unread.take_if(|unread| unread.0 <= now_ms) {
+            self.ask_marks(after, step);
+        }
         while let Some((_, id)) = self.groups.tended.pop_front_if(|tended| tended.0 <= now_ms) {
             let (ends, group) = self.group(id);
             let ended = group.fanout.give_up(now_ms);

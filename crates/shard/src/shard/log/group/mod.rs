@@ -33,6 +33,8 @@ pub(super) struct Groups {
     pub marked: VecDeque<ConversationId>,
     /// When to load more of them, in the monotonic ms of `Now`.
     pub marked_ms: u64,
+    /// When to ask again which they are, and above which, where that could not be read.
+    pub unread: Option<(u64, Option<ConversationId>)>,
 }
 
 /// What is known of the stored mark.
