@@ -9,10 +9,10 @@ use super::log::{Pending, refusal};
 use super::plant::{Fault, Plant};
 use super::reads::Purpose;
 use super::step::Step;
-use crate::command::{Answer, Command, Input, Login, Mail, ReplyTo, Send};
+use crate::command::{Answer, Begin, Command, Input, Login, Mail, ReplyTo, Send};
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Row};
-use wire::{ConversationId, InboxSeq, RefusalCode, Seq, Uid};
+use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
 
 impl Shard {
     pub(super) fn handle(&mut self, input: Input) {
@@ -42,13 +42,7 @@ impl Shard {
             }
             Command::Login { uid, device, from } => {
                 if self.has_user(uid, || again(command)) {
-                    let user = self.inboxes.devices(uid).expect("just found");
-                    let (began, claimed) = self.devices.begin(&user, (device, from));
-                    if let Some(message_id) = claimed {
-                        Devices::ask_cursor(began, message_id, reply, &mut self.step);
-                    } else if !Devices::ask_tail(&user, began, reply, &mut self.step) {
-                        self.devices.log_in(user, began, reply, &mut self.step);
-                    }
+                    self.on_login(uid, (device, from), reply);
                 }
             }
             Command::Register(login) => {
@@ -99,6 +93,17 @@ impl Shard {
                     self.inboxes.change_chat(chat, change, reply, &mut self.step);
                 }
             }
+        }
+    }
+
+    /// A user in memory logs in: at once, or when what its device says that it has was looked at.
+    fn on_login(&mut self, uid: Uid, from: (DeviceId, Begin), reply: ReplyTo) {
+        let user = self.inboxes.devices(uid).expect("just found");
+        let (began, claimed) = self.devices.begin(&user, from);
+        if let Some(message_id) = claimed {
+            Devices::ask_cursor(began, message_id, reply, &mut self.step);
+        } else if !Devices::ask_tail(&user, began, reply, &mut self.step) {
+            self.devices.log_in(user, began, reply, &mut self.step);
         }
     }
 
