@@ -1,7 +1,7 @@
 //! A group's entry that is acknowledged is in its log once, and every member of its place gets it, in order, and nobody else,
 //! whichever owners die; a refusal is true, and what it refused is never stored. How: the protocol's model as a world of real
 //! shards over a store without batches, whose rows land late or never. Each world ends with the group's owner replaced while
-//! nobody speaks. `SEED=n` replays a world, `SEEDS=n` runs so many, `ENOUGH=n` ends after n failures.
+//! nobody speaks. The module `worlds` says how to replay one.
 //!
 //! With the feature `planted` the same worlds run against shards that break a rule: each must be caught. Those that chance
 //! meets too rarely have a schedule of their own.
@@ -9,17 +9,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod owed;
+mod worlds;
 
 use owed::World;
 use shard::rows::Row;
-use std::panic::catch_unwind;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wire::{RefusalCode, RowKind};
 
 /// Worlds per run.
 const SEEDS: u64 = 300;
-const THREADS: u64 = 2;
 
 fn run(seed: u64) {
     let mut world = World::new(seed);
@@ -34,40 +31,9 @@ fn run(seed: u64) {
     world.check();
 }
 
-/// A schedule by hand, or worlds until so many have failed; how many there were, and the seeds of those that failed.
-fn run_all(seeds: u64, enough: usize) -> (u64, Vec<u64>) {
-    let (next, failing) = (AtomicU64::new(0), Mutex::new(Vec::new()));
-    let work = || {
-        loop {
-            let seed = next.fetch_add(1, Relaxed);
-            if seed >= seeds || failing.lock().unwrap().len() >= enough {
-                return;
-            }
-            if catch_unwind(|| run(seed)).is_err() {
-                failing.lock().unwrap().push(seed);
-            }
-        }
-    };
-    std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
-    (next.into_inner().min(seeds), failing.into_inner().unwrap())
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
-}
-
 #[test]
 fn a_member_has_what_its_group_owes_it() {
-    if let Some(seed) = number("SEED") {
-        return run(seed);
-    }
-    let enough = number("ENOUGH").map_or(usize::MAX, |enough| enough.try_into().unwrap());
-    let (worlds, failing) = run_all(number("SEEDS").unwrap_or(SEEDS), enough);
-    println!("failed: {} of {worlds}", failing.len());
-    if let Some(seed) = failing.first() {
-        panic!("SEED={seed} cargo test -p shard --test a_member_has_what_its_group_owes_it");
-    }
+    worlds::run_all("a_member_has_what_its_group_owes_it", SEEDS, run);
 }
 
 /// An owner that is replaced had taken an addition and the new member's message, neither of which was stored. The next one
@@ -198,26 +164,11 @@ const PLANTED: &[(&str, &str)] = &[
 #[cfg(feature = "planted")]
 const WORLDS: &str = "a_member_has_what_its_group_owes_it";
 
-/// Each is found. The variable is read by each shard, so each fault has a process of its own.
+/// Each is found.
 #[cfg(feature = "planted")]
 #[test]
 fn every_planted_fault_is_caught() {
-    let missed: Vec<_> = PLANTED.iter().filter(|fault| !is_caught(fault)).collect();
+    let missed: Vec<_> =
+        PLANTED.iter().filter(|(fault, test)| !worlds::is_caught(fault, test)).collect();
     assert!(missed.is_empty(), "not caught: {missed:?}");
-}
-
-/// Prints in which share of the worlds, up to the third that fails.
-#[cfg(feature = "planted")]
-fn is_caught((fault, test): &(&str, &str)) -> bool {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env("PLANTED_FAULT", fault)
-        .env("ENOUGH", std::env::var("ENOUGH").unwrap_or("3".into()))
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let share = text.lines().find_map(|line| line.split_once("failed: "));
-    println!("{fault}: caught in {} worlds", share.map_or("the schedule, of 1", |it| it.1));
-    !output.status.success()
 }
