@@ -2,13 +2,11 @@
 //! same port; what it says wrong is refused under its id, or ends it with words. A real gateway, and tungstenite at the other end.
 
 use crate::peer::{Peer, framed, id, send};
-use crate::process::{Gateway, PATIENCE};
+use crate::process::Gateway;
+use crate::websocket;
 use serde_json::{Value, json};
 use std::net::TcpStream;
-use tungstenite::client::IntoClientRequest;
-use tungstenite::handshake::HandshakeError;
-use tungstenite::http::HeaderValue;
-use tungstenite::{Error, Message, WebSocket};
+use tungstenite::{Message, WebSocket};
 use wire::frames;
 
 /// A page in a browser, or a script.
@@ -17,24 +15,10 @@ struct Page(WebSocket<TcpStream>);
 impl Page {
     /// One of this origin connects; else the status of what it is answered.
     fn open(gateway: &Gateway, origin: Option<&'static str>) -> Result<Self, u16> {
-        let url = format!("ws://{}/v1/ws", gateway.listen);
-        let mut request = url.into_client_request().unwrap();
-        let mut add = |name, value| {
-            request.headers_mut().insert(name, HeaderValue::from_static(value));
-        };
-        add("Sec-WebSocket-Protocol", "longline.v1.json, longline.v1");
-        origin.into_iter().for_each(|origin| add("Origin", origin));
-        let stream = TcpStream::connect(gateway.listen).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        match tungstenite::client(request, stream) {
-            Ok((socket, response)) => {
-                assert_eq!(response.headers()["Sec-WebSocket-Protocol"], "longline.v1.json");
-                Ok(Self(socket))
-            }
-            Err(HandshakeError::Failure(Error::Http(response))) => Err(response.status().as_u16()),
-            Err(error) => panic!("{error}"),
-        }
+        let headers = [("Sec-WebSocket-Protocol", "longline.v1.json, longline.v1")];
+        let (socket, response) = websocket::open(gateway, origin, &headers)?;
+        assert_eq!(response.headers()["Sec-WebSocket-Protocol"], "longline.v1.json");
+        Ok(Self(socket))
     }
 
     /// One that begins at its inbox's head.
@@ -77,13 +61,7 @@ impl Page {
     /// The code and the reason of the close, behind other messages.
     #[track_caller]
     fn closed(&mut self) -> (u16, String) {
-        loop {
-            let message = self.0.read().unwrap();
-            if let Message::Close(Some(close)) = message {
-                return (close.code.into(), close.reason.to_string());
-            }
-            assert!(message.is_text(), "{message:?}");
-        }
+        websocket::closed(&mut self.0, Message::is_text)
     }
 }
 

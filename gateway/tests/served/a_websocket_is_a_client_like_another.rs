@@ -3,13 +3,11 @@
 
 use crate::peer::{Peer, framed, hello, id, login, send};
 use crate::process::{Gateway, PATIENCE};
+use crate::websocket;
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use tungstenite::client::IntoClientRequest;
-use tungstenite::handshake::HandshakeError;
-use tungstenite::http::HeaderValue;
-use tungstenite::{Error, Message, WebSocket};
+use tungstenite::{Message, WebSocket};
 use wire::{FRAME_BYTES_MAX, FrameBuffer, RawFrame, RefusalCode, Scratch, frames};
 
 /// One connection.
@@ -21,25 +19,13 @@ struct Socket {
 impl Socket {
     /// A page of this origin connects; else the status of what it is answered.
     fn open(gateway: &Gateway, origin: Option<&'static str>) -> Result<Self, u16> {
-        let url = format!("ws://{}/v1/ws", gateway.listen);
-        let mut request = url.into_client_request().unwrap();
-        let mut add = |name, value| {
-            request.headers_mut().insert(name, HeaderValue::from_static(value));
-        };
-        add("Sec-WebSocket-Protocol", "longline.v1");
-        add("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits");
-        origin.into_iter().for_each(|origin| add("Origin", origin));
-        let stream = TcpStream::connect(gateway.listen).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        match tungstenite::client(request, stream) {
-            Ok((socket, response)) => {
-                assert!(!response.headers().contains_key("Sec-WebSocket-Extensions"));
-                Ok(Self { socket, generation: 0 })
-            }
-            Err(HandshakeError::Failure(Error::Http(response))) => Err(response.status().as_u16()),
-            Err(error) => panic!("{error}"),
-        }
+        let headers = [
+            ("Sec-WebSocket-Protocol", "longline.v1"),
+            ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
+        ];
+        let (socket, response) = websocket::open(gateway, origin, &headers)?;
+        assert!(!response.headers().contains_key("Sec-WebSocket-Extensions"));
+        Ok(Self { socket, generation: 0 })
     }
 
     fn logged_in(gateway: &Gateway, uid: u64) -> Self {
@@ -70,13 +56,7 @@ impl Socket {
     /// The code and the reason of the close, behind other messages.
     #[track_caller]
     fn closed(&mut self) -> (u16, String) {
-        loop {
-            let message = self.socket.read().unwrap();
-            if let Message::Close(Some(close)) = message {
-                return (close.code.into(), close.reason.to_string());
-            }
-            assert!(message.is_binary(), "{message:?}");
-        }
+        websocket::closed(&mut self.socket, Message::is_binary)
     }
 }
 

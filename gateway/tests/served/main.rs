@@ -5,6 +5,7 @@
 
 mod process;
 mod peer;
+mod websocket;
 mod a_gateway_is_ready_while_messages_arrive;
 mod everybody_sees_the_same;
 mod unread_is_what_others_wrote_since;
