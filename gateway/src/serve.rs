@@ -102,7 +102,9 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
             let local = Local::new(ids, host, directory.clone(), mailbox, metrics);
             Ok((Backend::Local(local), data.inbox_epoch()))
         }
-        (None, Some(cluster)) => Ok((Backend::Remote(Box::new(Remote::new(cluster, id))), 0)),
+        (None, Some(cluster)) => {
+            Ok((Backend::Remote(Box::new(Remote::new(cluster, id, rand::make_rng()))), 0))
+        }
         (None, None) => unreachable!("the shards are here or in other processes"),
     };
     let served = run_cores(&setup, (kicks, kicked), backend, announce);

@@ -9,7 +9,8 @@ use crate::{
     Peer, PeerId, Reading, Secret, SecretError, Terms,
 };
 use netring::{ConnId, NetRing};
-use rand::random;
+use rand::RngExt;
+use rand::rngs::StdRng;
 use shard::command::Now;
 use shard::owner::NodeId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -38,6 +39,43 @@ pub fn open_secret(file: Option<&Path>, is_loopback: bool) -> Result<Secret, Sec
     Secret::parse(&content)
 }
 
+/// What links need of the sockets of a core. Beside the net ring the simulator has some: the links that it drives are those
+/// that run.
+pub trait Ring {
+    /// Begins to dial; nothing if no connection is free. The caller hears what becomes of it.
+    fn connect(&mut self, address: SocketAddr) -> Option<ConnId>;
+    /// Where to append what the peer is to be sent, while the connection is open.
+    fn outbox(&mut self, conn: ConnId) -> Option<&mut Vec<u8>>;
+    /// Bytes appended and not yet sent.
+    fn outbox_len(&self, conn: ConnId) -> usize;
+    /// Closes when everything appended is sent. The caller hears of it.
+    fn close(&mut self, conn: ConnId);
+    /// Closes and drops what is not sent. The caller hears of it.
+    fn close_now(&mut self, conn: ConnId);
+}
+
+impl Ring for NetRing {
+    fn connect(&mut self, address: SocketAddr) -> Option<ConnId> {
+        self.connect(address, None).ok()
+    }
+
+    fn outbox(&mut self, conn: ConnId) -> Option<&mut Vec<u8>> {
+        self.outbox(conn)
+    }
+
+    fn outbox_len(&self, conn: ConnId) -> usize {
+        self.outbox_len(conn)
+    }
+
+    fn close(&mut self, conn: ConnId) {
+        self.close(conn);
+    }
+
+    fn close_now(&mut self, conn: ConnId) {
+        self.close_now(conn);
+    }
+}
+
 /// What happened on the links that were dialed.
 #[derive(Debug)]
 pub enum Dialed {
@@ -64,6 +102,8 @@ pub struct Dialer {
     /// Counts every dial to whatever place: a node lets in only who dialed later than before, and
     /// may be at several places.
     dials: u64,
+    /// Nonces are of it, so nobody may guess it.
+    random: StdRng,
 }
 
 /// A place to dial.
@@ -89,18 +129,18 @@ impl Default for Place {
 
 impl Place {
     /// Is not dialed for a while, longer each time.
-    fn pause(&mut self, now_ms: u64) {
-        self.redial_ms = now_ms + self.backoff.next_ms(&mut rand::rng());
+    fn pause(&mut self, now_ms: u64, random: &mut StdRng) {
+        self.redial_ms = now_ms + self.backoff.next_ms(random);
     }
 }
 
 impl Dialer {
-    /// Dials nobody yet. `me` is who this core says it is.
+    /// Dials nobody yet. `me` is who this core says it is; nobody else may know what `random` gives.
     #[must_use]
-    pub fn new(terms: Terms, me: PeerId) -> Self {
+    pub fn new(terms: Terms, me: PeerId, random: StdRng) -> Self {
         let (places, conns, nodes) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
         let (named, told) = (BTreeSet::new(), BTreeMap::new());
-        Self { terms, me, named, told, places, conns, nodes, dials: 0 }
+        Self { terms, me, named, told, places, conns, nodes, dials: 0, random }
     }
 
     /// Names lead to these places now, and to no others.
@@ -164,7 +204,7 @@ impl Dialer {
             return;
         };
         let peer = Peer { id: self.me, generation: place.dial };
-        let link = Link::dial(self.terms.clone(), random(), peer);
+        let link = Link::dial(self.terms.clone(), self.random.random(), peer);
         place.line = Some(Line::new(link, now_ms));
     }
 
@@ -174,7 +214,7 @@ impl Dialer {
         conn: ConnId,
         bytes: &[u8],
         now: Now,
-        ring: &mut NetRing,
+        ring: &mut impl Ring,
     ) -> Vec<Dialed> {
         let (mut dialed, mut events) = (Vec::new(), Vec::new());
         let Some(at) = self.conns.get(&conn).copied() else { return dialed };
@@ -218,7 +258,7 @@ impl Dialer {
         let at = self.conns.remove(&conn)?;
         let place = self.places.get_mut(&at).expect("its connection is known");
         (place.conn, place.line) = (None, None);
-        place.pause(now_ms);
+        place.pause(now_ms, &mut self.random);
         let node = place.node.filter(|node| self.nodes.get(node) == Some(&conn));
         self.keep_wanted();
         let node = node?;
@@ -230,7 +270,7 @@ impl Dialer {
     ///
     /// # Errors
     /// There is no link to it, or more waits for it than the item's lane takes.
-    pub fn say(&mut self, node: NodeId, item: &Item, ring: &NetRing) -> Result<(), LinkDrop> {
+    pub fn say(&mut self, node: NodeId, item: &Item, ring: &impl Ring) -> Result<(), LinkDrop> {
         let conn = *self.nodes.get(&node).ok_or(LinkDrop::NoLink)?;
         let place = self.conns.get(&conn).and_then(|at| self.places.get_mut(at));
         let line = place.and_then(|place| place.line.as_mut()).ok_or(LinkDrop::NoLink)?;
@@ -238,7 +278,7 @@ impl Dialer {
     }
 
     /// Ends the link to a node that says what it may not say.
-    pub fn expel(&mut self, node: NodeId, ring: &mut NetRing) {
+    pub fn expel(&mut self, node: NodeId, ring: &mut impl Ring) {
         let Some(conn) = self.nodes.get(&node) else { return };
         tracing::warn!(node = node.0, "a node answered what was not asked; its link ends");
         ring.close_now(*conn);
@@ -251,7 +291,7 @@ impl Dialer {
     }
 
     /// Writes what was said this turn.
-    pub fn flush(&mut self, ring: &mut NetRing) {
+    pub fn flush(&mut self, ring: &mut impl Ring) {
         for place in self.places.values_mut() {
             let (Some(conn), Some(line)) = (place.conn, &mut place.line) else { continue };
             write(conn, line, ring);
@@ -259,17 +299,17 @@ impl Dialer {
     }
 
     /// Dials what is wanted, asks the silent, and ends links that are dead.
-    pub fn look_after(&mut self, now_ms: u64, ring: &mut NetRing) {
+    pub fn look_after(&mut self, now_ms: u64, ring: &mut impl Ring) {
         for (address, place) in &mut self.places {
             let Some(conn) = place.conn else {
                 let is_linked = place.node.is_some_and(|node| self.nodes.contains_key(&node));
                 if now_ms >= place.redial_ms && !is_linked {
                     self.dials += 1;
                     (place.dial, place.dialed_ms) = (self.dials, now_ms);
-                    place.conn = ring.connect(*address, None).ok();
+                    place.conn = ring.connect(*address);
                     match place.conn {
                         Some(conn) => drop(self.conns.insert(conn, *address)),
-                        None => place.pause(now_ms),
+                        None => place.pause(now_ms, &mut self.random),
                     }
                 }
                 continue;
@@ -286,7 +326,7 @@ impl Dialer {
 }
 
 /// Writes what a line has to say; ends one whose peer does not read.
-pub fn write(conn: ConnId, line: &mut Line, ring: &mut NetRing) {
+pub fn write(conn: ConnId, line: &mut Line, ring: &mut impl Ring) {
     if line.unwritten_bytes() == 0 {
         return;
     }
@@ -316,7 +356,7 @@ mod tests {
             let terms = Terms::new("blue".into(), Secret::for_loopback());
             let me = PeerId::Gateway { instance: 1, core: 0 };
             let ring = NetRing::new(Config { connections_max: 8, ..Config::default() });
-            Self { ring: ring.unwrap(), dialer: Dialer::new(terms, me) }
+            Self { ring: ring.unwrap(), dialer: Dialer::new(terms, me, rand::make_rng()) }
         }
 
         /// What becomes of the dial that is under way: whether somebody accepted.

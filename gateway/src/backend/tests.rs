@@ -162,7 +162,7 @@ fn what_no_node_takes_is_refused_in_time() {
     let mut config = Config::default();
     config.logic.0.push("127.0.0.1:1".to_owned());
     let cluster = Cluster::open(&config).unwrap().expect("a node is named");
-    let mut backend = Backend::Remote(Box::new(Remote::new(&cluster, 0)));
+    let mut backend = Backend::Remote(Box::new(Remote::new(&cluster, 0, rand::make_rng())));
     let mut news = News::default();
     backend.submit(Command::Heartbeat { uid: Uid(7), time_ms: 1 }, reply(0, 9), at(0), &mut news);
     backend.step(at(REMOTE_GIVE_UP_MS - 1), &mut news);

@@ -6,14 +6,15 @@
 
 use super::generations::Generations;
 use super::limits::ENTRIES_PER_CORE_MAX;
-use link::dial::write;
+use link::dial::{Ring, write};
 use link::{Admission, Event, Host, Item, Line, Link, LinkDrop, LinkError};
 use link::{Peer, PeerId, Reading, Terms};
-use netring::{ConnId, NetRing};
-use rand::random;
+use netring::ConnId;
+use rand::RngExt;
+use rand::rngs::StdRng;
 use shard::command::Now;
 use shard::owner::Holder;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,25 +44,28 @@ pub struct Links {
     /// This process as others see it.
     me: Holder,
     core: u16,
-    links: HashMap<ConnId, (Line, Option<(From, Host)>)>,
+    links: BTreeMap<ConnId, (Line, Option<(From, Host)>)>,
     entries: Vec<Option<ConnId>>,
     next_entry: u16,
     /// With the link over which each peer was let in last.
     generations: Generations<ConnId>,
+    /// Nonces are of it, so nobody may guess it.
+    random: StdRng,
 }
 
 impl Links {
-    /// None yet.
+    /// None yet. Nobody else may know what `random` gives.
     #[must_use]
-    pub fn new(terms: Terms, me: Holder, core: u16) -> Self {
+    pub fn new(terms: Terms, me: Holder, core: u16, random: StdRng) -> Self {
         Self {
             terms,
             me,
             core,
-            links: HashMap::new(),
+            links: BTreeMap::new(),
             entries: vec![None; ENTRIES_PER_CORE_MAX.into()],
             next_entry: 0,
             generations: Generations::default(),
+            random,
         }
     }
 
@@ -83,9 +87,9 @@ impl Links {
     }
 
     /// Somebody connected.
-    pub fn on_accepted(&mut self, conn: ConnId, now_ms: u64, ring: &mut NetRing) {
+    pub fn on_accepted(&mut self, conn: ConnId, now_ms: u64, ring: &mut impl Ring) {
         let Some(out) = ring.outbox(conn) else { return };
-        let link = Link::accept(self.terms.clone(), random(), out);
+        let link = Link::accept(self.terms.clone(), self.random.random(), out);
         self.links.insert(conn, (Line::new(link, now_ms), None));
     }
 
@@ -103,7 +107,7 @@ impl Links {
         conn: ConnId,
         bytes: &[u8],
         now: Now,
-        ring: &mut NetRing,
+        ring: &mut impl Ring,
     ) -> Vec<Heard> {
         let (mut heard, mut events) = (Vec::new(), Vec::new());
         let Some((line, _)) = self.links.get_mut(&conn) else { return heard };
@@ -124,7 +128,7 @@ impl Links {
         heard
     }
 
-    fn on_asked(&mut self, conn: ConnId, peer: Peer, ring: &mut NetRing) -> Vec<Heard> {
+    fn on_asked(&mut self, conn: ConnId, peer: Peer, ring: &mut impl Ring) -> Vec<Heard> {
         let (is_entry, host) = match peer.id {
             PeerId::Gateway { instance, .. } => (true, Host::Gateway(instance)),
             PeerId::Logic { node, .. } => (false, Host::Node(node)),
@@ -164,14 +168,14 @@ impl Links {
         Some(free)
     }
 
-    fn end(&mut self, conn: ConnId, error: &LinkError, ring: &mut NetRing) -> Vec<Heard> {
+    fn end(&mut self, conn: ConnId, error: &LinkError, ring: &mut impl Ring) -> Vec<Heard> {
         tracing::warn!(%error, "a link ended");
         ring.close(conn);
         self.on_closed(conn).into_iter().chain([Heard::Refused]).collect()
     }
 
     /// Ends the link of an entry that says what only nodes say.
-    pub fn expel(&mut self, entry: u16, ring: &mut NetRing) -> Vec<Heard> {
+    pub fn expel(&mut self, entry: u16, ring: &mut impl Ring) -> Vec<Heard> {
         let Some(conn) = self.entries[place(entry)] else { return Vec::new() };
         tracing::warn!(entry, "an entry said what only nodes say; its link ends");
         ring.close(conn);
@@ -182,14 +186,14 @@ impl Links {
     ///
     /// # Errors
     /// Its link is gone, or more waits for it than the item's lane takes.
-    pub fn say(&mut self, entry: u16, item: &Item, ring: &NetRing) -> Result<(), LinkDrop> {
+    pub fn say(&mut self, entry: u16, item: &Item, ring: &impl Ring) -> Result<(), LinkDrop> {
         let conn = self.entries[place(entry)].ok_or(LinkDrop::NoLink)?;
         let (line, _) = self.links.get_mut(&conn).ok_or(LinkDrop::NoLink)?;
         line.say(item, ring.outbox_len(conn))
     }
 
     /// Says something to every entry of this core, however much waits for it.
-    pub fn say_to_entries(&mut self, item: &Item, ring: &NetRing) {
+    pub fn say_to_entries(&mut self, item: &Item, ring: &impl Ring) {
         for entry in 0..ENTRIES_PER_CORE_MAX {
             if self.entries[place(entry)].is_none() {
                 continue;
@@ -205,14 +209,14 @@ impl Links {
     }
 
     /// Writes what was said this turn.
-    pub fn flush(&mut self, ring: &mut NetRing) {
+    pub fn flush(&mut self, ring: &mut impl Ring) {
         for (conn, (line, _)) in &mut self.links {
             write(*conn, line, ring);
         }
     }
 
     /// Asks silent peers, and ends links that are dead.
-    pub fn look_after(&mut self, now_ms: u64, ring: &mut NetRing) {
+    pub fn look_after(&mut self, now_ms: u64, ring: &mut impl Ring) {
         for (conn, (line, _)) in &mut self.links {
             if !line.look_after(now_ms) {
                 ring.close_now(*conn);

@@ -297,10 +297,11 @@ impl Node {
             inbox_epoch: self.inbox_epoch,
             directory: self.directory.clone(),
             mailbox,
-            links: Links::new(self.terms.clone(), self.me, id),
+            links: Links::new(self.terms.clone(), self.me, id, rand::make_rng()),
             dialer: Dialer::new(
                 self.terms.clone(),
                 PeerId::Logic { node: self.me.node, incarnation: self.me.incarnation, core: id },
+                rand::make_rng(),
             ),
             slots,
             owners,

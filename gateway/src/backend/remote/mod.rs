@@ -13,10 +13,11 @@ use reach::Reached;
 use super::News;
 use crate::config::Config;
 use crate::limits::{REMOTE_HOLD_FIRST_MS, REMOTE_LOOK_EVERY_MS};
-use link::dial::{Dialed, Dialer, open_secret};
+use link::dial::{Dialed, Dialer, Ring, open_secret};
 use link::{Clocks, Host, Item, NodeAddress, PeerId, Terms};
+use netring::ConnId;
 use netring::names::{Names, Outcome};
-use netring::{ConnId, NetRing};
+use rand::rngs::StdRng;
 use service::config::Settings;
 use service::exit::Fatal;
 use shard::command::{Command, Now, ReplyTo};
@@ -63,7 +64,13 @@ impl Cluster {
             .map_err(|e| config.refuse("link_secret_file", &e.to_string()))?;
         let cluster = config.link_cluster.clone();
         let terms = Terms::new(cluster, secret);
-        Ok(Some(Self { terms, instance: rand::random(), names }))
+        Ok(Some(Self::new(terms, rand::random(), names)))
+    }
+
+    /// Of a process whose number was drawn at random.
+    #[must_use]
+    pub fn new(terms: Terms, instance: u64, names: Names) -> Self {
+        Self { terms, instance, names }
     }
 
     /// What the nodes to begin with are called, and where that leads.
@@ -96,11 +103,11 @@ fn tell(name: &str, outcome: &Outcome) {
 }
 
 impl Remote {
-    /// For one core.
+    /// For one core. Nobody else may know what `random` gives.
     #[must_use]
-    pub fn new(cluster: &Cluster, core: u16) -> Self {
+    pub fn new(cluster: &Cluster, core: u16, random: StdRng) -> Self {
         let me = PeerId::Gateway { instance: cluster.instance, core };
-        let dialer = Dialer::new(cluster.terms.clone(), me);
+        let dialer = Dialer::new(cluster.terms.clone(), me, random);
         let names = (cluster.names.clone(), 0);
         let (desk, effects, reached, clocks) = Default::default();
         let (clocks_ms, clients_at) = (0, None);
@@ -129,7 +136,7 @@ impl Remote {
         conn: ConnId,
         bytes: &[u8],
         now: Now,
-        (ring, news): (&mut NetRing, &mut News),
+        (ring, news): (&mut impl Ring, &mut News),
     ) {
         for dialed in self.dialer.on_data(conn, bytes, now, ring) {
             self.on_dialed(dialed, now.mono_ms, (ring, news));
@@ -137,13 +144,13 @@ impl Remote {
     }
 
     /// The link to a node is gone, or never came to be.
-    pub fn on_closed(&mut self, conn: ConnId, now_ms: u64, out: (&NetRing, &mut News)) {
+    pub fn on_closed(&mut self, conn: ConnId, now_ms: u64, out: (&impl Ring, &mut News)) {
         if let Some(dialed) = self.dialer.on_closed(conn, now_ms) {
             self.on_dialed(dialed, now_ms, out);
         }
     }
 
-    fn on_dialed(&mut self, dialed: Dialed, now_ms: u64, (ring, news): (&NetRing, &mut News)) {
+    fn on_dialed(&mut self, dialed: Dialed, now_ms: u64, (ring, news): (&impl Ring, &mut News)) {
         let Self { dialer, desk, effects, reached, clients_at, .. } = self;
         match dialed {
             Dialed::Up(admission, at) => {
@@ -220,7 +227,7 @@ impl Remote {
     }
 
     /// Says to each node what is to be said, and looks after the links.
-    pub fn flush(&mut self, now_ms: u64, ring: &mut NetRing) {
+    pub fn flush(&mut self, now_ms: u64, ring: &mut impl Ring) {
         for (node, item) in self.effects.items.drain(..) {
             // What is not said is said again in the next round.
             let _ = self.dialer.say(node, &item, ring);
