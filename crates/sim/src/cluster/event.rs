@@ -22,12 +22,10 @@ pub enum Event {
     Land(u64, Option<u64>),
     /// A statement's answer reaches its process; none when it is given up.
     Answered(u64, Option<Reply>),
-    /// Something arrives at an end of a link.
+    /// Something arrives at an end of a connection.
     Take(usize, usize),
-    /// An end of a link learns that it is gone.
+    /// An end of a connection learns that it is gone.
     Ended(usize, usize),
-    /// A gateway dials a node.
-    Dial(usize, NodeId),
     /// A gateway is there again.
     StartGateway(usize),
     /// A gateway has a turn because time passes.

@@ -46,7 +46,6 @@ impl World {
             return self.gateways[index].gateway.set_clock(clock);
         }
         self.gateways[index].is_up = false;
-        self.gateways[index].links.clear();
         self.break_links_of(Who::Gateway(index));
         let in_us = self.random.between(0, AWAY_US_MAX);
         self.at(in_us, Event::StartGateway(index));
@@ -55,7 +54,10 @@ impl World {
     fn fault_of_link(&mut self) {
         let open: Vec<usize> =
             (0..self.links.len()).filter(|link| self.links[*link].ends[0].is_open).collect();
-        if let Some(link) = self.random.pick(&open) {
+        let Some(link) = self.random.pick(&open) else { return };
+        if self.random.permille(self.weather.silent) {
+            self.silence(link);
+        } else {
             self.break_link(link);
         }
     }

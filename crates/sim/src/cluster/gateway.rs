@@ -1,21 +1,24 @@
-//! One gateway: the real entry, the real desk of commands under way, and the real framing. It is told what arrives and
-//! when, and says what it does; it does not know what becomes of that. It carries between the parts as the core of a
-//! gateway does, and decides nothing.
+//! One gateway: the real entry, the real backend of commands under way and of links, and the real framing. It is told what
+//! arrives and when; what it does is in its sockets. It carries between the parts as the core of a gateway does, and
+//! decides nothing.
 
 use super::clock::Clock;
+use super::sockets::Sockets;
+use crate::random::Random;
 use gateway::auth::Auth;
-use gateway::backend::remote::{self, Desk};
+use gateway::backend::News;
+use gateway::backend::remote::{Cluster, Remote};
 use gateway::entry::rate::UserRates;
 use gateway::entry::shared::Shared;
 use gateway::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
 use gateway::hear::hear;
 use gateway::metrics::Metrics;
+use gateway::transport::Channel;
 use gateway::transport::tcp::Tcp;
-use gateway::transport::{Channel, Outbox, Outboxes};
-use link::{Clocks, Host, Item, PING_MS, Reading};
+use link::dial::Ring;
 use netring::ConnId;
-use shard::owner::NodeId;
-use std::collections::BTreeMap;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use std::sync::Arc;
 
 /// How often clients are to be heard, in ms.
@@ -30,42 +33,15 @@ const SETTINGS: Settings = Settings {
     drain_rate: 1_000,
 };
 
-/// What a gateway does.
-#[derive(Debug)]
-pub enum Does {
-    /// Send to a client.
-    Bytes(ConnId, Vec<u8>),
-    /// Close a client's connection, after what was sent.
-    Close(ConnId),
-    /// Say to a node.
-    Say(NodeId, Item),
-    /// End the link to a node, which answered what was not asked.
-    Expel(NodeId),
-}
-
-/// What was written to clients and not sent, by connection.
-#[derive(Default)]
-struct Written(BTreeMap<u64, Vec<u8>>);
-
-impl Outboxes for Written {
-    fn outbox(&mut self, channel: Channel) -> Option<Outbox<'_>> {
-        let bytes = self.0.get_mut(&channel.conn().to_bits())?;
-        Some(Outbox { bytes, waiting: 0, carrier: channel.carrier })
-    }
-}
-
 /// One gateway, with one core.
 pub struct Gateway {
     clock: Clock,
     entry: Entry,
     tcp: Tcp<SessionKey>,
-    written: Written,
+    sockets: Sockets,
     effects: Effects,
-    desk: Desk,
-    desk_effects: remote::Effects,
-    clocks: Clocks,
-    /// The nodes that are linked, and when each is asked for its clock next, in ms.
-    asked: BTreeMap<NodeId, u64>,
+    remote: Remote,
+    news: News,
     /// Channels that take nothing before what was written is sent.
     paused: Vec<Channel>,
 }
@@ -73,18 +49,16 @@ pub struct Gateway {
 impl Gateway {
     /// One that has just started.
     #[must_use]
-    pub fn new(clock: Clock, auth: Arc<Auth>) -> Self {
+    pub fn new(clock: Clock, auth: Arc<Auth>, cluster: &Cluster, random: &mut Random) -> Self {
         let shared = Arc::new(Shared::new(SETTINGS.clients_max, UserRates::new(0, 0)));
         Self {
             clock,
             entry: Entry::new(SETTINGS, auth, shared, Metrics::new(1).core(0)),
             tcp: Tcp::default(),
-            written: Written::default(),
+            sockets: Sockets::new(Random::new(random.any())),
             effects: Effects::default(),
-            desk: Desk::default(),
-            desk_effects: remote::Effects::default(),
-            clocks: Clocks::default(),
-            asked: BTreeMap::new(),
+            remote: Remote::new(cluster, 0, StdRng::seed_from_u64(random.any())),
+            news: News::default(),
             paused: Vec::new(),
         }
     }
@@ -100,152 +74,133 @@ impl Gateway {
         self.clock
     }
 
-    fn now_ms(&self, true_us: u64) -> u64 {
-        // The clock of a core begins with it; nothing looks at the difference.
-        self.clock.monotonic(true_us).0
+    /// Its sockets.
+    pub fn sockets(&mut self) -> &mut Sockets {
+        &mut self.sockets
     }
 
     fn with_entry<T>(
         &mut self,
         true_us: u64,
-        call: impl FnOnce(&mut Entry, &mut Turn<'_, Written>) -> T,
+        call: impl FnOnce(&mut Entry, &mut Turn<'_, Sockets>) -> T,
     ) -> T {
-        let Self { entry, written, effects, clock, .. } = self;
+        let Self { entry, sockets, effects, clock, .. } = self;
         let (now, now_us) = (clock.now(true_us), clock.monotonic_us(true_us));
-        call(entry, &mut Turn { now, now_us, outboxes: written, effects })
+        call(entry, &mut Turn { now, now_us, outboxes: sockets, effects })
     }
 
     /// A client came.
-    pub fn connect(&mut self, conn: ConnId, true_us: u64) -> Vec<Does> {
+    pub fn connect(&mut self, conn: ConnId, true_us: u64) {
+        self.sockets.on_accepted(conn);
         let channel = Channel::of(conn);
-        self.written.0.insert(conn.to_bits(), Vec::new());
         if let Some(key) = self.with_entry(true_us, |entry, turn| entry.on_accepted(channel, turn))
         {
             self.tcp.insert(conn, key);
         }
-        self.settle(true_us)
+        self.settle(true_us);
     }
 
-    /// A client says something.
-    pub fn hear(&mut self, conn: ConnId, bytes: &[u8], true_us: u64) -> Vec<Does> {
-        let Self { entry, written, effects, clock, tcp, .. } = self;
+    /// A node accepted.
+    pub fn on_connected(&mut self, conn: ConnId, true_us: u64) {
+        self.remote.on_connected(conn, self.clock.now(true_us).mono_ms);
+        self.settle(true_us);
+    }
+
+    /// A client or a node says something.
+    pub fn hear(&mut self, conn: ConnId, bytes: &[u8], true_us: u64) {
+        let Self { entry, sockets, effects, clock, tcp, remote, news, .. } = self;
         let (now, now_us) = (clock.now(true_us), clock.monotonic_us(true_us));
-        let mut turn = Turn { now, now_us, outboxes: written, effects };
-        hear((tcp, entry), (conn, &mut bytes.to_vec()), &[], &mut turn);
-        self.settle(true_us)
+        if remote.has(conn) {
+            remote.on_data(conn, bytes, now, (sockets, news));
+        } else {
+            let mut turn = Turn { now, now_us, outboxes: sockets, effects };
+            hear((tcp, entry), (conn, &mut bytes.to_vec()), &[], &mut turn);
+        }
+        self.settle(true_us);
     }
 
-    /// A client's connection is gone.
-    pub fn lose(&mut self, conn: ConnId, true_us: u64) -> Vec<Does> {
-        self.written.0.remove(&conn.to_bits());
-        if let Some(key) = self.tcp.remove(conn) {
+    /// A connection is gone, or never came to be.
+    pub fn lose(&mut self, conn: ConnId, true_us: u64) {
+        self.sockets.on_closed(conn);
+        if self.remote.has(conn) {
+            let now_ms = self.clock.now(true_us).mono_ms;
+            self.remote.on_closed(conn, now_ms, (&self.sockets, &mut self.news));
+        } else if let Some(key) = self.tcp.remove(conn) {
             self.with_entry(true_us, |entry, turn| entry.on_closed(key, Lost::Peer, turn));
         }
-        self.settle(true_us)
-    }
-
-    /// The way to a node is there.
-    pub fn link_up(&mut self, node: NodeId, true_us: u64) -> Vec<Does> {
-        let now_ms = self.now_ms(true_us);
-        self.asked.insert(node, now_ms);
-        self.desk.on_link_up(node, now_ms, &mut self.desk_effects);
-        self.settle(true_us)
-    }
-
-    /// The way to a node is gone.
-    pub fn link_down(&mut self, node: NodeId, true_us: u64) -> Vec<Does> {
-        self.asked.remove(&node);
-        self.desk.on_link_down(node, &mut self.desk_effects);
-        self.settle(true_us)
-    }
-
-    /// A node says something.
-    pub fn on_item(&mut self, node: NodeId, item: Item, true_us: u64) -> Vec<Does> {
-        if let Item::InboxEpoch(epoch) = item {
-            self.entry.set_inbox_epoch(epoch);
-        } else if let Item::Pong { number, unix_ms } = item {
-            let now = self.clock.now(true_us);
-            let reading = Reading::new(number, unix_ms, now.mono_ms);
-            reading.into_iter().for_each(|it| self.clocks.hear(Host::Node(node), it, now));
-        } else {
-            let now_ms = self.now_ms(true_us);
-            self.desk.on_item(node, item, now_ms, &mut self.desk_effects);
-        }
-        self.settle(true_us)
+        self.settle(true_us);
     }
 
     /// Time passes.
-    pub fn tick(&mut self, true_us: u64) -> Vec<Does> {
-        let now = self.clock.now(true_us);
-        self.clocks.look(now);
-        self.entry.set_clock(self.clocks.told().map(|reading| reading.zero_ms));
+    pub fn tick(&mut self, true_us: u64) {
         self.with_entry(true_us, |entry, turn| entry.tick(turn));
-        let mut does = self.settle(true_us);
-        for (node, at_ms) in self.asked.iter_mut().filter(|(_, at_ms)| **at_ms <= now.mono_ms) {
-            *at_ms = now.mono_ms + PING_MS;
-            does.push(Does::Say(*node, Item::Ping(now.mono_ms)));
-        }
-        does
+        self.settle(true_us);
     }
 
-    /// Whether a partition is on hold: it wants a tick soon.
+    /// In how many µs it wants a turn, though nothing happened.
     #[must_use]
-    pub fn is_holding(&self) -> bool {
-        self.desk.is_holding()
+    pub fn patience_us(&self) -> u64 {
+        self.remote.patience_ms() * 1_000
     }
 
-    /// Carries between entry and desk until nothing follows.
-    fn settle(&mut self, true_us: u64) -> Vec<Does> {
-        let now_ms = self.now_ms(true_us);
+    /// Carries between entry and backend until nothing follows.
+    fn settle(&mut self, true_us: u64) {
+        let now = self.clock.now(true_us);
         loop {
             for (command, reply) in std::mem::take(&mut self.effects.commands) {
-                self.desk.submit(command, reply, now_ms, &mut self.desk_effects);
+                self.remote.submit(command, reply, now.mono_ms);
             }
             for session in std::mem::take(&mut self.effects.withdrawn) {
-                self.desk.withdraw_login(session.key, &mut self.desk_effects);
+                self.remote.withdraw_login(session.key);
             }
-            self.desk.tick(now_ms, &mut self.desk_effects);
-            let remote::Effects { deliveries, late, register, .. } = &mut self.desk_effects;
-            if deliveries.is_empty() && late.is_empty() && register.is_empty() {
+            self.remote.step(now, &mut self.news);
+            if !self.hear_backend(true_us) && !self.send(true_us) {
                 break;
             }
-            let (deliveries, late) = (std::mem::take(deliveries), std::mem::take(late));
-            let register = std::mem::take(register);
-            self.with_entry(true_us, |entry, turn| {
-                deliveries.into_iter().for_each(|delivery| entry.on_answer(delivery, turn));
-                late.iter().for_each(|delivery| entry.on_late(delivery, turn));
-                if !register.is_empty() {
-                    entry.register(&register, turn);
-                }
-            });
         }
-        self.desk.invariants();
-        self.send(true_us)
+        self.remote.flush(now.mono_ms, &mut self.sockets);
     }
 
-    /// Everything that was written goes out at once, so a channel that was paused goes on.
-    fn send(&mut self, true_us: u64) -> Vec<Does> {
-        let mut does = Vec::new();
-        for (bits, bytes) in &mut self.written.0 {
-            if !bytes.is_empty() {
-                does.push(Does::Bytes(ConnId::from_bits(*bits), std::mem::take(bytes)));
-            }
+    /// Tells the entry what the backend has; whether that was anything.
+    fn hear_backend(&mut self, true_us: u64) -> bool {
+        let News { deliveries, late, register, inbox_epoch, clocks, writes } =
+            std::mem::take(&mut self.news);
+        assert!(writes.is_empty(), "a backend of links writes no files");
+        if let Some(epoch) = inbox_epoch {
+            self.entry.set_inbox_epoch(epoch);
         }
+        if let Some((clocks, _)) = clocks {
+            self.entry.set_clock(clocks.told().map(|reading| reading.zero_ms));
+        }
+        if deliveries.is_empty() && late.is_empty() && register.is_empty() {
+            return false;
+        }
+        self.with_entry(true_us, |entry, turn| {
+            deliveries.into_iter().for_each(|delivery| entry.on_answer(delivery, turn));
+            late.iter().for_each(|delivery| entry.on_late(delivery, turn));
+            if !register.is_empty() {
+                entry.register(&register, turn);
+            }
+        });
+        true
+    }
+
+    /// Does what the entry wants of channels. Everything that was written goes out at once, so a channel that was paused
+    /// goes on. Returns whether one did.
+    fn send(&mut self, true_us: u64) -> bool {
         for (channel, what) in std::mem::take(&mut self.effects.channels) {
             match what {
-                Do::Close(_) | Do::CloseNow => does.push(Does::Close(channel.conn())),
+                Do::Close(_) | Do::CloseNow => self.sockets.close(channel.conn()),
                 Do::Pause => self.paused.push(channel),
                 Do::Resume => {}
             }
         }
-        for channel in std::mem::take(&mut self.paused) {
+        let paused = std::mem::take(&mut self.paused);
+        for channel in &paused {
             if let Some(key) = self.tcp.key(channel.conn()) {
                 self.with_entry(true_us, |entry, turn| entry.on_sent(key, turn));
             }
         }
-        does.extend(std::mem::take(&mut self.desk_effects.expel).into_iter().map(Does::Expel));
-        let items = self.desk_effects.items.drain(..);
-        does.extend(items.map(|(node, item)| Does::Say(node, item)));
-        does
+        !paused.is_empty()
     }
 }

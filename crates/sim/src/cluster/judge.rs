@@ -3,8 +3,7 @@
 
 use super::client::{Client, Row, conversations, users};
 use super::store::{Put, Statement, Store};
-use link::Item;
-use shard::command::{Answer, Command, Delivery};
+use shard::command::{Answer, Delivery};
 use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::InboxRow;
@@ -23,8 +22,8 @@ pub struct Judge {
     /// The epochs that were begun of each partition.
     begun: BTreeMap<Partition, BTreeSet<Epoch>>,
     acks: u64,
-    /// Which message a node was asked to take, by its link and the request's number.
-    asked: BTreeMap<(u16, u64), ClientMsgId>,
+    /// Which message a process was asked to take, by the entry's number there and the request's.
+    asked: BTreeMap<(usize, u16, u64), ClientMsgId>,
     /// Messages that a node has refused: others may have passed them.
     refused: BTreeSet<ClientMsgId>,
     /// The first thing that went wrong.
@@ -82,15 +81,13 @@ impl Judge {
         });
     }
 
-    /// An entry's command reaches a node.
-    pub fn asks(&mut self, entry: u16, item: &Item) {
-        if let Item::Command { command: Command::Send(send), reply, .. } = item {
-            self.asked.insert((entry, reply.ticket), send.client_msg_id);
-        }
+    /// An entry has asked a process to take a message.
+    pub fn asks(&mut self, process: usize, (entry, ticket): (u16, u64), id: ClientMsgId) {
+        self.asked.insert((process, entry, ticket), id);
     }
 
-    /// A node says something to an entry, while the store holds this.
-    pub fn says(&mut self, store: &Store, delivery: &Delivery, users: &[Uid]) {
+    /// A process says something to an entry, while the store holds this.
+    pub fn says(&mut self, process: usize, delivery: &Delivery, (store, users): (&Store, &[Uid])) {
         match &delivery.answer {
             Answer::Acked { message_id, seq, inbox_seq, .. } => {
                 self.acks += 1;
@@ -123,7 +120,7 @@ impl Judge {
             Answer::History { .. } | Answer::Chats { .. } | Answer::Chat(_) => {}
             Answer::GroupMembers { .. } => {}
             Answer::Refused { .. } => {
-                let asked = (delivery.to.session.entry, delivery.to.ticket);
+                let asked = (process, delivery.to.session.entry, delivery.to.ticket);
                 self.refused.extend(self.asked.get(&asked));
             }
             Answer::Closed(_) => {}
@@ -178,7 +175,7 @@ impl Judge {
             Statement::Put(..)
             | Statement::Leases
             | Statement::Owners
-            | Statement::ChangeLease(_)
+            | Statement::ChangeLease(..)
             | Statement::ChangeOwner(_)
             | Statement::Bound(_)
             | Statement::User(_)

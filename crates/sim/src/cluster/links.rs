@@ -1,36 +1,114 @@
-//! What becomes of links: of clients with gateways, of gateways with nodes, of nodes with each other.
+//! What becomes of connections: of clients with gateways, of gateways with nodes, of nodes with each other. It carries bytes.
 
 use super::ends::{End, Link, Payload, Who};
 use super::event::Event;
-use super::node::{Action, Arrival};
+use super::node::Arrival;
+use super::sockets::{Address, Asked, Sockets};
 use super::world::World;
-use link::Item;
 use netring::ConnId;
-use shard::owner::NodeId;
-use std::collections::VecDeque;
 
-/// How long an end may take to learn that its link is broken, in µs.
+/// How long an end may take to learn that its connection is broken, in µs.
 const LEARNS_US_MAX: u64 = 1_500_000;
-/// How long a gateway waits before it dials a node again, in µs, at most.
-const DIAL_AGAIN_US_MAX: u64 = 300_000;
 
 impl World {
-    /// A connection is there, from now on.
-    pub(super) fn link(&mut self, from: Who, to: Who) -> usize {
-        let end = |who| End { who, is_open: true, queue: VecDeque::new(), last_us: 0 };
-        self.links.push(Link { ends: [end(from), end(to)], is_broken: false });
-        self.links.len() - 1
+    /// A client and a gateway are connected from now on.
+    pub(super) fn connect_client(&mut self, client: usize, gateway: usize) -> usize {
+        let link = self.links.len();
+        // A client has one connection, and no name for it.
+        let (from, conn) = (Who::Client(client), Self::accepted(link));
+        self.add_link(Link::new((from, conn), (Who::Gateway(gateway), conn)));
+        link
     }
 
-    /// The name that a gateway has for a client's connection.
-    pub(super) fn conn_of(link: usize) -> ConnId {
+    /// What whoever accepts it calls a connection.
+    fn accepted(link: usize) -> ConnId {
         ConnId::new(0, u32::try_from(link).expect("a run is short"), 1)
+    }
+
+    fn add_link(&mut self, link: Link) {
+        for (side, end) in link.ends.iter().enumerate() {
+            self.conns.insert((end.who, end.conn), (self.links.len(), side));
+        }
+        self.links.push(link);
+    }
+
+    fn sockets(&mut self, who: Who) -> Option<&mut Sockets> {
+        match who {
+            Who::Client(_) => None,
+            Who::Gateway(index) => Some(self.gateways[index].gateway.sockets()),
+            Who::Node(index) => Some(self.nodes[index].node.sockets()),
+        }
+    }
+
+    /// Does what a process wants of its sockets.
+    pub(super) fn serve_sockets(&mut self, who: Who) {
+        let crowded = self.weather.dropped;
+        let Some(sockets) = self.sockets(who) else { return };
+        sockets.set_crowded(crowded);
+        for asked in sockets.take() {
+            match asked {
+                Asked::Dial(conn, address) => self.dial((who, conn), address),
+                Asked::Send(conn, bytes) => {
+                    let (link, side) = self.conns[&(who, conn)];
+                    self.say(link, side, Payload::Bytes(bytes));
+                }
+                Asked::Close(conn) => {
+                    let (link, side) = self.conns[&(who, conn)];
+                    self.close(link, side);
+                }
+                Asked::CloseNow(conn) => {
+                    let (link, side) = self.conns[&(who, conn)];
+                    self.break_link(link);
+                    self.close(link, side);
+                }
+            }
+        }
+    }
+
+    /// A process dials the newest one at an address. One that is dead refuses.
+    fn dial(&mut self, from: (Who, ConnId), address: Address) {
+        let link = self.links.len();
+        let node = self.addresses.get(&address).copied();
+        let node = node.filter(|node| !self.nodes[*node].is_dead);
+        // Who is not there has no process: nobody hears of this end.
+        let to = Who::Node(node.unwrap_or(usize::MAX));
+        self.add_link(Link::new(from, (to, Self::accepted(link))));
+        if node.is_some() {
+            self.say(link, 0, Payload::Opened);
+        } else {
+            let in_us = self.weather.packet(&mut self.random);
+            let link = &mut self.links[link];
+            (link.ends[1].is_open, link.is_broken) = (false, true);
+            self.at(in_us, Event::Ended(self.links.len() - 1, 0));
+        }
     }
 
     /// An end says something.
     pub(super) fn say(&mut self, link: usize, side: usize, payload: Payload) {
-        let Link { ends, is_broken } = &self.links[link];
-        if *is_broken || !ends[side].is_open {
+        let is_inner = self.links[link].is_inner();
+        let mut pieces = vec![payload];
+        if let [Payload::Bytes(bytes)] = &mut pieces[..] {
+            if bytes.is_empty() {
+                return;
+            }
+            if is_inner && self.random.permille(self.weather.damaged) {
+                let at = self.random.between(0, bytes.len() as u64);
+                let at = usize::try_from(at).expect("below a length");
+                bytes[at] ^= 1 << self.random.between(0, 8);
+            }
+            if bytes.len() > 1 && self.random.permille(self.weather.split) {
+                let at = self.random.between(1, bytes.len() as u64);
+                let rest = bytes.split_off(usize::try_from(at).expect("below a length"));
+                pieces.push(Payload::Bytes(rest));
+            }
+        }
+        pieces.into_iter().for_each(|piece| self.send(link, side, piece));
+    }
+
+    /// A packet is under way.
+    fn send(&mut self, link: usize, side: usize, payload: Payload) {
+        let Link { ends, is_broken, is_silent } = &self.links[link];
+        if *is_broken || *is_silent || !ends[side].is_open || ends[side].is_shut {
             return;
         }
         let until_us = ends.iter().map(|end| self.cut_until_us(end.who)).max().unwrap_or_default();
@@ -52,18 +130,30 @@ impl World {
     /// An end closes it; the other one has all that was said before.
     pub(super) fn close(&mut self, link: usize, side: usize) {
         self.say(link, side, Payload::End);
-        self.links[link].ends[side].is_open = false;
+        let end = &mut self.links[link].ends[side];
+        if end.is_open && !std::mem::replace(&mut end.is_shut, true) {
+            self.at(0, Event::Ended(link, side));
+        }
     }
 
     /// It breaks.
     pub(super) fn break_link(&mut self, link: usize) {
-        if std::mem::replace(&mut self.links[link].is_broken, true) {
+        let Link { is_broken, is_silent, .. } = self.links[link];
+        if is_broken || is_silent {
             return;
         }
+        self.links[link].is_broken = true;
+        self.links[link].cut(&mut self.random);
         for side in 0..2 {
             let in_us = self.random.between(0, LEARNS_US_MAX);
             self.at(in_us, Event::Ended(link, side));
         }
+    }
+
+    /// Nothing goes through it any more, and nobody says so.
+    pub(super) fn silence(&mut self, link: usize) {
+        self.links[link].is_silent = true;
+        self.links[link].cut(&mut self.random);
     }
 
     /// Every connection of a process that dies ends at once, there; the others learn of it.
@@ -81,55 +171,40 @@ impl World {
 
     /// What is next on its way to an end arrives there.
     pub(super) fn take(&mut self, link: usize, side: usize) {
-        let End { who, is_open, .. } = self.links[link].ends[side];
-        let from = self.links[link].ends[1 - side].who;
+        let End { who, conn, is_open, is_shut, .. } = self.links[link].ends[side];
         if is_open && let Some(until_us) = self.busy_until_us(who) {
             return self.at(until_us - self.now_us, Event::Take(link, side));
         }
         let Some(payload) = self.links[link].ends[side].queue.pop_front() else { return };
-        if !is_open {
+        if !is_open || is_shut {
             return;
         }
         match (who, payload) {
             (_, Payload::End) => self.ended(link, side),
             (Who::Client(index), Payload::Bytes(bytes)) => self.tell_client(index, link, &bytes),
             (Who::Gateway(index), Payload::Bytes(bytes)) => {
-                let conn = Self::conn_of(link);
-                let does = self.gateways[index].gateway.hear(conn, &bytes, self.now_us);
-                self.carry_out_all(index, does);
+                self.gateways[index].gateway.hear(conn, &bytes, self.now_us);
+                self.serve_sockets(who);
             }
-            (Who::Gateway(index), Payload::Item(item)) => {
-                let Who::Node(node) = from else { unreachable!("clients say bytes") };
-                let node = self.nodes[node].node.id;
-                if self.gateways[index].links.get(&node) == Some(&link) {
-                    let does = self.gateways[index].gateway.on_item(node, item, self.now_us);
-                    self.carry_out_all(index, does);
-                }
+            (Who::Gateway(index), Payload::Opened) => {
+                self.gateways[index].gateway.on_connected(conn, self.now_us);
+                self.serve_sockets(who);
             }
-            // A link answers by itself.
-            (Who::Node(index), Payload::Item(Item::Ping(number))) => {
-                let unix_ms = self.nodes[index].node.clock.now(self.now_us).unix_ms;
-                self.say(link, side, Payload::Item(Item::Pong { number, unix_ms }));
+            (Who::Node(index), Payload::Bytes(bytes)) => {
+                self.turn_node(index, Arrival::Bytes(conn, bytes));
             }
-            (Who::Node(index), Payload::Item(item)) => {
-                let entry = self.nodes[index].entries.iter().find(|entry| *entry.1 == link);
-                let arrival = match (from, entry.map(|entry| *entry.0)) {
-                    (Who::Gateway(_), Some(entry)) => {
-                        self.judge.asks(entry, &item);
-                        Arrival::Entry(entry, item)
-                    }
-                    (Who::Gateway(_), None) => return,
-                    (Who::Node(_) | Who::Client(_), _) => Arrival::Node(item),
-                };
-                self.turn_node(index, arrival);
+            (Who::Node(index), Payload::Opened) if side == 1 => {
+                self.say(link, side, Payload::Opened);
+                self.turn_node(index, Arrival::Accepted(conn));
             }
-            (who, payload) => unreachable!("{who:?} is told {payload:?}"),
+            (Who::Node(index), Payload::Opened) => self.turn_node(index, Arrival::Connected(conn)),
+            (Who::Client(_), Payload::Opened) => unreachable!("a client is connected at once"),
         }
     }
 
-    /// An end learns that its link is gone.
+    /// An end learns that its connection is gone.
     pub(super) fn ended(&mut self, link: usize, side: usize) {
-        let End { who, is_open, .. } = self.links[link].ends[side];
+        let End { who, conn, is_open, .. } = self.links[link].ends[side];
         if !is_open {
             return;
         }
@@ -138,102 +213,13 @@ impl World {
         }
         self.links[link].ends[side].is_open = false;
         match who {
-            Who::Client(index) => self.client_lost(index),
-            Who::Gateway(index) => self.gateway_lost(index, link),
-            Who::Node(index) => {
-                let entries = &mut self.nodes[index].entries;
-                let gone = entries.extract_if(.., |_, of| *of == link).next();
-                if let Some((entry, _)) = gone {
-                    self.turn_node(index, Arrival::EntryGone(entry));
-                }
+            Who::Client(index) if self.connections[index] == Some(link) => self.client_lost(index),
+            Who::Client(_) => {}
+            Who::Gateway(index) => {
+                self.gateways[index].gateway.lose(conn, self.now_us);
+                self.serve_sockets(who);
             }
-        }
-    }
-
-    fn gateway_lost(&mut self, index: usize, link: usize) {
-        let links = &mut self.gateways[index].links;
-        let node = links.iter().find(|known| *known.1 == link).map(|known| *known.0);
-        let does = if let Some(node) = node {
-            links.remove(&node);
-            let in_us = self.random.between(1_000, DIAL_AGAIN_US_MAX);
-            self.at(in_us, Event::Dial(index, node));
-            self.gateways[index].gateway.link_down(node, self.now_us)
-        } else {
-            self.gateways[index].gateway.lose(Self::conn_of(link), self.now_us)
-        };
-        self.carry_out_all(index, does);
-    }
-
-    /// A gateway dials a node, and tries again later if that fails.
-    pub(super) fn dial(&mut self, index: usize, node: NodeId) {
-        if self.gateways[index].links.contains_key(&node) {
-            return;
-        }
-        let body = self.addresses.get(&node).copied();
-        let body = body.filter(|body| self.is_reached(*body));
-        let Some(body) = body.filter(|_| self.gateways[index].is_up) else {
-            let in_us = self.random.between(1_000, DIAL_AGAIN_US_MAX);
-            return self.at(in_us, Event::Dial(index, node));
-        };
-        let link = self.link(Who::Gateway(index), Who::Node(body));
-        self.gateways[index].links.insert(node, link);
-        self.entries_made = self.entries_made.wrapping_add(1);
-        let entry = self.entries_made;
-        self.nodes[body].entries.insert(entry, link);
-        self.turn_node(body, Arrival::EntryCame(entry));
-        let does = self.gateways[index].gateway.link_up(node, self.now_us);
-        self.carry_out_all(index, does);
-    }
-
-    /// A node says something to another one: over the link that it has, or a new one.
-    pub(super) fn say_to_node(&mut self, from: usize, to: NodeId, item: Item) {
-        let is_mail = matches!(item, Item::Mail(..));
-        if is_mail && self.random.permille(self.weather.dropped) {
-            return;
-        }
-        let link = self.nodes[from].peers.get(&to).copied();
-        let link = link.filter(|link| self.links[*link].ends[0].is_open);
-        let link = match (link, self.addresses.get(&to).copied()) {
-            (Some(link), _) => link,
-            (None, Some(body)) if self.is_reached(body) && self.is_reached(from) => {
-                let link = self.link(Who::Node(from), Who::Node(body));
-                self.nodes[from].peers.insert(to, link);
-                link
-            }
-            (None, _) => return,
-        };
-        self.say(link, 0, Payload::Item(item));
-    }
-
-    /// A node says something to an entry.
-    pub(super) fn say_to_entry(&mut self, index: usize, entry: u16, item: Item) {
-        let is_push = matches!(&item, Item::Delivery(delivery) if delivery.to.ticket == 0);
-        if is_push && self.random.permille(self.weather.dropped) {
-            return;
-        }
-        if let Some(link) = self.nodes[index].entries.get(&entry).copied() {
-            self.say(link, 1, Payload::Item(item));
-        }
-    }
-
-    pub(super) fn carry_out_of_links(&mut self, index: usize, action: Action) {
-        match action {
-            Action::ToEntry(entry, item) => {
-                if let Item::Delivery(delivery) = &item {
-                    self.judge.says(&self.store, delivery, &self.users);
-                }
-                self.say_to_entry(index, entry, item);
-            }
-            Action::ToEntries(item) => {
-                let entries: Vec<u16> = self.nodes[index].entries.keys().copied().collect();
-                for entry in entries {
-                    self.say_to_entry(index, entry, item.clone());
-                }
-            }
-            Action::ToNode(to, item) => self.say_to_node(index, to, item),
-            Action::Ask(..) | Action::Begin(..) | Action::Stop | Action::Step(_) | Action::Left => {
-                unreachable!("it is said to nobody")
-            }
+            Who::Node(index) => self.turn_node(index, Arrival::Closed(conn)),
         }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! What is simulated is what a process meets outside: sockets, the tables, time. Beside that, what a thread does between
 //! the parts (the core of a gateway and of a node, the task that keeps the lease) is done here again, without a decision.
-//! It does not know CQL, nor the bytes of a link.
+//! It does not know CQL.
 
 pub mod plant;
 pub mod clock;
@@ -12,6 +12,7 @@ pub mod store;
 pub mod statements;
 pub mod weather;
 pub mod client;
+pub mod sockets;
 pub mod gateway;
 pub mod node;
 pub mod judge;

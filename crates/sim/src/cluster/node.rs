@@ -1,22 +1,30 @@
-//! One logic process: the real ownership, slots, shards and stores, each store with its real other end. It is told what
-//! arrives and when, and says what it does; it does not know what becomes of that. It does what the core of a node and
+//! One logic process: the real ownership, links, slots, shards and stores, each store with its real other end. It is told
+//! what arrives and when, and says what it does; it does not know what becomes of that. It does what the core of a node and
 //! the task that keeps its lease do, and decides nothing.
+
+mod lease;
 
 use super::clock::Clock;
 use super::plant::Plant;
+use super::sockets::Sockets;
 use super::statements::Queue;
-use super::store::{Reply, Statement};
-use link::Item;
-use logic::cluster::{Effect, Input, LeaseChange, Moment, Outcome, Ownership};
-use logic::cluster::{Settings, Table};
+use super::store::Statement;
+use crate::random::Random;
+use link::dial::Dialer;
+use link::{Item, NodeAddress, PeerId, Terms};
+use logic::cluster::{Input, Moment, Ownership, Settings};
 use logic::cql::{CqlStore, Parts, Places};
 use logic::fence::Fence;
+use logic::node::links::{From, Heard, Links};
 use logic::node::owners::Owners;
 use logic::node::post::Control;
 use logic::node::rounds::Rounds;
 use logic::node::slots::{Bounds, Output, Slots};
-use shard::command::{Command, Mail, ReplyTo};
-use shard::owner::{Epoch, NodeId, OwnerRow};
+use netring::ConnId;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use shard::command::{Command, Delivery, Mail, ReplyTo};
+use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -24,6 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
+use wire::ClientMsgId;
 
 /// How long a read of a store may take.
 const READ_DEADLINE: Duration = Duration::from_millis(400);
@@ -38,14 +47,20 @@ pub enum Arrival {
     Timers,
     /// A store has something.
     Ready,
-    /// From an entry, by its link's number.
-    Entry(u16, Item),
-    /// From another node.
-    Node(Item),
-    /// An entry's link is there.
-    EntryCame(u16),
-    /// An entry's link is gone.
-    EntryGone(u16),
+    /// Somebody connected.
+    Accepted(ConnId),
+    /// Somebody that it dialed has accepted.
+    Connected(ConnId),
+    /// Somebody says something.
+    Bytes(ConnId, Vec<u8>),
+    /// A connection is gone, or never came to be.
+    Closed(ConnId),
+}
+
+/// Where the newest process of a node is.
+#[must_use]
+pub fn address_of(node: NodeId) -> String {
+    format!("10.0.0.{}:7500", node.0)
 }
 
 /// What a process does.
@@ -53,12 +68,10 @@ pub enum Arrival {
 pub enum Action {
     /// Ask for a table of ownership, or change it; in which life.
     Ask(u64, Statement),
-    /// Say to an entry.
-    ToEntry(u16, Item),
-    /// Say to every entry.
-    ToEntries(Item),
-    /// Say to a node.
-    ToNode(NodeId, Item),
+    /// An entry has asked to take a message: the entry's and the request's number, and the message's.
+    Asked((u16, u64), ClientMsgId),
+    /// It says something to an entry.
+    Says(Delivery),
     /// An epoch is begun.
     Begin(Partition, Epoch),
     /// A partition's shard finishes what is in flight.
@@ -70,12 +83,14 @@ pub enum Action {
 }
 
 /// What all processes of a run share.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Shared {
     /// Of the cluster.
     pub settings: Settings,
     /// The rule taken away.
     pub plant: Plant,
+    /// Of links.
+    pub terms: Terms,
 }
 
 /// The other end of a store, to be run when it is woken.
@@ -115,9 +130,14 @@ pub struct Node {
     life_fence: Arc<Fence>,
     valid_until: Moment,
     controls: VecDeque<Control>,
+    sockets: Sockets,
+    links: Links,
+    dialer: Dialer,
     slots: Slots,
     rounds: Rounds,
     owners: Owners,
+    /// The nodes that take part, as its leases were read last.
+    nodes: Vec<NodeAddress>,
     output: Output,
     takeovers: Arc<Places>,
     ends: BTreeMap<(Partition, Epoch), OtherEnd>,
@@ -129,13 +149,22 @@ pub struct Node {
 impl Node {
     /// A process that has just started.
     #[must_use]
-    pub fn new(id: NodeId, clock: Clock, shared: Shared, token: u64) -> Self {
+    pub fn new(id: NodeId, clock: Clock, shared: &Shared, random: &mut Random) -> Self {
+        let incarnation = Incarnation(u32::try_from(random.between(1, 1 << 32)).expect("32 bits"));
+        let me = Holder { node: id, incarnation };
+        let peer = PeerId::Logic { node: id, incarnation, core: 0 };
+        let mut std = || StdRng::seed_from_u64(random.any());
+        let (of_links, of_dialer) = (std(), std());
         Self {
             id,
             clock,
             queue: Arc::new(Queue::new(shared.plant)),
-            shared,
-            ownership: Ownership::new(shared.settings, id, token),
+            shared: shared.clone(),
+            sockets: Sockets::new(Random::new(random.any())),
+            links: Links::new(shared.terms.clone(), me, 0, of_links),
+            dialer: Dialer::new(shared.terms.clone(), peer, of_dialer),
+            nodes: Vec::new(),
+            ownership: Ownership::new(shared.settings, id, random.any()),
             lives: 1,
             is_leaving: false,
             told: BTreeMap::new(),
@@ -181,10 +210,9 @@ impl Node {
         self.held.contains_key(&partition)
     }
 
-    /// Whether messages of its are under way.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.slots.in_flight()
+    /// Its sockets.
+    pub fn sockets(&mut self) -> &mut Sockets {
+        &mut self.sockets
     }
 
     /// The operator wants it to leave.
@@ -193,130 +221,34 @@ impl Node {
         self.step_ownership(true_us, (vec![Input::Leave], token), out);
     }
 
-    /// A table of ownership was asked for in some life; no reply: nobody knows.
-    pub fn on_reply(
-        &mut self,
-        (life, statement, reply): (u64, &Statement, Option<Reply>),
-        (true_us, token): (u64, u64),
-        out: &mut Vec<Action>,
-    ) {
-        if life == self.lives {
-            let input = self.input_of(statement, reply, true_us);
-            self.step_ownership(true_us, (vec![input], token), out);
-        }
-    }
-
-    fn input_of(&self, statement: &Statement, reply: Option<Reply>, true_us: u64) -> Input {
-        match (statement, reply) {
-            (Statement::Leases, Some(Reply::Leases(rows))) => Input::Leases(rows),
-            (Statement::Owners, Some(Reply::Owners(rows))) => Input::Owners(rows),
-            (Statement::Leases, _) => Input::Unread(Table::Leases),
-            (Statement::Owners, _) => Input::Unread(Table::Owners),
-            (Statement::ChangeLease(change), Some(Reply::Lease(outcome))) => {
-                let from_answer = self.shared.plant == Plant::LeaseFromAnswer;
-                let asked_at = if from_answer { self.now(true_us) } else { change.asked_at };
-                Input::LeaseAnswer(LeaseChange { asked_at, ..*change }, outcome)
-            }
-            (Statement::ChangeLease(change), _) => Input::LeaseAnswer(*change, Outcome::Unknown),
-            (Statement::ChangeOwner(change), Some(Reply::Owner(outcome))) => {
-                Input::OwnerAnswer(*change, outcome)
-            }
-            (Statement::ChangeOwner(change), _) => Input::OwnerAnswer(*change, Outcome::Unknown),
-            (statement, _) => unreachable!("{statement:?} is not the ownership's"),
-        }
-    }
-
-    /// One step of the task that keeps the lease.
-    pub fn step_ownership(
-        &mut self,
-        true_us: u64,
-        (inputs, token): (Vec<Input>, u64),
-        out: &mut Vec<Action>,
-    ) {
-        let effects = self.ownership.step(self.now(true_us), inputs);
-        // Right after the step, before anything that it asked for is done.
-        self.valid_until = self.ownership.valid_until();
-        self.move_fence(true_us);
-        let (plant, life) = (self.shared.plant, self.lives);
-        let mut is_over = false;
-        for effect in effects {
-            match effect {
-                Effect::Read(Table::Leases) => out.push(Action::Ask(life, Statement::Leases)),
-                Effect::Read(Table::Owners) => out.push(Action::Ask(life, Statement::Owners)),
-                Effect::ChangeLease(change) => {
-                    out.push(Action::Ask(life, Statement::ChangeLease(change)));
-                }
-                Effect::ChangeOwner(change) => {
-                    out.push(Action::Ask(life, Statement::ChangeOwner(change)));
-                }
-                Effect::Tell(row) => self.controls.push_back(Control::Tell(row)),
-                Effect::Begin(partition, epoch) => {
-                    out.push(Action::Begin(partition, epoch));
-                    let begin = Control::Begin(partition, epoch, self.life_fence.clone());
-                    self.controls.push_back(begin);
-                }
-                Effect::Stop(partition, epoch) => {
-                    out.push(Action::Stop);
-                    self.controls.push_back(Control::Stop(partition, epoch));
-                }
-                Effect::Drop(..) if plant == Plant::IgnoreLease => {}
-                Effect::Drop(partition, epoch) => {
-                    self.controls.push_back(Control::Drop(partition, epoch));
-                }
-                Effect::Over => is_over = true,
-            }
-        }
-        self.show_owners();
-        if is_over && self.is_leaving {
-            return out.push(Action::Left);
-        }
-        if is_over {
-            self.ownership = Ownership::new(self.shared.settings, self.id, token);
-            self.life_fence = Arc::default();
-            self.lives += 1;
-        }
-    }
-
-    fn show_owners(&mut self) {
-        let partitions = Partition::all(self.shared.settings.partitions);
-        let rows = partitions.filter_map(|partition| self.ownership.owner_of(partition));
-        let news: Vec<OwnerRow> =
-            rows.filter(|row| self.told.get(&row.partition) != Some(row)).collect();
-        if !news.is_empty() {
-            self.told.extend(news.iter().map(|row| (row.partition, *row)));
-            self.controls.push_back(Control::Owners(news.into()));
-        }
-    }
-
-    /// The fences as its machine's clock has them now. That of a life that is over stays as it was left: closed.
-    fn move_fence(&self, true_us: u64) {
-        let is_open = self.is_open(true_us);
-        let until = if is_open { Moment::NEVER } else { Moment(0) };
-        self.life_fence.set(until);
-        self.fence.set(until);
-    }
-
     /// Something reaches its core: the first part of a turn. What the task that keeps the lease has said is heard.
     pub fn begin_turn(&mut self, arrival: Arrival, true_us: u64, out: &mut Vec<Action>) {
         self.move_fence(true_us);
+        let now = self.clock.now(true_us);
         match arrival {
-            Arrival::Timers => self.slots.look_at_timers(self.clock.now(true_us)),
+            Arrival::Timers => {
+                self.slots.look_at_timers(now);
+                self.links.look_after(now.mono_ms, &mut self.sockets);
+                self.dialer.look_after(now.mono_ms, &mut self.sockets);
+            }
             Arrival::Ready => {}
-            Arrival::Entry(entry, Item::Command { round, epoch, command, mut reply }) => {
-                reply.session.entry = entry;
-                self.take((round, epoch), command, reply, out);
+            Arrival::Accepted(conn) => {
+                self.sockets.on_accepted(conn);
+                self.links.on_accepted(conn, now.mono_ms, &mut self.sockets);
             }
-            Arrival::Entry(entry, item) => unreachable!("{entry} says {item:?}"),
-            Arrival::Node(Item::Mail(partition, mail)) => self.slots.take_mail(partition, mail),
-            Arrival::Node(Item::Told(row)) => self.untold.push(Input::Told(row)),
-            Arrival::Node(item) => unreachable!("a node says {item:?}"),
-            Arrival::EntryCame(entry) => {
-                out.push(Action::ToEntry(entry, Item::InboxEpoch(INBOX_EPOCH)));
-                out.push(Action::ToEntry(entry, Item::Owners(self.owners.rows())));
+            Arrival::Connected(conn) => self.dialer.on_connected(conn, now.mono_ms),
+            Arrival::Bytes(conn, bytes) if self.dialer.has(conn) => {
+                self.dialer.on_data(conn, &bytes, now, &mut self.sockets);
             }
-            Arrival::EntryGone(entry) => {
-                self.rounds.forget_entry(entry);
-                self.slots.forget_entry(entry);
+            Arrival::Bytes(conn, bytes) => {
+                let heard = self.links.on_data(conn, &bytes, now, &mut self.sockets);
+                heard.into_iter().for_each(|heard| self.on_heard(heard, out));
+            }
+            Arrival::Closed(conn) => {
+                self.sockets.on_closed(conn);
+                self.dialer.on_closed(conn, now.mono_ms);
+                let heard = self.links.on_closed(conn);
+                heard.into_iter().for_each(|heard| self.on_heard(heard, out));
             }
         }
         for ((partition, _), end) in &self.ends {
@@ -325,17 +257,57 @@ impl Node {
             }
         }
         while let Some(control) = self.controls.pop_front() {
-            self.on_control(control, out);
+            self.on_control(control);
         }
     }
 
-    fn take(
-        &mut self,
-        (round, epoch): (u32, Epoch),
-        command: Command,
-        reply: ReplyTo,
-        out: &mut Vec<Action>,
-    ) {
+    fn on_heard(&mut self, heard: Heard, out: &mut Vec<Action>) {
+        match heard {
+            Heard::Refused => {}
+            Heard::EntryCame(entry) => {
+                let items = [
+                    Item::InboxEpoch(INBOX_EPOCH),
+                    Item::Nodes(self.owners.nodes().to_vec()),
+                    Item::Owners(self.owners.rows()),
+                ];
+                items.iter().for_each(|item| self.say_to_entry(entry, item));
+            }
+            Heard::EntryGone(entry) => {
+                self.rounds.forget_entry(entry);
+                self.slots.forget_entry(entry);
+            }
+            Heard::Items(from, items) => {
+                items.into_iter().for_each(|item| self.on_item(from, item, out));
+            }
+        }
+    }
+
+    fn on_item(&mut self, from: From, item: Item, out: &mut Vec<Action>) {
+        match (from, item) {
+            (From::Entry(entry), Item::Command { round, epoch, command, mut reply }) => {
+                reply.session.entry = entry;
+                if let Command::Send(send) = &command {
+                    out.push(Action::Asked((entry, reply.ticket), send.client_msg_id));
+                }
+                self.take((round, epoch), command, reply);
+            }
+            (From::Node, Item::Mail(partition, mail)) => self.slots.take_mail(partition, mail),
+            (From::Node, Item::Told(row)) => self.untold.push(Input::Told(row)),
+            (from, item) => unreachable!("{from:?} says {item:?}"),
+        }
+    }
+
+    /// What is not said to one whose link is going is said over its next.
+    fn say_to_entry(&mut self, entry: u16, item: &Item) {
+        let _ = self.links.say(entry, item, &self.sockets);
+    }
+
+    /// What is not said to a node is said again.
+    fn say_to_node(&mut self, node: NodeId, item: &Item) {
+        let _ = self.dialer.say(node, item, &self.sockets);
+    }
+
+    fn take(&mut self, (round, epoch): (u32, Epoch), command: Command, reply: ReplyTo) {
         let (partition, entry) = (command.partition(), reply.session.entry);
         if self.shared.plant == Plant::NoRounds {
             self.rounds = Rounds::default();
@@ -345,11 +317,11 @@ impl Node {
         if self.rounds.takes((entry, partition), round, is_here, is_answered) {
             self.slots.take(partition, shard::command::Input::Command(command, reply));
         } else if is_answered {
-            out.push(Action::ToEntry(entry, Item::NotHere { round, partition }));
+            self.say_to_entry(entry, &Item::NotHere { round, partition });
         }
     }
 
-    fn on_control(&mut self, control: Control, out: &mut Vec<Action>) {
+    fn on_control(&mut self, control: Control) {
         match control {
             Control::Begin(partition, epoch, fence) => self.begin(partition, epoch, fence),
             Control::Stop(partition, epoch) => {
@@ -361,10 +333,17 @@ impl Node {
             Control::Drop(partition, epoch) => self.let_go(partition, epoch),
             Control::Owners(rows) => {
                 self.owners.learn(&rows);
-                out.push(Action::ToEntries(Item::Owners(rows.to_vec())));
+                self.links.say_to_entries(&Item::Owners(rows.to_vec()), &self.sockets);
             }
-            Control::Tell(row) => out.push(Action::ToNode(row.holder.node, Item::Told(row))),
-            Control::Nodes(_) | Control::StoreClock { .. } => {}
+            Control::Nodes(nodes) => {
+                self.owners.set_nodes(&nodes);
+                let others = nodes.iter().filter(|it| it.node != self.id);
+                let places = others.filter_map(|it| Some((it.address.parse().ok()?, it.node)));
+                self.dialer.set_told(places);
+                self.links.say_to_entries(&Item::Nodes(nodes.to_vec()), &self.sockets);
+            }
+            Control::Tell(row) => self.say_to_node(row.holder.node, &Item::Told(row)),
+            Control::StoreClock { .. } => {}
         }
     }
 
@@ -404,10 +383,12 @@ impl Node {
             self.slots.step(self.clock.now(true_us), &mut output);
             output.commits.clear();
             for (partition, mail) in output.effects.mail.drain(..) {
-                self.send_mail(partition, mail, out);
+                self.send_mail(partition, mail);
             }
             for delivery in output.effects.deliveries.drain(..) {
-                out.push(Action::ToEntry(delivery.to.session.entry, Item::Delivery(delivery)));
+                out.push(Action::Says(delivery.clone()));
+                let entry = delivery.to.session.entry;
+                self.say_to_entry(entry, &Item::Delivery(delivery));
             }
             for (partition, epoch) in output.stopped.drain(..) {
                 self.let_go(partition, epoch);
@@ -415,12 +396,14 @@ impl Node {
             }
             self.output = output;
         }
+        self.links.flush(&mut self.sockets);
+        self.dialer.flush(&mut self.sockets);
     }
 
-    fn send_mail(&mut self, partition: Partition, mail: Mail, out: &mut Vec<Action>) {
+    fn send_mail(&mut self, partition: Partition, mail: Mail) {
         match self.owners.of(partition) {
             Some(owner) if owner == self.id => self.slots.take_mail(partition, mail),
-            Some(owner) => out.push(Action::ToNode(owner, Item::Mail(partition, mail))),
+            Some(owner) => self.say_to_node(owner, &Item::Mail(partition, mail)),
             None => {}
         }
     }

@@ -3,14 +3,13 @@
 use super::clock::Clock;
 use super::ends::Who;
 use super::event::Event;
-use super::node::{Action, Arrival, Node};
+use super::node::{Action, Arrival, Node, address_of};
 use super::statements::Asked;
 use super::store::{Reply, Statement};
 use super::weather::{Fate, STATEMENT_TIMEOUT_US};
 use super::world::{Asker, NodeBody, Pending, World};
 use shard::owner::NodeId;
 use shard::partition::Partition;
-use std::collections::BTreeMap;
 
 /// By then the last late statement has landed, in µs after the last fault.
 pub const LATE_WITHIN_US: u64 = 2_000_000;
@@ -25,34 +24,21 @@ impl World {
             Some(clock) => *clock,
             None => Clock::new(&mut self.random, self.apart_us),
         };
-        let is_new = self.clocks.insert(id, clock).is_none();
-        let node = Node::new(id, clock, self.shared, self.random.any());
+        self.clocks.insert(id, clock);
+        let node = Node::new(id, clock, &self.shared_terms(), &mut self.random);
         self.nodes.push(NodeBody {
             node,
             is_dead: false,
             paused_until_us: 0,
             stalled_until_us: 0,
             cut_until_us: 0,
-            entries: BTreeMap::new(),
-            peers: BTreeMap::new(),
             next_wake_us: u64::MAX,
         });
         let index = self.nodes.len() - 1;
-        self.addresses.insert(id, index);
+        self.newest.insert(id, index);
+        self.addresses.insert(address_of(id).parse().expect("it is one"), index);
         self.at(0, Event::Wake(index));
         self.at(0, Event::Timers(index));
-        for gateway in 0..self.gateways.len() {
-            if is_new && id.0 > 3 {
-                self.at(1_000, Event::Dial(gateway, id));
-            }
-        }
-    }
-
-    /// Whether somebody who dials it reaches it.
-    pub(super) fn is_reached(&self, index: usize) -> bool {
-        let body = &self.nodes[index];
-        let is_busy = self.busy_until_us(Who::Node(index)).is_some();
-        !body.is_dead && body.cut_until_us <= self.now_us && !is_busy
     }
 
     /// Until when somebody does not take what reaches him, if he does not now.
@@ -101,8 +87,13 @@ impl World {
             self.at(in_us, Event::GoOn(index));
             return self.carry_out(index, out);
         }
+        self.end_turn(index, out);
+    }
+
+    fn end_turn(&mut self, index: usize, mut out: Vec<Action>) {
         self.nodes[index].node.end_turn(self.now_us, &mut out);
         self.carry_out(index, out);
+        self.serve_sockets(Who::Node(index));
     }
 
     pub(super) fn go_on(&mut self, index: usize) {
@@ -115,9 +106,7 @@ impl World {
             let in_us = body.paused_until_us - self.now_us;
             return self.at(in_us, Event::GoOn(index));
         }
-        let mut out = Vec::new();
-        body.node.end_turn(self.now_us, &mut out);
-        self.carry_out(index, out);
+        self.end_turn(index, Vec::new());
     }
 
     /// Does what a process wants done, lets its stores run, and sees what follows.
@@ -164,7 +153,7 @@ impl World {
     fn carry_out_one(&mut self, index: usize, action: Action) {
         match action {
             Action::Ask(life, statement) => {
-                let is_of_lease = matches!(statement, Statement::ChangeLease(_));
+                let is_of_lease = matches!(statement, Statement::ChangeLease(..));
                 if is_of_lease && self.random.permille(self.weather.pauses_renewing) {
                     self.pause(index);
                 }
@@ -179,8 +168,9 @@ impl World {
                 let in_us = self.random.between(0, 100_000);
                 self.restart(index, in_us);
             }
-            action @ (Action::ToEntry(..) | Action::ToEntries(_) | Action::ToNode(..)) => {
-                self.carry_out_of_links(index, action);
+            Action::Asked(by, id) => self.judge.asks(index, by, id),
+            Action::Says(delivery) => {
+                self.judge.says(index, &delivery, (&self.store, &self.users));
             }
         }
     }
@@ -189,14 +179,14 @@ impl World {
     pub(super) fn kill(&mut self, index: usize) {
         let (id, clock) = (self.nodes[index].node.id, self.nodes[index].node.clock);
         self.nodes[index].is_dead = true;
-        self.nodes[index].node = Node::new(id, clock, self.shared, 0);
+        self.nodes[index].node = Node::new(id, clock, &self.shared, &mut self.random);
         self.break_links_of(Who::Node(index));
     }
 
     /// Starts a node again, unless something newer runs under its number.
     pub(super) fn restart(&mut self, index: usize, in_us: u64) {
         let id = self.nodes[index].node.id;
-        if self.addresses.get(&id) == Some(&index) {
+        if self.newest.get(&id) == Some(&index) {
             self.at(in_us, Event::Start(id));
         }
     }

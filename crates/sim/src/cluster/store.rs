@@ -18,8 +18,8 @@ pub enum Statement {
     Leases,
     /// All owners.
     Owners,
-    /// Compare and set.
-    ChangeLease(LeaseChange),
+    /// Compare and set; with the address of the node, if it changes its own.
+    ChangeLease(LeaseChange, Option<String>),
     /// Compare and set.
     ChangeOwner(OwnerChange),
     /// One row, under a timestamp.
@@ -75,8 +75,8 @@ pub enum Put {
 /// What the store answers.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// All leases.
-    Leases(Vec<LeaseRow>),
+    /// All leases, and where their nodes are.
+    Leases(Vec<(LeaseRow, Option<String>)>),
     /// All owners.
     Owners(Vec<OwnerRow>),
     /// What became of a change.
@@ -112,6 +112,8 @@ type Cells<Key, Value> = BTreeMap<Key, (i64, Value)>;
 pub struct Store {
     plant: Plant,
     leases: BTreeMap<NodeId, LeaseRow>,
+    /// Where nodes are.
+    addresses: BTreeMap<NodeId, String>,
     owners: BTreeMap<Partition, OwnerRow>,
     messages: BTreeMap<ConversationId, Cells<Seq, Entry>>,
     inboxes: BTreeMap<Uid, Cells<InboxSeq, Entry>>,
@@ -136,9 +138,18 @@ impl Store {
     /// Does what was asked.
     pub fn land(&mut self, statement: &Statement) -> Reply {
         match statement {
-            Statement::Leases => Reply::Leases(self.leases.values().copied().collect()),
+            Statement::Leases => {
+                let address = |row: &LeaseRow| self.addresses.get(&row.node).cloned();
+                Reply::Leases(self.leases.values().map(|row| (*row, address(row))).collect())
+            }
             Statement::Owners => Reply::Owners(self.owners.values().copied().collect()),
-            Statement::ChangeLease(change) => Reply::Lease(self.change_lease(change)),
+            Statement::ChangeLease(change, address) => {
+                let outcome = self.change_lease(change);
+                if let (Outcome::Applied, Some(address)) = (&outcome, address) {
+                    self.addresses.insert(change.next.node, address.clone());
+                }
+                Reply::Lease(outcome)
+            }
             Statement::ChangeOwner(change) => Reply::Owner(compare_and_set(
                 &mut self.owners,
                 change.next.partition,

@@ -11,6 +11,12 @@ pub struct Weather {
     packet_slow: u64,
     /// How often mail or a push is dropped, because too much waits on its link.
     pub dropped: u64,
+    /// How often a packet arrives in two pieces.
+    pub split: u64,
+    /// How often a bit of a packet between processes is another when it arrives.
+    pub damaged: u64,
+    /// How many of the connections that fail do not say so.
+    pub silent: u64,
     answer_lost: u64,
     answer_slow: u64,
     statement_late: u64,
@@ -52,6 +58,9 @@ impl Weather {
     pub const FINE: Self = Self {
         packet_slow: 0,
         dropped: 0,
+        split: 0,
+        damaged: 0,
+        silent: 0,
         answer_lost: 0,
         answer_slow: 0,
         statement_late: 0,
@@ -80,6 +89,9 @@ impl Weather {
         Self {
             packet_slow: rate(150),
             dropped: rate(150),
+            split: rate(200),
+            damaged: rate(4),
+            silent: rate(300),
             answer_lost: rate(100),
             answer_slow: rate(150),
             statement_late: rate(150),

@@ -5,17 +5,22 @@ use super::client::{Client, PARTITIONS, conversations, users};
 use super::clock::Clock;
 use super::ends::{Link, Payload, Who};
 use super::event::Event;
-use super::gateway::{Does, Gateway};
+use super::gateway::Gateway;
 use super::judge::Judge;
-use super::node::{Arrival, Node, Shared};
+use super::node::{Arrival, Node, Shared, address_of};
 use super::people::People;
 use super::plant::Plant;
+use super::sockets::Address;
 use super::statements::Open;
 use super::store::{Statement, Store};
 use super::weather::{STATEMENT_TIMEOUT_US, Weather};
 use crate::random::Random;
 use gateway::auth::Auth;
+use gateway::backend::remote::Cluster;
+use link::{Secret, Terms, Versions};
 use logic::cluster::Settings;
+use netring::ConnId;
+use netring::names::Names;
 use shard::owner::NodeId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -26,6 +31,8 @@ use wire::{DeviceId, Uid};
 const TIMERS_EVERY_US: u64 = 50_000;
 /// How far the wall clocks of hosts are off either way, in µs, at most: as NTP leaves them at its worst, or by an hour.
 const APART_US_MAX: [u64; 2] = [3_000_000, 3_600_000_000];
+/// How long a gateway sleeps, in µs, at most.
+const TICK_US_MAX: u64 = 100_000;
 /// Gateways of a run.
 const GATEWAYS: usize = 2;
 
@@ -41,10 +48,6 @@ pub struct NodeBody {
     pub stalled_until_us: u64,
     /// It reaches neither the store nor anybody else until then, in µs.
     pub cut_until_us: u64,
-    /// The links of entries, by their numbers.
-    pub entries: BTreeMap<u16, usize>,
-    /// The links that it has dialed.
-    pub peers: BTreeMap<NodeId, usize>,
     pub(super) next_wake_us: u64,
 }
 
@@ -54,8 +57,6 @@ pub struct GatewayBody {
     pub gateway: Gateway,
     /// It runs.
     pub is_up: bool,
-    /// Its links to nodes.
-    pub links: BTreeMap<NodeId, usize>,
 }
 
 /// Who waits for a statement.
@@ -86,7 +87,8 @@ pub struct World {
     /// The connection of each device, and whether it dials.
     pub(super) connections: Vec<Option<usize>>,
     pub(super) links: Vec<Link>,
-    pub(super) entries_made: u16,
+    /// The connection, and the end of it, that a process has under a name.
+    pub(super) conns: BTreeMap<(Who, ConnId), (usize, usize)>,
     /// How far the wall clock of a host may be off either way.
     pub(super) apart_us: u64,
     pub(super) clocks: BTreeMap<NodeId, Clock>,
@@ -97,8 +99,12 @@ pub struct World {
     pub(super) shared: Shared,
     /// The next fault comes when so many acks were given, or at this time in µs, whichever is first.
     pub(super) next_fault: (u64, u64),
-    /// The process that dials a node reach: its newest.
-    pub(super) addresses: BTreeMap<NodeId, usize>,
+    /// The newest process of each node.
+    pub(super) newest: BTreeMap<NodeId, usize>,
+    /// The process that answers at an address.
+    pub(super) addresses: BTreeMap<Address, usize>,
+    /// Where gateways look for nodes.
+    names: Names,
     pub(super) pending: BTreeMap<u64, Pending>,
     pub(super) statements_made: u64,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
@@ -135,15 +141,17 @@ impl World {
             client_timers: vec![u64::MAX; clients.len()],
             clients,
             links: Vec::new(),
-            entries_made: 0,
+            conns: BTreeMap::new(),
             clocks: BTreeMap::new(),
             users,
             auth: people.auth.clone(),
             judge: Judge::default(),
             store: Store::new(plant),
-            shared: Shared { settings: settings(plant), plant },
+            shared: Shared { settings: settings(plant), plant, terms: terms(1) },
             next_fault: (0, 0),
+            newest: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            names: names(),
             pending: BTreeMap::new(),
             statements_made: 0,
             queue: BinaryHeap::new(),
@@ -160,11 +168,22 @@ impl World {
     }
 
     fn add_gateway(&mut self) {
-        let gateway = Gateway::new(Clock::new(&mut self.random, self.apart_us), self.auth.clone());
-        self.gateways.push(GatewayBody { gateway, is_up: true, links: BTreeMap::new() });
-        let index = self.gateways.len() - 1;
-        (1..=3).for_each(|node| self.at(1_000, Event::Dial(index, NodeId(node))));
-        self.at(0, Event::Tick(index));
+        let clock = Clock::new(&mut self.random, self.apart_us);
+        let gateway = self.new_gateway(clock);
+        self.gateways.push(GatewayBody { gateway, is_up: true });
+        self.at(0, Event::Tick(self.gateways.len() - 1));
+    }
+
+    fn new_gateway(&mut self, clock: Clock) -> Gateway {
+        let Shared { terms, .. } = self.shared_terms();
+        let cluster = Cluster::new(terms, self.random.any(), self.names.clone());
+        Gateway::new(clock, self.auth.clone(), &cluster, &mut self.random)
+    }
+
+    /// What a process that starts now shares with the others: it may be of the next release, which speaks a version more.
+    pub(super) fn shared_terms(&mut self) -> Shared {
+        let versions = 1 + u8::from(self.random.permille(300));
+        Shared { terms: terms(versions), ..self.shared.clone() }
     }
 
     /// Makes something happen so many µs from now.
@@ -197,7 +216,6 @@ impl World {
             Event::Answered(number, reply) => self.answer(number, reply),
             Event::Take(link, side) => self.take(link, side),
             Event::Ended(link, side) => self.ended(link, side),
-            Event::Dial(gateway, node) => self.dial(gateway, node),
             Event::StartGateway(index) => self.start_gateway(index),
             Event::Tick(index) => self.tick(index),
             Event::Connect(client) => self.connect(client),
@@ -210,44 +228,17 @@ impl World {
 
     fn start_gateway(&mut self, index: usize) {
         let clock = self.gateways[index].gateway.clock();
-        self.gateways[index].gateway = Gateway::new(clock, self.auth.clone());
+        self.gateways[index].gateway = self.new_gateway(clock);
         self.gateways[index].is_up = true;
-        let nodes: Vec<NodeId> = self.clocks.keys().copied().collect();
-        nodes.into_iter().for_each(|node| self.at(1_000, Event::Dial(index, node)));
     }
 
     fn tick(&mut self, index: usize) {
         if self.gateways[index].is_up {
-            let does = self.gateways[index].gateway.tick(self.now_us);
-            self.carry_out_all(index, does);
+            self.gateways[index].gateway.tick(self.now_us);
+            self.serve_sockets(Who::Gateway(index));
         }
-        let is_holding = self.gateways[index].gateway.is_holding();
-        self.at(if is_holding { 10_000 } else { 100_000 }, Event::Tick(index));
-    }
-
-    /// Does what a gateway wants done.
-    pub(super) fn carry_out_all(&mut self, index: usize, does: Vec<Does>) {
-        for what in does {
-            match what {
-                Does::Bytes(conn, bytes) => {
-                    self.say(conn.slot() as usize, 1, Payload::Bytes(bytes));
-                }
-                Does::Close(conn) => {
-                    let link = conn.slot() as usize;
-                    self.close(link, 1);
-                    let more = self.gateways[index].gateway.lose(conn, self.now_us);
-                    self.carry_out_all(index, more);
-                }
-                Does::Say(node, item) => {
-                    if let Some(link) = self.gateways[index].links.get(&node).copied() {
-                        self.say(link, 0, Payload::Item(item));
-                    }
-                }
-                Does::Expel(node) => {
-                    self.judge.fail(|| format!("{node:?} answered what was not asked"));
-                }
-            }
-        }
+        let patience_us = self.gateways[index].gateway.patience_us();
+        self.at(patience_us.min(TICK_US_MAX), Event::Tick(index));
     }
 
     fn connect(&mut self, client: usize) {
@@ -256,10 +247,11 @@ impl World {
             let in_us = self.clients[client].on_disconnected();
             return self.at(in_us, Event::Connect(client));
         }
-        let link = self.link(Who::Client(client), Who::Gateway(index));
+        let link = self.connect_client(client, index);
         self.connections[client] = Some(link);
-        let does = self.gateways[index].gateway.connect(Self::conn_of(link), self.now_us);
-        self.carry_out_all(index, does);
+        let conn = self.links[link].ends[1].conn;
+        self.gateways[index].gateway.connect(conn, self.now_us);
+        self.serve_sockets(Who::Gateway(index));
         let bytes = self.clients[client].on_connected(self.now_us);
         self.say(link, 0, Payload::Bytes(bytes));
         self.look_after_client(client);
@@ -327,6 +319,18 @@ impl World {
         let says = self.clients[client].send(count, self.now_us, &mut self.random);
         self.client_says(client, Some(says));
     }
+}
+
+/// Where gateways look for nodes: the fourth one is told of.
+fn names() -> Names {
+    let names = (1..=3).map(|node| address_of(NodeId(node))).collect();
+    Names::look_up(names, |_, _| ()).expect("numbers need no thread")
+}
+
+/// Of links, for a process that speaks versions up to this one.
+fn terms(newest: u8) -> Terms {
+    let versions = Versions { min: 1, max: newest };
+    Terms { versions, ..Terms::new("sim".into(), Secret::for_loopback()) }
 }
 
 /// As long as needed and no longer, so that a run sees many changes of owners.
