@@ -50,9 +50,12 @@ impl Line {
 
     /// Takes bytes of the peer, and answers its questions whether this side lives.
     pub fn read(&mut self, bytes: &[u8], now: Now, out: &mut Vec<u8>, events: &mut Vec<Event>) {
-        self.heard_ms = now.mono_ms;
         let known = events.len();
         self.link.read(bytes, out, events);
+        // Bytes of which nothing comes are no sign of life: in a length that was changed on its way everything disappears.
+        if events.len() > known {
+            self.heard_ms = now.mono_ms;
+        }
         for event in &mut events[known..] {
             let Event::Items(items) = event else { continue };
             items.retain(|item| {
@@ -192,6 +195,30 @@ mod tests {
         acceptor.flush(&mut pong);
         dialer.read(&pong, at(40), &mut vec![], &mut vec![]);
         assert_eq!(dialer.clock(), Some(Reading { zero_ms: 899_980, within_ms: 21 }));
+    }
+
+    #[test]
+    fn a_peer_whose_bytes_become_no_frame_is_given_up() {
+        let (mut dialer, mut acceptor) = open();
+        let mut damaged_at = Some(5_000);
+        let given_up_ms = (0..20_000).step_by(100).find(|now_ms| {
+            let mut said = vec![];
+            assert!(acceptor.look_after(*now_ms) || damaged_at.is_none());
+            acceptor.flush(&mut said);
+            if !said.is_empty() && damaged_at.take_if(|at| *at <= *now_ms).is_some() {
+                // The frame seems to be 64 KiB longer, so all that follows seems to be of it.
+                said[2] ^= 1;
+            }
+            let mut answer = vec![];
+            if !said.is_empty() {
+                dialer.read(&said, at(*now_ms), &mut vec![], &mut vec![]);
+            }
+            let lives = dialer.look_after(*now_ms);
+            dialer.flush(&mut answer);
+            acceptor.read(&answer, at(*now_ms), &mut vec![], &mut vec![]);
+            !lives
+        });
+        assert!(given_up_ms.is_some_and(|at| at < 5_000 + 2 * SILENT_MS_MAX), "{given_up_ms:?}");
     }
 
     #[test]
