@@ -7,7 +7,7 @@ mod plant;
 pub mod cluster;
 pub mod fence;
 mod backoff;
-mod breaker;
+pub mod breaker;
 pub mod cql;
 pub mod routes;
 pub mod node;

@@ -12,6 +12,7 @@
 //! Integers are little-endian. The header, and the frames of the handshake, are for ever.
 
 use super::limits::{LINK_FRAME_BYTES_MAX, LINK_HANDSHAKE_BYTES_MAX};
+use super::plant::{self, Fault};
 
 /// Bytes of a frame's header.
 pub const HEADER_BYTES: usize = 12;
@@ -125,7 +126,7 @@ pub(super) struct RawFrame<'a> {
 impl<'a> RawFrame<'a> {
     pub(super) fn new(header: Header, frame: &'a [u8]) -> Result<Self, FrameError> {
         assert_eq!(frame.len(), header.length, "a frame is read whole");
-        let is_whole = checksum(frame) == header.checksum;
+        let is_whole = checksum(frame) == header.checksum || plant::has(Fault::SkipChecksum);
         let raw = Self { kind: header.kind, payload: &frame[HEADER_BYTES..] };
         if is_whole { Ok(raw) } else { Err(FrameError::Checksum) }
     }

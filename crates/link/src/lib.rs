@@ -13,6 +13,7 @@
 //!    │ ◄═════════════ Batch{items} ═══════════► │  in the highest version that both speak
 //! ```
 
+mod plant;
 mod versions;
 mod limits;
 mod item;

@@ -61,6 +61,7 @@ fn run_all(plant: Plant, (seeds, enough): (u64, u64)) -> Outcome {
             Ok(report) => {
                 outcome.total.acked += report.acked;
                 outcome.total.epochs += report.epochs;
+                outcome.total.refused += report.refused;
                 let healed_in_us = outcome.total.healed_in_us.max(report.healed_in_us);
                 outcome.total.healed_in_us = healed_in_us;
             }
@@ -82,9 +83,10 @@ fn clusters_keep_every_promise() {
     let (seeds, enough) = (number("SEEDS").unwrap_or(SEEDS), number("ENOUGH").unwrap_or(u64::MAX));
     let started = Instant::now();
     let Outcome { runs, failed, first, total } = run_all(Plant::Nothing, (seeds, enough));
-    let Report { acked, epochs, healed_in_us } = total;
+    let Report { acked, epochs, refused, healed_in_us } = total;
     println!(
-        "{runs} seeds, {:.1} a second: {acked} acknowledged, {epochs} epochs, healed within {} ms",
+        "{runs} seeds, {:.1} a second: {acked} acknowledged, {epochs} epochs, {refused} refused for want of the store, \
+         healed within {} ms",
         f64::from(u32::try_from(runs).unwrap()) / started.elapsed().as_secs_f64(),
         healed_in_us / 1_000
     );

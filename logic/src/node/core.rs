@@ -3,7 +3,7 @@
 //! A command is done by the core that has its partition; an answer goes through the core that has
 //! the entry's link. Between cores are mailboxes.
 
-use super::limits::{CORE_IN_FLIGHT_MAX, TIMERS_EVERY_MS};
+use super::limits::TIMERS_EVERY_MS;
 use super::links::{From, Heard, Links};
 use super::metrics::{CoreMetrics, Reason};
 use super::owners::Owners;
@@ -26,14 +26,12 @@ use service::lifecycle::{Shutdown, State};
 use service::mailbox::{Directory, Outgoing};
 use service::metrics::Metrics;
 use shard::command::{Answer, Command, Delivery, Input, Mail, Now, ReplyTo};
-use shard::limits::{BUSY_RETRY_MS, STORE_RETRY_MS};
 use shard::owner::{Epoch, NodeId};
 use shard::partition::Partition;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use wire::RefusalCode;
 
 /// How long a core sleeps at most.
 const TICK: Duration = Duration::from_millis(TIMERS_EVERY_MS);
@@ -336,10 +334,9 @@ impl Core {
 
     /// Hands a command to its shard, or refuses it where it would only wait.
     fn take(&mut self, round: u32, epoch: Epoch, command: Command, reply: ReplyTo) {
-        // If the store does not answer, this node's lease ends too, and who owns the partition next
-        // is known only when the store is back. So the client is refused now, and not sent to look
-        // for another owner.
-        if let Some((code, retry_after_ms)) = self.refusal(&command) {
+        let cluster = self.parts.cluster.as_ref();
+        let is_broken = cluster.is_some_and(|cluster| cluster.client.breaker_is_open());
+        if let Some((code, retry_after_ms)) = self.parts.slots.refusal(&command, is_broken) {
             let answer = Answer::Refused { code, retry_after_ms };
             return self.deliver(Delivery { to: reply, answer });
         }
@@ -353,17 +350,6 @@ impl Core {
             self.metrics.not_here.inc();
             self.post(Links::core_of(entry), Post::NotHere { entry, round, partition });
         }
-    }
-
-    fn refusal(&self, command: &Command) -> Option<(RefusalCode, u32)> {
-        let needs_store = command.needs().store;
-        let cluster = self.parts.cluster.as_ref();
-        let is_broken = cluster.is_some_and(|cluster| cluster.client.breaker_is_open());
-        if needs_store && is_broken {
-            return Some((RefusalCode::StoreUnavailable, STORE_RETRY_MS));
-        }
-        let is_full = self.parts.slots.in_flight() >= CORE_IN_FLIGHT_MAX;
-        (needs_store && is_full).then_some((RefusalCode::Busy, BUSY_RETRY_MS))
     }
 
     fn hear_cluster(&mut self) {

@@ -4,16 +4,17 @@
 //! nothing is under way. It can also be dropped, with all that is under way. With the embedded
 //! store one slot has every partition of the core.
 
-use super::limits::{PARTITION_IDS_MAX, PARTITION_IN_FLIGHT_MAX};
-use shard::command::{Effects, Input, Login, Mail, Now};
+use super::limits::{CORE_IN_FLIGHT_MAX, PARTITION_IDS_MAX, PARTITION_IN_FLIGHT_MAX};
+use shard::command::{Command, Effects, Input, Login, Mail, Now};
 use shard::host::{Committed, Host};
-use shard::limits::PARTITIONS;
+use shard::limits::{BUSY_RETRY_MS, PARTITIONS, STORE_RETRY_MS};
 use shard::owner::Epoch;
 use shard::partition::{Partition, Share};
 use shard::rows::StoreError;
 use shard::store::Store;
 use shard::{Shard, ShardConfig};
 use std::collections::{BTreeSet, HashMap};
+use wire::RefusalCode;
 
 /// The partitions of one core, and which of them have something to do.
 pub struct Slots {
@@ -125,6 +126,19 @@ impl Slots {
     /// Something may have come from the partition's store.
     pub fn touch(&mut self, partition: Partition) {
         self.touched.insert(self.key(partition));
+    }
+
+    /// Why a command is refused that would only wait, and after how many ms it may come again. `is_broken`: the store does not
+    /// answer. Then this node's lease ends too, and who owns the partition next is known only when the store is back: so the
+    /// client is refused now, and not sent to look for another owner.
+    #[must_use]
+    pub fn refusal(&self, command: &Command, is_broken: bool) -> Option<(RefusalCode, u32)> {
+        let needs_store = command.needs().store;
+        if needs_store && is_broken {
+            return Some((RefusalCode::StoreUnavailable, STORE_RETRY_MS));
+        }
+        let is_full = self.in_flight >= CORE_IN_FLIGHT_MAX;
+        (needs_store && is_full).then_some((RefusalCode::Busy, BUSY_RETRY_MS))
     }
 
     /// Hands a command in; not if the partition is not served here.

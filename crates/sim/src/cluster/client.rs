@@ -46,6 +46,8 @@ pub struct Sent {
     pub conversation: ConversationId,
     /// The client's id of it.
     pub id: ClientMsgId,
+    /// What it says.
+    pub body: u64,
     /// When, in µs.
     pub at_us: u64,
     /// It was refused for a while, or a gateway may have given it up: later ones may have passed it.
@@ -152,12 +154,13 @@ impl Client {
             if self.machine.sends_pending() >= PENDING_MAX {
                 break;
             }
-            let body = Bytes::copy_from_slice(&random.any().to_le_bytes());
+            let body = random.any();
+            let bytes = Bytes::copy_from_slice(&body.to_le_bytes());
             let now_ms = self.now_ms(true_us);
-            let sent = self.machine.send((conversation, body), now_ms, &mut out);
+            let sent = self.machine.send((conversation, bytes), now_ms, &mut out);
             let id = sent.expect("there is room");
             let (may_be_passed, acked, at_us) = (false, None, true_us);
-            self.told.sent.push(Sent { conversation, id, at_us, may_be_passed, acked });
+            self.told.sent.push(Sent { conversation, id, body, at_us, may_be_passed, acked });
         }
         out
     }

@@ -28,6 +28,8 @@ pub enum Event {
     Ended(usize, usize),
     /// A gateway is there again.
     StartGateway(usize),
+    /// A gateway is told to stop.
+    Drain(usize),
     /// A gateway has a turn because time passes.
     Tick(usize),
     /// A device dials.

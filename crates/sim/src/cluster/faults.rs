@@ -28,9 +28,10 @@ impl World {
         }
         let acks = self.judge.acks() + self.random.between(0, 20);
         self.next_fault = (acks, self.now_us + self.weather.fault_every_us);
-        match self.random.between(0, 10) {
+        match self.random.between(0, 11) {
             0 => self.fault_of_gateway(),
             1..4 => self.fault_of_link(),
+            4 => self.store_away_until_us = self.now_us + self.random.between(0, AWAY_US_MAX),
             _ => self.fault_of_node(),
         }
     }
@@ -45,8 +46,32 @@ impl World {
             clock.jump(&mut self.random);
             return self.gateways[index].gateway.set_clock(clock);
         }
+        if self.random.permille(300) {
+            return self.drain(index);
+        }
         self.gateways[index].is_up = false;
         self.break_links_of(Who::Gateway(index));
+        let in_us = self.random.between(0, AWAY_US_MAX);
+        self.at(in_us, Event::StartGateway(index));
+    }
+
+    /// A gateway is told to stop. Of one that is told when everything works it is judged that it ends by itself.
+    pub(super) fn drain(&mut self, index: usize) {
+        if self.gateways[index].is_up && !self.gateways[index].gateway.is_draining() {
+            self.gateways[index].gateway.drain(self.now_us, self.shared.plant);
+            self.gateways[index].is_judged = self.now_us > self.heal_us;
+            self.serve_sockets(Who::Gateway(index));
+        }
+    }
+
+    /// A gateway whose drain is over ends, and is started again.
+    pub(super) fn end_drained(&mut self, index: usize) {
+        let Some(is_late) = self.gateways[index].gateway.is_drained(self.now_us) else { return };
+        if is_late && self.gateways[index].is_judged {
+            self.judge.fail(|| "a gateway's drain does not end".into());
+        }
+        self.gateways[index].is_up = false;
+        self.close_links_of(Who::Gateway(index));
         let in_us = self.random.between(0, AWAY_US_MAX);
         self.at(in_us, Event::StartGateway(index));
     }
@@ -126,6 +151,7 @@ impl World {
     /// Everything works from now on; who is away comes back, but for the older of two processes under one number.
     pub(super) fn heal(&mut self) {
         self.weather = Weather::FINE;
+        self.store_away_until_us = 0;
         let ids: Vec<NodeId> = self.nodes.iter().map(|body| body.node.id).collect();
         for index in 0..self.nodes.len() {
             if ids[index + 1..].contains(&ids[index]) && !self.nodes[index].is_dead {

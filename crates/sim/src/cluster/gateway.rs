@@ -3,6 +3,7 @@
 //! decides nothing.
 
 use super::clock::Clock;
+use super::plant::Plant;
 use super::sockets::Sockets;
 use crate::random::Random;
 use gateway::auth::Auth;
@@ -23,6 +24,8 @@ use std::sync::Arc;
 
 /// How often clients are to be heard, in ms.
 pub const HEARTBEAT_MS: u64 = 5_000;
+/// How long a drain may take, in ms.
+const DRAIN_TIMEOUT_MS: u64 = 20_000;
 const SETTINGS: Settings = Settings {
     id: 0,
     entries: 1,
@@ -44,6 +47,8 @@ pub struct Gateway {
     news: News,
     /// Channels that take nothing before what was written is sent.
     paused: Vec<Channel>,
+    /// When it ends at the latest, in ms, once it is to stop.
+    ends_ms: Option<u64>,
 }
 
 impl Gateway {
@@ -60,6 +65,7 @@ impl Gateway {
             remote: Remote::new(cluster, 0, StdRng::seed_from_u64(random.any())),
             news: News::default(),
             paused: Vec::new(),
+            ends_ms: None,
         }
     }
 
@@ -135,6 +141,30 @@ impl Gateway {
     pub fn tick(&mut self, true_us: u64) {
         self.with_entry(true_us, |entry, turn| entry.tick(turn));
         self.settle(true_us);
+    }
+
+    /// The operator wants it to stop.
+    pub fn drain(&mut self, true_us: u64, plant: Plant) {
+        let now_ms = self.clock.now(true_us).mono_ms;
+        self.ends_ms = Some(now_ms + DRAIN_TIMEOUT_MS);
+        if plant != Plant::DrainUntold {
+            self.entry.drain(now_ms);
+        }
+        self.settle(true_us);
+    }
+
+    /// It is to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.ends_ms.is_some()
+    }
+
+    /// Whether it ends now, as it was told to; and if so, whether though something waits still.
+    #[must_use]
+    pub fn is_drained(&self, true_us: u64) -> Option<bool> {
+        let is_quiet = self.entry.clients() == 0 && self.remote.pending() == 0;
+        let is_late = self.clock.now(true_us).mono_ms >= self.ends_ms?;
+        (is_quiet || is_late).then_some(!is_quiet)
     }
 
     /// In how many µs it wants a turn, though nothing happened.

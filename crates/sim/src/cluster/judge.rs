@@ -1,14 +1,14 @@
 //! What must hold at every step, over all processes at once. It sees what nobody in a real cluster sees, and
 //! influences nothing.
 
-use super::client::{Client, Row, conversations, users};
+use super::client::{Client, Row, Sent, conversations, users};
 use super::store::{Put, Statement, Store};
 use shard::command::{Answer, Delivery};
 use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::InboxRow;
 use std::collections::{BTreeMap, BTreeSet};
-use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RefusalCode, Seq, Uid};
 
 /// Remembers everything that was ever promised.
 #[derive(Debug, Default)]
@@ -22,6 +22,7 @@ pub struct Judge {
     /// The epochs that were begun of each partition.
     begun: BTreeMap<Partition, BTreeSet<Epoch>>,
     acks: u64,
+    refusals: u64,
     /// Which message a process was asked to take, by the entry's number there and the request's.
     asked: BTreeMap<(usize, u16, u64), ClientMsgId>,
     /// Messages that a node has refused: others may have passed them.
@@ -84,6 +85,20 @@ impl Judge {
     /// An entry has asked a process to take a message.
     pub fn asks(&mut self, process: usize, (entry, ticket): (u16, u64), id: ClientMsgId) {
         self.asked.insert((process, entry, ticket), id);
+    }
+
+    /// A process says something to an entry; whether the store has answered everybody for long.
+    pub fn refuses(&mut self, delivery: &Delivery, is_back: bool) {
+        if let Answer::Refused { code: RefusalCode::StoreUnavailable, .. } = delivery.answer {
+            self.refusals += 1;
+            self.check(!is_back, || "the store answers, and is refused for".into());
+        }
+    }
+
+    /// How often something was refused because the store did not answer.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
+        self.refusals
     }
 
     /// A process says something to an entry, while the store holds this.
@@ -203,6 +218,12 @@ impl Judge {
                 self.check(row.is_some(), || format!("{id} has a hole at {seq} of {count}"));
                 ids.extend(row.map(|row| (row.client_msg_id, (row.message_id, seq))));
             }
+            let is_other = |sent: &&Sent| {
+                let row = sent.acked.and_then(|(_, seq)| store.message(id, seq));
+                row.is_some_and(|row| row.body != sent.body.to_le_bytes().as_slice())
+            };
+            let other = all().find(|sent| sent.conversation == id && is_other(sent));
+            self.check(other.is_none(), || format!("{other:?} says something else"));
             let sent = all().filter(|sent| sent.conversation == id);
             let lost = sent.copied().find(|sent| ids.get(&sent.id).copied() != sent.acked);
             self.check(lost.is_none(), || format!("{lost:?} is not where it was acknowledged"));

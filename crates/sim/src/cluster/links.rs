@@ -169,6 +169,18 @@ impl World {
         }
     }
 
+    /// Every connection of a process that ends is closed.
+    pub(super) fn close_links_of(&mut self, who: Who) {
+        for link in 0..self.links.len() {
+            for side in 0..2 {
+                if self.links[link].ends[side].who == who && self.links[link].ends[side].is_open {
+                    self.say(link, side, Payload::End);
+                    self.links[link].ends[side].is_open = false;
+                }
+            }
+        }
+    }
+
     /// What is next on its way to an end arrives there.
     pub(super) fn take(&mut self, link: usize, side: usize) {
         let End { who, conn, is_open, is_shut, .. } = self.links[link].ends[side];

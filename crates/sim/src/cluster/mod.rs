@@ -44,6 +44,8 @@ pub struct Report {
     pub acked: u64,
     /// Changes of owners.
     pub epochs: u64,
+    /// Refused because the store did not answer.
+    pub refused: u64,
     /// From the last fault until everything was acknowledged and shown, in µs of simulated time.
     pub healed_in_us: u64,
 }
@@ -81,6 +83,7 @@ pub fn run(seed: u64, plant: Plant, people: &People) -> Result<Report, String> {
         None => Ok(Report {
             acked: world.judge.acked(),
             epochs: world.judge.epochs(),
+            refused: world.judge.refusals(),
             healed_in_us: healed_in_us.unwrap_or_default(),
         }),
     }
@@ -89,7 +92,10 @@ pub fn run(seed: u64, plant: Plant, people: &People) -> Result<Report, String> {
 impl World {
     /// Every device has everything.
     fn is_whole(&self) -> bool {
-        self.clients.iter().all(|client| client.pending() == 0)
+        let is_drained =
+            self.gateways.iter().all(|body| !body.is_up || !body.gateway.is_draining());
+        is_drained
+            && self.clients.iter().all(|client| client.pending() == 0)
             && self.clients.iter().all(|client| client.is_whole(self.rows_of(client.uid)))
     }
 

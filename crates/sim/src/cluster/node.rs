@@ -12,6 +12,7 @@ use super::store::Statement;
 use crate::random::Random;
 use link::dial::Dialer;
 use link::{Item, NodeAddress, PeerId, Terms};
+use logic::breaker::{Breaker, Seen};
 use logic::cluster::{Input, Moment, Ownership, Settings};
 use logic::cql::{CqlStore, Parts, Places};
 use logic::fence::Fence;
@@ -23,7 +24,7 @@ use logic::node::slots::{Bounds, Output, Slots};
 use netring::ConnId;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use shard::command::{Command, Delivery, Mail, ReplyTo};
+use shard::command::{Answer, Command, Delivery, Mail, ReplyTo};
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use std::collections::{BTreeMap, VecDeque};
@@ -34,6 +35,8 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 use wire::ClientMsgId;
 
+/// For how long a store may be missed before commands are refused, and how often it would be asked then, in ms.
+const BREAKER_MS: (u64, u64) = (400, 100);
 /// How long a read of a store may take.
 const READ_DEADLINE: Duration = Duration::from_millis(400);
 /// Of all inboxes.
@@ -135,6 +138,9 @@ pub struct Node {
     dialer: Dialer,
     slots: Slots,
     rounds: Rounds,
+    breaker: Breaker,
+    /// What it saw of the store.
+    seen: Seen,
     owners: Owners,
     /// The nodes that take part, as its leases were read last.
     nodes: Vec<NodeAddress>,
@@ -149,7 +155,12 @@ pub struct Node {
 impl Node {
     /// A process that has just started.
     #[must_use]
-    pub fn new(id: NodeId, clock: Clock, shared: &Shared, random: &mut Random) -> Self {
+    pub fn new(
+        id: NodeId,
+        clock: Clock,
+        shared: &Shared,
+        (true_us, random): (u64, &mut Random),
+    ) -> Self {
         let incarnation = Incarnation(u32::try_from(random.between(1, 1 << 32)).expect("32 bits"));
         let me = Holder { node: id, incarnation };
         let peer = PeerId::Logic { node: id, incarnation, core: 0 };
@@ -164,6 +175,8 @@ impl Node {
             links: Links::new(shared.terms.clone(), me, 0, of_links),
             dialer: Dialer::new(shared.terms.clone(), peer, of_dialer),
             nodes: Vec::new(),
+            breaker: Breaker::new(BREAKER_MS.0, BREAKER_MS.1, clock.monotonic(true_us)),
+            seen: Seen::default(),
             ownership: Ownership::new(shared.settings, id, random.any()),
             lives: 1,
             is_leaving: false,
@@ -221,12 +234,28 @@ impl Node {
         self.step_ownership(true_us, (vec![Input::Leave], token), out);
     }
 
+    /// A statement was answered, or given up.
+    pub fn see_store(&mut self, is_answered: bool, true_us: u64) {
+        self.seen.is_missed = !is_answered;
+        if is_answered {
+            self.seen.succeeded = self.clock.monotonic(true_us);
+        }
+    }
+
+    fn look_at_store(&mut self, true_us: u64) {
+        let stays_open = self.shared.plant == Plant::BreakerStaysOpen && self.breaker.is_open();
+        if !stays_open {
+            self.breaker.look(self.seen, self.clock.monotonic(true_us));
+        }
+    }
+
     /// Something reaches its core: the first part of a turn. What the task that keeps the lease has said is heard.
     pub fn begin_turn(&mut self, arrival: Arrival, true_us: u64, out: &mut Vec<Action>) {
         self.move_fence(true_us);
         let now = self.clock.now(true_us);
         match arrival {
             Arrival::Timers => {
+                self.look_at_store(true_us);
                 self.slots.look_at_timers(now);
                 self.links.look_after(now.mono_ms, &mut self.sockets);
                 self.dialer.look_after(now.mono_ms, &mut self.sockets);
@@ -289,7 +318,7 @@ impl Node {
                 if let Command::Send(send) = &command {
                     out.push(Action::Asked((entry, reply.ticket), send.client_msg_id));
                 }
-                self.take((round, epoch), command, reply);
+                self.take((round, epoch), command, reply, out);
             }
             (From::Node, Item::Mail(partition, mail)) => self.slots.take_mail(partition, mail),
             (From::Node, Item::Told(row)) => self.untold.push(Input::Told(row)),
@@ -307,7 +336,17 @@ impl Node {
         let _ = self.dialer.say(node, item, &self.sockets);
     }
 
-    fn take(&mut self, (round, epoch): (u32, Epoch), command: Command, reply: ReplyTo) {
+    fn take(
+        &mut self,
+        (round, epoch): (u32, Epoch),
+        command: Command,
+        reply: ReplyTo,
+        out: &mut Vec<Action>,
+    ) {
+        if let Some((code, retry_after_ms)) = self.slots.refusal(&command, self.breaker.is_open()) {
+            let answer = Answer::Refused { code, retry_after_ms };
+            return self.deliver(Delivery { to: reply, answer }, out);
+        }
         let (partition, entry) = (command.partition(), reply.session.entry);
         if self.shared.plant == Plant::NoRounds {
             self.rounds = Rounds::default();
@@ -386,9 +425,7 @@ impl Node {
                 self.send_mail(partition, mail);
             }
             for delivery in output.effects.deliveries.drain(..) {
-                out.push(Action::Says(delivery.clone()));
-                let entry = delivery.to.session.entry;
-                self.say_to_entry(entry, &Item::Delivery(delivery));
+                self.deliver(delivery, out);
             }
             for (partition, epoch) in output.stopped.drain(..) {
                 self.let_go(partition, epoch);
@@ -398,6 +435,12 @@ impl Node {
         }
         self.links.flush(&mut self.sockets);
         self.dialer.flush(&mut self.sockets);
+    }
+
+    fn deliver(&mut self, delivery: Delivery, out: &mut Vec<Action>) {
+        let entry = delivery.to.session.entry;
+        out.push(Action::Says(delivery.clone()));
+        self.say_to_entry(entry, &Item::Delivery(delivery));
     }
 
     fn send_mail(&mut self, partition: Partition, mail: Mail) {

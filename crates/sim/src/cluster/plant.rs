@@ -25,6 +25,10 @@ pub enum Plant {
     NoEpochs,
     /// A node takes what follows in a round that it has refused.
     NoRounds,
+    /// A node refuses for want of the store for ever, once it has.
+    BreakerStaysOpen,
+    /// A gateway that is to stop tells nobody.
+    DrainUntold,
 }
 
 /// All rules that are taken away at the edge.
@@ -37,11 +41,16 @@ pub const PLANTS: &[Plant] = &[
     Plant::HandOverUnstopped,
     Plant::NoEpochs,
     Plant::NoRounds,
+    Plant::BreakerStaysOpen,
+    Plant::DrainUntold,
 ];
 
-/// Faults inside of the takeover of a log and of the shard, as the variable `PLANTED_FAULT` names them: those that a few
+/// Faults inside of links, of the takeover of a log and of the shard, as the variable `PLANTED_FAULT` names them: those that a few
 /// hundred clusters show. For rarer ones the shard and the takeover have models of their own.
 pub const PLANTED_INSIDE: &[&str] = &[
+    "link-skip-checksum",
+    "link-trust-silence",
+    "link-say-newest",
     "keep-over-holes",
     "skip-rewrite",
     "ack-before-commit",

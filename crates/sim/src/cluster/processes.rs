@@ -13,6 +13,8 @@ use shard::partition::Partition;
 
 /// By then the last late statement has landed, in µs after the last fault.
 pub const LATE_WITHIN_US: u64 = 2_000_000;
+/// By then every node has seen that the store answers again, in µs after the last fault.
+const STORE_BACK_US: u64 = 3_000_000;
 /// How long a core stands still in a turn, in µs, at most: two leases.
 const STALL_US_MAX: u64 = 1_600_000;
 /// Between a statement's time-out and the next try, in µs, at most.
@@ -25,7 +27,7 @@ impl World {
             None => Clock::new(&mut self.random, self.apart_us),
         };
         self.clocks.insert(id, clock);
-        let node = Node::new(id, clock, &self.shared_terms(), &mut self.random);
+        let node = Node::new(id, clock, &self.shared_terms(), (self.now_us, &mut self.random));
         self.nodes.push(NodeBody {
             node,
             is_dead: false,
@@ -170,6 +172,8 @@ impl World {
             }
             Action::Asked(by, id) => self.judge.asks(index, by, id),
             Action::Says(delivery) => {
+                let is_back = self.now_us > self.heal_us + STORE_BACK_US;
+                self.judge.refuses(&delivery, is_back);
                 self.judge.says(index, &delivery, (&self.store, &self.users));
             }
         }
@@ -179,7 +183,8 @@ impl World {
     pub(super) fn kill(&mut self, index: usize) {
         let (id, clock) = (self.nodes[index].node.id, self.nodes[index].node.clock);
         self.nodes[index].is_dead = true;
-        self.nodes[index].node = Node::new(id, clock, &self.shared, &mut self.random);
+        self.nodes[index].node =
+            Node::new(id, clock, &self.shared, (self.now_us, &mut self.random));
         self.break_links_of(Who::Node(index));
     }
 
@@ -217,7 +222,8 @@ impl World {
         if !is_open || !is_wanted || self.nodes[*process].is_dead {
             return;
         }
-        let is_cut = self.nodes[*process].cut_until_us > self.now_us;
+        let cut_until_us = self.nodes[*process].cut_until_us.max(self.store_away_until_us);
+        let is_cut = cut_until_us > self.now_us;
         let is_write = matches!(self.statement(number), Some(Statement::Put(..)));
         let fate = self.weather.statement(is_write, &mut self.random);
         self.at(STATEMENT_TIMEOUT_US, Event::Answered(number, None));
@@ -287,7 +293,11 @@ impl World {
             return self.at(in_us, Event::Answered(number, reply));
         }
         let token = self.random.any();
+        let is_statement = self.statement(number).is_some();
         let pending = self.pending.get_mut(&number).expect("just seen");
+        if is_statement {
+            self.nodes[index].node.see_store(reply.is_some(), self.now_us);
+        }
         let mut out = Vec::new();
         match (&pending.asker, reply) {
             (Asker::Ownership(life, statement), reply) => {

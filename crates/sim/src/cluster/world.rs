@@ -57,6 +57,8 @@ pub struct GatewayBody {
     pub gateway: Gateway,
     /// It runs.
     pub is_up: bool,
+    /// Its drain has to end by itself.
+    pub is_judged: bool,
 }
 
 /// Who waits for a statement.
@@ -81,6 +83,8 @@ pub struct World {
     pub(super) now_us: u64,
     /// When faults end.
     pub(super) heal_us: u64,
+    /// The store answers nobody until then, in µs.
+    pub(super) store_away_until_us: u64,
     pub(super) nodes: Vec<NodeBody>,
     pub(super) gateways: Vec<GatewayBody>,
     pub(super) clients: Vec<Client>,
@@ -135,6 +139,7 @@ impl World {
             apart_us,
             now_us: 0,
             heal_us,
+            store_away_until_us: 0,
             nodes: Vec::new(),
             gateways: Vec::new(),
             connections: vec![None; clients.len()],
@@ -164,13 +169,14 @@ impl World {
         (0..world.clients.len()).for_each(|client| world.at(10_000, Event::Connect(client)));
         world.at(20_000, Event::Users);
         world.at(600_000, Event::Fault);
+        world.at(heal_us + 1, Event::Drain(0));
         world
     }
 
     fn add_gateway(&mut self) {
         let clock = Clock::new(&mut self.random, self.apart_us);
         let gateway = self.new_gateway(clock);
-        self.gateways.push(GatewayBody { gateway, is_up: true });
+        self.gateways.push(GatewayBody { gateway, is_up: true, is_judged: false });
         self.at(0, Event::Tick(self.gateways.len() - 1));
     }
 
@@ -217,6 +223,7 @@ impl World {
             Event::Take(link, side) => self.take(link, side),
             Event::Ended(link, side) => self.ended(link, side),
             Event::StartGateway(index) => self.start_gateway(index),
+            Event::Drain(index) => self.drain(index),
             Event::Tick(index) => self.tick(index),
             Event::Connect(client) => self.connect(client),
             Event::ClientTimer(client) => self.client_timer(client),
@@ -236,6 +243,7 @@ impl World {
         if self.gateways[index].is_up {
             self.gateways[index].gateway.tick(self.now_us);
             self.serve_sockets(Who::Gateway(index));
+            self.end_drained(index);
         }
         let patience_us = self.gateways[index].gateway.patience_us();
         self.at(patience_us.min(TICK_US_MAX), Event::Tick(index));
