@@ -1,6 +1,6 @@
 //! What a connection says, in pieces: the first byte of the input says how large they are, the second whether the bytes are all
-//! of it, what follows a request in order for a WebSocket with frames or with JSON, or what a server says to a client. Nothing
-//! may panic, and the same bytes in one piece are heard as the same.
+//! of it, what follows a request in order for a WebSocket with frames or with JSON, what follows one for a token, or what a
+//! server says to a client. Nothing may panic, and the same bytes in one piece are heard as the same.
 #![no_main]
 
 use front::{Bounds, Carrier, Client, Common, Front, Heard, Subprotocol};
@@ -13,18 +13,26 @@ const REQUEST: &[u8] =
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Protocol: longline.v1";
 
+/// A request for a token, but for the length of its body.
+const POST: &[u8] = b"POST /v1/dev-token HTTP/1.1\r\nHost: localhost\r\n\
+    Content-Type: application/json\r\nContent-Length: ";
+
 fuzz_target!(|input: &[u8]| {
     let [size, manner, bytes @ ..] = input else { return };
     let (size, whole) = (usize::from(*size) + 1, bytes.len().max(1));
-    match manner % 4 {
+    match manner % 5 {
         0 => assert_eq!(heard(bytes, size), heard(bytes, whole)),
         1 => {
             let says = [REQUEST, b"\r\n\r\n", bytes].concat();
             assert_eq!(heard(&says, size), heard(&says, says.len()));
         }
         2 => tell(bytes, size),
-        _ => {
+        3 => {
             let says = [REQUEST, b".json\r\n\r\n", bytes].concat();
+            assert_eq!(heard(&says, size), heard(&says, says.len()));
+        }
+        _ => {
+            let says = [POST, bytes].concat();
             assert_eq!(heard(&says, size), heard(&says, says.len()));
         }
     }
@@ -34,7 +42,8 @@ fuzz_target!(|input: &[u8]| {
 fn heard(says: &[u8], size: usize) -> (Vec<String>, Vec<u8>) {
     let (mut front, mut common, mut heard) = (Front::default(), Common::default(), vec![]);
     let mut carrier = Carrier::New;
-    let bounds = Bounds { frame_bytes_max: FRAME_BEFORE_LOGIN_BYTES_MAX, origins: &[], user: 7 };
+    let frame_bytes_max = FRAME_BEFORE_LOGIN_BYTES_MAX;
+    let bounds = Bounds { frame_bytes_max, origins: &[], has_pages: true, user: 7 };
     for piece in says.chunks(size) {
         let mut goes_on = true;
         let by = carrier;

@@ -5,7 +5,7 @@
 
 use service::CORES_MAX;
 use service::config::{ANY, Addresses, LogFilter, LogFormat, Origins, Settings, TlsMode, between};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Milliseconds that a timer may be set to: one day.
@@ -21,6 +21,9 @@ service::settings! {
     /// Origins whose web pages may connect by WebSocket, such as https://chat.example.com,...; * allows all. Pages of the
     /// host that they connect to always may.
     origins: Origins = "", ANY;
+    /// Whether the chat page is served on `listen`. Empty: only while the key for trying out is in use. With that key, and
+    /// where `listen` is a loopback address, the page also gets tokens.
+    pages: Option<bool> = "", ANY;
     /// Whether clients speak TLS on `listen`: off (something in front of this process may), accept (they may) or require (they
     /// must, and nothing else is read). Off must be said where `listen` is no loopback address.
     tls: TlsMode = "off", ANY;
@@ -101,6 +104,30 @@ service::settings! {
 }
 
 impl Config {
+    /// Whether tokens are believed that the key for trying out signed: no other is configured.
+    #[must_use]
+    pub fn is_trying_out(&self) -> bool {
+        self.jwt_hs256_key_file.is_none() && self.jwt_eddsa_public_key_file.is_none()
+    }
+
+    /// Whether the chat page is served.
+    #[must_use]
+    pub fn has_pages(&self) -> bool {
+        self.pages.unwrap_or_else(|| self.is_trying_out())
+    }
+
+    /// The address at which a person finds the chat page, of a gateway that listens here; none, if it has no pages.
+    #[must_use]
+    pub fn page_at(&self, listen: SocketAddr) -> Option<String> {
+        let scheme = if self.tls == TlsMode::Off { "http" } else { "https" };
+        let host = match listen.ip() {
+            ip if ip.is_unspecified() => "localhost".to_owned(),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        self.has_pages().then(|| format!("{scheme}://{host}:{}/", listen.port()))
+    }
+
     fn together(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         let mut add = |name, advice: &str| problems.push((name, advice.to_owned()));

@@ -7,7 +7,7 @@ use crate::backend::{Backend, News, Post};
 use crate::canary::{Ask, Canary, Traffic};
 use crate::entry::kick::Kick;
 use crate::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
-use crate::hear::hear;
+use crate::hear::{Site, hear};
 use crate::metrics::CoreMetrics;
 use crate::setup::Setup;
 use crate::transport::sealing::{Sealing, Sockets};
@@ -211,8 +211,8 @@ impl Core {
     fn on_data(&mut self, conn: ConnId, piece: &mut [u8]) {
         let Self { tcp, entry, sockets, effects, now, now_us, setup, .. } = self;
         let mut turn = Turn { now: *now, now_us: *now_us, outboxes: sockets, effects };
-        let origins = &setup.config.origins.0;
-        let copied = hear((tcp, entry), (conn, piece), origins, &mut turn);
+        let site = Site { origins: &setup.config.origins.0, pages: setup.pages.as_deref() };
+        let copied = hear((tcp, entry), (conn, piece), site, &mut turn);
         let copies = &self.metrics.body_copies_bytes;
         copies.of(crate::metrics::CopyStage::Reassembly).add(copied as u64);
         self.act();

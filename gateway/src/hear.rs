@@ -4,22 +4,33 @@
 use crate::entry::{Entry, Reading, SessionKey, Turn};
 use crate::limits::OUTBOX_HIGH_BYTES;
 use crate::metrics::CloseReason;
+use crate::pages::Pages;
 use crate::transport::tcp::Tcp;
 use crate::transport::{Channel, Outboxes};
 use front::{Bounds, Fault, Heard};
 use netring::ConnId;
 
+/// What browsers may do here.
+#[derive(Clone, Copy, Default)]
+pub struct Site<'a> {
+    /// Origins whose pages may connect, beside this host's.
+    pub origins: &'a [String],
+    /// What they get beside a WebSocket.
+    pub pages: Option<&'a Pages>,
+}
+
 /// Hands over what is in a piece. Returns the bytes that were copied, because their frame is split or lies unaligned.
 pub fn hear<O: Outboxes>(
     (tcp, entry): (&mut Tcp<SessionKey>, &mut Entry),
     (conn, piece): (ConnId, &mut [u8]),
-    origins: &[String],
+    site: Site<'_>,
     turn: &mut Turn<'_, O>,
 ) -> usize {
     let Some(key) = tcp.key(conn) else { return 0 };
     let Some(reading) = entry.on_bytes(key, turn.now) else { return 0 };
     let Reading { channel, frame_bytes_max, user } = reading;
-    let bounds = Bounds { frame_bytes_max, origins, user: user.0 };
+    let (origins, has_pages) = (site.origins, site.pages.is_some());
+    let bounds = Bounds { frame_bytes_max, origins, has_pages, user: user.0 };
     tcp.read(channel, piece, bounds, |heard| match heard {
         Heard::Frame(frame) => entry.on_frame(key, frame, turn),
         Heard::Unclear(request_id, code, text) => {
@@ -29,6 +40,14 @@ pub fn hear<O: Outboxes>(
         Heard::Say(bytes) => {
             // It may have become sealed since.
             say(entry.channel(key), bytes, turn)
+        }
+        Heard::Asks(asked) => {
+            let mut answer = Vec::new();
+            if let Some(pages) = site.pages {
+                pages.answer(&asked, turn.now.unix_ms, &mut answer);
+            }
+            say(entry.channel(key), &answer, turn);
+            entry.on_asked(key, turn)
         }
         Heard::Sealed => entry.on_sealed(key),
         Heard::Raw(bytes) => say(Some(Channel { is_sealed: false, ..channel }), bytes, turn),

@@ -16,6 +16,7 @@ mod setup;
 pub mod chunks;
 pub mod core;
 pub mod transport;
+pub mod pages;
 pub mod entry;
 pub mod hear;
 pub mod backend;

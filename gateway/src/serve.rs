@@ -11,6 +11,7 @@ use crate::entry::rate::UserRates;
 use crate::entry::shared::Shared;
 use crate::limits::CLOSING_SLOTS;
 use crate::metrics::Metrics;
+use crate::pages::Pages;
 use crate::setup::Setup;
 use crate::tls::{self, Opened, Watch};
 use flume::{Receiver, Sender};
@@ -57,6 +58,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     shutdown.reload_by(reload(&auth, &config, watch(&config, opened.as_ref(), &metrics)?));
     let setup = Setup {
         config: config.clone(),
+        pages: Pages::of(&config, &auth).map(Arc::new),
         auth,
         security: tls::security(&config, opened.as_ref()),
         metrics,
@@ -87,8 +89,11 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     })?;
     let announce = |listen: SocketAddr| {
         let (at, data_dir) = (admin.address(), config.data_dir.display());
-        let line =
-            format!("longline gateway listening on {listen}, admin on {at}, data in {data_dir}");
+        let page = config.page_at(listen).map(|page| format!("; chat at {page}"));
+        let line = format!(
+            "longline gateway listening on {listen}, admin on {at}, data in {data_dir}{}",
+            page.unwrap_or_default(),
+        );
         ready::announce(&line, listen, at, config.ready_file.as_deref())
             .map_err(|e| config.refuse("ready_file", &format!("could not be written: {e}")))
     };

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::entry::shared::Shared;
 use crate::limits::CORE_CONNECTIONS_SPARE;
 use crate::metrics::{FirstDamage, Metrics};
+use crate::pages::Pages;
 use arc_swap::ArcSwap;
 use front::Security;
 use link::Clocks;
@@ -20,6 +21,8 @@ pub struct Setup {
     pub config: Arc<Config>,
     /// Verifies tokens.
     pub auth: Arc<Auth>,
+    /// What a browser gets, if it gets anything.
+    pub pages: Option<Arc<Pages>>,
     /// Whether clients speak TLS, and how.
     pub security: Security,
     /// The numbers; each core writes its own.

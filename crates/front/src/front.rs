@@ -1,11 +1,12 @@
 //! What a server hears of a connection: from whatever carries them to frames. Eight bytes and nothing else while nothing is
 //! partial.
 
+use crate::asked::Order;
 use crate::detect::{Speech, detect};
 use crate::head::{self, Head};
 use crate::heard::{Bounds, Carrier, Common, Fault, Heard, Security};
 use crate::json::{self, Unclear};
-use crate::limits::{FIRST_BYTES, JSON_BYTES_MAX};
+use crate::limits::{FIRST_BYTES, JSON_BYTES_MAX, WEBSOCKET_PATH};
 use crate::problem::Problem;
 use crate::say;
 use crate::sealed::{Sealed, emptied};
@@ -28,6 +29,8 @@ enum Partial {
     Frames(FrameBuffer),
     /// The head of a request.
     Head(Head),
+    /// The body of a request for something else than a WebSocket.
+    Order(Order),
     /// A message.
     Talk(Talk),
     /// TLS, and what is partial of what is in it.
@@ -105,6 +108,7 @@ impl Front {
             Some(Partial::First { count, .. }) => *count,
             Some(Partial::Frames(frames)) => frames.partial_len(),
             Some(Partial::Head(head)) => head.len(),
+            Some(Partial::Order(order)) => order.len(),
             Some(Partial::Talk(talk)) => talk.content.kept_bytes(),
         }
     }
@@ -156,7 +160,7 @@ impl Partial {
             Self::First { count, .. } => *count > 0,
             Self::Frames(frames) => frames.partial_len() > 0,
             Self::Talk(talk) => !talk.unfinished.is_idle(),
-            Self::Head(_) | Self::Sealed(..) | Self::Over(_) => true,
+            Self::Head(_) | Self::Order(_) | Self::Sealed(..) | Self::Over(_) => true,
         }
     }
 }
@@ -251,6 +255,7 @@ impl Ends<'_> {
                 (Partial::Frames(frames), copied)
             }
             Partial::Head(head) => self.shake_hands(head, piece),
+            Partial::Order(order) => (self.gather(order, piece), 0),
             Partial::Talk(mut talk) => match talk.read(piece, self) {
                 Ok((copied, _)) => (Partial::Talk(talk), copied),
                 // Of a session that is over already, its own reason is said.
@@ -345,11 +350,21 @@ impl Ends<'_> {
         }
     }
 
-    /// A request becomes a WebSocket, or not.
+    /// A request is asked once all of its body is there.
+    fn gather(&mut self, mut order: Order, piece: &[u8]) -> Partial {
+        if !order.add(piece) {
+            return Partial::Order(order);
+        }
+        (self.take)(Heard::Asks(order.asked()));
+        Partial::Over(None)
+    }
+
+    /// A request becomes a WebSocket, or asks for something else, or neither.
     fn shake_hands(&mut self, mut head: Head, mut piece: &mut [u8]) -> (Partial, usize) {
-        match judged(&mut head, &mut piece, self.bounds.origins) {
+        match judged(&mut head, &mut piece, self.bounds) {
             Ok(None) => (Partial::Head(head), 0),
-            Ok(Some((answer, subprotocol))) => {
+            Ok(Some(Wants::Order(order))) => (self.gather(order, piece), 0),
+            Ok(Some(Wants::Socket(answer, subprotocol))) => {
                 let carrier = match subprotocol {
                     Subprotocol::Frames => Carrier::WebSocket,
                     Subprotocol::Json => Carrier::Json,
@@ -363,7 +378,7 @@ impl Ends<'_> {
                 let mut answer = Vec::new();
                 problem.write(&mut answer);
                 (self.take)(Heard::Say(&answer));
-                let is_foreign = problem == Problem::ForeignOrigin;
+                let is_foreign = matches!(problem, Problem::ForeignOrigin | Problem::ForeignPage);
                 let fault = if is_foreign { Fault::Origin } else { Fault::Http };
                 (self.take)(Heard::Broken(fault));
                 (Partial::Over(None), 0)
@@ -397,16 +412,28 @@ impl Ends<'_> {
     }
 }
 
-/// Reads a request's head; the answer if it becomes a WebSocket.
+/// What a request is for.
+enum Wants {
+    /// A WebSocket: its answer, and what its messages hold.
+    Socket(String, Subprotocol),
+    /// Something else.
+    Order(Order),
+}
+
+/// Reads a request's head.
 fn judged(
     head: &mut Head,
     piece: &mut &mut [u8],
-    origins: &[String],
-) -> Result<Option<(String, Subprotocol)>, Problem> {
+    bounds: Bounds<'_>,
+) -> Result<Option<Wants>, Problem> {
     head.read(piece, |bytes, headers| {
         let mut request = Request::new(headers);
         let Some(size) = head::size(request.parse(bytes))? else { return Ok(None) };
-        Ok(Some((size, judge(&request, origins)?)))
+        if bounds.has_pages && request.path != Some(WEBSOCKET_PATH) {
+            return Ok(Some((size, Wants::Order(Order::judge(&request)?))));
+        }
+        let (answer, subprotocol) = judge(&request, bounds.origins)?;
+        Ok(Some((size, Wants::Socket(answer, subprotocol))))
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a server hears of a connection, by which bounds, and what the connections of a core share for it.
 
+use crate::asked::Asked;
 use rustls::ServerConfig;
 use std::sync::Arc;
 use wire::{FrameError, RawFrame, RefusalCode, Scratch};
@@ -29,6 +30,8 @@ pub enum Heard<'a> {
     Speaks(Carrier),
     /// A request that no frame can be made of: of this number, and as what and with which words it is to be refused.
     Unclear(u64, RefusalCode, &'a str),
+    /// A request for something else than a WebSocket, to be answered: nothing more is heard.
+    Asks(Asked<'a>),
     /// To be written.
     Say(&'a [u8]),
     /// TLS lies beneath: from now on all that is written is sealed first, by [`crate::Front::seal`].
@@ -60,7 +63,7 @@ pub enum Fault {
     TlsTerms,
     /// A record that is none, or that the keys do not open.
     TlsRecord,
-    /// A request that no WebSocket begins with.
+    /// A request that no WebSocket begins with, nor anything else that there is.
     Http,
     /// A page of a foreign origin.
     Origin,
@@ -75,6 +78,8 @@ pub struct Bounds<'a> {
     pub frame_bytes_max: usize,
     /// Whose pages may connect, beside those of the host that they ask.
     pub origins: &'a [String],
+    /// Whether anything else than a WebSocket may be asked for.
+    pub has_pages: bool,
     /// The user who is logged in; 0: none is.
     pub user: u64,
 }

@@ -3,7 +3,7 @@
 //! JSON in its messages, or TLS with any of these in it.
 //!
 //! Both ends are here: what a server hears, and what a client says. Everything is pure: bytes in, bytes out. It knows no
-//! socket, no session, and not what a frame means; no clock but the one by which rustls lets tickets grow old and judges
+//! socket, no session, not what a frame means nor which pages there are; no clock but the one by which rustls lets tickets grow old and judges
 //! certificates.
 
 mod limits;
@@ -17,6 +17,7 @@ mod origin;
 mod problem;
 mod subprotocol;
 mod upgrade;
+mod asked;
 mod head;
 mod validity;
 mod trust;
@@ -26,6 +27,7 @@ mod sealed;
 mod front;
 mod client;
 
+pub use asked::{Asked, Method};
 pub use client::{Client, ClientError, Told};
 pub use front::Front;
 pub use heard::{Bounds, Carrier, Common, Fault, Heard, Security};

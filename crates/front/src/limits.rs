@@ -10,6 +10,8 @@ pub const HEADERS_MAX: usize = 48;
 pub const FRAGMENTS_MAX: u8 = 64;
 /// Bytes of a control frame, by RFC 6455.
 pub const CONTROL_BYTES_MAX: u64 = 125;
+/// Bytes of the body of a request for something else than a WebSocket: a small object.
+pub const ASKED_BODY_BYTES_MAX: usize = 256;
 /// Where an HTTP request becomes a WebSocket.
 pub const WEBSOCKET_PATH: &str = "/v1/ws";
 /// Bytes of a JSON message from a client that is logged in: a body of [`wire::BODY_BYTES_MAX`] of which all that is not ASCII is
@@ -28,5 +30,6 @@ pub const RECORD_BYTES_MAX: usize = 5 + 16 * 1024 + 2_048;
 /// hello and a login in one record. A browser's first record has some 1,800.
 pub const SEALED_BEFORE_LOGIN_BYTES_MAX: usize = HEAD_BYTES_MAX + 512;
 
+const _: () = assert!(ASKED_BODY_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(SEALED_BEFORE_LOGIN_BYTES_MAX < RECORD_BYTES_MAX);
 const _: () = assert!(JSON_BYTES_MAX > 3 * wire::BODY_BYTES_MAX + 1_024);

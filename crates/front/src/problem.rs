@@ -1,4 +1,4 @@
-//! Why an HTTP request does not become a WebSocket, and the answer that says so and what to do.
+//! Why an HTTP request is not answered with what it asks for, and the answer that says so and what to do.
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,10 +7,18 @@ pub(crate) enum Problem {
     Malformed,
     /// The page is of another origin.
     ForeignOrigin,
+    /// The page is of another origin, and asks for what only pages of this host get.
+    ForeignPage,
     /// Nothing is there.
     NotFound,
     /// Another method than GET.
     Method,
+    /// Another method than GET, HEAD or POST.
+    MethodOfPage,
+    /// A body that is not JSON.
+    NotJson,
+    /// A body that is too large.
+    BodyTooLarge,
     /// The head is too large.
     TooLarge,
     /// It asks for no WebSocket, or for one of another version.
@@ -33,13 +41,17 @@ impl Problem {
         let (status, text) = self.words();
         let more = match self {
             Self::Method => "Connection: close\r\nAllow: GET\r\n",
+            Self::MethodOfPage => "Connection: close\r\nAllow: GET, HEAD, POST\r\n",
             Self::NoUpgrade => {
                 "Connection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
             }
             Self::Unavailable => "Connection: close\r\nRetry-After: 1\r\n",
             Self::Malformed
             | Self::ForeignOrigin
+            | Self::ForeignPage
             | Self::NotFound
+            | Self::NotJson
+            | Self::BodyTooLarge
             | Self::TooLarge
             | Self::NoSubprotocol
             | Self::Version
@@ -57,19 +69,23 @@ impl Problem {
     /// The status and the text for a person.
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Malformed => {
-                ("400 Bad Request", "This is no request that a WebSocket begins with.")
-            }
+            Self::Malformed => ("400 Bad Request", "This is no request that is understood here."),
             Self::ForeignOrigin => (
                 "403 Forbidden",
                 "Pages of this origin may not connect: it is to be in the gateway's setting origins.",
             ),
+            Self::ForeignPage => ("403 Forbidden", "Only a page of this host may ask for this."),
             Self::NotFound => (
                 "404 Not Found",
                 "This is Longline. A WebSocket is at /v1/ws, with the subprotocol longline.v1 or \
                  longline.v1.json.",
             ),
             Self::Method => ("405 Method Not Allowed", "A WebSocket begins with GET."),
+            Self::MethodOfPage => ("405 Method Not Allowed", "Ask with GET, HEAD or POST."),
+            Self::NotJson => {
+                ("415 Unsupported Media Type", "A body is application/json, and says so.")
+            }
+            Self::BodyTooLarge => ("413 Content Too Large", "A body has at most 256 bytes."),
             Self::TooLarge => (
                 "431 Request Header Fields Too Large",
                 "A head has at most 8192 bytes and 48 headers.",
@@ -82,9 +98,7 @@ impl Problem {
                 "400 Bad Request",
                 "Ask for the subprotocol longline.v1 or longline.v1.json in Sec-WebSocket-Protocol.",
             ),
-            Self::Version => {
-                ("505 HTTP Version Not Supported", "A WebSocket begins with HTTP/1.1.")
-            }
+            Self::Version => ("505 HTTP Version Not Supported", "HTTP/1.1 is spoken here."),
             Self::Plain => {
                 ("400 Bad Request", "This port speaks TLS only: use https:// or wss:// for it.")
             }
@@ -97,7 +111,7 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{HEAD_BYTES_MAX, HEADERS_MAX, WEBSOCKET_PATH};
+    use crate::limits::{ASKED_BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, WEBSOCKET_PATH};
     use crate::subprotocol::Subprotocol;
 
     #[test]
@@ -105,6 +119,8 @@ mod tests {
         let (_, text) = Problem::TooLarge.words();
         assert!(text.contains(&HEAD_BYTES_MAX.to_string()));
         assert!(text.contains(&HEADERS_MAX.to_string()));
+        let (_, text) = Problem::BodyTooLarge.words();
+        assert!(text.contains(&ASKED_BODY_BYTES_MAX.to_string()));
         for problem in [Problem::NotFound, Problem::NoUpgrade, Problem::NoSubprotocol] {
             for subprotocol in [Subprotocol::Frames, Subprotocol::Json] {
                 assert!(problem.words().1.contains(subprotocol.name()));

@@ -75,7 +75,10 @@ pub(crate) fn values<'a>(
 }
 
 /// The value of a header that may be there once.
-fn one<'a>(headers: &'a [Header<'a>], name: &'static str) -> Result<Option<&'a str>, Problem> {
+pub(crate) fn one<'a>(
+    headers: &'a [Header<'a>],
+    name: &'static str,
+) -> Result<Option<&'a str>, Problem> {
     let mut values = values(headers, name);
     let first = values.next();
     if values.next().is_some() { Err(Problem::Malformed) } else { Ok(first) }

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::limits::REVOKED_MAX;
 use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use sign::Signer;
 use std::collections::HashMap;
 use std::sync::Arc;
 use wire::{TOKEN_BYTES_MAX, Uid};
@@ -25,10 +26,17 @@ use wire::{TOKEN_BYTES_MAX, Uid};
 /// The configured keys, made ready. They may be replaced while logins are judged.
 #[derive(Debug)]
 pub struct Auth {
-    keys: ArcSwap<Vec<Key>>,
+    keys: ArcSwap<Keys>,
     leeway_s: u64,
     /// Until when the tokens of some users were made that are believed no more, in Unix seconds.
     revoked: ArcSwap<HashMap<Uid, u64>>,
+}
+
+#[derive(Debug, Default)]
+struct Keys {
+    verifying: Vec<Key>,
+    /// The key for trying out, if there is no other.
+    trying_out: Option<Signer>,
 }
 
 #[derive(Debug)]
@@ -76,7 +84,7 @@ impl Auth {
             return Err(TokenError::bad("asks for extensions (crit) that are not known here"));
         }
         let keys = self.keys.load();
-        let key = keys.iter().find(|key| key.algorithm == header.alg);
+        let key = keys.verifying.iter().find(|key| key.algorithm == header.alg);
         let key = key.ok_or_else(|| TokenError::bad("has an algorithm with no key here"))?;
         let data = decode::<claims::Typed>(token, &key.decoding, &key.validation);
         let typed = data.map_err(TokenError::from_jwt)?.claims;
@@ -88,6 +96,13 @@ impl Auth {
             }
             Some(_) | None => Ok(claims),
         }
+    }
+
+    /// A token for a user, from now on for `ttl_s`; none, unless the key for trying out is in use.
+    #[must_use]
+    pub fn token_for_trying_out(&self, uid: Uid, now_unix_s: u64, ttl_s: u64) -> Option<String> {
+        let keys = self.keys.load();
+        keys.trying_out.as_ref().map(|signer| signer.sign(uid, now_unix_s, ttl_s))
     }
 
     /// Believes no token of a user any more that was made up to now, in Unix seconds, or does not
@@ -114,16 +129,17 @@ pub fn check(config: &Config) -> Result<(), KeyError> {
     configured_keys(config).map(drop)
 }
 
-fn open_keys(config: &Config) -> Result<Vec<Key>, KeyError> {
-    let mut keys = configured_keys(config)?;
-    if keys.is_empty() {
+fn open_keys(config: &Config) -> Result<Keys, KeyError> {
+    let mut keys = Keys { verifying: configured_keys(config)?, trying_out: None };
+    if keys.verifying.is_empty() {
         let (secret, path) = dev_key(&config.data_dir)?;
         tracing::warn!(
             path = %path.display(),
             "no token key is configured: taking the one for trying out; `gateway token --uid 7` \
              makes tokens with it. For production set jwt_eddsa_public_key_file or jwt_hs256_key_file"
         );
-        keys.push(key(config, Algorithm::HS256, DecodingKey::from_secret(&secret)));
+        keys.verifying.push(key(config, Algorithm::HS256, DecodingKey::from_secret(&secret)));
+        keys.trying_out = Some(Signer::new(config, &secret));
     }
     Ok(keys)
 }

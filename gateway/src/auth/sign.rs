@@ -18,6 +18,35 @@ struct Claims<'a> {
     aud: Option<&'a str>,
 }
 
+/// What tokens are made with.
+#[derive(Debug)]
+pub(super) struct Signer {
+    key: EncodingKey,
+    issuer: Option<String>,
+    audience: Option<String>,
+}
+
+impl Signer {
+    /// One whose tokens this configuration believes, if it has this secret.
+    pub(super) fn new(config: &Config, secret: &[u8]) -> Self {
+        let (issuer, audience) = (config.jwt_issuer.clone(), config.jwt_audience.clone());
+        Self { key: EncodingKey::from_secret(secret), issuer, audience }
+    }
+
+    /// A token for a user, from now on for `ttl_s`.
+    pub(super) fn sign(&self, uid: Uid, now_unix_s: u64, ttl_s: u64) -> String {
+        let claims = Claims {
+            sub: uid.to_string(),
+            iat: now_unix_s,
+            exp: now_unix_s.saturating_add(ttl_s),
+            iss: self.issuer.as_deref(),
+            aud: self.audience.as_deref(),
+        };
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.key);
+        token.expect("an HMAC takes any key, and the claims are plain JSON")
+    }
+}
+
 /// A token for a user, from now on for `ttl_s`, with the HS256 key that this configuration verifies by.
 ///
 /// # Errors
@@ -31,13 +60,5 @@ pub fn sign(config: &Config, uid: Uid, now_unix_s: u64, ttl_s: u64) -> Result<St
         }
         (None, None) => dev_key(&config.data_dir)?.0,
     };
-    let claims = Claims {
-        sub: uid.to_string(),
-        iat: now_unix_s,
-        exp: now_unix_s.saturating_add(ttl_s),
-        iss: config.jwt_issuer.as_deref(),
-        aud: config.jwt_audience.as_deref(),
-    };
-    let token = encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&secret));
-    Ok(token.expect("an HMAC takes any key, and the claims are plain JSON"))
+    Ok(Signer::new(config, &secret).sign(uid, now_unix_s, ttl_s))
 }

@@ -294,6 +294,15 @@ impl Entry {
         ends
     }
 
+    /// The client asked for a page, and the answer was written. Returns whether this ends it: it may be ending already.
+    pub fn on_asked<O>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) -> bool {
+        let ends = self.is_heard(key);
+        if ends {
+            self.close(key, CloseReason::Page, Do::Close(None), turn);
+        }
+        ends
+    }
+
     /// The channel is gone.
     pub fn on_closed<O>(&mut self, key: SessionKey, lost: Lost, turn: &mut Turn<'_, O>) {
         let reason = match (lost, self.last_words.get(&key)) {

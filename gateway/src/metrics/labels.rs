@@ -41,7 +41,9 @@ labels! {
         TlsTerms = "tls_terms",
         /// A TLS record that is none, or that its keys do not open.
         TlsRecord = "tls_record",
-        /// An HTTP request that no WebSocket begins with.
+        /// A page, or what a page asked for, was answered.
+        Page = "page",
+        /// An HTTP request that is neither for a WebSocket nor for a page.
         Http = "http",
         /// A web page of an origin that may not connect.
         Origin = "origin",

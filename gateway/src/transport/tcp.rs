@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn bounds() -> Bounds<'static> {
-        Bounds { frame_bytes_max: FRAME_BYTES_MAX, origins: &[], user: 0 }
+        Bounds { frame_bytes_max: FRAME_BYTES_MAX, origins: &[], has_pages: false, user: 0 }
     }
 
     #[test]

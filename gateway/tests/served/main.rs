@@ -27,4 +27,5 @@ mod a_copy_that_is_put_back_begins_anew;
 mod hostile_peers_lose_only_themselves;
 mod a_websocket_is_a_client_like_another;
 mod a_browser_speaks_json;
+mod a_page_is_there_to_try_out;
 mod tls_is_spoken_on_the_same_port;

@@ -60,7 +60,7 @@ fn bytes(all: &[Says]) -> Vec<u8> {
 
 /// What is heard of the bytes in pieces: each as long as the next of the sizes, which come again.
 fn heard(bytes: &[u8], sizes: &[usize]) -> (Vec<Kept>, Vec<u8>) {
-    let mut scene = Scene::default();
+    let mut scene = Scene::with_pages();
     let mut rest = bytes;
     for size in sizes.iter().cycle() {
         if rest.is_empty() {
@@ -128,6 +128,31 @@ fn of_json() {
     assert_eq!(whole.0.iter().filter(|it| matches!(it, Kept::Unclear(3, ..))).count(), 2);
     for size in 1..200 {
         assert_eq!(heard(&bytes, &[size]), whole);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn of_what_pages_ask(
+        (nth, length, body) in (0..4_usize, 0..300_usize, vec(any::<u8>(), 0..300)),
+        change in proptest::option::of((0..400_usize, 0..8_u8)),
+        sizes in vec(1..90_usize, 1..20),
+    ) {
+        let asks = ["GET / HTTP/1.1", "HEAD /app.js HTTP/1.1", "POST /v1/dev-token HTTP/1.1"];
+        let head = match asks.get(nth) {
+            Some(line) => format!("{line}\r\nHost: localhost\r\n"),
+            None => "POST /x HTTP/1.1\r\nOrigin: http://y\r\nHost: y\r\n".to_owned(),
+        };
+        let kind = "Content-Type: application/json\r\n";
+        let more = if nth > 1 { format!("{kind}Content-Length: {length}\r\n\r\n") } else { "\r\n".into() };
+        let mut bytes = [head.as_bytes(), more.as_bytes(), &body].concat();
+        if let Some((at, bit)) = change {
+            let at = at % bytes.len();
+            bytes[at] ^= 1_u8 << bit;
+        }
+        prop_assert_eq!(heard(&bytes, &sizes), heard(&bytes, &[bytes.len()]));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A connection as a server hears it, and what a client says.
 
-use front::{Bounds, Carrier, Common, Fault, Front, Heard, Subprotocol};
+use front::{Asked, Bounds, Carrier, Common, Fault, Front, Heard, Method, Subprotocol};
 use wire::frames::Heartbeat;
 use wire::{FRAME_BYTES_MAX, FrameError, RefusalCode, encode};
 
@@ -12,6 +12,8 @@ pub enum Kept {
     /// A request with this id, its refusal and the text.
     Unclear(u64, RefusalCode, String),
     Speaks(Carrier),
+    /// A request for something else: how, for what, of which host, with what.
+    Asks(Method, String, String, Vec<u8>),
     Say(String),
     Sealed,
     Waits,
@@ -30,6 +32,7 @@ pub struct Scene {
     /// What is written beneath what is heard.
     pub raw: Vec<u8>,
     pub origins: Vec<String>,
+    pub has_pages: bool,
     pub frame_bytes_max: usize,
     pub user: u64,
 }
@@ -43,6 +46,7 @@ impl Default for Scene {
             heard: Vec::new(),
             raw: Vec::new(),
             origins: Vec::new(),
+            has_pages: false,
             frame_bytes_max: FRAME_BYTES_MAX,
             user: 0,
         }
@@ -50,6 +54,11 @@ impl Default for Scene {
 }
 
 impl Scene {
+    /// One of a server that has pages.
+    pub fn with_pages() -> Self {
+        Self { has_pages: true, ..Self::default() }
+    }
+
     /// One whose WebSocket is open; what was heard on the way is forgotten.
     pub fn open() -> Self {
         Self::opened(&request(""), Carrier::WebSocket)
@@ -71,8 +80,14 @@ impl Scene {
 
     /// A piece comes.
     pub fn hear(&mut self, piece: &[u8]) {
-        let Self { front, carrier, common, heard, raw, origins, frame_bytes_max, user } = self;
-        let bounds = Bounds { frame_bytes_max: *frame_bytes_max, origins, user: *user };
+        let Self { front, carrier, common, heard, raw, origins, has_pages, frame_bytes_max, user } =
+            self;
+        let bounds = Bounds {
+            frame_bytes_max: *frame_bytes_max,
+            origins,
+            has_pages: *has_pages,
+            user: *user,
+        };
         let mut by = *carrier;
         front.read(*carrier, &mut piece.to_vec(), (bounds, common), |it| {
             let goes_on = !matches!(it, Heard::Frame(Err(_)));
@@ -91,6 +106,9 @@ impl Scene {
                 Heard::Speaks(now) => {
                     by = now;
                     Kept::Speaks(now)
+                }
+                Heard::Asks(Asked { method, path, host, body }) => {
+                    Kept::Asks(method, path.to_owned(), host.to_owned(), body.to_vec())
                 }
                 Heard::Say(bytes) => Kept::Say(String::from_utf8(bytes.to_vec()).unwrap()),
                 Heard::Ping(payload) => Kept::Ping(payload.to_vec()),

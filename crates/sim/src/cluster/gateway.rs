@@ -12,7 +12,7 @@ use gateway::backend::remote::{Cluster, Remote};
 use gateway::entry::rate::UserRates;
 use gateway::entry::shared::Shared;
 use gateway::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
-use gateway::hear::hear;
+use gateway::hear::{Site, hear};
 use gateway::metrics::Metrics;
 use gateway::transport::Channel;
 use gateway::transport::tcp::Tcp;
@@ -120,7 +120,7 @@ impl Gateway {
             remote.on_data(conn, bytes, now, (sockets, news));
         } else {
             let mut turn = Turn { now, now_us, outboxes: sockets, effects };
-            hear((tcp, entry), (conn, &mut bytes.to_vec()), &[], &mut turn);
+            hear((tcp, entry), (conn, &mut bytes.to_vec()), Site::default(), &mut turn);
         }
         self.settle(true_us);
     }

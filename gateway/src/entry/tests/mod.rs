@@ -15,7 +15,7 @@ use super::rate::UserRates;
 use super::*;
 use crate::auth::sign;
 use crate::config::Config;
-use crate::hear::hear;
+use crate::hear::{Site, hear};
 use crate::metrics::Metrics;
 use crate::transport::tcp::Tcp;
 use crate::transport::{ChannelId, Outbox};
@@ -140,7 +140,7 @@ impl Scene {
         let now = Now { unix_ms: START_MS + self.now_ms, mono_ms: self.now_ms };
         let Self { entry, tcp, outputs, effects, now_ms, .. } = self;
         let mut turn = Turn { now, now_us: *now_ms * 1_000, outboxes: outputs, effects };
-        hear((tcp, entry), (client.conn, &mut bytes.to_vec()), &[], &mut turn);
+        hear((tcp, entry), (client.conn, &mut bytes.to_vec()), Site::default(), &mut turn);
     }
 
     fn token(&self, uid: u64) -> String {
