@@ -1,0 +1,124 @@
+// What the page shows: conversations with their messages, what waits, what failed. It knows no element and no connection.
+
+import { type Chat, type Conversation, type Id, type Kept, keyOf, type Message, peerOf, uidsOf } from "@longline/client";
+
+/** Messages of a conversation that are read from the store when it is opened. */
+export const SHOWN_MAX = 400;
+
+export class Talk {
+  readonly #messages = new Map<number, Message>();
+  readSeq = 0;
+  unread = 0;
+  isHidden = false;
+  /** The newest, as the list of chats has it: it may have no text. */
+  recent: Message | undefined;
+  members: Id[] = [];
+  draft = "";
+
+  constructor(readonly conversation: Conversation) {}
+
+  /** Whether it is new here. */
+  add(message: Message): boolean {
+    const former = this.#messages.get(message.seq);
+    // The beginning of a body does not take the place of all of it.
+    if (former && (isPartial(message) || !isPartial(former))) return false;
+    this.#messages.set(message.seq, message);
+    if (message.seq >= (this.recent?.seq ?? 0)) this.recent = message;
+    return !former;
+  }
+
+  /** Ascending, without a gap up to the newest. */
+  shown(): Message[] {
+    const all = [...this.#messages.values()].sort((a, b) => a.seq - b.seq);
+    const hole = all.findLastIndex((it, at) => at > 0 && all[at - 1]!.seq + 1 !== it.seq);
+    return all.slice(Math.max(hole, 0));
+  }
+
+  /** The newest that is here. */
+  get newestSeq(): number {
+    return Math.max(0, ...this.#messages.keys());
+  }
+
+  get lastMs(): number {
+    return this.recent?.time_ms ?? 0;
+  }
+}
+
+export class Model {
+  uid: Id = "0";
+  readonly talks = new Map<string, Talk>();
+  open: Talk | undefined;
+  failed: { send: Kept; text: string }[] = [];
+
+  talk(conversation: Conversation): Talk {
+    const key = keyOf(conversation);
+    const talk = this.talks.get(key) ?? new Talk(conversation);
+    this.talks.set(key, talk);
+    return talk;
+  }
+
+  /** The inbox began anew: nothing that was known holds. */
+  reset(): void {
+    const open = this.open?.conversation;
+    this.talks.clear();
+    this.open = open && this.talk(open);
+  }
+
+  onChats(chats: Chat[]): void {
+    for (const chat of chats) {
+      const talk = this.talk(chat.conversation);
+      if (chat.recent.kind !== 0 && chat.recent.seq >= (talk.recent?.seq ?? 0)) talk.recent = chat.recent;
+      [talk.readSeq, talk.unread, talk.isHidden] = [chat.read_seq, chat.unread, chat.is_hidden];
+    }
+  }
+
+  /** Whether somebody else says something that was not seen. */
+  onMessage(message: Message): boolean {
+    const talk = this.talk(message.conversation);
+    const isNew = talk.add(message);
+    talk.isHidden = false;
+    const counts = isNew && message.kind === 1 && message.sender !== this.uid && message.seq > talk.readSeq;
+    if (counts) talk.unread += 1;
+    return counts;
+  }
+
+  /** Those to list, the newest first. */
+  listed(): Talk[] {
+    const talks = [...this.talks.values()].filter((it) => !it.isHidden);
+    return talks.sort((a, b) => b.lastMs - a.lastMs);
+  }
+
+  nameOf({ conversation, members }: Talk): string {
+    if (conversation.kind === 1) return `User ${peerOf(conversation, this.uid)}`;
+    if (conversation.kind === 3) return "Notices";
+    const others = members.filter((it) => it !== this.uid);
+    return others.length > 0 ? `Group of ${others.join(", ")} and you` : `Group ${conversation.a.slice(0, 6)}…`;
+  }
+}
+
+export function isPartial(message: Message): boolean {
+  return ((message.row_flags ?? 0) & 1) !== 0;
+}
+
+/** What a message says, for a person. */
+export function textOf(message: Pick<Message, "kind" | "text" | "body" | "sender">): string {
+  if (message.kind === 1) return message.text ?? `${message.body?.length ?? 0} characters of base64`;
+  const uids = message.kind < 19 ? uidsOf(message.body ?? bodyOf(message.text)).join(", ") : "";
+  switch (message.kind) {
+    case 16:
+      return `User ${message.sender} made the group${uids ? ` with ${uids}` : ""}`;
+    case 17:
+      return `User ${message.sender} added ${uids}`;
+    case 18:
+      return `User ${message.sender} removed ${uids}`;
+    case 19:
+      return `User ${message.sender} left`;
+    default:
+      return "";
+  }
+}
+
+/** Bytes that happened to be text, in base64. */
+function bodyOf(text = ""): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
