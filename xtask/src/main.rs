@@ -28,6 +28,7 @@ mod hostile;
 mod operators;
 mod fuzz;
 mod deny;
+mod web;
 
 use std::process::ExitCode;
 
@@ -72,6 +73,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Licenses, sources and bans of every dependency.
     Deny(deny::Args),
+    /// The web page: its tests, its built files, and a Chromium that drives it. Installs what it needs.
+    Web(web::Args),
 }
 
 fn main() -> ExitCode {
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Command::Operators(args) => operators::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Deny(args) => deny::run(&args),
+        Command::Web(args) => web::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
