@@ -43,11 +43,12 @@ pub fn hear<O: Outboxes>(
         }
         Heard::Asks(asked) => {
             let mut answer = Vec::new();
-            if let Some(pages) = site.pages {
-                pages.answer(&asked, turn.now.unix_ms, &mut answer);
-            }
+            let unix_ms = turn.now.unix_ms;
+            let answers = |pages: &Pages| pages.answer(&asked, unix_ms, &mut answer);
+            let is_given = site.pages.is_some_and(answers);
             say(entry.channel(key), &answer, turn);
-            entry.on_asked(key, turn)
+            let why = if is_given { CloseReason::Page } else { CloseReason::Http };
+            entry.on_asked(key, why, turn)
         }
         Heard::Sealed => entry.on_sealed(key),
         Heard::Raw(bytes) => say(Some(Channel { is_sealed: false, ..channel }), bytes, turn),

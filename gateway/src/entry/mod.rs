@@ -294,11 +294,17 @@ impl Entry {
         ends
     }
 
-    /// The client asked for a page, and the answer was written. Returns whether this ends it: it may be ending already.
-    pub fn on_asked<O>(&mut self, key: SessionKey, turn: &mut Turn<'_, O>) -> bool {
+    /// The client asked for a page, and the answer was written: got it, or not. Returns whether this ends it: it may be ending
+    /// already.
+    pub fn on_asked<O>(
+        &mut self,
+        key: SessionKey,
+        why: CloseReason,
+        turn: &mut Turn<'_, O>,
+    ) -> bool {
         let ends = self.is_heard(key);
         if ends {
-            self.close(key, CloseReason::Page, Do::Close(None), turn);
+            self.close(key, why, Do::Close(None), turn);
         }
         ends
     }

@@ -22,6 +22,7 @@ enum Body {
     Made(String),
 }
 
+const GIVEN: &str = "200 OK";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 impl Answer {
@@ -37,23 +38,22 @@ impl Answer {
 
     pub fn file(file: &File) -> Self {
         let File { content_type, bytes, .. } = *file;
-        Self {
-            status: "200 OK",
-            content_type,
-            cache: "no-cache",
-            more: "",
-            body: Body::Fixed(bytes),
-        }
+        Self { status: GIVEN, content_type, cache: "no-cache", more: "", body: Body::Fixed(bytes) }
     }
 
     pub fn json(body: String) -> Self {
         let content_type = "application/json";
-        Self { status: "200 OK", content_type, cache: "no-store", more: "", body: Body::Made(body) }
+        Self { status: GIVEN, content_type, cache: "no-store", more: "", body: Body::Made(body) }
     }
 
     pub const fn text(status: &'static str, more: &'static str, text: &'static str) -> Self {
         let body = Body::Fixed(text.as_bytes());
         Self { status, content_type: TEXT, cache: "no-store", more, body }
+    }
+
+    /// Whether it is what was asked for.
+    pub fn is_given(&self) -> bool {
+        self.status == GIVEN
     }
 
     /// Appends it, or only its head.

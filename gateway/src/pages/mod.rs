@@ -31,8 +31,8 @@ impl Pages {
         config.has_pages().then(|| Self { auth: auth.clone(), makes_tokens })
     }
 
-    /// Appends the answer to a request, at this Unix time in ms.
-    pub fn answer(&self, asked: &Asked<'_>, now_unix_ms: u64, out: &mut Vec<u8>) {
+    /// Appends the answer to a request, at this Unix time in ms. Whether it got what it asked for.
+    pub fn answer(&self, asked: &Asked<'_>, now_unix_ms: u64, out: &mut Vec<u8>) -> bool {
         let answer = match (asked.path, asked.method) {
             (TOKEN_PATH, Method::Post) if self.makes_tokens => {
                 token::answer(&self.auth, asked, now_unix_ms)
@@ -45,6 +45,7 @@ impl Pages {
             },
         };
         answer.write(asked.method != Method::Head, out);
+        answer.is_given()
     }
 }
 

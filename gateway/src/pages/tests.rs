@@ -1,3 +1,5 @@
+//! What is answered to whom. Requests are as front hands them over.
+
 use super::*;
 use wire::Uid;
 

@@ -162,7 +162,7 @@ fn what_is_not_served_is_told_so_and_counted() {
         stream.read_to_end(&mut answer).unwrap();
         String::from_utf8_lossy(&answer).into_owned()
     };
-    assert!(answered(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 404 "));
+    assert!(answered(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 404 "));
     assert_eq!(answered(b"\x16\x03\x01\x00\xa5\x01"), "");
     // A head that does not end: no step begins the time anew.
     assert!(answered(b"GET /v1/ws HTTP/1.1\r\nHost: x\r\n").starts_with("HTTP/1.1 408 "));
