@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::commit::Change;
+use super::devices::Devices;
 use super::inbox::Inboxes;
 use super::inputs::write;
 use super::load::Key;
@@ -239,8 +240,15 @@ impl Shard {
         let (login, cursor) = began;
         match row {
             Some(row) if row.inbox_seq == cursor && row.message.message_id != message_id => {
-                let command = self.devices.fork(began);
-                return self.handle(Input::Command(command, reply));
+                // With the number that it has: a newer login of the device may wait behind it.
+                let began = self.devices.fork(began);
+                let user = self.inboxes.devices(login.uid);
+                let asks =
+                    user.is_some_and(|user| Devices::ask_tail(&user, began, reply, &mut self.step));
+                if !asks {
+                    self.log_in(began, reply);
+                }
+                return;
             }
             Some(row) if row.inbox_seq > cursor => {
                 self.inboxes.raise_tail(login.uid, row.inbox_seq);
@@ -265,7 +273,9 @@ impl Shard {
                 Input::Command(Command::Send(send), reply) if self.failed.is_none() => {
                     self.take_send(send, reply);
                 }
-                input => self.handle(input),
+                input @ (Input::Command(..) | Input::Mail(_) | Input::Wake(_)) => {
+                    self.handle(input)
+                }
             }
         }
     }
@@ -276,7 +286,9 @@ impl Shard {
         for input in self.parking.take(key) {
             match input {
                 Input::Command(Command::Send(send), reply) => sends.push((send, reply)),
-                input => self.decline(input, code),
+                input @ (Input::Command(..) | Input::Mail(_) | Input::Wake(_)) => {
+                    self.decline(input, code);
+                }
             }
         }
         self.conversations.refuse_all(sends.into_iter(), code, &mut self.step);

@@ -336,9 +336,16 @@ impl World {
                 self.log_in(at);
             }
         }
+        let mut again = std::collections::HashSet::new();
         for index in 0..self.clients.sends.len() {
             let sending = &self.clients.sends[index];
-            if !sending.is_acked && !sending.is_given_up && self.rng.chance(15) {
+            if sending.is_acked || sending.is_given_up {
+                continue;
+            }
+            // Who sends one again sends those behind it again, so that they keep their order.
+            let sender = (sending.device, sending.send.conversation);
+            if again.contains(&sender) || self.rng.chance(15) {
+                again.insert(sender);
                 self.send(index);
             }
         }

@@ -2,6 +2,8 @@
 //! has no room or cannot be read, because too much waits, or because it is behind such a message. Devices send without
 //! waiting, and send what was refused again when they were told to. Random worlds; each failure names its seed.
 
+#![allow(clippy::cast_possible_truncation, reason = "numbers of a test are small")]
+
 use bytes::Bytes;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};

@@ -120,7 +120,7 @@ impl Conversations {
     fn refuse_for_now(&mut self, send: &Send, reply: ReplyTo, step: &mut Step) {
         let sender = (send.sender, send.device, send.conversation);
         self.refuse_waiting(sender, RefusalCode::Busy, step);
-        self.refuse_first(sender, send.client_msg_id, Some(reply), RefusalCode::Busy, step);
+        self.refuse_first((sender, send.client_msg_id), Some(reply), RefusalCode::Busy, step);
     }
 
     /// Gives a place to nothing, so that a refusal can be final: a late write of the owner before, which may hold the very

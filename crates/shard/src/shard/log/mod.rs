@@ -163,15 +163,14 @@ impl Conversations {
     ) {
         for (send, reply) in sends.rev() {
             let sender = (send.sender, send.device, send.conversation);
-            self.refuse_first(sender, send.client_msg_id, Some(reply), code, step);
+            self.refuse_first((sender, send.client_msg_id), Some(reply), code, step);
         }
     }
 
     /// Refuses what was let in: it goes before all that its sender said behind it.
     fn refuse_first(
         &mut self,
-        sender: Sender,
-        id: ClientMsgId,
+        (sender, id): (Sender, ClientMsgId),
         replies: impl IntoIterator<Item = ReplyTo>,
         code: RefusalCode,
         step: &mut Step,

@@ -152,7 +152,7 @@ impl Conversations {
             let sender = (pending.row.sender, device, conversation);
             self.refuse_waiting(sender, code, step);
             let id = pending.row.client_msg_id;
-            self.refuse_first(sender, id, pending.replies(), code, step);
+            self.refuse_first((sender, id), pending.replies(), code, step);
         }
         self.taken_back.push(conversation);
     }
@@ -177,7 +177,7 @@ impl Conversations {
         looking.into_iter().for_each(|first| state.waiting.push_front(first));
         self.refuse_all(behind.into_iter(), code, step);
         if let Some(id) = looked_up.filter(|_| !was_behind) {
-            self.refuse_first(sender, id, None, code, step);
+            self.refuse_first((sender, id), None, code, step);
         }
     }
 
