@@ -132,11 +132,11 @@ impl Shard {
         }
     }
 
-    /// A login goes on whose user may have left memory meanwhile.
+    /// A login goes on. If its user has left memory meanwhile a newer one may wait for that: then this one is to come again.
     pub(super) fn log_in(&mut self, began: (Login, InboxSeq), reply: ReplyTo) {
         match self.inboxes.devices(began.0.uid) {
             Some(user) => self.devices.log_in(user, began, reply, &mut self.step),
-            None => self.handle(Input::Command(self.devices.again(began), reply)),
+            None => self.step.refuse(reply, RefusalCode::Busy),
         }
     }
 

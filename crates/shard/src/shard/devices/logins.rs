@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::{Devices, UserDevices, pushes};
-use crate::command::{Answer, Begin, Command, Login, ReplyTo};
+use crate::command::{Answer, Begin, Login, ReplyTo};
 use crate::limits::PUSH_PAGE_ROWS;
 use crate::rows::Read;
 use crate::shard::reads::Purpose;
@@ -59,12 +59,6 @@ impl Devices {
     pub fn fork(&mut self, (login, _): (Login, InboxSeq)) -> (Login, InboxSeq) {
         self.forked_logins += 1;
         (login, InboxSeq(0))
-    }
-
-    /// The same over again.
-    pub fn again(&self, (login, cursor): (Login, InboxSeq)) -> Command {
-        let Login { uid, device, .. } = login;
-        Command::Login { uid, device, from: Begin::after(cursor, self.inbox_epoch) }
     }
 
     /// Asks whether the rows that a device lacks are there, if it lacks any: the answer to its login tells it. Says whether it
