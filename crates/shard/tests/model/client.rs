@@ -1,6 +1,8 @@
 //! Clients: devices that send, retry, read what is pushed by the client rule, and sync over gaps. It does not
 //! look into shards; what a shard says is held against what the stores have.
 
+mod logins;
+
 use super::{ENTRIES, INBOX_EPOCH, Rng, Shape, World};
 use bytes::Bytes;
 use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, ReplyTo, Send, Session};
@@ -21,6 +23,8 @@ pub struct Device {
     generation: u64,
     /// Where the last login was to begin.
     from: Begin,
+    /// It claims another message at its cursor than it has.
+    is_forged: bool,
     is_syncing: bool,
     cursor: InboxSeq,
     /// Of the message there; 0: there is none.
@@ -94,6 +98,7 @@ impl Clients {
                     login: None,
                     generation: 0,
                     from: Begin::Head,
+                    is_forged: false,
                     is_syncing: false,
                     cursor: InboxSeq(0),
                     message_id: MessageId(0),
@@ -157,40 +162,6 @@ impl World {
     fn ask_own_shard(&mut self, at: usize, command: Command, request: Request) {
         let shard = self.owner_of(self.clients.devices[at].uid);
         self.request(at, shard, command, request);
-    }
-
-    fn log_in(&mut self, at: usize) {
-        self.clients.connections += 1;
-        let connection = self.clients.connections;
-        let device = &mut self.clients.devices[at];
-        let entry = u16::try_from(device.uid.0 % ENTRIES).unwrap();
-        device.session = Some(Session { entry, key: connection });
-        (device.login, device.is_syncing) = (None, false);
-        // Most go on where they are; some begin at the head, or claim more than there is.
-        let (cursor, far) = (device.cursor, InboxSeq(u64::MAX));
-        let after = |row, epoch, message_id| Begin::After { row, epoch, message_id };
-        let (epoch, message_id) = (INBOX_EPOCH, device.message_id);
-        let from = match self.rng.below(10) {
-            0 => after(cursor, epoch + 1, message_id),
-            1 => after(far, epoch, message_id),
-            2 => Begin::Head,
-            3 => Begin::after(cursor, epoch),
-            4 if message_id != MessageId(0) => after(cursor, epoch, MessageId(message_id.0 ^ 1)),
-            _ => after(cursor, epoch, message_id),
-        };
-        let device = &mut self.clients.devices[at];
-        device.from = from;
-        let command = Command::Login { uid: device.uid, device: device.device, from };
-        self.ask_own_shard(at, command, Request::Login);
-    }
-
-    pub fn drop_sessions(&mut self, shard: usize) {
-        for at in 0..self.clients.devices.len() {
-            if self.owner_of(self.clients.devices[at].uid) == shard {
-                let device = &mut self.clients.devices[at];
-                (device.session, device.login) = (None, None);
-            }
-        }
     }
 
     fn send_new(&mut self, at: usize) {
@@ -404,26 +375,6 @@ impl World {
 
     fn is_lost(&mut self) -> bool {
         !self.is_ending && self.rng.chance(self.shape.loss)
-    }
-
-    fn on_login(&mut self, at: usize, login: Login, inbox_head: InboxSeq, cursor: InboxSeq) {
-        let device = &mut self.clients.devices[at];
-        assert!(login.generation.0 > device.generation, "generations grow");
-        (device.login, device.generation) = (Some(login), login.generation.0);
-        let begin = match device.from {
-            Begin::Head => inbox_head,
-            Begin::After { row, epoch: INBOX_EPOCH, message_id }
-                if row <= inbox_head && [MessageId(0), device.message_id].contains(&message_id) =>
-            {
-                row
-            }
-            Begin::After { .. } => InboxSeq(0),
-        };
-        assert_eq!(cursor, begin, "pushes begin where they were asked for");
-        // What lies between is pushed, so only some ask for it; one that begins at the head must.
-        if device.cursor < cursor || (device.cursor < inbox_head && self.rng.chance(20)) {
-            self.sync(at);
-        }
     }
 
     fn on_push(&mut self, at: usize, previous: InboxSeq, row: &InboxRow) {
