@@ -85,14 +85,19 @@ impl Devices {
         rows: Vec<InboxRow>,
         step: &mut Step,
     ) {
+        let committed = user.committed;
         let Some(device) = user.find(login) else { return };
         device.is_reading = false;
+        let is_empty = rows.is_empty();
         for row in rows.into_iter().filter(|row| row.inbox_seq <= head) {
             let previous = device.pushed(row.inbox_seq);
             step.tell(device.session(), Answer::Push { previous, row: Box::new(row) });
         }
         if device.is_waiting() {
             arm(&mut self.timers, device, login, step);
+        } else if !is_empty {
+            // It had synced all of them by now: no ack of them will come, with which to read on.
+            read_on(device, login, committed, step);
         }
     }
 

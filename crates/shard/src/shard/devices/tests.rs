@@ -260,6 +260,26 @@ fn a_push_behind_rows_that_are_gone_shows_that_they_are_missing() {
     assert_eq!(room.pushed(), [(7, 8), (8, 9)]);
 }
 
+/// Nothing would push the rest: no ack comes any more, and no timer runs.
+#[test]
+fn a_device_that_synced_what_was_being_read_for_it_is_pushed_the_rest() {
+    let mut room = Room::new();
+    room.committed = InboxSeq(9);
+    let answers = room.log_in(1, Begin::after(InboxSeq(4), 7), 1);
+    let [Answer::LoggedIn { login, .. }] = answers[..] else { panic!("{answers:?}") };
+    room.step.take_reads();
+    Devices::ack(lend(&mut room.of_user, 9), login, InboxSeq(6), &mut room.step);
+    assert_eq!(room.step.take_reads(), [], "it is being read for");
+    room.devices.on_read(
+        lend(&mut room.of_user, 9),
+        (login, InboxSeq(9)),
+        rows(5..=6),
+        &mut room.step,
+    );
+    let reads = room.step.take_reads();
+    let [Read::Inbox { after: InboxSeq(6), .. }] = reads[..] else { panic!("{reads:?}") };
+}
+
 /// The login that was asked for first waits for the store, the other does not.
 #[test]
 fn a_login_that_comes_late_does_not_end_the_one_that_came_after_it() {
