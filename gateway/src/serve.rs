@@ -107,14 +107,16 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
             let local = Local::new(ids, host, directory.clone(), mailbox, metrics);
             Ok((Backend::Local(local), data.inbox_epoch()))
         }
-        (None, Some(cluster)) => {
-            Ok((Backend::Remote(Box::new(Remote::new(cluster, id, rand::make_rng()))), 0))
-        }
+        (None, Some(cluster)) => Ok((remote(cluster, id), 0)),
         (None, None) => unreachable!("the shards are here or in other processes"),
     };
     let served = run_cores(&setup, (kicks, kicked), backend, announce);
     ready::retract(config.ready_file.as_deref());
     served
+}
+
+fn remote(cluster: &Cluster, core: u16) -> Backend {
+    Backend::Remote(Box::new(Remote::new(cluster, core, rand::make_rng())))
 }
 
 /// What the entries count together.
