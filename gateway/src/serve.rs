@@ -88,12 +88,8 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         ))
     })?;
     let announce = |listen: SocketAddr| {
-        let (at, data_dir) = (admin.address(), config.data_dir.display());
-        let page = config.page_at(listen).map(|page| format!("; chat at {page}"));
-        let line = format!(
-            "longline gateway listening on {listen}, admin on {at}, data in {data_dir}{}",
-            page.unwrap_or_default(),
-        );
+        let at = admin.address();
+        let line = start_line(&config, listen, at);
         ready::announce(&line, listen, at, config.ready_file.as_deref())
             .map_err(|e| config.refuse("ready_file", &format!("could not be written: {e}")))
     };
@@ -117,6 +113,13 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
 
 fn remote(cluster: &Cluster, core: u16) -> Backend {
     Backend::Remote(Box::new(Remote::new(cluster, core, rand::make_rng())))
+}
+
+/// What a person and whoever started the process read at the start.
+fn start_line(config: &Config, listen: SocketAddr, admin: SocketAddr) -> String {
+    let data_dir = config.data_dir.display();
+    let page = config.page_at(listen).map(|page| format!("; chat at {page}")).unwrap_or_default();
+    format!("longline gateway listening on {listen}, admin on {admin}, data in {data_dir}{page}")
 }
 
 /// What the entries count together.
