@@ -8,13 +8,15 @@ use super::statements::Asked;
 use super::store::{Reply, Statement};
 use super::weather::{Fate, STATEMENT_TIMEOUT_US};
 use super::world::{Asker, NodeBody, Pending, World};
+use shard::limits::{HELD_BACK_MS, STORE_RETRY_MS};
 use shard::owner::NodeId;
 use shard::partition::Partition;
 
 /// By then the last late statement has landed, in µs after the last fault.
 pub const LATE_WITHIN_US: u64 = 2_000_000;
-/// By then every node has seen that the store answers again, in µs after the last fault.
-const STORE_BACK_US: u64 = 3_000_000;
+/// By then every node has seen that the store answers again, and nobody waits any more behind a message that was refused then and
+/// came again elsewhere, at neither of two gateways, in µs after the last fault.
+const STORE_BACK_US: u64 = 3_000_000 + 2 * (STORE_RETRY_MS as u64 + HELD_BACK_MS) * 1_000;
 /// How long a core stands still in a turn, in µs, at most: two leases.
 const STALL_US_MAX: u64 = 1_600_000;
 /// Between a statement's time-out and the next try, in µs, at most.
