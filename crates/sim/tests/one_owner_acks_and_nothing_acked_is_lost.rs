@@ -16,6 +16,8 @@ use wire::Bytes;
 
 /// Clusters that must keep every promise.
 const SEEDS: u64 = 90;
+/// Of others, those that once failed: 136 had an ack of what a former owner left where another message was being written.
+const FAILED_ONCE: &[u64] = &[136];
 /// With a rule taken away, at most: so many that the rarest is caught more than once.
 const PLANTED_SEEDS: u64 = 300;
 /// With a rule taken away, clusters that fail: then it is caught.
@@ -53,7 +55,11 @@ fn run_one(seed: u64, plant: Plant, people: &People) -> Result<Report, String> {
 /// Runs clusters until enough have failed.
 fn run_all(plant: Plant, (seeds, enough): (u64, u64)) -> Outcome {
     let people = people();
-    let seeds = number("SEED").map_or(0..seeds, |seed| seed..seed + 1);
+    let failed_once = FAILED_ONCE.iter().copied().filter(|seed| *seed >= seeds);
+    let seeds = match number("SEED") {
+        Some(seed) => vec![seed],
+        None => (0..seeds).chain(failed_once).collect(),
+    };
     let mut outcome = Outcome { runs: 0, failed: 0, first: None, total: Report::default() };
     for seed in seeds {
         outcome.runs += 1;

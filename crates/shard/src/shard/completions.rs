@@ -156,8 +156,9 @@ impl Shard {
                 self.inboxes.add_chat(uid, conversation, row);
                 self.go_on(uid);
             }
-            (Purpose::Id(conversation), Found::Messages(mut rows)) => {
-                let new = self.conversations.on_looked_up(conversation, rows.pop(), step);
+            (Purpose::Id(conversation, committed), Found::Messages(mut rows)) => {
+                let asked = (conversation, committed);
+                let new = self.conversations.on_looked_up(asked, rows.pop(), step);
                 if let Some(message) = new {
                     write(message, &mut self.inboxes, step, self.plant);
                 }
@@ -210,7 +211,7 @@ impl Shard {
             | Purpose::Cursor { login, cursor, reply, .. } => self.log_in((login, cursor), reply),
             Purpose::Marks(_) if self.failed.is_some() => {}
             Purpose::Marks(after) => self.conversations.on_marks_unread(after, &self.step),
-            Purpose::Id(conversation) => {
+            Purpose::Id(conversation, _) => {
                 self.conversations.on_not_looked_up(conversation, code, &mut self.step);
             }
             Purpose::Repair(uid, _) => {

@@ -13,7 +13,8 @@ pub(super) enum Purpose {
     Load(Key),
     /// A chat that a loading user's inbox tail tells of.
     Repair(Uid, ConversationId),
-    Id(ConversationId),
+    /// What was committed when it was asked for.
+    Id(ConversationId, Seq),
     /// Groups to be loaded, above one.
     Marks(Option<ConversationId>),
     /// What was committed when it was asked for.
@@ -135,7 +136,7 @@ mod tests {
 
     fn add(reads: &mut Reads, ticket: u64) {
         let (uid, conversation) = (Uid(1), ConversationId::direct(Uid(1), Uid(2)).unwrap());
-        reads.add(Ticket(ticket), Read::User { uid }, Purpose::Id(conversation));
+        reads.add(Ticket(ticket), Read::User { uid }, Purpose::Id(conversation, Seq(0)));
     }
 
     fn submitted(reads: &mut Reads) -> Vec<u64> {

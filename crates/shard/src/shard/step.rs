@@ -212,9 +212,18 @@ impl Step {
 
     /// The reads that were asked for since the last call.
     pub fn take_reads(&mut self) -> Vec<Read> {
+        self.submitted().into_iter().map(|(_, read)| read).collect()
+    }
+
+    /// What the reads are for that were asked for since the last call: they are answered.
+    pub fn take_purposes(&mut self) -> Vec<Purpose> {
+        self.submitted().into_iter().map(|(ticket, _)| self.on_read(ticket)).collect()
+    }
+
+    fn submitted(&mut self) -> Vec<(Ticket, Read)> {
         self.reads.release();
         let mut reads = Vec::new();
         self.reads.submit(&mut reads);
-        reads.into_iter().map(|(_, read)| read).collect()
+        reads
     }
 }

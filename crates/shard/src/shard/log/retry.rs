@@ -42,16 +42,17 @@ impl Conversations {
         let state = self.conversations.get_mut(&conversation).expect("it is loaded");
         state.is_looking = true;
         state.waiting.push_front((send, reply));
+        let committed = state.committed();
         self.in_flight += 1;
         let read = Read::ByClientMsgId { sender, conversation, client_msg_id };
-        step.ask(read, Purpose::Id(conversation));
+        step.ask(read, Purpose::Id(conversation, committed));
     }
 
-    /// What the store has under the id of the first send that waits. Returns that send's message if it is a new one, to be
-    /// written.
+    /// What the store has under the id of the first send that waits, and what was committed when it was asked. Returns that
+    /// send's message if it is a new one, to be written.
     pub fn on_looked_up(
         &mut self,
-        conversation: ConversationId,
+        (conversation, committed): (ConversationId, Seq),
         found: Option<MessageRow>,
         step: &mut Step,
     ) -> Option<&mut Pending> {
@@ -59,9 +60,9 @@ impl Conversations {
         state.is_looking = false;
         let is_behind = std::mem::take(&mut state.is_behind);
         let (send, reply) = state.waiting.pop_front().expect("the send that was looked up");
-        let committed = state.committed();
         self.in_flight -= 1;
-        // What lies above is a former owner's, never acknowledged, and about to be covered.
+        // What lay above then is a former owner's, never acknowledged, and covered soon, or since: its place may be committed
+        // by now with another message.
         let found = found.filter(|row| row.seq <= committed);
         if found.is_some() {
             self.order.forget((send.sender, send.device, conversation), send.client_msg_id);

@@ -5,7 +5,7 @@ use crate::command::Session;
 use crate::limits::CONVERSATION_WINDOW_MAX;
 use crate::partition::{ShardId, Share};
 use crate::rows::Read;
-use crate::shard::reads::Count;
+use crate::shard::reads::{Count, Purpose};
 use bytes::Bytes;
 use wire::{ClientMsgId, DeviceId, RowKind};
 
@@ -190,9 +190,35 @@ fn a_retry_that_is_only_stored_is_looked_up_before_its_time_is_judged() {
     assert!(room.conversations.send(send.clone(), reply(2), &mut room.step).is_none());
     assert!(matches!(room.step.take_reads()[..], [Read::ByClientMsgId { .. }]));
     // The store has it no more: it may have been there, and is not stored again.
-    assert!(room.conversations.on_looked_up(chat(), None, &mut room.step).is_none());
+    assert!(room.conversations.on_looked_up((chat(), Seq(1)), None, &mut room.step).is_none());
     let late = Answer::Refused { code: RefusalCode::IdTooOld, retry_after_ms: 0 };
     assert_eq!(room.step.take().0, [late]);
+}
+
+#[test]
+fn what_a_former_owner_left_where_a_message_is_being_written_is_not_taken_for_stored() {
+    let (mut room, retry) = with_an_acked_message();
+    room.step.set_clock(172_800_000);
+    room.place(9, "b");
+    // A former owner gave the retry's id the place that the other message has now, and its row is there until that is covered.
+    assert!(room.conversations.send(retry.clone(), reply(2), &mut room.step).is_none());
+    let asked = room.step.take_purposes();
+    let [Purpose::Id(id, committed)] = asked[..] else { panic!("{asked:?}") };
+    let left = MessageRow {
+        conversation: chat(),
+        seq: Seq(2),
+        sender: A,
+        client_msg_id: retry.client_msg_id,
+        body: retry.body,
+        ..crate::rows::sample(2, 0)
+    };
+    // Read before it was covered, told of after.
+    room.conversations.on_durable(chat(), Seq(2), &mut room.step);
+    [A, B].into_iter().for_each(|uid| room.confirm(uid, 2));
+    assert_eq!(room.acked(), [2]);
+    room.conversations.on_looked_up((id, committed), Some(left), &mut room.step);
+    let late = Answer::Refused { code: RefusalCode::IdTooOld, retry_after_ms: 0 };
+    assert_eq!(room.step.take().0, [late], "it is not stored: it is judged as a new one");
 }
 
 #[test]
