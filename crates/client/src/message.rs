@@ -1,13 +1,13 @@
 //! What the application gets, as values of its own.
 
+use wire::Uid;
 use wire::frames::{
     ArchivedChat, ArchivedChatReply, ArchivedChatsPage, ArchivedGroupMember,
     ArchivedGroupMembersPage, ArchivedHistoryPage, ArchivedMessage,
 };
-use wire::{Bytes, ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
-
-/// The bit of a row whose body is only the beginning.
-const ROW_IS_BEGINNING: u8 = 1;
+use wire::{
+    Bytes, ClientMsgId, ConversationId, InboxSeq, MessageId, ROW_IS_BEGINNING, RowKind, Seq,
+};
 
 /// A message as it stands in an inbox or a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ pub const INBOX_WINDOW_MAX: u64 = 4 * CONVERSATION_WINDOW_MAX as u64;
 /// Devices of one user at a time, unless the configuration says otherwise.
 pub const DEVICES_MAX: usize = 8;
 /// Members of a group. Each entry goes to each of them: 200 rows of some 120 bytes are a tenth of a shard's batch.
-pub const GROUP_MEMBERS_MAX: usize = 200;
+pub use wire::GROUP_MEMBERS_MAX;
 /// Of those who left a group only so many are known, the last: what they may read ends where they left.
 pub const FORMER_MEMBERS_MAX: usize = GROUP_MEMBERS_MAX;
 /// Entries of a group between the stored position and its head: four windows. A new owner reads so many.

@@ -20,6 +20,10 @@ pub const PUSH_WINDOW_MAX: u64 = 256;
 pub const ARCHIVE_DEPTH_MAX: usize = 5;
 /// Seqs, rows of an inbox, times and counts are below this: a double holds each of them.
 pub const NUMBER_MAX: u64 = 1 << 53;
+/// Members of a group at most, and users that a change of one names.
+pub const GROUP_MEMBERS_MAX: usize = 200;
+/// The bit of a row's flags that says: the body is only the beginning, and the whole is in the history.
+pub const ROW_IS_BEGINNING: u8 = 1;
 /// The bit of hello's features that says: this side knows [`crate::Kind::SessionEnd`].
 pub const FEATURE_SESSION_END: u64 = 1;
 /// What this release knows of, as bits in hello; a server uses with a client what both know.
