@@ -7,8 +7,8 @@
 //! | 4 | 4 | CRC-32 of everything after it |
 //! | 8 | 8 | run |
 //! | 16 | 8 | sender |
-//! | 24 | 8 | recipient |
-//! | 32 | 8 | count: dense from 1 for a sender and recipient |
+//! | 24 | 8 | recipient, a user or a group |
+//! | 32 | 8 | count: dense from 1 for a sender and recipient, or for a group |
 //! | 40 | 8 | when it was due, monotonic ns |
 //!
 //! Little-endian; the filler repeats a pattern that depends on the count.
@@ -24,9 +24,9 @@ pub struct Stamp {
     pub run: u64,
     /// The sender's uid.
     pub from: u64,
-    /// The recipient's uid.
+    /// The recipient's uid, or the group.
     pub to: u64,
-    /// Dense from 1 for a sender and recipient.
+    /// Dense from 1 for a sender and recipient, or for a group.
     pub count: u64,
     /// When it was due, monotonic ns.
     pub due_ns: u64,
@@ -58,9 +58,24 @@ impl Stamp {
         if head[..4] != MAGIC || rest.len() < STAMP_BYTES - 8 || crc32fast::hash(rest) != crc {
             return None;
         }
-        let mut fields = rest.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-        let mut next = || fields.next().expect("the length was checked");
-        Some(Self { run: next(), from: next(), to: next(), count: next(), due_ns: next() })
+        Some(Self::fields(rest))
+    }
+
+    /// Reads the beginning of a body of `len` bytes; `None` if no generator wrote a body that begins so.
+    #[must_use]
+    pub fn read_beginning(beginning: &[u8], len: usize) -> Option<Self> {
+        if !(STAMP_BYTES..=len).contains(&beginning.len()) {
+            return None;
+        }
+        let (stamp, mut whole) = (Self::fields(&beginning[8..]), Vec::new());
+        stamp.write(&mut whole, len);
+        whole.starts_with(beginning).then_some(stamp)
+    }
+
+    fn fields(bytes: &[u8]) -> Self {
+        let mut fields = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
+        let mut next = || fields.next().expect("the caller looks at the length");
+        Self { run: next(), from: next(), to: next(), count: next(), due_ns: next() }
     }
 }
 
@@ -82,6 +97,21 @@ mod tests {
         }
         for len in 0..body.len() {
             assert_eq!(Stamp::read(&body[..len]), None, "cut to {len}");
+        }
+    }
+    #[test]
+    fn the_beginning_of_a_body_is_told_from_any_other() {
+        let (stamp, mut body) = (Stamp { run: 1, from: 2, to: 3, count: 4, due_ns: 5 }, Vec::new());
+        stamp.write(&mut body, 100);
+        for len in STAMP_BYTES..=64 {
+            assert_eq!(Stamp::read_beginning(&body[..len], 100), Some(stamp));
+        }
+        assert_eq!(Stamp::read_beginning(&body[..64], 99), None);
+        assert_eq!(Stamp::read_beginning(&body[..STAMP_BYTES - 1], 100), None);
+        for at in 0..64 {
+            body[at] ^= 1;
+            assert_eq!(Stamp::read_beginning(&body[..64], 100), None, "byte {at}");
+            body[at] ^= 1;
         }
     }
 }

@@ -6,6 +6,10 @@ pub const DEVICES_MAX: usize = 4;
 pub const BODY_BYTES_MIN: usize = crate::body::STAMP_BYTES;
 /// Examples kept of each kind of fault, for a person to start from.
 pub const EXAMPLES_MAX: usize = 8;
+/// A place of a group's log that is so far behind all that are known is not believed: the judge keeps 8 bytes for each between.
+pub const PLACES_AHEAD_MAX: u64 = 1 << 20;
+/// Groups of one thread: the judge keeps about 300 bytes of each member and device, 200 times that in the largest: 1.2 GB.
+pub const GROUPS_MAX: usize = 20_000;
 /// Faulty messages remembered of each kind, so that one message is one fault; 24 bytes each. Beyond
 /// it every sighting counts.
 pub const FAULTS_REMEMBERED_MAX: usize = 100_000;

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::histograms::{Brief, Latencies, Latency};
 use crate::out_dir::{self, OutArgs};
 use crate::report::{self, Generator, Machine, Measured, Summary};
-use crate::run::{Plan, Shard};
+use crate::run::{GroupLatencies, Plan, Shard};
 use crate::server_cost::Cost;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,7 @@ struct Part {
     summary: Summary,
     latencies: Latencies,
     own_sched: Latency,
+    groups: GroupLatencies,
 }
 
 /// Merges, reports, and says with which code to end.
@@ -37,8 +38,10 @@ pub fn merge(args: &MergeArgs) -> Result<u8, Failure> {
     let merged = merged(parts);
     let out = args.out.prepare()?;
     if let Some(out) = out {
-        let Part { summary, latencies, own_sched } = &merged;
-        out_dir::write(out, |out| report::write_numbers(out, summary, latencies, own_sched))?;
+        let Part { summary, latencies, own_sched, groups } = &merged;
+        out_dir::write(out, |out| {
+            report::write_numbers(out, summary, (latencies, groups), own_sched)
+        })?;
     }
     report::print(
         &report::table(&merged.summary),
@@ -53,14 +56,19 @@ fn read(from: &Path) -> Result<Part, Failure> {
     };
     let json =
         std::fs::read(from.join("summary.json")).map_err(|error| of("summary.json", &error))?;
-    let summary = serde_json::from_slice(&json).map_err(|error| of("summary.json", &error))?;
+    let summary: Summary =
+        serde_json::from_slice(&json).map_err(|error| of("summary.json", &error))?;
     let distribution = |name: &str| {
         let name = report::distribution_file(name);
         let bytes = std::fs::read(from.join(&name)).map_err(|error| of(&name, &error))?;
         Latency::from_bytes(&bytes).map_err(|error| of(&name, &error))
     };
     let latencies = Latencies::read(distribution)?;
-    Ok(Part { summary, latencies, own_sched: distribution(report::OWN_SCHED)? })
+    let groups = match &summary.groups {
+        Some(_) => GroupLatencies::read(distribution)?,
+        None => GroupLatencies::default(),
+    };
+    Ok(Part { summary, latencies, own_sched: distribution(report::OWN_SCHED)?, groups })
 }
 
 /// They are all processes of one run, each once.
@@ -101,9 +109,13 @@ fn merged(parts: Vec<Part>) -> Part {
     for part in parts {
         sum.latencies.add(&part.latencies);
         sum.own_sched.add(&part.own_sched);
+        sum.groups.add(&part.groups);
         add(summary, part.summary);
     }
     summary.set_latencies(&sum.latencies, &sum.own_sched);
+    if let Some(figures) = &mut summary.groups {
+        figures.set_latencies(&sum.groups);
+    }
     sum
 }
 
@@ -137,9 +149,14 @@ fn add(sum: &mut Summary, other: Summary) {
         (&mut sum.corrupt, other.corrupt),
         (&mut sum.diverged, other.diverged),
         (&mut sum.miscounted, other.miscounted),
+        (&mut sum.misjudged, other.misjudged),
         (&mut sum.unread_users, other.unread_users),
     ] {
         *sum += other;
+    }
+    if let Some((sum, other)) = sum.groups.as_mut().zip(other.groups) {
+        sum.changes += other.changes;
+        sum.reach.add(other.reach);
     }
     sum.throughput_per_s += other.throughput_per_s;
     sum.generator = generators(

@@ -90,6 +90,18 @@ pub fn count(text: &str) -> Result<usize, String> {
     is_whole.then_some(whole).ok_or(format!("{text:?} is no whole number such as 500 or 20k"))
 }
 
+/// Two whole numbers as `3..200`, the first not above the second.
+///
+/// # Errors
+/// Anything else.
+pub fn sizes(text: &str) -> Result<[usize; 2], String> {
+    let ends = text
+        .split_once("..")
+        .and_then(|(least, most)| Some([least.trim().parse().ok()?, most.trim().parse().ok()?]));
+    let fits = |[least, most]: &[usize; 2]| least <= most;
+    ends.filter(fits).ok_or_else(|| format!("{text:?} is not MIN..MAX, such as 3..200"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use std::time::Duration;
 const CORRECTNESS: i32 = 4;
 /// Exit code of a target that went.
 const TARGET_DOWN: i32 = 6;
-const FAULTS: [&str; 9] = [
+const FAULTS: [&str; 10] = [
     "lost",
     "visible_duplicates",
     "reordered",
@@ -23,6 +23,7 @@ const FAULTS: [&str; 9] = [
     "corrupt",
     "diverged",
     "miscounted",
+    "misjudged",
 ];
 
 /// Runs loadgen: what it said, and its summary's text.

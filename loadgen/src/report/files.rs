@@ -1,7 +1,7 @@
 //! The run's data in the formats of other tools: HdrHistogram's percentile table, and CSV.
 
 use crate::histograms::{Latencies, Latency};
-use crate::run::{SecondCounts, SecondRow};
+use crate::run::{GroupLatencies, SecondCounts, SecondRow};
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
@@ -10,8 +10,15 @@ use std::path::Path;
 const TICKS_PER_HALF: u32 = 5;
 
 /// `sched.hgrm`, `e2e.hgrm`, and so on. Values in ns.
-pub(super) fn percentiles(out: &Path, latencies: &Latencies) -> io::Result<()> {
-    for (name, latency) in latencies.named() {
+pub(super) fn percentiles(
+    out: &Path,
+    latencies: &Latencies,
+    groups: &GroupLatencies,
+) -> io::Result<()> {
+    let of_groups = groups.named();
+    let named = latencies.named().into_iter();
+    let all = named.chain(of_groups.iter().map(|(name, latency)| (name.as_str(), *latency)));
+    for (name, latency) in all {
         std::fs::write(out.join(format!("{name}.hgrm")), percentile_table(latency))?;
     }
     Ok(())
@@ -42,10 +49,11 @@ fn percentile_table(latency: &Latency) -> String {
 pub(super) fn series(path: &Path, seconds: &[SecondRow]) -> io::Result<()> {
     let mut out = String::from(
         "second,phase,length_s,sent,acked,delivered,refused,logged_in,e2e_p50_ns,e2e_p99_ns,e2e_max_ns,sched_p99_ns,\
-         held_p99_ns\n",
+         held_p99_ns,to_members\n",
     );
     for (nth, row) in (1..).zip(seconds) {
-        let SecondCounts { phase, sent, acked, delivered, refused, logged_in, .. } = row.counts;
+        let SecondCounts { phase, sent, acked, delivered, refused, logged_in, to_members, .. } =
+            row.counts;
         let cell = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
         let [p50, p99, sched, held] =
             [row.e2e_p50, row.e2e_p99, row.sched_p99, row.held_p99].map(cell);
@@ -53,7 +61,7 @@ pub(super) fn series(path: &Path, seconds: &[SecondRow]) -> io::Result<()> {
         writeln!(
             out,
             "{nth},{phase},{length_s:.3},{sent},{acked},{delivered},{refused},{logged_in},{p50},{p99},{e2e_max},\
-             {sched},{held}"
+             {sched},{held},{to_members}"
         )
         .expect("memory");
     }

@@ -41,11 +41,12 @@ pub(super) fn page(report: &Report) -> String {
     };
     let plan = serde_json::to_string_pretty(&summary.plan).unwrap_or_default();
     let body = format!(
-        "<p class=\"banner {class}\">{}</p><pre>{}</pre><h2>Latency by percentile</h2>{}\
+        "<p class=\"banner {class}\">{}</p><pre>{}</pre><h2>Latency by percentile</h2>{}{}\
          <h2>Messages a second</h2>{}<h2>End to end, second by second</h2>{}<h2>Plan</h2><pre>{}</pre>",
         escape(&text),
         escape(&table(summary)),
-        percentiles(report),
+        percentiles(&report.latencies.named()),
+        groups(report),
         throughput(report),
         e2e(report),
         escape(&plan)
@@ -65,9 +66,25 @@ pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// Messages to groups, until the last member has it, by size; and 1:1 messages beside them.
+fn groups(report: &Report) -> String {
+    let named = report.groups.last().map(|(members, last)| (format!("up to {members}"), last));
+    let named: Vec<(String, &Latency)> = named.collect();
+    if named.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<(&str, &Latency)> = named
+        .iter()
+        .map(|(name, latency)| (name.as_str(), *latency))
+        .chain([("1:1", report.groups.direct_latency())])
+        .collect();
+    format!("<h2>Until the last member of a group has it, by members</h2>{}", percentiles(&lines))
+}
+
 /// Latency over percentile; the x axis is stretched so that each nine has the same width.
-fn percentiles(report: &Report) -> String {
-    let nines = report.latencies.e2e.0.len().max(10).ilog10();
+fn percentiles(latencies: &[(&str, &Latency)]) -> String {
+    let most = latencies.iter().map(|(_, latency)| latency.0.len()).max();
+    let nines = most.unwrap_or(0).max(10).ilog10();
     let marks: [(&str, f64); 6] = [
         ("0 %", 1.0),
         ("90 %", 10.0),
@@ -79,11 +96,7 @@ fn percentiles(report: &Report) -> String {
     let shown = marks.into_iter().take(nines as usize + 1);
     let x_marks: Vec<(f64, String)> =
         shown.map(|(text, inverse)| (inverse.log10(), text.into())).collect();
-    let lines = report
-        .latencies
-        .named()
-        .into_iter()
-        .map(|(name, latency)| Line { name, points: curve(latency) });
+    let lines = latencies.iter().map(|(name, latency)| Line { name, points: curve(latency) });
     let y_text = nanoseconds;
     Plot { x_label: "percentile", x_marks, y_text, y_log: true, lines: lines.collect() }.draw()
 }

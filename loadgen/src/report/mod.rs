@@ -13,6 +13,7 @@ pub(crate) use table::table;
 
 use crate::histograms::{Latencies, Latency};
 use crate::out_dir;
+use crate::run::GroupLatencies;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -27,7 +28,7 @@ impl Report {
     /// # Errors
     /// One could not be written.
     pub fn write(&self, out: &Path) -> io::Result<()> {
-        write_numbers(out, &self.summary, &self.latencies, &self.own_sched)?;
+        write_numbers(out, &self.summary, (&self.latencies, &self.groups), &self.own_sched)?;
         files::series(&out.join("series.csv"), &self.seconds)?;
         std::fs::write(out.join("steps.csv"), self.steps.csv())?;
         std::fs::write(out.join("report.html"), html::page(self))
@@ -49,14 +50,17 @@ pub(crate) fn distribution_file(name: &str) -> String {
 pub(crate) fn write_numbers(
     out: &Path,
     summary: &Summary,
-    latencies: &Latencies,
+    (latencies, groups): (&Latencies, &GroupLatencies),
     own_sched: &Latency,
 ) -> io::Result<()> {
     out_dir::json(out, "summary.json", summary)?;
     for (name, latency) in latencies.named().into_iter().chain([(OWN_SCHED, own_sched)]) {
         std::fs::write(out.join(distribution_file(name)), latency.bytes())?;
     }
-    files::percentiles(out, latencies)
+    for (name, latency) in groups.named() {
+        std::fs::write(out.join(distribution_file(&name)), latency.bytes())?;
+    }
+    files::percentiles(out, latencies, groups)
 }
 
 /// Prints a result on stdout, and where its page is. Whoever stopped reading, as `head` does, gets

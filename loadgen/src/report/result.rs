@@ -2,7 +2,7 @@
 
 use super::summary::{Summary, summarise};
 use crate::histograms::{Latencies, Latency};
-use crate::run::{Plan, SecondRow, Steps, Watched};
+use crate::run::{GroupLatencies, Plan, SecondRow, Steps, Watched};
 
 /// A run's result with all that its files need.
 pub struct Report {
@@ -12,6 +12,8 @@ pub struct Report {
     pub latencies: Latencies,
     /// As `sched` of these, without what the machine made late.
     pub own_sched: Latency,
+    /// Of messages to groups.
+    pub groups: GroupLatencies,
     /// Second by second.
     pub seconds: Vec<SecondRow>,
     /// In finer steps.
@@ -27,6 +29,7 @@ impl Report {
             summary,
             latencies,
             own_sched,
+            groups: watched.group_latencies(),
             seconds: watched.seconds.clone(),
             steps: watched.steps(),
         }

@@ -3,12 +3,12 @@
 use crate::histograms::{Brief, Latencies, Latency};
 use crate::machine::Taken;
 use crate::run::{
-    Counters, EndedEarly, Felt, Kept, Load, Marks, Outcome, Plan, PlannedEvent, StageFigures,
-    Watched,
+    Counters, EndedEarly, Felt, GroupLatencies, Kept, Load, Marks, Outcome, Plan, PlannedEvent,
+    SizeFigures, StageFigures, Watched,
 };
 use crate::server_cost::Cost;
 use crate::verdict::{Facts, OpenFacts, Verdict, judge};
-use crate::verify::{Fault, Faults, Totals};
+use crate::verify::{Fault, Faults, Reach, Totals};
 use serde::{Deserialize, Serialize};
 
 /// Raised when a field changes its meaning or goes.
@@ -55,6 +55,9 @@ pub struct Summary {
     pub diverged: u64,
     /// Read positions and numbers of unread messages that a count does not give.
     pub miscounted: u64,
+    /// Messages to groups and changes of them that were taken from one who was no member, or refused to one who was.
+    #[serde(default)]
+    pub misjudged: u64,
     /// Users whose inbox could not be read at the end.
     pub unread_users: u64,
     /// Due until the generator's loop reached it.
@@ -67,12 +70,15 @@ pub struct Summary {
     /// Due to durable ack. A message that was never answered counts as the time that it waited
     /// until the end.
     pub ack_ns: Brief,
-    /// Due to each device of the recipient; the same of messages that were never answered and
-    /// reached none.
+    /// Due to each device of the recipient, of a message to a group to the last member who is online; the same of
+    /// messages that were never answered and reached none.
     pub e2e_ns: Brief,
     /// Written to each device of the recipient.
     pub raw_ns: Brief,
-    /// Messages delivered a second, in the measured time.
+    /// Of groups, if there are any.
+    #[serde(default)]
+    pub groups: Option<GroupFigures>,
+    /// Messages delivered a second, in the measured time. One to a group is, once all who are online have it.
     pub throughput_per_s: f64,
     /// What the server cost.
     pub server: Cost,
@@ -107,6 +113,26 @@ pub struct Event {
     pub outcome: Option<Outcome>,
     /// What messages felt of it.
     pub felt: Felt,
+}
+
+/// What became of messages to groups.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GroupFigures {
+    /// Changes of members that were made, with those that made the groups.
+    pub changes: u64,
+    /// Over the whole run, what members have at its end of what they were to have.
+    pub reach: Reach,
+    /// Of 1:1 messages beside them: due to each device of the recipient.
+    pub direct_e2e_ns: Brief,
+    /// By how many members a message goes to.
+    pub sizes: Vec<SizeFigures>,
+}
+
+impl GroupFigures {
+    pub(crate) fn set_latencies(&mut self, latencies: &GroupLatencies) {
+        self.direct_e2e_ns = latencies.direct_brief();
+        self.sizes = latencies.figures().collect();
+    }
 }
 
 /// The measured time.
@@ -174,7 +200,7 @@ impl Summary {
 
     /// Broken promises, by name.
     #[must_use]
-    pub fn named_faults(&self) -> [(&'static str, u64); 9] {
+    pub fn named_faults(&self) -> [(&'static str, u64); 10] {
         [
             ("lost", self.lost),
             ("visible duplicates", self.visible_duplicates),
@@ -185,6 +211,7 @@ impl Summary {
             ("corrupt", self.corrupt),
             ("diverged", self.diverged),
             ("miscounted", self.miscounted),
+            ("misjudged", self.misjudged),
         ]
     }
 }
@@ -227,7 +254,8 @@ fn facts(
         throttled_share: watched.taken().throttled_ns.map(share),
         kept_share: (!is_open)
             .then(|| share(watched.kept().0.total_ns / plan.own_threads().len() as u64)),
-        refusals: counters.refused(),
+        // One who was removed meanwhile was told so: that is an answer.
+        refusals: counters.refused().saturating_sub(totals.late),
         written: counters.written,
         open,
         slos: plan.slos.iter().map(|slo| slo.measure(latencies)).collect(),
@@ -261,6 +289,14 @@ fn generator(watched: &Watched, delivered: u64) -> Generator {
         connections: watched.connections,
         login_s: watched.login_ns as f64 / 1e9,
     }
+}
+
+fn group_figures(plan: &Plan, watched: &Watched, totals: &Totals) -> Option<GroupFigures> {
+    let Totals { changes, reach, .. } = *totals;
+    let mut figures =
+        GroupFigures { changes, reach, direct_e2e_ns: Brief::default(), sizes: Vec::new() };
+    figures.set_latencies(&watched.group_latencies());
+    (plan.groups > 0).then_some(figures)
 }
 
 /// The summary, the distributions, and `sched` without what the machine made late.
@@ -297,6 +333,7 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies, L
         corrupt: count(Fault::Corrupt),
         diverged: count(Fault::Diverged),
         miscounted: count(Fault::Miscounted),
+        misjudged: count(Fault::Misjudged),
         unread_users: totals.unread_users,
         sched_ns,
         own_sched_ns: own_sched.brief(),
@@ -304,6 +341,7 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies, L
         ack_ns,
         e2e_ns,
         raw_ns,
+        groups: group_figures(&plan, watched, &totals),
         throughput_per_s,
         server: watched.cost(delivered),
         measured: Measured { seconds, planned, written, acked, delivered },

@@ -1,10 +1,11 @@
 //! The result in plain lines.
 
-use super::summary::{Event, Machine, Summary};
+use super::summary::{Event, GroupFigures, Machine, Summary};
 use crate::histograms::Brief;
-use crate::run::{Felt, Outcome, StageFigures};
+use crate::run::{Felt, Outcome, SizeFigures, StageFigures};
 use crate::schedule::Stage;
 use crate::units::{bytes, latency, number, time};
+use crate::verify::Reach;
 use std::fmt::Write;
 
 /// The table that a run ends with.
@@ -47,6 +48,7 @@ pub(crate) fn table(summary: &Summary) -> String {
         let [p50, p99, p999, max] = [latency(p50), latency(p99), latency(p999), time(max)];
         line(format!("  {name:<10} {p50:>12} {p99:>12} {p999:>12} {max:>12} {n:>10}"));
     }
+    groups(summary, &mut line);
     for (stage, figures) in summary.plan.stages.iter().zip(&summary.stages) {
         let Stage { length_ns, from, to } = *stage;
         let StageFigures { planned, ack_ns, e2e_ns } = figures;
@@ -75,6 +77,26 @@ pub(crate) fn table(summary: &Summary) -> String {
     line(format!("throughput   {:.0} messages/s over {seconds:.1} s", summary.throughput_per_s));
     costs(summary, &mut line);
     out
+}
+
+/// What became of messages to groups.
+fn groups(summary: &Summary, line: &mut impl FnMut(String)) {
+    let Some(GroupFigures { changes, reach, direct_e2e_ns, sizes }) = &summary.groups else {
+        return;
+    };
+    let (groups, [least, most]) = (summary.plan.groups, summary.plan.group_sizes);
+    let Reach { expected, received } = reach;
+    line(format!(
+        "groups       {groups} of {least} to {most} members  {changes} changes with the first  \
+         reach {received} of {expected}"
+    ));
+    for SizeFigures { members_max, ack_ns, half_ns, most_ns, last_ns } in sizes {
+        let rows = [("ack", ack_ns), ("half", half_ns), ("99 %", most_ns), ("last", last_ns)];
+        for (name, figures) in rows {
+            line(format!("  up to {members_max:<4} {name:<5} {}", brief(*figures)));
+        }
+    }
+    line(format!("  1:1 beside      {}", brief(*direct_e2e_ns)));
 }
 
 /// A command of the timeline, and what was felt of it.

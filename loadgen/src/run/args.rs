@@ -4,17 +4,19 @@ use super::shard::Shard;
 use crate::doctor::check_run;
 use crate::failure::Failure;
 use crate::limits::{
-    BODY_BYTES_MIN, DEVICES_MAX, EVENTS_MAX, RATE_PER_THREAD_MAX, STAGES_MAX, STREAMS_MAX,
+    BODY_BYTES_MIN, DEVICES_MAX, EVENTS_MAX, GROUPS_MAX, RATE_PER_THREAD_MAX, STAGES_MAX,
+    STREAMS_MAX,
 };
 use crate::out_dir::OutArgs;
 use crate::schedule::{Arrivals, Stage};
 use crate::slo::Slo;
 use crate::target::TargetArgs;
-use crate::units::{amount, count, duration};
+use crate::units::{amount, count, duration, sizes};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
+use wire::GROUP_MEMBERS_MAX;
 
 /// Sends messages between users and verifies every one.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,6 +59,18 @@ pub struct RunArgs {
     /// of messages the sender says what it has seen. At the end the numbers of unread messages are checked.
     #[arg(long, default_value_t = 0.0)]
     read_share: f64,
+    /// Groups that the users make before the warm-up, and talk in.
+    #[arg(long, default_value = "0", value_parser = count)]
+    groups: usize,
+    /// Members of a group, from few, as most have, to many.
+    #[arg(long, value_name = "MIN..MAX", default_value = "3..50", value_parser = sizes)]
+    group_size: [usize; 2],
+    /// Share of messages, 0 to 1, that go to groups, from members who are there.
+    #[arg(long, default_value_t = 0.3)]
+    group_share: f64,
+    /// Changes of members a second: some are removed or leave, others are added or come back.
+    #[arg(long, value_name = "PER_S", default_value_t = 0.0)]
+    membership_changes: f64,
     /// Friends that a user talks to.
     #[arg(long, default_value_t = 16)]
     friends: usize,
@@ -151,6 +165,18 @@ pub struct Plan {
     /// Share of messages that are read.
     #[serde(default)]
     pub read_share: f64,
+    /// Groups of all threads.
+    #[serde(default)]
+    pub groups: usize,
+    /// Members of a group, at least and at most.
+    #[serde(default)]
+    pub group_sizes: [usize; 2],
+    /// Share of messages that go to groups.
+    #[serde(default)]
+    pub group_share: f64,
+    /// Changes of members a second, in all groups.
+    #[serde(default)]
+    pub membership_changes: f64,
     /// Friends of a user.
     pub friends: usize,
     /// Seed.
@@ -288,15 +314,8 @@ impl RunArgs {
         let sizes = BODY_BYTES_MIN..=wire::BODY_BYTES_MAX;
         let size = format!("--payload must be {} to {}", sizes.start(), sizes.end());
         check(sizes.contains(&self.payload), &size)?;
-        check(
-            (0.0..1.0).contains(&self.offline_share),
-            "--offline-share must be 0 up to, not including, 1",
-        )?;
-        check((0.0..=1.0).contains(&self.read_share), "--read-share must be 0 to 1")?;
-        check(
-            self.read_share == 0.0 || !self.no_drain,
-            "--read-share is checked by reading inboxes: drop --no-drain",
-        )?;
+        self.check_shares()?;
+        self.check_groups(threads)?;
         check(self.uid_base != Some(0), "--uid-base must be at least 1")?;
         let events = self.events(duration_ns)?;
         // As if it had been taken from the clock.
@@ -314,6 +333,10 @@ impl RunArgs {
             devices: self.devices,
             offline_share: self.offline_share,
             read_share: self.read_share,
+            groups: self.groups,
+            group_sizes: self.group_size,
+            group_share: if self.groups > 0 { self.group_share } else { 0.0 },
+            membership_changes: self.membership_changes,
             friends: self.friends,
             seed: self.seed,
             threads,
@@ -330,6 +353,52 @@ impl RunArgs {
             slos: self.slo.clone(),
             events,
         })
+    }
+
+    fn check_shares(&self) -> Result<(), Failure> {
+        let check = |fits: bool, what: &str| match fits {
+            true => Ok(()),
+            false => Err(Failure::Usage(format!("{what}; see loadgen run --help"))),
+        };
+        check(
+            (0.0..1.0).contains(&self.offline_share),
+            "--offline-share must be 0 up to, not including, 1",
+        )?;
+        check((0.0..=1.0).contains(&self.read_share), "--read-share must be 0 to 1")?;
+        check(
+            self.read_share == 0.0 || !self.no_drain,
+            "--read-share is checked by reading inboxes: drop --no-drain",
+        )
+    }
+
+    fn check_groups(&self, threads: usize) -> Result<(), Failure> {
+        let usage = |what: String| Err(Failure::Usage(format!("{what}; see loadgen run --help")));
+        if self.groups == 0 {
+            return Ok(());
+        }
+        let [least, most] = self.group_size;
+        let users = self.users / threads;
+        if !(2..=GROUP_MEMBERS_MAX).contains(&least) || !(least..=GROUP_MEMBERS_MAX).contains(&most)
+        {
+            return usage(format!(
+                "--group-size must be MIN..MAX with MIN at least 2 and MAX at most {GROUP_MEMBERS_MAX}, as many members as a group may have"
+            ));
+        }
+        if most > users {
+            return usage(format!(
+                "--group-size needs {most} users for each thread, and there are {users}"
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.group_share) {
+            return usage("--group-share must be 0 to 1".into());
+        }
+        if self.groups < threads || self.groups / threads > GROUPS_MAX {
+            return usage(format!("--groups must be 1 to {GROUPS_MAX} for each thread"));
+        }
+        if !(0.0..=1_000.0).contains(&self.membership_changes) {
+            return usage("--membership-changes must be 0 to 1000 a second".into());
+        }
+        Ok(())
     }
 
     fn stages(&self, threads: usize) -> Result<Vec<Stage>, Failure> {

@@ -23,6 +23,12 @@ pub struct Counters {
     pub acked: u64,
     /// Messages that reached the recipient's first device in it.
     pub delivered: u64,
+    /// Of messages to groups that were due in it, members who were given one, each its first device.
+    #[serde(default)]
+    pub to_members: u64,
+    /// What was refused and is not repeated, of messages and changes of groups.
+    #[serde(default)]
+    pub refused_for_good: u64,
     /// Messages due and not answered in the middle of the measured time, and at its end.
     pub backlog: [u64; 2],
     /// Messages that were due and could not be written until the end.
@@ -75,6 +81,8 @@ impl Counters {
         self.written += other.written;
         self.acked += other.acked;
         self.delivered += other.delivered;
+        self.to_members += other.to_members;
+        self.refused_for_good += other.refused_for_good;
         for (sum, backlog) in self.backlog.iter_mut().zip(other.backlog) {
             *sum += backlog;
         }
@@ -133,6 +141,8 @@ pub struct SecondCounts {
     pub acked: u64,
     /// Messages delivered in it.
     pub delivered: u64,
+    /// Members who were given a message to a group in it, each its first device.
+    pub to_members: u64,
     /// Refusals in it.
     pub refused: u64,
     /// Sessions logged in at its end.
@@ -147,6 +157,7 @@ impl SecondCounts {
         self.sent += other.sent;
         self.acked += other.acked;
         self.delivered += other.delivered;
+        self.to_members += other.to_members;
         self.refused += other.refused;
         self.logged_in += other.logged_in;
     }
@@ -215,8 +226,12 @@ impl SecondRow {
             [sent, acked, delivered].map(|count| self.counts.rate(count));
         let [p50, p99, sched, held] =
             [self.e2e_p50, self.e2e_p99, self.sched_p99, self.held_p99].map(units::latency);
+        let members = match self.counts.to_members {
+            0 => String::new(),
+            members => format!("to members {:.0}/s  ", self.counts.rate(members)),
+        };
         format!(
-            "{nth:>4} s  {}  sent {sent:.0}/s  acked {acked:.0}/s  delivered {delivered:.0}/s  e2e p50 {p50} p99 {p99}  \
+            "{nth:>4} s  {}  sent {sent:.0}/s  acked {acked:.0}/s  delivered {delivered:.0}/s  {members}e2e p50 {p50} p99 {p99}  \
              sched p99 {sched}  held p99 {held}  refused {refused}  logged in {logged_in}",
             phase.name()
         )

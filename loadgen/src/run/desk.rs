@@ -1,26 +1,30 @@
 //! What a thread knows of its users: what they sent and wait for, what came of it. It is told what
 //! happens by the fleet, and tells the judge; it decides nothing about connections.
 
+use super::answers::unanswered;
 use super::counters::{Counters, Second};
+use super::group_latencies::GroupLatencies;
 use super::lanes::Lanes;
 use super::marks::Marks;
+use super::offers::Offer;
 use super::reads::Reads;
 use super::stages::StageLatencies;
 use super::steps::Steps;
+use super::talk::Talk;
 use crate::body::Stamp;
 use crate::clock::now_ns;
 use crate::fleet::{Fleet, Observer};
 use crate::friends::{Friends, StreamId};
 use crate::histograms::{Latencies, Latency};
-use crate::verify::{Delivery, Reader, Row, Verifier};
+use crate::verify::{Delivery, GroupNo, Groups, Reader, Row, Sent, Verifier};
 use client::Draft;
 use client::limits::SENDS_PENDING_MAX;
 use client::machine::Event;
 use std::collections::VecDeque;
 use std::ops::Range;
 use wire::frames::ArchivedMessage;
-use wire::{Bytes, ClientMsgId, ConversationId, FRAME_BYTES_MAX, FrameBuffer, Kind, RefusalCode};
-use wire::{RowKind, Scratch, Seq, Uid};
+use wire::{Bytes, ClientMsgId, ConversationId, FRAME_BYTES_MAX, FrameBuffer, Kind};
+use wire::{ROW_IS_BEGINNING, RowKind, Scratch, Seq, Uid};
 
 /// When a message was due, and when the loop reached it; monotonic ns.
 #[derive(Clone, Copy)]
@@ -29,24 +33,37 @@ pub(super) struct Due {
     pub reached_ns: u64,
 }
 
-/// A message that waits for its ack.
-struct Pending {
-    id: ClientMsgId,
-    stream: StreamId,
-    count: u64,
-    due: Due,
-    seen: Seq,
-    written: bool,
+/// A message, or a change of a group, that waits for its ack.
+pub(super) struct Pending {
+    pub id: ClientMsgId,
+    pub sent: Sent,
+    pub due: Due,
+    pub seen: Seq,
+    pub written: bool,
     /// The server asked to send it again later.
-    refused: bool,
+    pub refused: bool,
+}
+
+impl Pending {
+    /// Whether it is no message.
+    pub fn is_change(&self) -> bool {
+        matches!(self.sent, Sent::Change(_))
+    }
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy)]
+pub(super) enum To {
+    Friend(StreamId),
+    Group(GroupNo),
 }
 
 /// A user as a sender.
 #[derive(Default)]
 pub(super) struct Sender {
-    pending: VecDeque<Pending>,
+    pub pending: VecDeque<Pending>,
     /// Due, and the session takes no more for now: sent as soon as it does.
-    queued: VecDeque<(StreamId, Due)>,
+    pub queued: VecDeque<(To, Due)>,
 }
 
 /// A thread's books.
@@ -78,8 +95,10 @@ pub(super) struct Desk {
     pub lost_why: String,
     /// Readers that have read all.
     pub finished: Vec<usize>,
-    unblocked: Vec<usize>,
+    pub(super) unblocked: Vec<usize>,
     pub reads: Reads,
+    pub talk: Talk,
+    pub group_latencies: GroupLatencies,
     run: u64,
     payload: usize,
     body: Vec<u8>,
@@ -91,15 +110,18 @@ impl Desk {
         payload: usize,
         friends: Friends,
         devices: usize,
-        (away, reads): (Vec<bool>, Reads),
+        (away, reads, talk): (Vec<bool>, Reads, Talk),
     ) -> Self {
         let lanes = Lanes { users: friends.users(), devices };
         let mut senders = Vec::new();
         senders.resize_with(friends.users(), Sender::default);
+        let mut verifier = Verifier::new(run, friends, devices);
+        verifier.set_groups(Groups::new(away.clone(), payload));
+        let has_groups = !talk.making.is_empty();
         Self {
             friends,
             lanes,
-            verifier: Verifier::new(run, friends, devices),
+            verifier,
             senders,
             away,
             synced: vec![false; lanes.total()],
@@ -118,6 +140,12 @@ impl Desk {
             finished: Vec::new(),
             unblocked: Vec::new(),
             reads,
+            talk,
+            group_latencies: if has_groups {
+                GroupLatencies::of_groups()
+            } else {
+                GroupLatencies::default()
+            },
             run,
             payload,
             body: Vec::new(),
@@ -126,16 +154,16 @@ impl Desk {
 
     /// Sends a message that is or was due; if the session takes no more, as soon as it does.
     /// `excused`: it is late by the machine's doing.
-    pub fn send(&mut self, fleet: &mut Fleet, stream: StreamId, due: Due, excused: bool) {
+    pub fn send(&mut self, fleet: &mut Fleet, offer: Offer, due: Due, excused: bool) {
         self.in_flight += 1;
         self.note_reached(due, excused);
-        let (from, _) = self.friends.ends(stream);
+        let (from, to) = self.choose(offer);
         let queued = &mut self.senders[from].queued;
         let index = self.lanes.device(from, 0);
         if !queued.is_empty() || fleet.machine(index).sends_pending() >= SENDS_PENDING_MAX {
-            queued.push_back((stream, due));
+            queued.push_back((to, due));
         } else {
-            self.write(fleet, stream, due);
+            self.write(fleet, from, to, due);
         }
     }
 
@@ -170,9 +198,9 @@ impl Desk {
         while let Some(user) = self.unblocked.pop() {
             let index = self.lanes.device(user, 0);
             while fleet.machine(index).sends_pending() < SENDS_PENDING_MAX
-                && let Some((stream, due)) = self.senders[user].queued.pop_front()
+                && let Some((to, due)) = self.senders[user].queued.pop_front()
             {
-                self.write(fleet, stream, due);
+                self.write(fleet, user, to, due);
             }
         }
     }
@@ -183,53 +211,12 @@ impl Desk {
         marks.look(now, || unanswered(senders));
     }
 
-    /// Messages that wait for an ack, or to be written.
-    pub fn unanswered(&self) -> usize {
-        unanswered(&self.senders)
-    }
-
-    /// Everything is over. What was never answered waited at least until now, and counts as that.
-    pub fn note_unanswered(&mut self, now: u64) {
-        for user in 0..self.senders.len() {
-            let Sender { pending, queued } = std::mem::take(&mut self.senders[user]);
-            self.counters.unsent += queued.len() as u64;
-            for (_, due) in &queued {
-                self.note_written(*due, now);
-            }
-            let pending = pending.iter().map(|sent| (sent.stream, Some(sent.count), sent.due));
-            let queued = queued.iter().map(|(stream, due)| (*stream, None, *due));
-            for (stream, count, due) in pending.chain(queued) {
-                self.note_waited(now, due, (stream, count));
-            }
-        }
-    }
-
-    fn note_waited(&mut self, now: u64, due: Due, (stream, count): (StreamId, Option<u64>)) {
-        let waited_ns = now.saturating_sub(due.due_ns);
-        self.second.latencies.ack.record(waited_ns);
-        if self.measured.contains(&due.due_ns) {
-            self.stages.acked(due.due_ns, waited_ns);
-            self.latencies.ack.record(waited_ns);
-        }
-        let (_, to) = self.friends.ends(stream);
-        let written_ns = match count {
-            Some(count) => match self.verifier.unreached(stream, count) {
-                Some(written_ns) => written_ns,
-                None => return,
-            },
-            None => due.due_ns,
-        };
-        if !self.away[to] {
-            self.note_delivered(due.due_ns, waited_ns, now.saturating_sub(written_ns));
-        }
-    }
-
     /// What a connection had written and was not acked may be passed by later messages once it is
     /// written again.
     pub fn may_be_passed(&mut self, index: usize) {
         if let (user, Some(0)) = self.lanes.of(index) {
             for pending in self.senders[user].pending.iter().filter(|pending| pending.written) {
-                self.verifier.retried(pending.stream, pending.count);
+                self.verifier.sent_again(pending.sent);
             }
         }
     }
@@ -239,31 +226,35 @@ impl Desk {
         self.synced_count = 0;
     }
 
-    fn write(&mut self, fleet: &mut Fleet, stream: StreamId, due: Due) {
-        let (from, to) = self.friends.ends(stream);
+    fn write(&mut self, fleet: &mut Fleet, from: usize, to: To, due: Due) {
         let now = now_ns();
-        let count = self.verifier.sent(stream, now);
-        let (from_uid, to_uid) = (self.friends.uid(from), self.friends.uid(to));
         let due_ns = due.due_ns;
-        let stamp = Stamp { run: self.run, from: from_uid, to: to_uid, count, due_ns };
+        let from_uid = self.friends.uid(from);
+        let (sent, count, conversation) = match to {
+            To::Friend(stream) => {
+                let count = self.verifier.sent(stream, now);
+                let to_uid = self.friends.uid(self.friends.ends(stream).1);
+                let pair = ConversationId::direct(Uid(from_uid), Uid(to_uid)).expect("two users");
+                (Sent::Direct(stream, count), count, pair)
+            }
+            To::Group(no) => {
+                let count = self.verifier.said(no, from, (due_ns, now));
+                (Sent::Said(no, count), count, self.verifier.groups().get(no).id())
+            }
+        };
+        let peer = conversation.peer_of(Uid(from_uid)).map(|peer| peer.0);
+        let to = peer.unwrap_or(conversation.parts().1);
+        let stamp = Stamp { run: self.run, from: from_uid, to, count, due_ns };
         stamp.write(&mut self.body, self.payload);
         let body = Bytes::copy_from_slice(&self.body);
-        let conversation = ConversationId::direct(Uid(from_uid), Uid(to_uid)).expect("two users");
-        let seen = self.seen(stream, count, conversation);
+        let seen = self.seen(from, sent, conversation);
         let draft = Draft { conversation, body, seen };
-        let (written, sent) = fleet.with(self.lanes.device(from, 0), |machine, now_ms, out| {
+        let (written, id) = fleet.with(self.lanes.device(from, 0), |machine, now_ms, out| {
             (machine.is_logged_in(), machine.send(draft, now_ms, out))
         });
-        let id = sent.expect("the number of pending sends and the body's size were checked");
-        self.senders[from].pending.push_back(Pending {
-            id,
-            stream,
-            count,
-            due,
-            seen,
-            written,
-            refused: false,
-        });
+        let id = id.expect("the number of pending sends and the body's size were checked");
+        let refused = false;
+        self.senders[from].pending.push_back(Pending { id, sent, due, seen, written, refused });
         self.second.counts.sent += 1;
         self.steps.sent(now);
         if written {
@@ -271,7 +262,7 @@ impl Desk {
         }
     }
 
-    fn note_written(&mut self, due: Due, now: u64) {
+    pub(super) fn note_written(&mut self, due: Due, now: u64) {
         let held_ns = now.saturating_sub(due.reached_ns);
         self.second.latencies.held.record(held_ns);
         if self.measured.contains(&due.due_ns) {
@@ -280,93 +271,15 @@ impl Desk {
         self.counters.written += u64::from(self.measured.contains(&now));
     }
 
-    fn complete(&mut self) {
+    pub(super) fn complete(&mut self) {
         self.in_flight -= 1;
     }
 
-    fn on_session(&mut self, user: usize, now: u64) {
-        let mut first_written = Vec::new();
-        for pending in &mut self.senders[user].pending {
-            pending.refused = false;
-            if std::mem::replace(&mut pending.written, true) {
-                self.counters.resends += 1;
-            } else {
-                self.verifier.written(pending.stream, pending.count, now);
-                first_written.push(pending.due);
-            }
-        }
-        for due in first_written {
-            self.note_written(due, now);
-        }
-        self.unblocked.push(user);
-    }
-
-    /// Takes a message off the list of those that wait.
-    fn answered(&mut self, user: usize, id: ClientMsgId) -> Option<Pending> {
-        let pending = &mut self.senders[user].pending;
-        let at = pending.iter().position(|pending| pending.id == id)?;
-        let answered = pending.remove(at);
-        if !self.senders[user].queued.is_empty() {
-            self.unblocked.push(user);
-        }
-        answered
-    }
-
-    fn on_acked(&mut self, user: usize, now: u64, id: ClientMsgId, place: (u64, u64)) {
-        let Some(pending) = self.answered(user, id) else { return };
-        let Pending { stream, count, due, seen, .. } = pending;
-        self.acked_seen(self.friends.ends(stream), seen);
-        let (seq, message_id) = place;
-        let Some(acked) = self.verifier.acked(stream, count, seq, message_id) else { return };
-        self.second.counts.acked += 1;
-        let ack_ns = now.saturating_sub(due.due_ns);
-        self.steps.acked(now, ack_ns);
-        self.marks.acked(now, due.due_ns);
-        self.counters.acked += u64::from(self.measured.contains(&now));
-        self.second.latencies.ack.record(ack_ns);
-        if self.measured.contains(&due.due_ns) {
-            self.stages.acked(due.due_ns, ack_ns);
-            self.latencies.ack.record(ack_ns);
-        }
-        let (_, to) = self.friends.ends(stream);
-        if acked.reached || self.away[to] {
-            self.complete();
-        }
-    }
-
-    fn on_refused(
-        &mut self,
-        (user, now): (usize, u64),
-        id: Option<ClientMsgId>,
-        code: Option<RefusalCode>,
-        retry: bool,
-    ) {
-        let reason = code.map_or_else(|| "unknown code".to_owned(), |code| format!("{code:?}"));
-        *self.counters.refusals.entry(reason).or_default() += 1;
-        self.second.counts.refused += 1;
-        self.steps.refused(now);
-        let Some(id) = id else { return };
-        if retry {
-            let pending = self.senders[user].pending.iter_mut().find(|pending| pending.id == id);
-            if let Some(pending) = pending {
-                pending.refused = true;
-                self.verifier.retried(pending.stream, pending.count);
-            }
-        } else if let Some(pending) = self.answered(user, id) {
-            self.verifier.refused(pending.stream, pending.count);
-            self.complete();
-        }
-    }
-
     fn on_message(&mut self, index: usize, now: u64, message: &ArchivedMessage) {
-        let row = Row {
-            conversation: message.conversation.id(),
-            sender: Uid(message.sender.to_native()),
-            seq: message.seq.to_native(),
-            message_id: message.message_id.to_native(),
-            inbox_seq: message.inbox_seq.to_native(),
-            body: message.body.as_slice(),
-        };
+        let row = row(message);
+        if row.conversation.is_some_and(ConversationId::is_group) {
+            return self.on_group_row(index, now, message);
+        }
         let (user, device) = match self.lanes.of(index) {
             (user, Some(device)) => (user, device),
             (user, None) if message.kind == RowKind::MESSAGE.0 => {
@@ -387,6 +300,9 @@ impl Desk {
             return;
         }
         self.note_delivered(due_ns, now.saturating_sub(due_ns), now.saturating_sub(written_ns));
+        if self.measured.contains(&due_ns) {
+            self.group_latencies.direct(now.saturating_sub(due_ns));
+        }
         if first {
             self.second.counts.delivered += 1;
             self.counters.delivered += u64::from(self.measured.contains(&now));
@@ -396,7 +312,7 @@ impl Desk {
         }
     }
 
-    fn note_delivered(&mut self, due_ns: u64, e2e_ns: u64, raw_ns: u64) {
+    pub(super) fn note_delivered(&mut self, due_ns: u64, e2e_ns: u64, raw_ns: u64) {
         let is_measured = self.measured.contains(&due_ns);
         if is_measured {
             self.marks.delivered(due_ns, e2e_ns);
@@ -420,8 +336,18 @@ impl Desk {
     }
 }
 
-fn unanswered(senders: &[Sender]) -> usize {
-    senders.iter().map(|sender| sender.pending.len() + sender.queued.len()).sum()
+/// A row as the judge takes it.
+pub(super) fn row(message: &ArchivedMessage) -> Row<'_> {
+    Row {
+        conversation: message.conversation.id(),
+        sender: Uid(message.sender.to_native()),
+        seq: message.seq.to_native(),
+        message_id: message.message_id.to_native(),
+        inbox_seq: message.inbox_seq.to_native(),
+        kind: RowKind(message.kind),
+        is_beginning: message.row_flags & ROW_IS_BEGINNING != 0,
+        body: message.body.as_slice(),
+    }
 }
 
 impl Observer for Desk {
@@ -442,8 +368,9 @@ impl Observer for Desk {
             Event::Acked { client_msg_id, message_id, seq, .. } => {
                 self.on_acked(user, now, client_msg_id, (seq.0, message_id.0));
             }
-            Event::Refused { client_msg_id, code, will_retry, .. } => {
+            Event::Refused { client_msg_id, code, will_retry, request_id, .. } => {
                 self.on_refused((user, now), client_msg_id, code, will_retry);
+                self.on_history_refused(index, request_id, code);
             }
             Event::WireDuplicate { .. } => self.counters.wire_duplicates += 1,
             Event::GapDetected { .. } => self.counters.wire_gaps += 1,
@@ -453,12 +380,12 @@ impl Observer for Desk {
             Event::LoggedIn { .. } if device == Some(0) => self.on_session(user, now),
             Event::ChatReply { reply, .. } => self.on_chat_reply(user, reply),
             Event::ChatsPage { page, .. } => self.on_chats(index, page),
+            Event::HistoryPage { page, .. } => self.on_history(index, page),
             Event::HeartbeatReply { .. } => {
                 self.counters.heartbeats += 1;
                 self.progress -= 1;
             }
             Event::LoggedIn { .. }
-            | Event::HistoryPage { .. }
             | Event::GroupMembersPage { .. }
             | Event::Renewed { .. }
             | Event::GoingAway { .. }
@@ -483,7 +410,7 @@ impl Observer for Desk {
                 let was_refused = std::mem::take(&mut pending.refused);
                 self.counters.resends += 1;
                 self.counters.ack_timeouts += u64::from(!was_refused);
-                self.verifier.retried(pending.stream, pending.count);
+                self.verifier.sent_again(pending.sent);
             }
         }
     }

@@ -2,6 +2,7 @@
 //! The steps of a run, downward: log in, wait for the start, send, settle, drain, read the inboxes.
 
 use super::args::{Load, Plan};
+use super::circles;
 use super::control::{Control, News};
 use super::counters::Phase;
 use super::desk::{Desk, Due};
@@ -13,6 +14,7 @@ use super::reads::Reads;
 use super::result::{EndedEarly, IslandResult};
 use super::stages::StageLatencies;
 use super::steps::Steps;
+use super::talk::Talk;
 use crate::clock::{now_ns, thread_cpu_ns};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
@@ -67,6 +69,7 @@ pub(super) fn run(
     be_punctual(plan);
     let mut island = Island::new(plan, control, target, thread)?;
     island.log_in()?;
+    island.make_groups()?;
     let down = match island.carry_out(&target.tokens) {
         Ok(()) => None,
         Err(Failure::TargetDown(why)) => Some(why),
@@ -102,7 +105,11 @@ impl<'a> Island<'a> {
             return Err(Failure::Usage("--offline-share leaves nobody to send: lower it".into()));
         }
         let reads = Reads::new(plan.read_share);
-        let desk = Desk::new(plan.run, plan.payload, friends, plan.devices, (away, reads));
+        let making = circles::made(plan, thread, &away);
+        #[allow(clippy::cast_precision_loss, reason = "a handful of threads")]
+        let changes_per_s = plan.membership_changes / plan.threads as f64;
+        let talk = Talk::new(making, changes_per_s, circles::random(plan, thread, 2));
+        let desk = Desk::new(plan.run, plan.payload, friends, plan.devices, (away, reads, talk));
         let way = target.way();
         let mut fleet = Fleet::new(way, users * plan.devices, LOGINS_UNDER_WAY_MAX)?;
         if plan.ack_each {
@@ -155,7 +162,16 @@ impl<'a> Island<'a> {
         let measured = &self.desk.measured;
         let effort = self.looks.effort(measured.end - measured.start);
         let Desk {
-            verifier, latencies, own_sched, counters, measured, steps, marks, stages, ..
+            verifier,
+            latencies,
+            own_sched,
+            group_latencies,
+            counters,
+            measured,
+            steps,
+            marks,
+            stages,
+            ..
         } = self.desk;
         let (totals, faults) = verifier.finish();
         let ended_early = self.ended_early;
@@ -164,6 +180,7 @@ impl<'a> Island<'a> {
             faults,
             latencies,
             own_sched,
+            group_latencies,
             measured,
             counters,
             steps,
@@ -189,6 +206,21 @@ impl<'a> Island<'a> {
         let (logged_in, why) = (self.fleet.logged_in(), &self.desk.lost_why);
         Err(Failure::TargetDown(format!(
             "{logged_in} of {wanted} logged in, then nothing more; last: {why}"
+        )))
+    }
+
+    /// All groups are there before anybody talks in one.
+    fn make_groups(&mut self) -> Result<(), Failure> {
+        while !self.desk.make_groups(&mut self.fleet) {
+            self.turn(now_ns() + TURN_NS)?;
+        }
+        let done = |island: &Self| island.desk.unanswered() == 0 || island.control.stopped();
+        if self.until(done)? && self.desk.counters.refused_for_good == 0 {
+            return Ok(());
+        }
+        let (left, refusals) = (self.desk.unanswered(), &self.desk.counters.refusals);
+        Err(Failure::TargetDown(format!(
+            "groups could not be made: {left} without an answer, refusals {refusals:?}"
         )))
     }
 
@@ -224,6 +256,7 @@ impl<'a> Island<'a> {
         let overrun_ns = (end_ns - self.start_ns).max(OVERRUN_NS_MIN);
         (self.second_ns, self.tells) = (self.start_ns, true);
         self.desk.second.clear();
+        self.desk.talk.change_from(Some(self.start_ns));
         loop {
             let now = now_ns();
             self.punctual.pass(now, thread_cpu_ns());
@@ -247,6 +280,7 @@ impl<'a> Island<'a> {
             }
             self.turn(next_ns.unwrap_or(end_ns).min(end_ns.max(now)))?;
         }
+        self.desk.talk.change_from(None);
         while let Some(due_ns) = self.next_due() {
             if due_ns >= self.desk.measured.end {
                 break;
@@ -292,13 +326,8 @@ impl<'a> Island<'a> {
     fn send_due(&mut self, now: u64) -> Option<u64> {
         if let Some(window) = self.closed_window() {
             while self.desk.in_flight < window {
-                let (stream, now) = (self.offers.take(), now_ns());
-                self.desk.send(
-                    &mut self.fleet,
-                    stream,
-                    Due { due_ns: now, reached_ns: now },
-                    false,
-                );
+                let (offer, now) = (self.offers.take(), now_ns());
+                self.desk.send(&mut self.fleet, offer, Due { due_ns: now, reached_ns: now }, false);
             }
             return Some(now + TURN_NS);
         }
@@ -308,9 +337,9 @@ impl<'a> Island<'a> {
                 self.punctual.caught_up();
                 return Some(due_ns);
             }
-            let (stream, reached_ns) = (self.offers.take(), now_ns());
+            let (offer, reached_ns) = (self.offers.take(), now_ns());
             let excused = self.punctual.excuses(reached_ns - due_ns);
-            self.desk.send(&mut self.fleet, stream, Due { due_ns, reached_ns }, excused);
+            self.desk.send(&mut self.fleet, offer, Due { due_ns, reached_ns }, excused);
         }
         self.next_due()
     }
@@ -342,6 +371,13 @@ impl<'a> Island<'a> {
         let all =
             |island: &Self| island.desk.synced_count == places && island.desk.unanswered() == 0;
         self.until(all)?;
+        // What is said in a group is acknowledged before everybody has it.
+        while !self.desk.verifier.is_everybody_whole() {
+            let progress = self.desk.progress;
+            if !self.until(|island| island.desk.progress != progress)? {
+                break;
+            }
+        }
         for index in 0..places {
             self.fleet.disconnect(index);
         }
@@ -411,6 +447,7 @@ impl<'a> Island<'a> {
         self.punctual.may_wait(deadline_ns);
         self.fleet.turn(deadline_ns, &mut self.desk)?;
         self.desk.read_due(&mut self.fleet);
+        self.desk.change_groups(&mut self.fleet, now);
         if self.fleet.logged_in() > 0 {
             self.dark_since_ns = None;
             return Ok(());

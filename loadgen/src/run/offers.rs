@@ -14,6 +14,17 @@ pub(super) struct Offers {
     random: StdRng,
     friends: Friends,
     online: Vec<usize>,
+    /// Of messages, so many are for groups.
+    group_share: f64,
+}
+
+/// A message that is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Offer {
+    /// From whom to whom, unless it is for a group.
+    pub stream: StreamId,
+    /// For a group: what chooses it, and who of its members sends.
+    pub group: Option<[u64; 2]>,
 }
 
 impl Offers {
@@ -30,7 +41,8 @@ impl Offers {
                 Some(Schedule::new(arrivals, &plan.schedule(), part, nth * part, seed(1)))
             }
         };
-        Self { schedule, random: StdRng::seed_from_u64(seed(2)), friends, online }
+        let (random, group_share) = (StdRng::seed_from_u64(seed(2)), plan.group_share);
+        Self { schedule, random, friends, online, group_share }
     }
 
     /// When the next message is due, ns after the start; `None` if the schedule is run out, or
@@ -40,13 +52,17 @@ impl Offers {
     }
 
     /// Takes it.
-    pub fn take(&mut self) -> StreamId {
+    pub fn take(&mut self) -> Offer {
         if let Some(schedule) = &mut self.schedule {
             schedule.step();
         }
         let from = self.online[self.random.random_range(0..self.online.len())];
         let nth = self.random.random_range(0..self.friends.degree());
-        self.friends.stream(from, nth)
+        let stream = self.friends.stream(from, nth);
+        let is_group = self.group_share > 0.0 && self.random.random::<f64>() < self.group_share;
+        // So far from the end that what is added to it stays a number.
+        let group = is_group.then(|| [self.random.random::<u64>() >> 1, self.random.random()]);
+        Offer { stream, group }
     }
 }
 
@@ -65,7 +81,7 @@ mod tests {
         RunArgs::from_arg_matches(&matches).unwrap().plan().unwrap()
     }
 
-    fn all(plan: &Plan, thread: usize) -> Vec<(u64, StreamId)> {
+    fn all(plan: &Plan, thread: usize) -> Vec<(u64, Offer)> {
         let friends = Friends::new(plan.uid_base, 10, 4);
         let mut offers = Offers::new(plan, thread, friends, (0..10).collect());
         let next = |offers: &mut Offers| Some((offers.due()?, offers.take()));

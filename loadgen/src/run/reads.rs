@@ -1,6 +1,8 @@
 //! What a thread's devices are to read, how often, and what of it is not answered. It knows no desk.
 
-use wire::{ConversationId, mix};
+use crate::verify::GroupNo;
+use std::collections::HashMap;
+use wire::{ConversationId, Seq, mix};
 
 /// Of a share, in parts.
 const PARTS: u64 = 1_000_000;
@@ -18,6 +20,12 @@ pub(super) struct Reads {
     pub lists: Vec<(usize, Option<ConversationId>)>,
     /// Marks that are not answered.
     pub unanswered: usize,
+    /// By place in the fleet: histories that a reader is to be told, the last of them now.
+    pub histories: HashMap<usize, Vec<(GroupNo, Seq)>>,
+    /// Readers that are to ask for the next page.
+    pub asking: Vec<usize>,
+    /// Requests for pages, by reader.
+    pub asked: HashMap<usize, u64>,
 }
 
 impl Reads {

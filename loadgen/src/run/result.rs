@@ -2,6 +2,7 @@
 
 use super::counters::Counters;
 use super::effort::Effort;
+use super::group_latencies::GroupLatencies;
 use super::marks::Marks;
 use super::stages::StageLatencies;
 use super::steps::Steps;
@@ -19,6 +20,8 @@ pub struct IslandResult {
     pub latencies: Latencies,
     /// As `sched` of these, without what was late by the machine's doing.
     pub own_sched: Latency,
+    /// Latencies of messages to groups.
+    pub group_latencies: GroupLatencies,
     /// The measured time.
     pub measured: Range<u64>,
     /// Counts.

@@ -2,6 +2,7 @@
 
 use super::commands::Outcome;
 use super::counters::{Counters, SecondRow};
+use super::group_latencies::GroupLatencies;
 use super::marks::Marks;
 use super::punctual::Kept;
 use super::result::{EndedEarly, IslandResult};
@@ -88,6 +89,14 @@ impl Watched {
         let mut own = Latency::default();
         self.results.iter().for_each(|result| own.add(&result.own_sched));
         own
+    }
+
+    /// The threads' latencies of messages to groups together.
+    #[must_use]
+    pub fn group_latencies(&self) -> GroupLatencies {
+        let mut sum = GroupLatencies::default();
+        self.results.iter().for_each(|result| sum.add(&result.group_latencies));
+        sum
     }
 
     /// Why the target counts as gone, if it does.

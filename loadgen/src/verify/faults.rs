@@ -25,11 +25,13 @@ pub enum Fault {
     Diverged,
     /// A read position or a number of unread messages that is not what a count gives.
     Miscounted,
+    /// Of a group: taken from one who was no member, or refused to one who was.
+    Misjudged,
 }
 
 impl Fault {
     /// Every kind, with its name.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Lost, "lost"),
         (Self::VisibleDuplicate, "visible_duplicates"),
         (Self::Reordered, "reordered"),
@@ -39,6 +41,7 @@ impl Fault {
         (Self::Corrupt, "corrupt"),
         (Self::Diverged, "diverged"),
         (Self::Miscounted, "miscounted"),
+        (Self::Misjudged, "misjudged"),
     ];
 }
 
@@ -57,6 +60,14 @@ pub(super) enum Subject {
     Hole { stream: u32, nth: u64 },
     /// A place up to which a user has read a conversation.
     Read { stream: u32, seq: u64 },
+    /// The nth message of a group.
+    Said { group: u32, count: u64 },
+    /// What stands at a place of a group.
+    Entry { group: u32, seq: u64 },
+    /// The nth change of a group's members.
+    Change { group: u32, nth: u64 },
+    /// A place up to which a user has read a group.
+    ReadInGroup { group: u32, user: usize, seq: u64 },
 }
 
 /// All that was found wrong.

@@ -13,6 +13,8 @@ impl Verifier {
             self.finish_sums(id);
         }
         self.finish_holes(&lost_of);
+        self.totals.reach = self.finish_groups();
+        self.totals.changes = self.groups.changes();
         let unread = self.kept_inbox.iter().filter(|(_, whole)| !whole).count();
         self.totals.unread_users = unread as u64;
         (self.totals, self.faults)

@@ -11,10 +11,12 @@ mod stream;
 mod finish;
 mod reading;
 mod reads;
+mod groups;
 #[cfg(test)]
 mod tests;
 
 pub use faults::{Fault, Faults};
+pub use groups::{Changing, Group, GroupNo, Groups, Reach, Reached, Sent};
 pub use run_set::RunSet;
 
 use crate::body::Stamp;
@@ -23,7 +25,7 @@ use crate::limits::DEVICES_MAX;
 use faults::Subject;
 use reads::Reads;
 use stream::{Entry, Fate, Side, Stream, device_bit, mix};
-use wire::{ConversationId, Uid};
+use wire::{ConversationId, RowKind, Uid};
 
 /// A device of a user, by numbers from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,10 @@ pub struct Row<'a> {
     pub message_id: u64,
     /// Its place in the reader's inbox.
     pub inbox_seq: u64,
+    /// What it is.
+    pub kind: RowKind,
+    /// The body is only the beginning of it.
+    pub is_beginning: bool,
     /// The body.
     pub body: &'a [u8],
 }
@@ -105,6 +111,12 @@ pub struct Totals {
     pub foreign: u64,
     /// Users whose inbox could not be read at the end, so that nothing is said of what it lost.
     pub unread_users: u64,
+    /// Of groups, what members have of what they were to have.
+    pub reach: Reach,
+    /// Messages to groups that were refused, rightly, because their senders were members no more.
+    pub late: u64,
+    /// Changes of groups' members that are known, with those that made the groups.
+    pub changes: u64,
 }
 
 impl Totals {
@@ -117,6 +129,9 @@ impl Totals {
         self.unknown += other.unknown;
         self.foreign += other.foreign;
         self.unread_users += other.unread_users;
+        self.reach.add(other.reach);
+        self.late += other.late;
+        self.changes += other.changes;
     }
 }
 
@@ -139,6 +154,7 @@ pub struct Verifier {
     excused: Vec<(StreamId, u64)>,
     /// Frames that could not be read.
     damaged: u64,
+    groups: Groups,
     faults: Faults,
     totals: Totals,
 }
@@ -167,9 +183,26 @@ impl Verifier {
             kept_inbox: vec![(0, false); friends.users()],
             excused: Vec::new(),
             damaged: 0,
+            groups: Groups::default(),
             faults: Faults::default(),
             totals: Totals::default(),
         }
+    }
+
+    /// Its users have groups too.
+    pub fn set_groups(&mut self, groups: Groups) {
+        self.groups = groups;
+    }
+
+    /// The groups.
+    #[must_use]
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// The groups, to take what became of their messages.
+    pub fn groups_mut(&mut self) -> &mut Groups {
+        &mut self.groups
     }
 
     /// A message is sent. Its count, which its body carries.

@@ -38,6 +38,18 @@ impl RunSet {
         after > 0 && self.runs[after - 1].1 >= count
     }
 
+    /// How many of `first` to `last` it has.
+    pub fn count_between(&self, first: u64, last: u64) -> u64 {
+        let from = self.runs.partition_point(|(_, end)| *end < first);
+        let runs = self.runs[from..].iter().take_while(|(start, _)| *start <= last);
+        runs.map(|(start, end)| end.min(&last) - start.max(&first) + 1).sum()
+    }
+
+    /// What it has, as runs `first, last`, ascending.
+    pub fn runs(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.runs.iter().copied()
+    }
+
     /// The counts from 1 to `last` that are not in it.
     pub fn missing(&self, last: u64) -> impl Iterator<Item = u64> + '_ {
         let starts = std::iter::once(1).chain(self.runs.iter().map(|(_, end)| end + 1));
@@ -64,6 +76,10 @@ mod tests {
             }
             for count in 1..42 {
                 assert_eq!(runs.contains(count), model.contains(&count), "seed {seed}");
+            }
+            for (first, last) in [(1, 45), (7, 7), (5, 20), (39, 80), (9, 8)] {
+                let has = (first..=last).filter(|count| model.contains(count)).count() as u64;
+                assert_eq!(runs.count_between(first, last), has, "seed {seed}");
             }
             let missing: Vec<u64> = (1..=45).filter(|count| !model.contains(count)).collect();
             assert_eq!(runs.missing(45).collect::<Vec<_>>(), missing, "seed {seed}");

@@ -94,7 +94,8 @@ fn row<'a>(friends: &Friends, message: &'a Stored, inbox_seq: u64) -> Row<'a> {
     let Stored { from, to, seq, message_id, ref body } = *message;
     let sender = Uid(friends.uid(from));
     let conversation = ConversationId::direct(sender, Uid(friends.uid(to)));
-    Row { conversation, sender, seq, message_id, inbox_seq, body }
+    let (kind, is_beginning) = (RowKind::MESSAGE, false);
+    Row { conversation, sender, seq, message_id, inbox_seq, kind, is_beginning, body }
 }
 
 /// Exactly `n` of `fault`, and nothing else.
@@ -393,11 +394,15 @@ fn marked(seq: u64, unread: u64) -> World {
         let (sender, body) = (Uid(world.friends.uid(message.from)), &message.body[..]);
         let (seq, message_id) = (message.seq, message.message_id);
         let conversation = Some(conversation);
-        world.verifier.kept(1, &Row { conversation, sender, seq, message_id, inbox_seq, body });
+        let (kind, is_beginning) = (RowKind::MESSAGE, false);
+        let row =
+            Row { conversation, sender, seq, message_id, inbox_seq, kind, is_beginning, body };
+        world.verifier.kept(1, &row);
     }
     let (message_id, inbox_seq, sender) = (0, 5, Uid(1_001));
-    let mark =
-        Row { conversation: Some(conversation), sender, seq, message_id, inbox_seq, body: &[] };
+    let (kind, is_beginning, body) = (RowKind::READ, false, &[][..]);
+    let conversation = Some(conversation);
+    let mark = Row { conversation, sender, seq, message_id, inbox_seq, kind, is_beginning, body };
     world.verifier.kept_mark(1, &mark, unread);
     world
 }

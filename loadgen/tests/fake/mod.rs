@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![allow(dead_code, reason = "each test plants some of the faults")]
 
+mod circle;
 mod shop;
 
 use shop::{Device, Shop};
@@ -13,7 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use wire::frames::{
-    Heartbeat, HeartbeatReply, Hello, HelloReply, Login, LoginReply, Push, Send, Sync, SyncPage,
+    Heartbeat, HeartbeatReply, Hello, HelloReply, History, Login, LoginReply, Push, Send, Sync,
+    SyncPage,
 };
 use wire::{FRAME_BYTES_MAX, FrameBuffer, Kind, RawFrame, Scratch};
 
@@ -51,6 +53,31 @@ pub enum Planted {
     Late(Duration),
     /// Changes a bit of a pushed frame: no message is lost, for it comes again.
     Damage(u64),
+    /// What is wrong with the nth message to groups.
+    InGroup(InGroup, u64),
+}
+
+/// What is wrong with a message to a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InGroup {
+    /// One member does not get it.
+    LoseForOne,
+    /// One member gets it twice.
+    TwiceForOne,
+    /// The group has it twice.
+    Duplicate,
+    /// One who was a member gets it too.
+    LeakToFormer,
+    /// One who never was gets it too.
+    LeakToStranger,
+    /// The next of its group comes before it.
+    Swap,
+    /// Its group leaves out a place before it.
+    Gap,
+    /// Its sender is refused, and is a member.
+    Refuse,
+    /// A bit of it is changed.
+    Corrupt,
 }
 
 /// How far away it is: a generator in a debug build, on a machine that does other things too, is late
@@ -149,6 +176,11 @@ fn on_frame(
             let time_ms = frame.access::<Heartbeat>().unwrap().time_ms.to_native();
             let inbox_head = shop.head(session.unwrap().0);
             wire::encode(&mut out, id, HeartbeatReply { time_ms, inbox_epoch: 1, inbox_head });
+        }
+        Kind::Chats => wire::encode(&mut out, id, shop.chats(session.unwrap().0)),
+        Kind::History => {
+            let history = frame.access::<History>().unwrap();
+            wire::encode(&mut out, id, shop.history(session.unwrap().0, history));
         }
         kind => assert_eq!(kind, Kind::PushAck, "loadgen sends nothing else"),
     }

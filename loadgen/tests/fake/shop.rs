@@ -1,13 +1,16 @@
 //! What the fake server keeps: inboxes, places in conversations, who is connected; and its one fault.
 
-use super::{Planted, now_ms};
+use super::circle::{self, Circle, Told};
+use super::{InGroup, Planted, now_ms};
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
-use wire::frames::{ArchivedSend, Message, Push, Refusal, SendAck};
-use wire::{Bytes, ConversationId, RefusalCode};
+use wire::frames::{
+    ArchivedHistory, ArchivedSend, ChatsPage, HistoryPage, Message, Push, Refusal, SendAck,
+};
+use wire::{Bytes, ConversationId, RefusalCode, RowKind};
 
 pub struct Device {
     pub stream: TcpStream,
@@ -33,6 +36,11 @@ pub struct Shop {
     logins: u64,
     /// Withheld until its conversation has another.
     withheld: Option<Message>,
+    circles: HashMap<ConversationId, Circle>,
+    /// Messages to groups; and whether what is wrong with one was done.
+    said: u64,
+    is_bent: bool,
+    withheld_in_group: Option<Told>,
     /// Until when what was taken fills a server with a limit.
     full_until: Instant,
 }
@@ -49,6 +57,10 @@ impl Shop {
             dark_until: None,
             logins: 0,
             withheld: None,
+            circles: HashMap::new(),
+            said: 0,
+            is_bent: false,
+            withheld_in_group: None,
             full_until: Instant::now(),
         }
     }
@@ -106,7 +118,15 @@ impl Shop {
             return write(&self.users[&from].devices[&number].stream, &out);
         }
         if !self.acks.contains_key(&send.client_msg_id) {
-            self.store(from, number, send);
+            let conversation = send.conversation.id().unwrap();
+            if !conversation.is_group() {
+                self.store(from, number, send);
+            } else if let Some(code) = self.store_in_group((from, number), conversation, send) {
+                let (code, retry_after_ms) = (code as u16, 0);
+                let text = Bytes::from_static(b"no");
+                wire::encode(&mut out, request_id, Refusal { code, retry_after_ms, text });
+                return write(&self.users[&from].devices[&number].stream, &out);
+            }
         }
         if let Planted::Outage(at, length) = self.planted
             && is_first
@@ -191,10 +211,112 @@ impl Shop {
         }
     }
 
+    /// Why it is not stored, if it is not.
+    fn store_in_group(
+        &mut self,
+        (from, number): (u64, u64),
+        conversation: ConversationId,
+        send: &ArchivedSend,
+    ) -> Option<RefusalCode> {
+        let circle = self.circles.entry(conversation).or_default();
+        let kind = RowKind(send.kind);
+        if let Some(code) = circle.refusal(from, kind, send.body.as_slice()) {
+            return Some(code);
+        }
+        let is_message = kind == RowKind::MESSAGE;
+        self.said += u64::from(is_message);
+        let (how, stranger) = self.wrong_with(conversation).filter(|_| is_message).unzip();
+        self.is_bent |= how.is_some();
+        if how == Some(InGroup::Refuse) {
+            return Some(RefusalCode::NotMember);
+        }
+        let circle = self.circles.get_mut(&conversation).unwrap();
+        circle.seq += u64::from(how == Some(InGroup::Gap));
+        let copies = 1 + u64::from(how == Some(InGroup::Duplicate));
+        let mut told = Vec::new();
+        for _ in 0..copies {
+            self.messages += 1;
+            let row = self.row_of_group(from, conversation, send);
+            let uids = self.circles.get_mut(&conversation).unwrap().take(&row);
+            told.push(Told { row, uids, number });
+        }
+        let (message_id, seq) = (told[0].row.message_id, told[0].row.seq);
+        if let Some(how) = how {
+            circle::bend(&mut told, how, from, stranger.flatten());
+        }
+        if how == Some(InGroup::Swap) {
+            self.withheld_in_group = told.pop();
+        } else {
+            let follows = |held: &mut Told| held.row.conversation == told[0].row.conversation;
+            let held = self.withheld_in_group.take_if(follows);
+            told.extend(held);
+        }
+        for Told { row, uids, number } in told {
+            self.append_for(number, &row, &uids);
+        }
+        let ack = SendAck { message_id, seq, time_ms: now_ms(), inbox_seq: 0 };
+        self.acks.insert(send.client_msg_id, ack);
+        None
+    }
+
+    /// What is to be done wrong with this message of a group, and who else may get it.
+    fn wrong_with(&self, conversation: ConversationId) -> Option<(InGroup, Option<u64>)> {
+        let Planted::InGroup(how, nth) = self.planted else { return None };
+        let circle = &self.circles[&conversation];
+        let stranger = if how == InGroup::LeakToFormer {
+            circle.former()
+        } else if how == InGroup::LeakToStranger {
+            self.users.keys().copied().find(|uid| !circle.knows(*uid))
+        } else {
+            Some(0)
+        };
+        let is_due = self.said >= nth && !self.is_bent && stranger.is_some();
+        is_due.then_some((how, stranger))
+    }
+
+    fn row_of_group(
+        &mut self,
+        from: u64,
+        conversation: ConversationId,
+        send: &ArchivedSend,
+    ) -> Message {
+        let circle = self.circles.get_mut(&conversation).unwrap();
+        circle.seq += 1;
+        circle.number += u64::from(RowKind(send.kind) == RowKind::MESSAGE);
+        Message {
+            inbox_seq: 0,
+            conversation: conversation.into(),
+            seq: circle.seq,
+            number: circle.number,
+            sender: from,
+            message_id: self.messages << 1,
+            time_ms: now_ms(),
+            client_msg_id: send.client_msg_id,
+            kind: send.kind,
+            row_flags: 0,
+            flags: send.flags.to_native(),
+            body: Bytes::copy_from_slice(send.body.as_slice()),
+        }
+    }
+
+    pub fn chats(&self, uid: u64) -> ChatsPage {
+        circle::chats(uid, &self.rows(uid, 0, u32::MAX))
+    }
+
+    pub fn history(&self, uid: u64, asked: &ArchivedHistory) -> HistoryPage {
+        self.circles[&asked.conversation.id().unwrap()].history(uid, asked)
+    }
+
     /// Into both inboxes, and to all devices but the one that sent it. The sender's inbox row.
     fn append(&mut self, number: u64, message: &Message) -> u64 {
-        for uid in message.conversation.id().unwrap().users().map(|uid| uid.0) {
-            let user = self.users.entry(uid).or_default();
+        let both: Vec<u64> = message.conversation.id().unwrap().users().map(|uid| uid.0).collect();
+        self.append_for(number, message, &both);
+        self.head(message.sender)
+    }
+
+    fn append_for(&mut self, number: u64, message: &Message, uids: &[u64]) {
+        for uid in uids {
+            let user = self.users.entry(*uid).or_default();
             let inbox_seq = user.inbox.len() as u64 + 1;
             user.inbox.push(Message { inbox_seq, ..message.clone() });
             for (device, Device { stream, pushed }) in &mut user.devices {
@@ -210,7 +332,6 @@ impl Shop {
                 }
             }
         }
-        self.head(message.sender)
     }
 }
 
