@@ -26,6 +26,9 @@ pub struct Args {
     /// Messages a second.
     #[arg(long, default_value_t = 100)]
     rate: u32,
+    /// Groups that talk too, with members who come and go.
+    #[arg(long, default_value_t = 0)]
+    groups: u32,
     /// A fault to plant in the logic nodes: exit code 4 says that it was seen.
     #[arg(long, value_enum)]
     planted: Option<Planted>,
@@ -44,7 +47,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let built = Built { planted: args.planted, lease_ms, can_part: true };
     let mut rig = Rig::new("cluster-chaos", built)?;
     let mut processes = Processes::start(&rig)?;
-    let mut loadgen = rig.endless_load(args.rate)?;
+    let mut loadgen = rig.endless_load(args.rate, args.groups)?;
     let faults = if args.planted.is_some() { OF_LEASES } else { ALL };
     let suffered = suffer(faults, args.seconds, (&mut rig, &mut processes), &mut loadgen)?;
     let end_ms = unix_ms();

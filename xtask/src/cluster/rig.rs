@@ -31,6 +31,9 @@ use crate::summary;
 const HEARTBEAT_MS: &str = "5000";
 /// Few conversations: a takeover reads each back, and the more messages one has, the more a mistake with it shows.
 const LOAD: [&str; 7] = ["run", "--users", "200", "--friends", "2", "--outage-max", "60s"];
+/// And if it has groups too.
+const GROUPS: [&str; 6] =
+    ["--group-size", "3..40", "--group-share", "0.3", "--membership-changes", "2"];
 /// Partitions may take this long until living nodes have all of them: a lease, and much room for a busy machine and a
 /// Cassandra that has just started.
 const PATIENCE: Patience =
@@ -293,9 +296,12 @@ impl Rig {
         loadgen
     }
 
-    /// One that goes on until it is told to end.
-    pub fn endless_load(&self, rate: u32) -> Result<Guarded> {
+    /// One that goes on until it is told to end; with so many groups.
+    pub fn endless_load(&self, rate: u32, groups: u32) -> Result<Guarded> {
         let mut loadgen = self.loadgen();
+        if groups > 0 {
+            loadgen.args(["--groups", &groups.to_string()]).args(GROUPS);
+        }
         loadgen.args(["--rate", &rate.to_string(), "--warmup", "1s", "--duration", "1h"]);
         Guarded::spawn("loadgen", &mut loadgen)
     }

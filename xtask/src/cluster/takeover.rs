@@ -25,6 +25,9 @@ pub struct Args {
     /// Messages a second.
     #[arg(long, default_value_t = 100)]
     rate: u32,
+    /// Groups that talk too, with members who come and go.
+    #[arg(long, default_value_t = 0)]
+    groups: u32,
 }
 
 /// After the start: Cassandra has compiled most of what it runs.
@@ -44,7 +47,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let built = Built { planted: None, lease_ms: LEASE_MS, can_part: false };
     let mut rig = Rig::new("cluster-takeover", built)?;
     let mut processes = Processes::start(&rig)?;
-    let mut loadgen = rig.endless_load(args.rate)?;
+    let mut loadgen = rig.endless_load(args.rate, args.groups)?;
     let others = rig.bystanders(2)?;
     faults::wait(CALM, &mut loadgen)?;
     let mut changes = Vec::new();

@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let built = Built { planted: None, lease_ms: LEASE_MS, can_part: false };
     let rig = Rig::new("cluster-upgrade", built)?;
     let mut cluster = Cluster::start(&rig)?;
-    let mut loadgen = rig.endless_load(args.rate)?;
+    let mut loadgen = rig.endless_load(args.rate, 0)?;
     wait(CALM, &mut loadgen)?;
     cluster.serve_former(&mut loadgen)?;
     let mut changes = Vec::new();

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// What `summary.json` counts that must be zero.
-pub const FAULTS: [&str; 9] = [
+pub const FAULTS: [&str; 10] = [
     "lost",
     "visible_duplicates",
     "reordered",
@@ -17,6 +17,7 @@ pub const FAULTS: [&str; 9] = [
     "corrupt",
     "diverged",
     "miscounted",
+    "misjudged",
 ];
 /// The exit code for a broken promise, as loadgen's.
 pub const BROKEN: u8 = 4;
