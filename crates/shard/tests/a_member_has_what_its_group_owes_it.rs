@@ -73,6 +73,24 @@ fn told() -> (World, usize) {
     (world, owner)
 }
 
+/// A refusal is of the copy that it answers: who is a member is asked when each comes.
+#[test]
+fn another_copy_of_what_was_refused_is_taken_once_its_sender_is_a_member() {
+    let (mut world, _) = told();
+    let message = world.wish(4, RowKind::MESSAGE, &[]);
+    world.go_on(true, World::is_answered);
+    assert_eq!(world.wishes[message].answer.take(), Some(Err(RefusalCode::NotMember)));
+    let added = world.wish(1, RowKind::MEMBERS_ADDED, &[4]);
+    while world.wishes[added].answer.is_none() {
+        world.say(added);
+        world.happen(false, false);
+    }
+    world.go_on(true, World::is_answered);
+    assert!(world.wishes[message].answer.unwrap().is_ok());
+    world.go_on(false, World::is_told);
+    world.check();
+}
+
 /// A member speaks until it is answered; of what goes to the store only rows of this epoch or a later one land, and no mail
 /// arrives.
 fn say_to(world: &mut World, owner: usize, epoch: u32) {

@@ -89,7 +89,7 @@ pub enum Event<'a> {
         retry_after_ms: u32,
         /// For a person.
         text: &'a str,
-        /// The machine repeats it by itself; otherwise this is its end.
+        /// It is not over: the machine repeats it by itself, or waits for the answer to another copy. Otherwise this is its end.
         will_retry: bool,
     },
     /// Answers a history request.

@@ -3,6 +3,10 @@
 //! A send gets another id only while it is certain that nobody stored it: it was never written, or written once, and that was
 //! refused.
 //!
+//! A refusal for good is of one copy. While others that were written over the same connection are not answered it is not the
+//! end: one that is judged later may be taken, because its sender has been made a member meanwhile. What became of the copies of
+//! a connection that ended nobody tells, so the answer on the next one stands for theirs too.
+//!
 //! It knows when a send is due, not whether there is a connection.
 
 use super::draft::Draft;
@@ -30,6 +34,8 @@ pub(super) struct Pending {
     state: State,
     /// Times it was repeated on this connection.
     repeats: u8,
+    /// Copies that were written over this connection and are not answered.
+    open: u8,
     /// Times it was written with this id, on any connection.
     written: u8,
 }
@@ -40,9 +46,11 @@ enum State {
     Queued,
     /// Written; its ack is awaited.
     InFlight,
-    /// Refused; will be written again when due.
+    /// Refused for now; will be written again when due.
     Refused,
-    /// The same, for its id was ahead of the server's clock: it is due when that has come so far.
+    /// Refused for good, while other copies are not answered.
+    Doubtful,
+    /// Refused for now, for its id was ahead of the server's clock: it is due when that has come so far.
     Early,
 }
 
@@ -54,7 +62,8 @@ impl Pending {
         kind: RowKind,
     ) -> Self {
         let Draft { conversation, body, seen } = draft;
-        let (due_ms, state, repeats, written) = (u64::MAX, State::Queued, 0, 0);
+        let (due_ms, state) = (u64::MAX, State::Queued);
+        let (repeats, open, written) = (0, 0, 0);
         Self {
             request_id,
             client_msg_id,
@@ -65,6 +74,7 @@ impl Pending {
             due_ms,
             state,
             repeats,
+            open,
             written,
         }
     }
@@ -87,6 +97,7 @@ impl Pending {
         let extension = if self.seen == Seq(0) { &[] } else { &extension[..] };
         encode_extended(out, self.request_id, frame, extension);
         self.state = State::InFlight;
+        self.open = self.open.saturating_add(1);
         self.written = self.written.saturating_add(1);
         self.due_ms = now_ms + doubled(ACK_TIMEOUT_MS, self.repeats);
     }
@@ -112,9 +123,10 @@ impl Outbox {
         self.due_ms
     }
 
-    /// Whether a written send still waits for its ack.
+    /// Whether a written send still waits for an answer.
     pub(super) fn is_in_flight(&self) -> bool {
-        self.sends.iter().any(|send| send.state == State::InFlight)
+        let waits = |send: &Pending| matches!(send.state, State::InFlight | State::Doubtful);
+        self.sends.iter().any(waits)
     }
 
     pub(super) fn push(&mut self, send: Pending) {
@@ -134,7 +146,7 @@ impl Outbox {
     pub(super) fn write_all(&mut self, now_ms: u64, out: &mut Vec<u8>) {
         self.due_ms = u64::MAX;
         for send in &mut self.sends {
-            send.repeats = 0;
+            (send.repeats, send.open) = (0, 0);
             send.write(now_ms, out);
             self.due_ms = self.due_ms.min(send.due_ms);
         }
@@ -165,6 +177,19 @@ impl Outbox {
             self.due_ms = u64::MAX;
         }
         send
+    }
+
+    /// A send was refused for good: ends it, unless another copy may be answered otherwise. Its id, and whether it ended; `None`:
+    /// it ended before.
+    pub(super) fn refuse(&mut self, request_id: u64) -> Option<(ClientMsgId, bool)> {
+        let index = self.find(request_id)?;
+        let send = &mut self.sends[index];
+        send.open = send.open.saturating_sub(1);
+        if send.open == 0 {
+            return self.take(request_id).map(|send| (send.client_msg_id, true));
+        }
+        (send.state, send.due_ms) = (State::Doubtful, u64::MAX);
+        Some((send.client_msg_id, false))
     }
 
     /// Gives new ids to sends that were never written and would be refused for the time in theirs.
@@ -216,6 +241,7 @@ impl Outbox {
         let send = &mut self.sends[index];
         let wait_ms = doubled(REFUSED_WAIT_MS, send.repeats).max(u64::from(retry_after_ms));
         send.repeats = send.repeats.saturating_add(1);
+        send.open = send.open.saturating_sub(1);
         send.state = if is_early { State::Early } else { State::Refused };
         send.due_ms = now_ms + wait_ms;
         self.due_ms = self.due_ms.min(send.due_ms);

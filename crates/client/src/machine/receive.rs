@@ -376,15 +376,14 @@ impl Machine {
         // A code of a newer server says by its hint whether a retry makes sense.
         let has_new_id = self.has_new_id((request_id, code), frame, now_ms, events);
         let is_retryable = has_new_id || code.map_or(retry_after_ms > 0, RefusalCode::is_retryable);
-        let mut will_retry = false;
-        let client_msg_id = if is_retryable {
+        let (client_msg_id, mut will_retry) = if is_retryable {
             let is_early = code == Some(RefusalCode::IdInFuture);
             let wait = if has_new_id { (0, false) } else { (retry_after_ms, is_early) };
             let postponed = self.outbox.postpone(request_id, now_ms, wait);
-            will_retry = postponed.is_some();
-            postponed
+            (postponed, postponed.is_some())
         } else {
-            self.outbox.take(request_id).map(|send| send.client_msg_id)
+            let refused = self.outbox.refuse(request_id);
+            (refused.map(|(id, _)| id), refused.is_some_and(|(_, is_over)| !is_over))
         };
         if self.inbox.is_sync(request_id) {
             // Whatever the reason: rows are missing, so it is asked again.
