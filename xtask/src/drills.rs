@@ -74,18 +74,18 @@ const DRILLS: &[Drill] = &[
     },
     Drill {
         name: "a verified load of groups",
-        short: "drill/loadgen run --serve --users 200 --window 4 --duration 5s --groups 20 --group-size 3..100 \
+        short: "debug/loadgen run --serve --users 200 --window 4 --duration 5s --groups 20 --group-size 3..100 \
                 --group-share 0.3 --membership-changes 5 --read-share 0.1",
-        long: "drill/loadgen run --serve --users 1000 --window 4 --duration 60s --groups 100 --group-size 3..200 \
+        long: "debug/loadgen run --serve --users 1000 --window 4 --duration 60s --groups 100 --group-size 3..200 \
                --group-share 0.3 --membership-changes 10 --read-share 0.1",
         exits: UNBROKEN,
         prints: NOTHING_BROKEN,
     },
     Drill {
         name: "a verified load of groups over WebSocket",
-        short: "drill/loadgen run --serve --carrier json --users 100 --window 4 --duration 3s --groups 8 \
+        short: "debug/loadgen run --serve --carrier json --users 100 --window 4 --duration 3s --groups 8 \
                 --group-size 3..40 --group-share 0.5 --membership-changes 5",
-        long: "drill/loadgen run --serve --carrier wss --users 500 --window 4 --duration 30s --groups 50 \
+        long: "debug/loadgen run --serve --carrier wss --users 500 --window 4 --duration 30s --groups 50 \
                --group-size 3..100 --group-share 0.5 --membership-changes 10",
         exits: UNBROKEN,
         prints: NOTHING_BROKEN,
