@@ -113,6 +113,11 @@ fn connections_that_are_lost_come_back_and_no_member_misses_anything() {
 }
 
 #[test]
+fn a_history_that_is_refused_for_now_is_asked_for_after_the_hint() {
+    check(Planted::BusyHistory, None, &[]);
+}
+
+#[test]
 fn a_message_that_one_member_lacks_is_lost() {
     let (summary, _) = check(Planted::InGroup(InGroup::LoseForOne, 50), Some("lost"), &[]);
     let reach = &summary["groups"]["reach"];

@@ -61,6 +61,7 @@ impl Desk {
             pending.refused = false;
             if std::mem::replace(&mut pending.written, true) {
                 self.counters.resends += 1;
+                self.verifier.sent_anew(pending.sent);
             } else {
                 self.verifier.sent_written(pending.sent, now);
                 first_written.extend((!pending.is_change()).then_some(pending.due));

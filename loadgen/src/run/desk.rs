@@ -368,9 +368,11 @@ impl Observer for Desk {
             Event::Acked { client_msg_id, message_id, seq, .. } => {
                 self.on_acked(user, now, client_msg_id, (seq.0, message_id.0));
             }
-            Event::Refused { client_msg_id, code, will_retry, request_id, .. } => {
+            Event::Refused {
+                client_msg_id, code, will_retry, request_id, retry_after_ms, ..
+            } => {
                 self.on_refused((user, now), client_msg_id, code, will_retry);
-                self.on_history_refused(index, request_id, code);
+                self.on_history_refused((index, now), request_id, (code, retry_after_ms));
             }
             Event::WireDuplicate { .. } => self.counters.wire_duplicates += 1,
             Event::GapDetected { .. } => self.counters.wire_gaps += 1,

@@ -22,13 +22,19 @@ pub(super) struct Reads {
     pub unanswered: usize,
     /// By place in the fleet: histories that a reader is to be told, the last of them now.
     pub histories: HashMap<usize, Vec<(GroupNo, Seq)>>,
-    /// Readers that are to ask for the next page.
-    pub asking: Vec<usize>,
+    /// Readers that are to ask for the next page, each not before a time in monotonic ns.
+    pub asking: Vec<(u64, usize)>,
     /// Requests for pages, by reader.
     pub asked: HashMap<usize, u64>,
 }
 
 impl Reads {
+    /// The readers that are to ask now; the others go on waiting.
+    pub fn take_asking(&mut self, now_ns: u64) -> Vec<usize> {
+        let due = self.asking.extract_if(.., |(at_ns, _)| *at_ns <= now_ns);
+        due.map(|(_, index)| index).collect()
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "a share of 0 to 1")]
     pub fn new(share: f64) -> Self {
         Self { parts: (share * PARTS as f64) as u64, ..Self::default() }

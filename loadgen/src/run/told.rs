@@ -2,7 +2,9 @@
 //! nothing.
 
 use super::desk::{Desk, row};
+use crate::clock::now_ns;
 use crate::fleet::Fleet;
+use client::limits::{ACK_TIMEOUT_MS_MAX, REFUSED_WAIT_MS};
 use wire::frames::ArchivedHistoryPage;
 use wire::{PAGE_ROWS_MAX, RefusalCode, Seq};
 
@@ -23,13 +25,13 @@ impl Desk {
             self.reads.histories.remove(&index);
             self.finished.push(index);
         } else {
-            self.reads.asking.push(index);
+            self.reads.asking.push((0, index));
         }
     }
 
     /// Asks for the pages that are next.
     pub(super) fn ask_histories(&mut self, fleet: &mut Fleet) {
-        for index in std::mem::take(&mut self.reads.asking) {
+        for index in self.reads.take_asking(now_ns()) {
             let next = self.reads.histories.get(&index).and_then(|all| all.last().copied());
             let Some((no, before)) = next else { continue };
             let group = self.verifier.groups().get(no).id();
@@ -58,20 +60,21 @@ impl Desk {
         self.next_history(index);
     }
 
-    /// A request was refused: it may have been for a page.
+    /// A request was refused: it may have been for a page. One that may be repeated is asked for after the time of the hint.
     pub(super) fn on_history_refused(
         &mut self,
-        index: usize,
+        (index, now): (usize, u64),
         request_id: u64,
-        code: Option<RefusalCode>,
+        (code, retry_after_ms): (Option<RefusalCode>, u32),
     ) {
         if self.reads.asked.get(&index) != Some(&request_id) {
             return;
         }
         let (user, _) = self.lanes.of(index);
         let Some(all) = self.reads.histories.get_mut(&index) else { return };
-        if matches!(code, Some(RefusalCode::Busy | RefusalCode::RateLimited)) {
-            self.reads.asking.push(index);
+        if code.map_or(retry_after_ms > 0, RefusalCode::is_retryable) {
+            let wait_ms = u64::from(retry_after_ms).clamp(REFUSED_WAIT_MS, ACK_TIMEOUT_MS_MAX);
+            self.reads.asking.push((now + wait_ms * 1_000_000, index));
             return;
         }
         if let Some((no, _)) = all.pop() {

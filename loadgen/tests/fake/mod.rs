@@ -53,6 +53,8 @@ pub enum Planted {
     Late(Duration),
     /// Changes a bit of a pushed frame: no message is lost, for it comes again.
     Damage(u64),
+    /// Refuses the first history that a user asks for, for now; one that is asked for before the hint is over is empty.
+    BusyHistory,
     /// What is wrong with the nth message to groups.
     InGroup(InGroup, u64),
 }
@@ -180,7 +182,10 @@ fn on_frame(
         Kind::Chats => wire::encode(&mut out, id, shop.chats(session.unwrap().0)),
         Kind::History => {
             let history = frame.access::<History>().unwrap();
-            wire::encode(&mut out, id, shop.history(session.unwrap().0, history));
+            match shop.history(session.unwrap().0, history) {
+                Ok(page) => wire::encode(&mut out, id, page),
+                Err(refusal) => wire::encode(&mut out, id, refusal),
+            };
         }
         kind => assert_eq!(kind, Kind::PushAck, "loadgen sends nothing else"),
     }

@@ -41,6 +41,8 @@ pub struct Shop {
     said: u64,
     is_bent: bool,
     withheld_in_group: Option<Told>,
+    /// Until when a user's histories are refused.
+    told_from: HashMap<u64, Instant>,
     /// Until when what was taken fills a server with a limit.
     full_until: Instant,
 }
@@ -61,6 +63,7 @@ impl Shop {
             said: 0,
             is_bent: false,
             withheld_in_group: None,
+            told_from: HashMap::new(),
             full_until: Instant::now(),
         }
     }
@@ -303,8 +306,21 @@ impl Shop {
         circle::chats(uid, &self.rows(uid, 0, u32::MAX))
     }
 
-    pub fn history(&self, uid: u64, asked: &ArchivedHistory) -> HistoryPage {
-        self.circles[&asked.conversation.id().unwrap()].history(uid, asked)
+    pub fn history(&mut self, uid: u64, asked: &ArchivedHistory) -> Result<HistoryPage, Refusal> {
+        let conversation = asked.conversation.id().unwrap();
+        let page = self.circles[&conversation].history(uid, asked);
+        if self.planted != Planted::BusyHistory {
+            return Ok(page);
+        }
+        let now = Instant::now();
+        let Some(from) = self.told_from.get(&uid) else {
+            let retry_after_ms = 400;
+            self.told_from.insert(uid, now + Duration::from_millis(u64::from(retry_after_ms)));
+            let (code, text) = (RefusalCode::Busy as u16, Bytes::from_static(b"later"));
+            return Err(Refusal { code, retry_after_ms, text });
+        };
+        let is_early = now < *from;
+        Ok(HistoryPage { messages: if is_early { Vec::new() } else { page.messages }, ..page })
     }
 
     /// Into both inboxes, and to all devices but the one that sent it. The sender's inbox row.

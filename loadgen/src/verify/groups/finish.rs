@@ -44,7 +44,7 @@ impl Verifier {
         let group = &groups.list[no.0 as usize];
         totals.unknown += u64::from(group.pending.is_some());
         for (count, said) in (group.base + 1..).zip(&group.window) {
-            totals.unknown += u64::from(said.fate == Fate::Unknown);
+            totals.unknown += u64::from(said.fate == Fate::Unknown && !said.is_doubtful);
             check_sender((no, group), said, faults);
             if said.fate == Fate::Refused && said.seq > 0 {
                 faults.note(Fault::Phantom, said_of(no, count), || {

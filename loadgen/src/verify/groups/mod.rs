@@ -114,7 +114,7 @@ impl Groups {
     /// Messages that were not refused and are not complete, as if everything came now.
     pub fn incomplete(&self, now_ns: u64) -> impl Iterator<Item = Reached> + '_ {
         let said = self.list.iter().flat_map(|group| &group.window);
-        let open = said.filter(|said| !said.is_complete && said.fate != Fate::Refused);
+        let open = said.filter(|said| !said.is_complete && !said.is_refused());
         open.map(move |said| said.reached(now_ns))
     }
 
@@ -198,6 +198,8 @@ impl Verifier {
             size: 0,
             fate: Fate::Unknown,
             retried: false,
+            rewritten: false,
+            is_doubtful: false,
             is_shown: false,
             is_complete: false,
             touched,
@@ -231,23 +233,32 @@ impl Verifier {
     /// The server refused a message for good; `by_members`: because its sender is no member.
     pub fn said_refused(&mut self, no: GroupNo, count: u64, by_members: bool) {
         let group = self.groups.group(no);
-        let Some(entry) = group.entry(count).filter(|entry| entry.fate == Fate::Unknown) else {
+        let Some(entry) = group.entry(count) else { return };
+        if entry.fate != Fate::Unknown || entry.is_doubtful {
             return;
-        };
-        entry.fate = Fate::Refused;
+        }
+        entry.is_doubtful = by_members && entry.rewritten;
+        if entry.is_doubtful {
+            // Those behind it have passed it.
+            entry.retried = true;
+        } else {
+            entry.fate = Fate::Refused;
+        }
         let entry = *entry;
         let slot = &group.slots[entry.sender];
         let is_sure = entry.touched == Some(slot.touched) && slot.is_present();
         let user = slot.user;
         self.totals.refused += 1;
         self.totals.late += u64::from(by_members && !is_sure);
-        group.refused.push(count);
+        if !entry.is_doubtful {
+            group.refused.push(count);
+        }
         if by_members && is_sure {
             self.faults.note(Fault::Misjudged, said_of(no, count), || {
                 format!("{no:?} count {count} of user {user}, a member, was refused")
             });
         }
-        if entry.seq > 0 {
+        if entry.seq > 0 && !entry.is_doubtful {
             self.refused_is_there(no, count);
         }
         self.settle_group(no, 0);
@@ -276,6 +287,14 @@ impl Verifier {
                 }
             }
             Sent::Change(_) => {}
+        }
+    }
+
+    /// What was written to a connection that ended is written to another one.
+    pub fn sent_anew(&mut self, sent: Sent) {
+        let Sent::Said(no, count) = sent else { return };
+        if let Some(entry) = self.groups.group(no).entry(count) {
+            entry.rewritten = true;
         }
     }
 

@@ -19,6 +19,10 @@ pub(super) struct Said {
     pub size: usize,
     pub fate: Fate,
     pub retried: bool,
+    /// Written to a connection that ended, and to another one: what becomes of the first copy is told to nobody.
+    pub rewritten: bool,
+    /// Refused for who is a member, while a copy of a connection that ended may be judged otherwise. It may be there or not.
+    pub is_doubtful: bool,
     /// An inbox row told its place, not its ack alone.
     pub is_shown: bool,
     /// Acked, and with everybody.
@@ -45,6 +49,11 @@ pub struct Reached {
 }
 
 impl Said {
+    /// Whether its sender was told that it failed.
+    pub fn is_refused(&self) -> bool {
+        self.fate == Fate::Refused || self.is_doubtful
+    }
+
     /// One more member has it.
     pub fn reach(&mut self, now_ns: u64) {
         self.got += 1;

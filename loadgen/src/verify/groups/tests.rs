@@ -168,6 +168,31 @@ fn a_member_that_is_refused_is_misjudged_and_what_was_refused_must_not_be_there(
 }
 
 #[test]
+fn a_copy_of_a_connection_that_ended_may_be_taken_after_another_was_refused() {
+    for (rewritten, there, phantoms) in [(true, true, 0), (true, false, 0), (false, true, 1)] {
+        let (mut world, made) = World::new();
+        let removed = world.change(0, RowKind::MEMBERS_REMOVED, &[1], 2);
+        let (said, count) = world.say(1, 4);
+        if rewritten {
+            world.verifier.sent_anew(Sent::Said(world.no, count));
+        }
+        world.verifier.group_changed(world.no, 2, 102);
+        world.verifier.said_refused(world.no, count, true);
+        let back = world.change(0, RowKind::MEMBERS_ADDED, &[1], 3);
+        world.verifier.group_changed(world.no, 3, 103);
+        let all = [&made, &removed, &back, &said];
+        let told = if there { &all[..] } else { &all[..3] };
+        told.iter().for_each(|stored| world.give(&[1, 2], stored));
+        if there {
+            world.give(&[0], &said);
+        }
+        let totals =
+            check(world.close(&[(0, told), (1, told), (2, told)]), Fault::Phantom, phantoms);
+        assert_eq!((totals.refused, totals.late, totals.unknown), (1, 1, 0));
+    }
+}
+
+#[test]
 fn who_owns_a_group_that_its_owner_left_has_been_there_for_longest() {
     let (mut world, made) = World::new();
     let left = world.change(0, RowKind::MEMBER_LEFT, &[], 2);
