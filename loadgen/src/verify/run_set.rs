@@ -42,7 +42,7 @@ impl RunSet {
     pub fn count_between(&self, first: u64, last: u64) -> u64 {
         let from = self.runs.partition_point(|(_, end)| *end < first);
         let runs = self.runs[from..].iter().take_while(|(start, _)| *start <= last);
-        runs.map(|(start, end)| end.min(&last) - start.max(&first) + 1).sum()
+        runs.map(|(start, end)| (end.min(&last) + 1).saturating_sub(*start.max(&first))).sum()
     }
 
     /// What it has, as runs `first, last`, ascending.
