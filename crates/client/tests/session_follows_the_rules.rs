@@ -13,25 +13,17 @@ use client::limits::{
     ACK_TIMEOUT_MS, LOGIN_TIMEOUT_MS, PUSHES_TIMEOUT_MS, RECONNECT_MS, SENDS_PENDING_MAX,
     SYNC_TIMEOUT_MS,
 };
-use common::{HEARTBEAT_MS, OFFSET_MS, START_MS, Session, changed, frame};
-use common::{hello_reply, login_reply, message, push, with};
+use common::{HEARTBEAT_MS, OFFSET_MS, START_MS, Session, ack, changed, frame};
+use common::{hello_reply, login_reply, message, push, refusal, ring_until_sent, with};
 use wire::frames::{
     GoingAway, Heartbeat, HeartbeatReply, HelloReply, InboxHead, Login, LogoutReply, PushAck,
-    Refusal, Send, SendAck, SessionEnd, Sync, SyncPage,
+    Refusal, Send, SessionEnd, Sync, SyncPage,
 };
-use wire::{Bytes, ClientMsgId, Kind, RefusalCode};
+use wire::{Bytes, Kind, RefusalCode};
 
 fn page(rows: &[u64], inbox_epoch: u64, inbox_head: u64) -> SyncPage {
     let messages = rows.iter().map(|&row| message(row)).collect();
     SyncPage { inbox_epoch, inbox_head, messages }
-}
-
-fn refusal(code: RefusalCode, retry_after_ms: u32) -> Refusal {
-    Refusal { code: code as u16, retry_after_ms, text: Bytes::from_static(b"no") }
-}
-
-fn ack(seq: u64, inbox_seq: u64) -> SendAck {
-    SendAck { message_id: seq, seq, time_ms: START_MS, inbox_seq }
 }
 
 #[test]
@@ -301,16 +293,6 @@ fn ids_are_made_on_the_servers_clock() {
     assert_eq!(id.unix_ms(), Some(START_MS + OFFSET_MS));
 }
 
-/// Rings until a send is said; a heartbeat may be due before.
-fn ring_until_sent(session: &mut Session) -> Send {
-    loop {
-        session.ring().unwrap();
-        if let Ok(sent) = session.said_last(|frame| frame.read::<Send>()) {
-            return sent;
-        }
-    }
-}
-
 #[test]
 fn a_send_keeps_its_id_over_timeouts_refusals_and_connections() {
     let mut session = Session::new(4, 9);
@@ -348,61 +330,6 @@ fn a_refusal_for_good_ends_the_send() {
     let unknown = Refusal { code: 999, retry_after_ms: 0, text: Bytes::from_static(b"\xff") };
     session.hear(4, unknown).unwrap();
     assert_eq!(session.told(), ["refused None"]);
-}
-
-/// A session whose send, request 3, was written twice.
-fn written_twice() -> (Session, ClientMsgId) {
-    let mut session = Session::logged_in(4, 9, 4);
-    let id = session.send(b"x");
-    session.said();
-    ring_until_sent(&mut session);
-    session.told();
-    (session, id)
-}
-
-#[test]
-fn a_refusal_for_good_waits_for_the_answers_to_other_copies() {
-    let no = refusal(RefusalCode::NotMember, 0);
-    let (mut session, id) = written_twice();
-    session.hear(3, no.clone()).unwrap();
-    assert_eq!(session.told(), ["refused Some(NotMember), again"]);
-    session.hear(3, ack(1, 5)).unwrap();
-    assert_eq!(session.told(), [format!("acked {id:?} 1")], "made a member again meanwhile");
-
-    let (mut session, _) = written_twice();
-    session.hear(3, no.clone()).unwrap();
-    assert_eq!(session.told(), ["refused Some(NotMember), again"]);
-    let beat = |time_ms| HeartbeatReply { time_ms, inbox_epoch: 9, inbox_head: 4 };
-    for _ in 0..20 {
-        session.ring().unwrap();
-        assert!(session.said().iter().all(|(kind, _)| *kind != Kind::Send), "it waits");
-        session.hear(9, beat(session.now_ms)).unwrap();
-    }
-    session.told();
-    session.hear(3, no.clone()).unwrap();
-    assert_eq!(session.told(), ["refused Some(NotMember)"], "all copies were answered");
-
-    let (mut session, _) = written_twice();
-    session.hear(3, no.clone()).unwrap();
-    session.machine.on_disconnected();
-    session.log_in(9, 4);
-    session.told();
-    session.hear(3, no).unwrap();
-    assert_eq!(session.told(), ["refused Some(NotMember)"], "the only copy of this connection");
-    assert_eq!(session.machine.sends_pending(), 0);
-}
-
-#[test]
-fn a_refusal_for_now_counts_as_the_answer_to_a_copy() {
-    let (mut session, _) = written_twice();
-    session.hear(3, refusal(RefusalCode::Busy, 0)).unwrap();
-    session.hear(3, refusal(RefusalCode::Busy, 0)).unwrap();
-    while !session.said().contains(&(Kind::Send, 3)) {
-        session.ring().unwrap();
-    }
-    session.told();
-    session.hear(3, refusal(RefusalCode::GroupFull, 0)).unwrap();
-    assert_eq!(session.told(), ["refused Some(GroupFull)"]);
 }
 
 #[test]

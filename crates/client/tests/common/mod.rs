@@ -4,9 +4,10 @@
 use client::machine::{Credentials, Event, Machine, Turn};
 use client::{ClientError, Position};
 use rand::{Rng, RngExt};
-use wire::frames::{HelloReply, LoginReply, Message, Push};
+use wire::frames::{HelloReply, LoginReply, Message, Push, Refusal, Send, SendAck};
 use wire::{
-    Bytes, ConversationId, DeviceId, Frame, FrameBuffer, InboxSeq, Kind, Scratch, Uid, encode,
+    Bytes, ConversationId, DeviceId, Frame, FrameBuffer, InboxSeq, Kind, RefusalCode, Scratch, Uid,
+    encode,
 };
 
 pub const HEARTBEAT_MS: u64 = 60_000;
@@ -235,4 +236,24 @@ pub fn name(event: &Event<'_>) -> String {
 /// Whether it is one of so many cases of 100.
 pub fn percent(random: &mut impl Rng, percent: u64) -> bool {
     random.random_range(0..100) < percent
+}
+
+/// A refusal with this code and hint.
+pub fn refusal(code: RefusalCode, retry_after_ms: u32) -> Refusal {
+    Refusal { code: code as u16, retry_after_ms, text: Bytes::from_static(b"no") }
+}
+
+/// An ack of a message that is so in its conversation and the inbox.
+pub fn ack(seq: u64, inbox_seq: u64) -> SendAck {
+    SendAck { message_id: seq, seq, time_ms: START_MS, inbox_seq }
+}
+
+/// Rings until a send is said; a heartbeat may be due before.
+pub fn ring_until_sent(session: &mut Session) -> Send {
+    loop {
+        session.ring().unwrap();
+        if let Ok(sent) = session.said_last(|frame| frame.read::<Send>()) {
+            return sent;
+        }
+    }
 }
