@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::needs::{self, Need};
 use crate::process;
+use crate::programs;
 
 /// How much of it to do.
 #[derive(clap::Args)]
@@ -49,11 +50,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     needs::install(&[CHROMIUM])?;
-    let mut build = Command::new("cargo");
-    process::run_ok(build.args(["build", "--locked", "--release", "-p", "gateway"]))?;
-    let gateway = process::release_binary("gateway");
+    programs::build()?;
     let mut drive = Command::new("node");
-    drive.args(["drive.mjs".as_ref(), gateway.as_os_str(), "/usr/bin/chromium".as_ref()]);
+    drive.arg("drive.mjs").arg(programs::path("gateway")).arg("/usr/bin/chromium");
     drive.arg(process::scratch_dir("web")?).current_dir(&web);
     let ended = process::run(&mut drive)?;
     Ok(if ended.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
