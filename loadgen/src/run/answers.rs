@@ -1,6 +1,6 @@
 //! What a thread's users hear of what they sent: acks, refusals, nothing. It decides nothing about connections.
 
-use super::desk::{Desk, Due, Pending, Sender, To};
+use super::desk::{Desk, Due, Pending, Sender, To, unanswered};
 use crate::verify::Sent;
 use wire::{ClientMsgId, RefusalCode};
 
@@ -157,8 +157,4 @@ impl Desk {
             }
         }
     }
-}
-
-pub(super) fn unanswered(senders: &[Sender]) -> usize {
-    senders.iter().map(|sender| sender.pending.len() + sender.queued.len()).sum()
 }

@@ -1,7 +1,7 @@
 //! What a thread knows of its users: what they sent and wait for, what came of it. It is told what
 //! happens by the fleet, and tells the judge; it decides nothing about connections.
 
-use super::answers::unanswered;
+use super::changes::Talk;
 use super::counters::{Counters, Second};
 use super::group_latencies::GroupLatencies;
 use super::lanes::Lanes;
@@ -10,7 +10,6 @@ use super::offers::Offer;
 use super::reads::Reads;
 use super::stages::StageLatencies;
 use super::steps::Steps;
-use super::talk::Talk;
 use crate::body::Stamp;
 use crate::clock::now_ns;
 use crate::fleet::{Fleet, Observer};
@@ -426,4 +425,9 @@ impl Observer for Desk {
         why.clone_into(&mut self.lost_why);
         self.may_be_passed(index);
     }
+}
+
+/// What waits for an ack, or to be written.
+pub(super) fn unanswered(senders: &[Sender]) -> usize {
+    senders.iter().map(|sender| sender.pending.len() + sender.queued.len()).sum()
 }

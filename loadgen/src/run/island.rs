@@ -2,6 +2,7 @@
 //! The steps of a run, downward: log in, wait for the start, send, settle, drain, read the inboxes.
 
 use super::args::{Load, Plan};
+use super::changes::Talk;
 use super::circles;
 use super::control::{Control, News};
 use super::counters::Phase;
@@ -14,7 +15,6 @@ use super::reads::Reads;
 use super::result::{EndedEarly, IslandResult};
 use super::stages::StageLatencies;
 use super::steps::Steps;
-use super::talk::Talk;
 use crate::clock::{now_ns, thread_cpu_ns};
 use crate::failure::Failure;
 use crate::fleet::Fleet;

@@ -14,6 +14,7 @@ mod commands;
 mod lanes;
 mod offers;
 mod circles;
+mod changes;
 mod group_latencies;
 mod punctual;
 mod reading;

@@ -12,6 +12,7 @@ mod finish;
 mod reading;
 mod reads;
 mod groups;
+mod in_groups;
 #[cfg(test)]
 mod tests;
 

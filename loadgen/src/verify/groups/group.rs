@@ -11,7 +11,7 @@ use wire::{Bytes, ConversationId, RowKind};
 
 /// A change of members.
 #[derive(Clone, Debug)]
-pub(super) struct Change {
+pub(in crate::verify) struct Change {
     /// Its place; 0: not known yet.
     pub seq: u64,
     pub kind: RowKind,
@@ -23,7 +23,7 @@ pub(super) struct Change {
 
 /// What stands at a place of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::verify) enum Place {
     /// Nobody told it.
     Unknown,
     /// Nothing, as a history says.
@@ -36,25 +36,25 @@ pub(super) enum Place {
 
 /// A group.
 pub struct Group {
-    pub(super) id: ConversationId,
+    pub(in crate::verify) id: ConversationId,
     /// Everybody who was ever named.
-    pub(super) slots: Vec<Slot>,
+    pub(in crate::verify) slots: Vec<Slot>,
     slot_of: HashMap<usize, usize>,
     /// By place.
-    pub(super) changes: Vec<Change>,
+    pub(in crate::verify) changes: Vec<Change>,
     /// Sent, and its place is not known.
-    pub(super) pending: Option<Change>,
+    pub(in crate::verify) pending: Option<Change>,
     /// The last change is not answered, whether or not its place is known.
-    pub(super) is_asked: bool,
+    pub(in crate::verify) is_asked: bool,
     /// By seq, from 1: 8 bytes an entry.
     places: Vec<u64>,
     /// Places of entries.
-    pub(super) known: RunSet,
+    pub(in crate::verify) known: RunSet,
     /// Messages up to here are over: acked and with everybody who is online, or refused.
-    pub(super) base: u64,
-    pub(super) window: VecDeque<Said>,
+    pub(in crate::verify) base: u64,
+    pub(in crate::verify) window: VecDeque<Said>,
     /// Counts of messages that were refused for good.
-    pub(super) refused: Vec<u64>,
+    pub(in crate::verify) refused: Vec<u64>,
     /// Members now that are online.
     online: usize,
 }
@@ -64,7 +64,7 @@ const NOTHING: u64 = 1;
 const EXCUSED: u64 = 2;
 
 impl Group {
-    pub(super) fn new(id: ConversationId) -> Self {
+    pub(in crate::verify) fn new(id: ConversationId) -> Self {
         Self {
             id,
             slots: Vec::new(),
@@ -106,22 +106,27 @@ impl Group {
     }
 
     /// The last message that was said.
-    pub(super) fn said(&self) -> u64 {
+    pub(in crate::verify) fn said(&self) -> u64 {
         self.base + self.window.len() as u64
     }
 
     /// One that is not over.
-    pub(super) fn entry(&mut self, count: u64) -> Option<&mut Said> {
+    pub(in crate::verify) fn entry(&mut self, count: u64) -> Option<&mut Said> {
         let index = usize::try_from(count.checked_sub(self.base + 1)?).ok()?;
         self.window.get_mut(index)
     }
 
-    pub(super) fn slot_of(&self, user: usize) -> Option<usize> {
+    pub(in crate::verify) fn slot_of(&self, user: usize) -> Option<usize> {
         self.slot_of.get(&user).copied()
     }
 
     /// The slot of a user, which may be new.
-    pub(super) fn slot_for(&mut self, user: usize, is_away: bool, devices: usize) -> usize {
+    pub(in crate::verify) fn slot_for(
+        &mut self,
+        user: usize,
+        is_away: bool,
+        devices: usize,
+    ) -> usize {
         *self.slot_of.entry(user).or_insert_with(|| {
             self.slots.push(Slot::new(user, is_away, devices));
             self.slots.len() - 1
@@ -129,11 +134,11 @@ impl Group {
     }
 
     /// The last place that is known.
-    pub(super) fn head(&self) -> u64 {
+    pub(in crate::verify) fn head(&self) -> u64 {
         self.places.len() as u64
     }
 
-    pub(super) fn place(&self, seq: u64) -> Place {
+    pub(in crate::verify) fn place(&self, seq: u64) -> Place {
         let index = usize::try_from(seq.wrapping_sub(1)).unwrap_or(usize::MAX);
         match self.places.get(index).copied().unwrap_or(UNKNOWN) {
             UNKNOWN => Place::Unknown,
@@ -144,7 +149,7 @@ impl Group {
     }
 
     /// Says what stands at a place. Whether that can be: not far behind everything.
-    pub(super) fn set_place(&mut self, seq: u64, place: Place) -> bool {
+    pub(in crate::verify) fn set_place(&mut self, seq: u64, place: Place) -> bool {
         if seq == 0 || seq > self.head() + PLACES_AHEAD_MAX {
             return false;
         }
@@ -165,13 +170,13 @@ impl Group {
     }
 
     /// The change at a place.
-    pub(super) fn change_at(&self, seq: u64) -> Option<&Change> {
+    pub(in crate::verify) fn change_at(&self, seq: u64) -> Option<&Change> {
         let at = self.changes.binary_search_by_key(&seq, |change| change.seq).ok()?;
         self.changes.get(at)
     }
 
     /// A change has its place.
-    pub(super) fn add_change(&mut self, change: Change) {
+    pub(in crate::verify) fn add_change(&mut self, change: Change) {
         let is_last = self.changes.last().is_none_or(|last| last.seq < change.seq);
         if is_last {
             self.apply(&change);
@@ -215,7 +220,7 @@ impl Group {
     }
 
     /// Members at a place, and how many of them are online and not this one.
-    pub(super) fn audience(&self, seq: u64, sender: usize) -> (usize, u32) {
+    pub(in crate::verify) fn audience(&self, seq: u64, sender: usize) -> (usize, u32) {
         let is_other = |(at, slot): &(usize, &Slot)| *at != sender && !slot.is_away;
         let at_place = || self.slots.iter().enumerate().filter(|(_, slot)| slot.has(seq));
         let online = if self.changes.last().is_none_or(|last| last.seq < seq) {
@@ -228,13 +233,13 @@ impl Group {
     }
 
     /// Whether every device has all that it is owed, as far as that is known.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(in crate::verify) fn is_whole(&self) -> bool {
         self.pending.is_none() && self.slots.iter().all(|slot| slot.is_whole(&self.known))
     }
 }
 
 /// What names an entry: who sent it, what it is, which of the group's messages (0: none), and the server's id of it.
-pub(super) fn digest(sender: u64, kind: RowKind, count: u64, message_id: u64) -> u64 {
+pub(in crate::verify) fn digest(sender: u64, kind: RowKind, count: u64, message_id: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     (sender, kind.0, count, message_id).hash(&mut hasher);
     hasher.finish().max(EXCUSED + 1)

@@ -4,7 +4,7 @@ use crate::verify::stream::Fate;
 
 /// Such a message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Said {
+pub(in crate::verify) struct Said {
     /// Its sender's slot.
     pub sender: usize,
     /// Its place; 0: not known.

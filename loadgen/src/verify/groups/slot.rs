@@ -4,7 +4,7 @@
 use crate::verify::run_set::RunSet;
 
 /// One user in one group.
-pub(super) struct Slot {
+pub(in crate::verify) struct Slot {
     pub user: usize,
     pub is_away: bool,
     pub is_owner: bool,

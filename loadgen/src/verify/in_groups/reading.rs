@@ -1,7 +1,8 @@
 //! The judge of what is read and unread in groups: marks in inboxes and the list of chats, against a count of the rows that the
 //! inbox has.
 
-use super::{Fault, Group, GroupNo, Subject};
+use crate::verify::faults::{Fault, Subject};
+use crate::verify::{Group, GroupNo};
 use crate::verify::{Row, Verifier};
 use wire::ConversationId;
 

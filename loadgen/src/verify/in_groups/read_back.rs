@@ -1,7 +1,8 @@
 //! The judge of what is read at the end of groups: inboxes by a device that had nothing, and histories by every member.
 
-use super::group::Place;
-use super::{Fault, GroupNo, Subject};
+use crate::verify::GroupNo;
+use crate::verify::faults::{Fault, Subject};
+use crate::verify::groups::group::Place;
 use crate::verify::{Row, Verifier};
 use wire::RowKind;
 

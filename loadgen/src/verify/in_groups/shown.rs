@@ -1,8 +1,10 @@
 //! The judge of what devices are shown of groups: rows that are pushed or synced.
 
-use super::group::{Place, digest};
-use super::{Fault, GroupNo, Subject, said_of};
+use super::judge::said_of;
 use crate::body::Stamp;
+use crate::verify::GroupNo;
+use crate::verify::faults::{Fault, Subject};
+use crate::verify::groups::group::{Place, digest};
 use crate::verify::stream::Fate;
 use crate::verify::{Reader, Row, Verifier, who};
 use wire::RowKind;

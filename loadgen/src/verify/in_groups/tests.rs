@@ -1,10 +1,11 @@
 //! A group is played to the judge, right but for what a test bends: what is rare in a run, which the fake server of
 //! `tests/faults_in_groups_are_found.rs` does not do.
 
-use super::*;
 use crate::body::Stamp;
 use crate::friends::Friends;
-use crate::verify::{Reader, Row, Totals};
+use crate::verify::faults::{Fault, Faults};
+use crate::verify::{Changing, GroupNo, Groups, Reach, Reader, Row, Sent, Totals, Verifier};
+use wire::{Bytes, ConversationId, RowKind, Uid, put_uids};
 
 const RUN: u64 = 77;
 const PAYLOAD: usize = 80;

@@ -1,29 +1,13 @@
 //! The judgement of groups when everything is over: of each member, what it was owed against what its inbox and its devices
 //! have.
 
-use super::group::{Group, Place};
-use super::slot::Slot;
-use super::{Fault, GroupNo, Subject, check_sender, said_of};
+use super::judge::{check_sender, said_of};
+use crate::verify::faults::{Fault, Subject};
+use crate::verify::groups::group::{Group, Place};
+use crate::verify::groups::slot::Slot;
 use crate::verify::stream::Fate;
+use crate::verify::{GroupNo, Reach};
 use crate::verify::{RunSet, Verifier};
-use serde::{Deserialize, Serialize};
-
-/// Messages by the members that were to have them: each but its sender.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reach {
-    /// Messages times the members who were to have them.
-    pub expected: u64,
-    /// Of these, what they have.
-    pub received: u64,
-}
-
-impl Reach {
-    /// Adds another's.
-    pub fn add(&mut self, other: Self) {
-        self.expected += other.expected;
-        self.received += other.received;
-    }
-}
 
 impl Verifier {
     /// Judges all groups. What was received of what.
