@@ -110,6 +110,8 @@ export class Client {
   #withheld: Change["cursor"];
   readonly #waiting = new Map<number, Waiting>();
   readonly #acks = new Map<string, { resolve: (message: Message) => void; reject: (error: Error) => void }>();
+  /** Ids of sends that the store has and that are not over. */
+  readonly #kept = new Set<string>();
   readonly #listeners = new Map<keyof Events, Set<(it: any) => void>>();
   readonly #onWake = () => this.#wake();
 
@@ -131,9 +133,9 @@ export class Client {
     return this.#store;
   }
 
-  /** What is not acked, in order. */
+  /** What is not acked and the store has, in order: none of it is lost if the page goes now. */
   get pending(): Kept[] {
-    return this.#machine?.pending ?? [];
+    return (this.#machine?.pending ?? []).filter((send) => this.#kept.has(send.client_msg_id));
   }
 
   /** Hears of something from here on; what it returns ends that. */
@@ -148,6 +150,7 @@ export class Client {
     if (!this.#machine) {
       const saved = await this.#store.load();
       const random = this.#options.random ?? secureRandom;
+      for (const send of saved.outbox) this.#kept.add(send.client_msg_id);
       this.#machine ??= new Machine({ ...saved, random });
       globalThis.addEventListener?.("online", this.#onWake);
       globalThis.document?.addEventListener("visibilitychange", this.#onWake);
@@ -381,6 +384,8 @@ export class Client {
         return;
       case "keep": {
         const { send, former } = effect;
+        if (former !== undefined) this.#kept.delete(former);
+        this.#kept.add(send.client_msg_id);
         const ack = former === undefined ? undefined : this.#acks.get(former);
         if (ack && former !== undefined) {
           this.#acks.delete(former);
@@ -396,6 +401,7 @@ export class Client {
         return this.#tell("mark", effect);
       case "acked": {
         const { message } = effect;
+        this.#kept.delete(message.client_msg_id);
         this.#tell("message", { message, isMissed: false });
         this.#acks.get(message.client_msg_id)?.resolve(message);
         this.#acks.delete(message.client_msg_id);
@@ -403,6 +409,7 @@ export class Client {
       }
       case "failed": {
         const { send, code, text } = effect;
+        this.#kept.delete(send.client_msg_id);
         this.#tell("failed", { send, code, text });
         this.#acks.get(send.client_msg_id)?.reject(new RequestError(code, text));
         this.#acks.delete(send.client_msg_id);
