@@ -35,6 +35,9 @@ struct Drill {
 
 /// Codes of a load that broke no promise: its verdict may say that this machine is too slow or too busy to measure on.
 const UNBROKEN: &[i32] = &[0, 5, 8, 9];
+/// Of groups: those who read everything back at the end are refused for a while where too many do, which counts as the
+/// server's limit.
+const UNBROKEN_GROUPS: &[i32] = &[0, 5, 7, 8, 9];
 /// What such a load prints.
 const NOTHING_BROKEN: &[&str] =
     &["broken       lost 0  visible duplicates 0  reordered 0  gaps 0  phantoms 0  leaked 0"];
@@ -78,7 +81,7 @@ const DRILLS: &[Drill] = &[
                 --group-share 0.3 --membership-changes 5 --read-share 0.1",
         long: "debug/loadgen run --serve --users 1000 --window 4 --duration 60s --groups 100 --group-size 3..200 \
                --group-share 0.3 --membership-changes 10 --read-share 0.1",
-        exits: UNBROKEN,
+        exits: UNBROKEN_GROUPS,
         prints: NOTHING_BROKEN,
     },
     Drill {
@@ -87,7 +90,7 @@ const DRILLS: &[Drill] = &[
                 --group-size 3..40 --group-share 0.5 --membership-changes 5",
         long: "debug/loadgen run --serve --carrier wss --users 500 --window 4 --duration 30s --groups 50 \
                --group-size 3..100 --group-share 0.5 --membership-changes 10",
-        exits: UNBROKEN,
+        exits: UNBROKEN_GROUPS,
         prints: NOTHING_BROKEN,
     },
     Drill {
