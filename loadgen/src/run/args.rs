@@ -284,13 +284,6 @@ impl RunArgs {
     /// # Errors
     /// A value that makes no sense, and what would.
     pub fn plan(&self) -> Result<Plan, Failure> {
-        let check = |fits: bool, what: &str| {
-            if fits {
-                Ok(())
-            } else {
-                Err(Failure::Usage(format!("{what}; see loadgen run --help")))
-            }
-        };
         check((1..=DEVICES_MAX).contains(&self.devices), "--devices must be 1 to 4")?;
         let threads = self.threads.saturating_mul(self.shard.count);
         check(threads >= 1, "--threads must be at least 1")?;
@@ -356,10 +349,6 @@ impl RunArgs {
     }
 
     fn check_shares(&self) -> Result<(), Failure> {
-        let check = |fits: bool, what: &str| match fits {
-            true => Ok(()),
-            false => Err(Failure::Usage(format!("{what}; see loadgen run --help"))),
-        };
         check(
             (0.0..1.0).contains(&self.offline_share),
             "--offline-share must be 0 up to, not including, 1",
@@ -372,37 +361,34 @@ impl RunArgs {
     }
 
     fn check_groups(&self, threads: usize) -> Result<(), Failure> {
-        let usage = |what: String| Err(Failure::Usage(format!("{what}; see loadgen run --help")));
         if self.groups == 0 {
             return Ok(());
         }
         let [least, most] = self.group_size;
         let users = self.users / threads;
-        if !(2..=GROUP_MEMBERS_MAX).contains(&least) || !(least..=GROUP_MEMBERS_MAX).contains(&most)
-        {
-            return usage(format!(
+        let sizes = 2..=GROUP_MEMBERS_MAX;
+        check(
+            sizes.contains(&least) && (least..=GROUP_MEMBERS_MAX).contains(&most),
+            &format!(
                 "--group-size must be MIN..MAX with MIN at least 2 and MAX at most {GROUP_MEMBERS_MAX}, as many members as a group may have"
-            ));
-        }
-        if most > users {
-            return usage(format!(
-                "--group-size needs {most} users for each thread, and there are {users}"
-            ));
-        }
-        if !(0.0..=1.0).contains(&self.group_share) {
-            return usage("--group-share must be 0 to 1".into());
-        }
-        if self.groups < threads || self.groups / threads > GROUPS_MAX {
-            return usage(format!("--groups must be 1 to {GROUPS_MAX} for each thread"));
-        }
-        if !(0.0..=1_000.0).contains(&self.membership_changes) {
-            return usage("--membership-changes must be 0 to 1000 a second".into());
-        }
-        Ok(())
+            ),
+        )?;
+        check(
+            most <= users,
+            &format!("--group-size needs {most} users for each thread, and there are {users}"),
+        )?;
+        check((0.0..=1.0).contains(&self.group_share), "--group-share must be 0 to 1")?;
+        check(
+            self.groups >= threads && self.groups / threads <= GROUPS_MAX,
+            &format!("--groups must be 1 to {GROUPS_MAX} for each thread"),
+        )?;
+        check(
+            (0.0..=1_000.0).contains(&self.membership_changes),
+            "--membership-changes must be 0 to 1000 a second",
+        )
     }
 
     fn stages(&self, threads: usize) -> Result<Vec<Stage>, Failure> {
-        let usage = |what: String| Err(Failure::Usage(format!("{what}; see loadgen run --help")));
         #[allow(clippy::cast_precision_loss, reason = "a handful of threads")]
         let rate_max = RATE_PER_THREAD_MAX * threads as f64;
         let single = Stage { length_ns: ns(self.duration), from: self.rate, to: self.rate };
@@ -412,35 +398,37 @@ impl RunArgs {
         };
         let fits = |stage: &Stage| (0.0..=rate_max).contains(&stage.from.max(stage.to));
         if !stages.iter().all(fits) || stages.iter().any(|stage| stage.messages() <= 0.0) {
-            return usage(format!(
+            return Err(usage(&format!(
                 "{name} must be above 0 and at most {rate_max} for so many threads"
-            ));
+            )));
         }
-        if stages.len() > STAGES_MAX {
-            return usage(format!("--stage can be given {STAGES_MAX} times"));
-        }
+        check(stages.len() <= STAGES_MAX, &format!("--stage can be given {STAGES_MAX} times"))?;
         Ok(stages)
     }
 
     fn events(&self, duration_ns: u64) -> Result<Vec<PlannedEvent>, Failure> {
-        let usage = |what: String| Failure::Usage(format!("{what}; see loadgen run --help"));
         let (pairs, _) = self.at.as_chunks();
         let mut events = Vec::new();
         for [at, command] in pairs {
-            let at = duration(at).map_err(|why| usage(format!("--at {at}: {why}")))?;
-            if ns(at) >= duration_ns {
-                return Err(usage(format!(
-                    "--at {at:?} is not before the end of the measured time"
-                )));
-            }
+            let at = duration(at).map_err(|why| usage(&format!("--at {at}: {why}")))?;
+            check(
+                ns(at) < duration_ns,
+                &format!("--at {at:?} is not before the end of the measured time"),
+            )?;
             events.push(PlannedEvent { at_ns: ns(at), command: command.clone() });
         }
-        if events.len() > EVENTS_MAX {
-            return Err(usage(format!("--at can be given {EVENTS_MAX} times")));
-        }
+        check(events.len() <= EVENTS_MAX, &format!("--at can be given {EVENTS_MAX} times"))?;
         events.sort_by_key(|event| event.at_ns);
         Ok(events)
     }
+}
+
+fn check(fits: bool, what: &str) -> Result<(), Failure> {
+    if fits { Ok(()) } else { Err(usage(what)) }
+}
+
+fn usage(what: &str) -> Failure {
+    Failure::Usage(format!("{what}; see loadgen run --help"))
 }
 
 /// Messages a second over all stages.
