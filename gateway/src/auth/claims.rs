@@ -62,7 +62,7 @@ fn whole_seconds(date: f64) -> u64 {
 }
 
 /// A user id in its one decimal form: no sign, no leading zero, not 0.
-fn uid(sub: &str) -> Option<Uid> {
+pub(crate) fn uid(sub: &str) -> Option<Uid> {
     let canonical = sub.bytes().all(|b| b.is_ascii_digit()) && !sub.starts_with('0');
     canonical.then(|| sub.parse().ok().map(Uid)).flatten()
 }

@@ -10,6 +10,7 @@ mod dev_key;
 mod sign;
 
 pub use claims::Claims;
+pub(crate) use claims::uid;
 pub use dev_key::{FILE as DEV_KEY_FILE, load_or_create as dev_key};
 pub use error::{KeyError, TokenError, TokenErrorKind};
 pub use sign::sign;

@@ -4,11 +4,10 @@
 //! this machine (DNS rebinding) still says its own name in `Host`, and gets nothing.
 
 use super::answer::Answer;
-use crate::auth::Auth;
+use crate::auth::{Auth, uid};
 use crate::canary::is_reserved;
 use front::Asked;
 use serde::{Deserialize, Serialize};
-use wire::Uid;
 
 /// How long a token is good for.
 const TTL_S: u64 = 24 * 3_600;
@@ -32,7 +31,8 @@ pub fn answer(auth: &Auth, asked: &Asked<'_>, now_unix_ms: u64) -> Answer {
         return Answer::text("403 Forbidden", "", text);
     }
     let wanted = serde_json::from_slice::<Wanted>(asked.body).ok();
-    let Some(uid) = wanted.and_then(|wanted| uid(&wanted.uid)) else {
+    let uid = wanted.and_then(|wanted| uid(&wanted.uid)).filter(|uid| !is_reserved(*uid));
+    let Some(uid) = uid else {
         let text = "Give {\"uid\":\"7\"}: a decimal number from 1 up, which the server's own users have not.\n";
         return Answer::text("400 Bad Request", "", text);
     };
@@ -51,11 +51,4 @@ fn is_this_machine(host: &str) -> bool {
         .filter(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
     let name = without_port.map_or(host, |(name, _)| name);
     name.eq_ignore_ascii_case("localhost") || matches!(name, "127.0.0.1" | "[::1]")
-}
-
-/// A user id in its one decimal form, that of a user who may log in.
-fn uid(text: &str) -> Option<Uid> {
-    let is_canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-    let uid = is_canonical.then(|| text.parse().ok().map(Uid)).flatten()?;
-    (!is_reserved(uid)).then_some(uid)
 }
