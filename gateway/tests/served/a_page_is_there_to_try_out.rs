@@ -2,6 +2,7 @@
 //! hosts get none; where a key is configured there is no page. A real gateway.
 
 use crate::process::{Gateway, PATIENCE};
+use crate::websocket;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -46,13 +47,8 @@ fn a_page_gets_a_token_that_logs_in() {
         "{{\"id\":1,\"login\":{{\"token\":{},\"device\":\"5\",\"from_head\":true}}}}",
         made["token"]
     );
-    let stream = TcpStream::connect(gateway.listen).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut request =
-        tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{host}/v1/ws"))
-            .unwrap();
-    request.headers_mut().insert("Sec-WebSocket-Protocol", "longline.v1.json".parse().unwrap());
-    let (mut socket, _) = tungstenite::client(request, stream).unwrap();
+    let headers = [("Sec-WebSocket-Protocol", "longline.v1.json")];
+    let (mut socket, _) = websocket::open(&gateway, None, &headers).unwrap();
     socket.send(tungstenite::Message::text(login)).unwrap();
     socket.read().unwrap();
     let reply = socket.read().unwrap();
