@@ -1,13 +1,12 @@
 //! The judgement of groups when everything is over: of each member, what it was owed against what its inbox and its devices
 //! have.
 
-use super::judge::{check_sender, said_of};
+use super::judge::{check_sender, refused_is_there};
 use crate::verify::faults::{Fault, Subject};
 use crate::verify::groups::group::{Group, Place};
 use crate::verify::groups::slot::Slot;
 use crate::verify::stream::Fate;
-use crate::verify::{GroupNo, Reach};
-use crate::verify::{RunSet, Verifier};
+use crate::verify::{GroupNo, Reach, RunSet, Verifier};
 
 impl Verifier {
     /// Judges all groups. What was received of what.
@@ -31,9 +30,7 @@ impl Verifier {
             totals.unknown += u64::from(said.fate == Fate::Unknown && !said.is_doubtful);
             check_sender((no, group), said, faults);
             if said.fate == Fate::Refused && said.seq > 0 {
-                faults.note(Fault::Phantom, said_of(no, count), || {
-                    format!("{no:?} count {count} was refused for good, and is there")
-                });
+                refused_is_there(faults, no, count);
             }
         }
     }

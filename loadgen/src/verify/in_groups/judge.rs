@@ -144,7 +144,7 @@ impl Verifier {
             });
         }
         if entry.seq > 0 && !entry.is_doubtful {
-            self.refused_is_there(no, count);
+            refused_is_there(&mut self.faults, no, count);
         }
         self.settle_group(no, 0);
     }
@@ -315,13 +315,13 @@ impl Verifier {
             check_sender((no, group), &said, faults);
         }
     }
+}
 
-    /// A message that was refused for good has a place.
-    pub(super) fn refused_is_there(&mut self, no: GroupNo, count: u64) {
-        self.faults.note(Fault::Phantom, said_of(no, count), || {
-            format!("{no:?} count {count} was refused for good, and is there")
-        });
-    }
+/// A message that was refused for good has a place.
+pub(super) fn refused_is_there(faults: &mut Faults, no: GroupNo, count: u64) {
+    faults.note(Fault::Phantom, said_of(no, count), || {
+        format!("{no:?} count {count} was refused for good, and is there")
+    });
 }
 
 /// What a message has a place for must be its sender's to say: it was a member there.

@@ -1,6 +1,6 @@
 //! The judge of what devices are shown of groups: rows that are pushed or synced.
 
-use super::judge::said_of;
+use super::judge::{refused_is_there, said_of};
 use crate::body::Stamp;
 use crate::verify::GroupNo;
 use crate::verify::faults::{Fault, Subject};
@@ -149,7 +149,7 @@ impl Verifier {
         if !is_sent {
             self.phantom(no, row, stranger);
         } else if is_refused {
-            self.refused_is_there(no, count);
+            refused_is_there(&mut self.faults, no, count);
             self.excuse_own(no, row);
         } else if group.place(row.seq) == Place::Entry(told) || group.entry(count).is_some() {
             self.learn_said((no, count), (row.seq, row.message_id), true);
