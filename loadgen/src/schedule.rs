@@ -115,10 +115,15 @@ impl Schedule {
     pub fn step(&mut self) {
         self.next += match self.arrivals {
             Arrivals::Constant => 1.0,
-            // 1 - [0, 1) is above 0: the logarithm is finite.
-            Arrivals::Poisson => -(1.0 - self.random.random::<f64>()).ln(),
+            Arrivals::Poisson => exponential(&mut self.random),
         };
     }
+}
+
+/// A gap between arrivals of a Poisson process, in mean gaps.
+pub fn exponential(random: &mut impl RngExt) -> f64 {
+    // 1 - [0, 1) is above 0: the logarithm is finite.
+    -(1.0 - random.random::<f64>()).ln()
 }
 
 #[cfg(test)]

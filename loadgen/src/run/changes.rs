@@ -1,7 +1,7 @@
 //! When the members of groups are changed. It knows no connection, and does not change them.
 
+use crate::schedule::exponential;
 use crate::verify::Changing;
-use rand::RngExt;
 use rand::rngs::StdRng;
 
 /// A thread's groups, as far as they are not the judge's.
@@ -42,8 +42,7 @@ impl Talk {
     pub fn due(&mut self, now_ns: u64) -> u32 {
         while self.next_ns <= now_ns {
             self.waiting = (self.waiting + 1).min(WAITING_MAX);
-            let uniform: f64 = self.random.random();
-            self.next_ns += (-(1.0 - uniform).ln() * self.gap_ns) as u64 + 1;
+            self.next_ns += (exponential(&mut self.random) * self.gap_ns) as u64 + 1;
         }
         std::mem::take(&mut self.waiting)
     }
