@@ -17,18 +17,12 @@ impl Desk {
     /// Says that groups are to be made, as far as sessions take it. Whether all were said.
     pub fn make_groups(&mut self, fleet: &mut Fleet) -> bool {
         while let Some(making) = self.talk.making.pop() {
-            let by = self.lanes.device(making.by, 0);
-            if fleet.machine(by).sends_pending() >= SENDS_PENDING_MAX {
+            let create = GroupChange::Create(self.uids(&making.named));
+            let Some((is_written, id)) = self.say_change(fleet, making.by, create) else {
                 self.talk.making.push(making);
                 return false;
-            }
-            let uids = self.uids(&making.named);
+            };
             let maker = Uid(self.friends.uid(making.by));
-            let (is_written, id) = fleet.with(by, |machine, now_ms, out| {
-                let change = GroupChange::Create(uids);
-                (machine.is_logged_in(), machine.change_group(change, now_ms, out))
-            });
-            let id = id.expect("the number of pending sends was checked");
             let group = ConversationId::made_by(maker, id);
             let no = self.verifier.group_making(group, &making);
             self.wait_for(making.by, (id, Sent::Change(no)), is_written);
@@ -59,23 +53,34 @@ impl Desk {
         let Some(changing) = circles::change(group, &self.away, &mut self.talk.random) else {
             return false;
         };
-        let by = self.lanes.device(changing.by, 0);
-        if fleet.machine(by).sends_pending() >= SENDS_PENDING_MAX {
-            return false;
-        }
         let uids = self.uids(&changing.named);
         let change = match changing.kind {
             RowKind::MEMBERS_ADDED => GroupChange::Add(id, uids),
             RowKind::MEMBERS_REMOVED => GroupChange::Remove(id, uids),
             _ => GroupChange::Leave(id),
         };
-        let (is_written, sent) = fleet.with(by, |machine, now_ms, out| {
-            (machine.is_logged_in(), machine.change_group(change, now_ms, out))
-        });
-        let id = sent.expect("the number of pending sends was checked");
+        let said = self.say_change(fleet, changing.by, change);
+        let Some((is_written, id)) = said else { return false };
         self.verifier.group_changing(no, &changing);
         self.wait_for(changing.by, (id, Sent::Change(no)), is_written);
         true
+    }
+
+    /// Says a change over a user's first device: whether it is written, and its id; nothing, if the session takes no more.
+    fn say_change(
+        &self,
+        fleet: &mut Fleet,
+        user: usize,
+        change: GroupChange,
+    ) -> Option<(bool, ClientMsgId)> {
+        let by = self.lanes.device(user, 0);
+        if fleet.machine(by).sends_pending() >= SENDS_PENDING_MAX {
+            return None;
+        }
+        let (is_written, id) = fleet.with(by, |machine, now_ms, out| {
+            (machine.is_logged_in(), machine.change_group(change, now_ms, out))
+        });
+        Some((is_written, id.expect("the number of pending sends was checked")))
     }
 
     fn uids(&self, users: &[usize]) -> Vec<Uid> {
