@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test plants some of the faults")]
 
 mod circle;
+pub mod judged;
 mod shop;
 
 use shop::{Device, Shop};

@@ -197,21 +197,9 @@ impl Shop {
         let conversation = send.conversation.id().unwrap();
         let seq = self.seqs.entry(conversation).or_default();
         *seq += 1;
-        Message {
-            inbox_seq: 0,
-            conversation: conversation.into(),
-            seq: *seq,
-            number: *seq,
-            sender: from,
-            message_id: (self.messages << 1)
-                + u64::from(self.planted == Planted::Duplicate(self.messages)),
-            time_ms: now_ms(),
-            client_msg_id: send.client_msg_id,
-            kind: send.kind,
-            row_flags: 0,
-            flags: send.flags.to_native(),
-            body: Bytes::copy_from_slice(send.body.as_slice()),
-        }
+        let is_doubled = self.planted == Planted::Duplicate(self.messages);
+        let message_id = (self.messages << 1) + u64::from(is_doubled);
+        row(from, (*seq, *seq), message_id, send)
     }
 
     /// Why it is not stored, if it is not.
@@ -286,20 +274,7 @@ impl Shop {
         let circle = self.circles.get_mut(&conversation).unwrap();
         circle.seq += 1;
         circle.number += u64::from(RowKind(send.kind) == RowKind::MESSAGE);
-        Message {
-            inbox_seq: 0,
-            conversation: conversation.into(),
-            seq: circle.seq,
-            number: circle.number,
-            sender: from,
-            message_id: self.messages << 1,
-            time_ms: now_ms(),
-            client_msg_id: send.client_msg_id,
-            kind: send.kind,
-            row_flags: 0,
-            flags: send.flags.to_native(),
-            body: Bytes::copy_from_slice(send.body.as_slice()),
-        }
+        row(from, (circle.seq, circle.number), self.messages << 1, send)
     }
 
     pub fn chats(&self, uid: u64) -> ChatsPage {
@@ -360,5 +335,23 @@ pub fn stall(length: Duration) {
     let start = Instant::now();
     while start.elapsed() < length {
         thread::park_timeout(length);
+    }
+}
+
+/// What is stored of a send, at this place and with this number, in no inbox yet.
+fn row(sender: u64, (seq, number): (u64, u64), message_id: u64, send: &ArchivedSend) -> Message {
+    Message {
+        inbox_seq: 0,
+        conversation: send.conversation.id().unwrap().into(),
+        seq,
+        number,
+        sender,
+        message_id,
+        time_ms: now_ms(),
+        client_msg_id: send.client_msg_id,
+        kind: send.kind,
+        row_flags: 0,
+        flags: send.flags.to_native(),
+        body: Bytes::copy_from_slice(send.body.as_slice()),
     }
 }
