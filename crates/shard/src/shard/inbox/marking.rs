@@ -166,6 +166,7 @@ impl Inboxes {
         let seen = message.seen.min(chat.recent_seq);
         (message.sender == uid && seen > chat.read_seq).then_some(seen)
     }
+
     /// The same, if it is not known how many are unread behind that.
     #[inline]
     pub(super) fn uncounted(uid: Uid, message: &MessageRow, chat: &Chat) -> Option<Seq> {
