@@ -102,7 +102,7 @@ impl Shards {
     }
 
     fn log_in(&mut self, uid: Uid) {
-        self.command(uid, Command::Login { uid, device: DEVICE, from: Begin::Head }, 1);
+        self.command(uid, Command::login(uid, DEVICE, Begin::Head), 1);
         self.settle();
     }
 
@@ -196,6 +196,8 @@ impl Shards {
                 | Answer::Chats { .. }
                 | Answer::Chat(_)
                 | Answer::GroupMembers { .. }
+                | Answer::Devices(_)
+                | Answer::Ended { .. }
                 | Answer::Refused { .. }
                 | Answer::Closed(_) => {}
             }
@@ -209,7 +211,8 @@ fn found(read: &Read, page: &mut Vec<InboxRow>) -> Found {
     match read {
         Read::User { uid } => {
             let head = InboxSeq(page.len() as u64);
-            let row = Some(UserRow { uid: *uid, chats_through: head, chats_version: 0 });
+            let row =
+                Some(UserRow { chats_through: head, chats_version: 0, ..UserRow::empty(*uid) });
             Found::User { row, head, chain: Chain::default(), tail: Vec::new() }
         }
         Read::Conversation { .. } | Read::Messages { .. } | Read::ByClientMsgId { .. } => {

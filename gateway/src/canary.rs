@@ -166,7 +166,7 @@ impl Canary {
             is_pushed: false,
         });
         let (device, from) = (self.device(), Begin::Head);
-        let command = Command::Login { uid: receiver, device, from };
+        let command = Command::login(receiver, device, from);
         vec![Ask::Begin, Ask::Request(command, Some(LOGIN))]
     }
 

@@ -5,10 +5,10 @@
 
 use crate::backend::{Backend, News, Post};
 use crate::canary::{Ask, Canary, Traffic};
-use crate::entry::kick::Kick;
 use crate::entry::{Do, Effects, Entry, Lost, SessionKey, Settings, Turn};
 use crate::hear::{Site, hear};
 use crate::metrics::CoreMetrics;
+use crate::questions::{Question, Questions};
 use crate::setup::Setup;
 use crate::transport::sealing::{Sealing, Sockets};
 use crate::transport::tcp::Tcp;
@@ -44,8 +44,8 @@ pub struct Parts {
     pub inbox_epoch: u64,
     /// Every core's mailbox.
     pub directory: Directory<Post>,
-    /// What operators say.
-    pub kicks: Receiver<Vec<Kick>>,
+    /// What operators ask.
+    pub questions: Receiver<Vec<Question>>,
 }
 
 /// One core of a gateway.
@@ -59,7 +59,7 @@ pub struct Core {
     effects: Effects,
     backend: Backend,
     news: News,
-    kicks: Receiver<Vec<Kick>>,
+    questions: Questions,
     canary: Canary,
     /// The session of the canary's round.
     canary_session: Option<SessionKey>,
@@ -80,7 +80,7 @@ impl Core {
     /// On the core's own thread.
     #[must_use]
     pub fn new(parts: Parts, (ring, bound): (NetRing, SocketAddr)) -> Self {
-        let Parts { id, setup, mut backend, inbox_epoch, kicks, .. } = parts;
+        let Parts { id, setup, mut backend, inbox_epoch, questions, .. } = parts;
         let config = setup.config.clone();
         let metrics = setup.metrics.core(id.into());
         backend.set_clients_at(config.advertise.unwrap_or(bound));
@@ -97,6 +97,8 @@ impl Core {
         let mut entry = Entry::new(settings, auth, shared, metrics.clone());
         entry.set_inbox_epoch(inbox_epoch);
         let tcp = Tcp::new(setup.security.clone());
+        let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
+        let questions = Questions::new(questions, entry.open_own(now));
         Self {
             id: id.into(),
             setup,
@@ -107,11 +109,11 @@ impl Core {
             effects: Effects::default(),
             backend,
             news: News::default(),
-            kicks,
+            questions,
             canary: Canary::new(config.canary_ms, rand::random()),
             canary_session: None,
             drain: None,
-            now: Now { unix_ms: unix_ms(), mono_ms: 0 },
+            now,
             now_us: 0,
         }
     }
@@ -149,11 +151,7 @@ impl Core {
             self.on_event(event);
         }
         self.backend.poll(&mut self.news);
-        while let Ok(kicks) = self.kicks.try_recv() {
-            kicks
-                .into_iter()
-                .for_each(|kick| self.with_entry(|entry, turn| entry.kick(kick, turn)));
-        }
+        self.turn_questions();
         self.turn_canary();
         self.settle();
         self.look_at_shutdown();
@@ -257,6 +255,8 @@ impl Core {
                 if self.canary_session == Some(key) {
                     let asks = self.canary.on_answer(request_id, &answer, self.now);
                     self.ask_for_canary(asks);
+                } else if self.questions.session() == key {
+                    self.questions.on_answer(request_id, answer);
                 }
             }
         }
@@ -360,6 +360,13 @@ impl Core {
             self.metrics.clock_apart_ms.set(clocks.farthest_ms());
             self.metrics.clock_wrong.set((clocks.own() != Own::Unsuspected).into());
             self.setup.clocks.store(Arc::new(clocks));
+        }
+    }
+
+    fn turn_questions(&mut self) {
+        let session = self.questions.session();
+        for (command, number) in self.questions.arrived() {
+            self.with_entry(|entry, turn| entry.ask_own(session, (command, Some(number)), turn));
         }
     }
 

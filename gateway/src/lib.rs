@@ -21,4 +21,5 @@ pub mod entry;
 pub mod hear;
 pub mod backend;
 pub mod canary;
+pub mod questions;
 pub mod serve;

@@ -1,7 +1,11 @@
 //! The bounds of a gateway's core, with the arithmetic that gives them.
 
-/// Users whose tokens were taken back, as long as the process runs: an operator says each by hand.
-pub const REVOKED_MAX: usize = 16 * 1024;
+use std::time::Duration;
+
+/// Questions of operators that a core has under way; what is more is turned away.
+pub const QUESTIONS_MAX: usize = 256;
+/// How long an operator waits for an answer: longer than a command is tried.
+pub const QUESTION_PATIENCE: Duration = Duration::from_secs(15);
 /// Bytes that wait for a client, beyond which pushes to it are left to the inbox, and pages that it asked for are refused:
 /// 1,000 small messages, or four pages.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;

@@ -6,12 +6,12 @@ use crate::backend::remote::Cluster;
 use crate::backend::{Backend, Local, Post, Remote};
 use crate::config::Config;
 use crate::core::{Core, Parts};
-use crate::entry::kick::Kick;
 use crate::entry::rate::UserRates;
 use crate::entry::shared::Shared;
 use crate::limits::CLOSING_SLOTS;
 use crate::metrics::Metrics;
 use crate::pages::Pages;
+use crate::questions::Question;
 use crate::setup::Setup;
 use crate::tls::{self, Opened, Watch};
 use flume::{Receiver, Sender};
@@ -69,16 +69,15 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         damage: (0..cores).map(|_| OnceLock::new()).collect(),
         clocks: Arc::default(),
     };
-    let (kicks, kicked) = Directory::new(cores.into());
+    let (questions, asked) = Directory::new(cores.into());
     let admin = admin::start(Seen {
         config: config.clone(),
-        auth: setup.auth.clone(),
         certificates: opened.map(|opened| opened.certificates),
         metrics: setup.metrics.clone(),
         shutdown: setup.shutdown.clone(),
         damage: setup.damage.clone(),
         clocks: setup.clocks.clone(),
-        kicks: kicks.clone(),
+        questions: questions.clone(),
         names: cluster.as_ref().map(|cluster| cluster.names().clone()).unwrap_or_default(),
     })
     .map_err(|e| {
@@ -106,7 +105,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         (None, Some(cluster)) => Ok((remote(cluster, id), 0)),
         (None, None) => unreachable!("the shards are here or in other processes"),
     };
-    let served = run_cores(&setup, (kicks, kicked), backend, announce);
+    let served = run_cores(&setup, (questions, asked), backend, announce);
     ready::retract(config.ready_file.as_deref());
     served
 }
@@ -192,7 +191,7 @@ fn executors(config: &Config) -> u16 {
 /// Runs the cores until all have stopped.
 fn run_cores(
     setup: &Setup,
-    (kicks, kicked): (Directory<Kick>, Vec<Receiver<Vec<Kick>>>),
+    (questions, asked): (Directory<Question>, Vec<Receiver<Vec<Question>>>),
     backend: impl Fn(u16, &Directory<Post>, Receiver<Vec<Post>>) -> Result<(Backend, u64), Fatal>,
     announce: impl FnOnce(SocketAddr) -> Result<(), Fatal>,
 ) -> Result<(), Fatal> {
@@ -202,14 +201,14 @@ fn run_cores(
         shutdown: setup.shutdown.clone(),
     };
     let (directory, mailboxes) = Directory::new(plan.count.into());
-    let mut mailboxes = mailboxes.into_iter().zip(kicked);
+    let mut mailboxes = mailboxes.into_iter().zip(asked);
     let core = |id| {
-        let (mailbox, kicked) = mailboxes.next().expect("one a core");
+        let (mailbox, asked) = mailboxes.next().expect("one a core");
         let (backend, inbox_epoch) = backend(id, &directory, mailbox)?;
         let (setup, directory) = (setup.clone(), directory.clone());
-        let parts = Parts { id, setup, backend, inbox_epoch, directory, kicks: kicked };
-        let (plan, kicks) = (plan.clone(), kicks.clone());
-        Ok(move |listen, started| run_core(parts, kicks, plan, (listen, started)))
+        let parts = Parts { id, setup, backend, inbox_epoch, directory, questions: asked };
+        let (plan, questions) = (plan.clone(), questions.clone());
+        Ok(move |listen, started| run_core(parts, questions, plan, (listen, started)))
     };
     cores::run(&plan, core, announce)
 }
@@ -246,7 +245,7 @@ fn host(
 
 async fn run_core(
     parts: Parts,
-    kicks: Directory<Kick>,
+    questions: Directory<Question>,
     plan: Plan,
     (listen, started): (SocketAddr, Sender<SocketAddr>),
 ) -> Result<(), Fatal> {
@@ -260,7 +259,7 @@ async fn run_core(
     };
     let (ring, bound) = cores::listen(parts.id, config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
-    kicks.set_waker(parts.id, ring.waker());
+    questions.set_waker(parts.id, ring.waker());
     let core = Core::new(parts, (ring, bound));
     // The starter waits for this; if it is gone, the process is ending.
     let _ = started.send(bound);

@@ -4,13 +4,14 @@ use crate::command::{Command, Reply, Request};
 use crate::limits::{COMMANDS_MAX, RECEIVED_MAX, REQUEST_TIMEOUT_MS};
 use crate::machine::Draft;
 use crate::task::Task;
-use crate::{Ack, ChatState, ChatsPage, ClientError, Config, GroupChange, GroupMembersPage};
-use crate::{Message, Received};
+use crate::{Ack, ChatState, ChatsPage, ClientError, Config, Device, GroupChange};
+use crate::{GroupMembersPage, Message, Received};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use wire::{BODY_BYTES_MAX, Bytes, ConversationId, PAGE_ROWS_MAX, Seq, TOKEN_BYTES_MAX, Uid};
+use wire::{BODY_BYTES_MAX, Bytes, ConversationId, DeviceId, PAGE_ROWS_MAX, Seq};
+use wire::{TOKEN_BYTES_MAX, Uid};
 
 /// Sends and asks. Clones share one session; it ends when all of them are dropped, or one is closed.
 #[derive(Clone)]
@@ -112,6 +113,25 @@ impl Client {
         check_limit(limit)?;
         let reply = self.request(Request::GroupMembers { group, after, limit }).await?;
         if let Reply::GroupMembers(page) = reply { Ok(page) } else { Err(reply.unexpected()) }
+    }
+
+    /// The user's devices that are logged in, by login, this one among them. A user has at most 64.
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn devices(&self) -> Result<Vec<Device>, ClientError> {
+        let reply = self.request(Request::Devices).await?;
+        if let Reply::Devices(devices) = reply { Ok(devices) } else { Err(reply.unexpected()) }
+    }
+
+    /// Ends the session of a device of the user; whether there was one. Its token stays good: it may log in again, if its
+    /// user says so.
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn end_device(&self, device: DeviceId) -> Result<bool, ClientError> {
+        let reply = self.request(Request::EndDevice { device }).await?;
+        if let Reply::DeviceEnded(was) = reply { Ok(was) } else { Err(reply.unexpected()) }
     }
 
     /// Messages of a conversation before `before_seq` (0: the newest), ascending. Empty: no more.

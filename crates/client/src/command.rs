@@ -1,9 +1,10 @@
 //! What the handles ask of the task.
 
 use crate::machine::Draft;
-use crate::{Ack, ChatState, ChatsPage, ClientError, GroupChange, GroupMembersPage, Message};
+use crate::{Ack, ChatState, ChatsPage, ClientError, Device, GroupChange};
+use crate::{GroupMembersPage, Message};
 use tokio::sync::oneshot;
-use wire::{Bytes, ConversationId, Kind, Seq, Uid};
+use wire::{Bytes, ConversationId, DeviceId, Kind, Seq, Uid};
 
 /// Where a result goes; nobody may be waiting any more.
 pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, ClientError>>;
@@ -22,6 +23,8 @@ pub(crate) enum Request {
     MarkRead { conversation: ConversationId, seq: Seq },
     HideChat { conversation: ConversationId },
     GroupMembers { group: ConversationId, after: Uid, limit: u32 },
+    Devices,
+    EndDevice { device: DeviceId },
 }
 
 pub(crate) enum Reply {
@@ -29,6 +32,8 @@ pub(crate) enum Reply {
     Chats(ChatsPage),
     Chat(ChatState),
     GroupMembers(GroupMembersPage),
+    Devices(Vec<Device>),
+    DeviceEnded(bool),
     /// A newer token was taken, by the server if there is a session.
     Renewed,
 }
@@ -41,6 +46,8 @@ impl Reply {
             Self::Chats(_) => Kind::ChatsPage,
             Self::Chat(_) => Kind::ChatReply,
             Self::GroupMembers(_) => Kind::GroupMembersPage,
+            Self::Devices(_) => Kind::DevicesPage,
+            Self::DeviceEnded(_) => Kind::EndDeviceReply,
             Self::Renewed => Kind::RenewReply,
         })
     }

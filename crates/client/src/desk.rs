@@ -5,7 +5,7 @@ use crate::limits::{RECEIVED_MAX, RESOLVED_ROWS};
 use crate::machine::Event;
 use crate::message::history;
 use crate::waiting::Waiting;
-use crate::{Ack, ClientError, Message, Received};
+use crate::{Ack, ClientError, Device, Message, Received};
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
 use wire::{ConversationId, MessageId, Seq, Uid};
@@ -193,6 +193,13 @@ impl Desk {
             }
             Event::GroupMembersPage { request_id, page } => {
                 self.waiting.end_request(request_id, Ok(Reply::GroupMembers(page.into())));
+            }
+            Event::DevicesPage { request_id, page } => {
+                let devices = page.devices.iter().map(Device::from).collect();
+                self.waiting.end_request(request_id, Ok(Reply::Devices(devices)));
+            }
+            Event::DeviceEnded { request_id, was_logged_in } => {
+                self.waiting.end_request(request_id, Ok(Reply::DeviceEnded(was_logged_in)));
             }
             Event::LoggedOut => self.is_logged_out = true,
             Event::WireDuplicate { .. }

@@ -2,11 +2,12 @@
 
 use wire::Uid;
 use wire::frames::{
-    ArchivedChat, ArchivedChatReply, ArchivedChatsPage, ArchivedGroupMember,
+    ArchivedChat, ArchivedChatReply, ArchivedChatsPage, ArchivedDevice, ArchivedGroupMember,
     ArchivedGroupMembersPage, ArchivedHistoryPage, ArchivedMessage,
 };
 use wire::{
-    Bytes, ClientMsgId, ConversationId, InboxSeq, MessageId, ROW_IS_BEGINNING, RowKind, Seq,
+    Bytes, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, Platform,
+    ROW_IS_BEGINNING, RowKind, Seq,
 };
 
 /// A message as it stands in an inbox or a conversation.
@@ -55,6 +56,30 @@ pub struct GroupMembersPage {
     pub count: u64,
     /// These are some. Empty: there is none above.
     pub members: Vec<GroupMember>,
+}
+
+/// A device of the user that is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub device: DeviceId,
+    /// Its login: a greater one is later.
+    pub generation: Generation,
+    /// What it is.
+    pub platform: Platform,
+    /// How long it has said nothing, in s.
+    pub silent_s: u32,
+}
+
+impl From<&ArchivedDevice> for Device {
+    fn from(device: &ArchivedDevice) -> Self {
+        Self {
+            device: DeviceId(device.device.to_native()),
+            generation: Generation(device.generation.to_native()),
+            platform: Platform(device.platform),
+            silent_s: device.silent_s.to_native(),
+        }
+    }
 }
 
 impl From<&ArchivedGroupMembersPage> for GroupMembersPage {

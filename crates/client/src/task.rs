@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
-use wire::{Bytes, ClientMsgId, Scratch, Uid};
+use wire::{Bytes, ClientMsgId, Generation, PAGE_ROWS_MAX, Scratch, Uid};
 
 pub(crate) struct Task {
     addresses: Vec<String>,
@@ -236,6 +236,8 @@ impl Task {
             Request::GroupMembers { group, after, limit } => {
                 machine.group_members(group, after, limit, out)
             }
+            Request::Devices => machine.devices(Generation(0), PAGE_ROWS_MAX, out),
+            Request::EndDevice { device } => machine.end_device(device, out),
         };
         match asked {
             Ok(request_id) => self.desk.waiting.add_request(request_id, reply_to),

@@ -142,6 +142,8 @@ impl World {
             | Event::ChatReply { .. }
             | Event::Renewed { .. }
             | Event::GroupMembersPage { .. }
+            | Event::DevicesPage { .. }
+            | Event::DeviceEnded { .. }
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

@@ -14,14 +14,14 @@ use super::handshake::{Challenge, Hello, Peer, PeerId, Refused, Welcome};
 use super::item::{Item, NodeAddress, Reach};
 use super::next;
 use super::versions::Versions;
-use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, Mail};
+use shard::command::{Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail};
 use shard::command::{ReplyTo, Send, Session};
 use shard::group::Member;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
 use wire::{ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq};
-use wire::{MessageId, RefusalCode, RowKind, Seq, Uid};
+use wire::{MessageId, Platform, RefusalCode, RowKind, Seq, Uid};
 
 /// An item as this release understands it.
 #[derive(Debug, PartialEq, Eq)]
@@ -130,6 +130,7 @@ records! {
         read_time_ms, version, is_hidden]
     }
     Member { [uid, since, until, is_owner] }
+    DeviceState { [device, generation, platform, silent_s] }
     OwnerRow { [partition, epoch, holder] }
     NodeAddress { [node] address }
     Reach { [serves] nodes }
@@ -152,6 +153,7 @@ fixed! {
     Uid { 0 }
     DeviceId { 0 }
     Generation { 0 }
+    Platform { 0 }
     Seq { 0 }
     InboxSeq { 0 }
     MessageId { 0 }

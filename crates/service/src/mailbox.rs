@@ -43,18 +43,18 @@ impl<Post> Directory<Post> {
         assert!(set.is_ok(), "a core starts once");
     }
 
-    /// Posts to every core from beside them. Returns whether each had room.
+    /// Posts to a core from beside the cores. Returns whether it had room.
     #[must_use]
-    pub fn tell_all(&self, post: &Post) -> bool
-    where
-        Post: Clone,
-    {
-        let tell = |core: usize| {
-            let has_room = self.0[core].batches.try_send(vec![post.clone()]).is_ok();
-            self.wake(core);
-            has_room
-        };
-        (0..self.0.len()).filter(|core| !tell(*core)).count() == 0
+    pub fn tell(&self, core: usize, post: Post) -> bool {
+        let has_room = self.0[core].batches.try_send(vec![post]).is_ok();
+        self.wake(core);
+        has_room
+    }
+
+    /// How many cores there are.
+    #[must_use]
+    pub fn cores(&self) -> usize {
+        self.0.len()
     }
 
     /// Ends the core's sleep.

@@ -4,16 +4,18 @@
 #[cfg(test)]
 mod tests;
 
+pub use crate::answer::{Answer, DeviceState};
 pub use crate::mail::{Delivery, Effects, Input, Inputs, Mail, Now};
 pub use crate::session::{Login, ReplyTo, Session};
 
-use crate::group::{self, Member};
+use crate::group;
+use crate::page::is_limit;
 use crate::partition::Partition;
-use crate::rows::{ChatRow, InboxRow, MessageRow, is_of};
+use crate::rows::is_of;
 use bytes::Bytes;
 use wire::{
-    BODY_BYTES_MAX, CHAT_BYTES, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq,
-    MESSAGE_BYTES, MessageId, PAGE_BYTES_MAX, PAGE_ROWS_MAX, RefusalCode, RowKind, Seq, Uid,
+    BODY_BYTES_MAX, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId,
+    Platform, RefusalCode, RowKind, Seq, Uid,
 };
 
 /// A message on its way into a conversation.
@@ -67,9 +69,9 @@ impl Begin {
 macro_rules! commands {
     ($with:ident) => {
         $with! { Command {
-            1 = Login { uid, device, from },
+            1 = Login { uid, device, from; platform, issued_s },
             2 = Logout(login),
-            3 = Register(login),
+            3 = Register { login; platform },
             4 = Send(send),
             5 = PushAck(login, inbox_seq),
             6 = Heartbeat { uid, time_ms },
@@ -77,6 +79,9 @@ macro_rules! commands {
             8 = History { conversation, before, limit },
             9 = Chats { uid, after, limit },
             10 = ChangeChat { uid, conversation, change },
+            11 = Devices { uid, after, limit },
+            12 = EndDevices { uid, device, code },
+            13 = Revoke { uid, tokens_s },
             32 = GroupHistory { group, uid, before, limit },
             33 = GroupMembers { group, uid, after, limit },
         }}
@@ -100,6 +105,8 @@ macro_rules! answers {
             10 = Chat(row),
             11 = Refused { code, retry_after_ms },
             12 = Closed(code),
+            13 = Devices(devices),
+            14 = Ended { count },
             32 = GroupMembers { group, count, members },
         }}
     };
@@ -116,12 +123,21 @@ pub enum Command {
         device: DeviceId,
         /// Where pushes begin.
         from: Begin,
+        /// What the device is.
+        platform: Platform,
+        /// When its token was made, in Unix seconds; 0: the token does not say.
+        issued_s: u64,
     },
     /// To the user's shard: the session is over. Answered by [`Answer::LoggedOut`].
     Logout(Login),
     /// To the user's shard: the session goes on, though the shard's owner is another now. Answered by [`Answer::News`], or
-    /// by [`Answer::Closed`] if the device logged in elsewhere meanwhile.
-    Register(Login),
+    /// by [`Answer::Closed`] if the device logged in elsewhere meanwhile, or the user's tokens were taken back.
+    Register {
+        /// The session.
+        login: Login,
+        /// What its device is.
+        platform: Platform,
+    },
     /// To the conversation's shard. Answered by [`Answer::Acked`].
     Send(Send),
     /// To the user's shard. Not answered.
@@ -169,6 +185,32 @@ pub enum Command {
         /// What changes.
         change: ChatChange,
     },
+    /// To the user's shard. Answered by [`Answer::Devices`].
+    Devices {
+        /// The user.
+        uid: Uid,
+        /// Devices of logins above this one; 0: from the first.
+        after: Generation,
+        /// Devices at most.
+        limit: usize,
+    },
+    /// To the user's shard: ends sessions that are there; the devices may come back. Answered by [`Answer::Ended`].
+    EndDevices {
+        /// The user.
+        uid: Uid,
+        /// Of which device; `None`: of all.
+        device: Option<DeviceId>,
+        /// What they are told.
+        code: RefusalCode,
+    },
+    /// To the user's shard: believes no token any more that was made up to a time, or does not say when, and ends every
+    /// session. Answered by [`Answer::Ended`] once that is durable.
+    Revoke {
+        /// The user.
+        uid: Uid,
+        /// The time, in Unix seconds.
+        tokens_s: u64,
+    },
     /// To the group's shard. Answered by [`Answer::History`] with what the user may read.
     GroupHistory {
         /// The group.
@@ -207,6 +249,18 @@ pub struct Needs {
 }
 
 impl Command {
+    /// A login of which nothing more is known.
+    #[must_use]
+    pub fn login(uid: Uid, device: DeviceId, from: Begin) -> Self {
+        Self::Login { uid, device, from, platform: Platform::UNKNOWN, issued_s: 0 }
+    }
+
+    /// A session of whose device nothing more is known goes on.
+    #[must_use]
+    pub fn register(login: Login) -> Self {
+        Self::Register { login, platform: Platform::UNKNOWN }
+    }
+
     /// What it needs: the one place that says so of each command.
     #[must_use]
     pub fn needs(&self) -> Needs {
@@ -214,7 +268,9 @@ impl Command {
         let conversation = |conversation, bytes| (Partition::of_conversation(conversation), bytes);
         let ((partition, bytes), store, answer) = match self {
             Self::Login { uid, .. } => (user(*uid), false, true),
-            Self::Logout(login) | Self::Register(login) => (user(login.uid), false, true),
+            Self::Logout(login) | Self::Register { login, .. } => (user(login.uid), false, true),
+            Self::Devices { uid, .. } | Self::EndDevices { uid, .. } => (user(*uid), false, true),
+            Self::Revoke { uid, .. } => (user(*uid), true, true),
             Self::Send(send) => (conversation(send.conversation, send.body.len()), true, true),
             Self::PushAck(login, _) => (user(login.uid), false, false),
             Self::Heartbeat { uid, .. } => (user(*uid), false, true),
@@ -250,12 +306,14 @@ impl Command {
             Self::History { conversation, limit, .. } => {
                 conversation.is_possible() && is_limit(*limit)
             }
-            Self::Sync { limit, .. } => is_limit(*limit),
+            Self::Sync { limit, .. } | Self::Devices { limit, .. } => is_limit(*limit),
             Self::Chats { after, limit, .. } => {
                 after.is_none_or(ConversationId::is_possible) && is_limit(*limit)
             }
             Self::ChangeChat { uid, conversation, .. } => is_of(*conversation, *uid),
-            Self::Login { .. } | Self::Logout(_) | Self::Register(_) => true,
+            Self::EndDevices { code, .. } => code.ends_devices(),
+            Self::Login { .. } | Self::Logout(_) | Self::Register { .. } => true,
+            Self::Revoke { .. } => true,
             Self::PushAck(..) | Self::Heartbeat { .. } => true,
         }
     }
@@ -270,8 +328,12 @@ impl Command {
             Answer::Acked { .. } => matches!(self, Self::Send(_)),
             Answer::GroupMembers { .. } => matches!(self, Self::GroupMembers { .. }),
             Answer::Head { .. } => matches!(self, Self::Heartbeat { .. }),
-            Answer::News(_) => matches!(self, Self::Register(_)),
-            Answer::Closed(_) => matches!(self, Self::Register(_)),
+            Answer::News(_) => matches!(self, Self::Register { .. }),
+            Answer::Closed(_) => matches!(self, Self::Register { .. }),
+            Answer::Devices(_) => matches!(self, Self::Devices { .. }),
+            Answer::Ended { .. } => {
+                matches!(self, Self::EndDevices { .. } | Self::Revoke { .. })
+            }
             Answer::Inbox { .. } => matches!(self, Self::Sync { .. }),
             Answer::History { .. } => {
                 matches!(self, Self::History { .. } | Self::GroupHistory { .. })
@@ -290,154 +352,4 @@ pub enum ChatChange {
     Read(Seq),
     /// Hidden until its next message.
     Hide,
-}
-
-/// What an entry is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The login holds.
-    LoggedIn {
-        /// Its number.
-        login: Login,
-        /// The last committed inbox row.
-        inbox_head: InboxSeq,
-        /// The row after which pushes begin.
-        cursor: InboxSeq,
-        /// The first inbox row that is still there, as far as the device lacks rows; 0: not known.
-        inbox_tail: InboxSeq,
-    },
-    /// The session is over.
-    LoggedOut(Generation),
-    /// The message is durable in all its inboxes; one to a group is durable, and will be in all that it is for.
-    Acked {
-        /// The message's id.
-        message_id: MessageId,
-        /// Its place.
-        seq: Seq,
-        /// Its time.
-        time_ms: u64,
-        /// Its place in the sender's inbox, 0 if not known any more.
-        inbox_seq: InboxSeq,
-    },
-    /// A row for the device, after `previous`.
-    Push {
-        /// The row pushed before.
-        previous: InboxSeq,
-        /// The row.
-        row: Box<InboxRow>,
-    },
-    /// The last committed inbox row: answers a heartbeat.
-    Head {
-        /// Its place.
-        head: InboxSeq,
-        /// From the heartbeat.
-        time_ms: u64,
-    },
-    /// The last committed inbox row, which nobody asked for: answers a registration.
-    News(InboxSeq),
-    /// A page of a group's members, by uid.
-    GroupMembers {
-        /// The group.
-        group: ConversationId,
-        /// How many there are.
-        count: u64,
-        /// The members.
-        members: Vec<Member>,
-    },
-    /// A page of the inbox.
-    Inbox {
-        /// The last committed inbox row.
-        head: InboxSeq,
-        /// The rows.
-        rows: Vec<InboxRow>,
-        /// The first inbox row that is still there, as far as this page shows it; 0: not known.
-        tail: InboxSeq,
-    },
-    /// A page of a conversation.
-    History {
-        /// Which.
-        conversation: ConversationId,
-        /// Its rows.
-        rows: Vec<MessageRow>,
-    },
-    /// A page of chats.
-    Chats {
-        /// The version of the list.
-        version: u64,
-        /// The chats with their newest message.
-        chats: Vec<(ChatRow, Option<MessageRow>)>,
-        /// There may be more.
-        more: bool,
-    },
-    /// A chat after its change.
-    Chat(ChatRow),
-    /// Refused.
-    Refused {
-        /// Why.
-        code: RefusalCode,
-        /// Retry not before this many ms.
-        retry_after_ms: u32,
-    },
-    /// The session is over by the shard's decision.
-    Closed(RefusalCode),
-}
-
-impl Answer {
-    /// Whether it may come though nothing was asked: under request id 0.
-    #[must_use]
-    pub fn is_unasked(&self) -> bool {
-        matches!(self, Self::Push { .. } | Self::News(_) | Self::Closed(_))
-    }
-
-    /// Bytes of the bodies in it.
-    #[must_use]
-    pub fn body_bytes(&self) -> usize {
-        match self {
-            Self::Push { row, .. } => row.message.body.len(),
-            Self::Inbox { rows, .. } => rows.iter().map(|row| row.message.body.len()).sum(),
-            Self::History { rows, .. } => rows.iter().map(|row| row.body.len()).sum(),
-            Self::Chats { chats, .. } => recent(chats).map(|row| row.body.len()).sum(),
-            Self::Acked { .. } | Self::LoggedIn { .. } | Self::LoggedOut(_) => 0,
-            Self::Head { .. } | Self::News(_) | Self::Chat(_) => 0,
-            Self::GroupMembers { .. } => 0,
-            Self::Refused { .. } | Self::Closed(_) => 0,
-        }
-    }
-
-    /// Whether a correct shard can have said it: a page has room in a client's frame.
-    #[must_use]
-    pub fn is_possible(&self) -> bool {
-        let is_page = |rows: usize, row_bytes: usize| {
-            let bytes = rows * row_bytes + self.body_bytes();
-            is_limit(rows.max(1)) && bytes <= PAGE_BYTES_MAX
-        };
-        match self {
-            Self::Push { row, .. } => row.is_possible(),
-            Self::Inbox { rows, .. } => {
-                rows.iter().all(InboxRow::is_possible) && is_page(rows.len(), MESSAGE_BYTES)
-            }
-            Self::History { rows, .. } => {
-                rows.iter().all(MessageRow::is_possible) && is_page(rows.len(), MESSAGE_BYTES)
-            }
-            Self::Chats { chats, .. } => {
-                chats.iter().all(|(row, _)| row.is_possible())
-                    && recent(chats).all(MessageRow::is_possible)
-                    && is_page(chats.len(), CHAT_BYTES)
-            }
-            Self::Chat(row) => row.is_possible(),
-            Self::GroupMembers { members, .. } => is_limit(members.len().max(1)),
-            Self::LoggedIn { .. } | Self::LoggedOut(_) | Self::Acked { .. } => true,
-            Self::Head { .. } | Self::News(_) | Self::Refused { .. } | Self::Closed(_) => true,
-        }
-    }
-}
-
-/// Whether a page may have so many rows.
-fn is_limit(rows: usize) -> bool {
-    u32::try_from(rows).is_ok_and(|rows| (1..=PAGE_ROWS_MAX).contains(&rows))
-}
-
-/// The newest messages of chats.
-fn recent(chats: &[(ChatRow, Option<MessageRow>)]) -> impl Iterator<Item = &MessageRow> {
-    chats.iter().filter_map(|(_, recent)| recent.as_ref())
 }

@@ -8,6 +8,7 @@ pub mod partition;
 pub mod owner;
 mod session;
 mod mail;
+mod answer;
 pub mod command;
 pub mod order;
 mod shard;

@@ -1,8 +1,13 @@
 //! How much of an answer fits: one rule for every store.
 
-use wire::{CHAT_BYTES, MESSAGE_BYTES};
+use wire::{CHAT_BYTES, MESSAGE_BYTES, PAGE_ROWS_MAX};
 
 use crate::rows::MessageRow;
+
+/// Whether a page may have so many rows.
+pub(crate) fn is_limit(rows: usize) -> bool {
+    u32::try_from(rows).is_ok_and(|rows| (1..=PAGE_ROWS_MAX).contains(&rows))
+}
 
 /// What is left of a page. It knows no rows, only their bytes.
 pub struct Page {

@@ -3,7 +3,8 @@
 use crate::group::{Entry, GroupRow, MarkRow};
 use crate::limits::PREVIEW_BYTES_MAX;
 use bytes::Bytes;
-use wire::{BODY_BYTES_MAX, ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
+use wire::{BODY_BYTES_MAX, ClientMsgId, ConversationId, Generation, InboxSeq, MessageId};
+use wire::{RowKind, Seq, Uid};
 
 /// What identifies everything in a log before a row: a hash of the ids of all rows before it. A row that a former owner
 /// wrote late, behind others than those it was taken after, does not fit.
@@ -229,6 +230,26 @@ pub struct UserRow {
     pub chats_through: InboxSeq,
     /// The version of the list of chats: it grows with each change, and may skip.
     pub chats_version: u64,
+    /// What was taken back of it.
+    pub revoked: Revoked,
+}
+
+impl UserRow {
+    /// A user of whom nothing was kept yet.
+    #[must_use]
+    pub fn empty(uid: Uid) -> Self {
+        let revoked = Revoked::default();
+        Self { uid, chats_through: InboxSeq(0), chats_version: 0, revoked }
+    }
+}
+
+/// What of a user is believed no more. Neither part ever goes down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// Tokens that were made up to this Unix second.
+    pub tokens_s: u64,
+    /// Logins up to this one.
+    pub logins: Generation,
 }
 
 /// One write. Rows of a batch with the same key overwrite in order.

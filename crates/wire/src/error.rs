@@ -79,6 +79,8 @@ codes! {
     Kicked = 28,
     /// An operator took back the tokens that the user had. The connection closes.
     TokenRevoked = 29,
+    /// The user ended the session from another device. The connection closes.
+    EndedByUser = 31,
 }
 
 /// What a client does when its session was ended.
@@ -128,6 +130,7 @@ impl RefusalCode {
             Self::BadToken | Self::TokenExpired | Self::TokenRevoked => Next::OtherToken,
             Self::Malformed
             | Self::Kicked
+            | Self::EndedByUser
             | Self::UnsupportedVersion
             | Self::SessionReplaced
             | Self::TooManyDevices => Next::StayAway,
@@ -152,6 +155,12 @@ impl RefusalCode {
             | Self::AlreadyMember
             | Self::Unsupported => Next::Again,
         }
+    }
+
+    /// Whether a session is told it that somebody ended by name.
+    #[must_use]
+    pub fn ends_devices(self) -> bool {
+        matches!(self, Self::Kicked | Self::EndedByUser)
     }
 
     /// Whether the same request can succeed later, unchanged.

@@ -1,6 +1,10 @@
 //! Every kind of frame, and its payload: integers, byte strings and flat lists of them.
 //!
-//! A frame's archive is the struct below, then its kind as a `u64`: the archive itself says what it is.
+//! A frame's archive is its struct, then its kind as a `u64`: the archive itself says what it is.
+
+mod devices;
+
+pub use devices::*;
 
 use crate::SEND_WINDOW_MAX;
 use crate::exact::{Exact, Walk};
@@ -66,6 +70,14 @@ kinds! {
     GroupMembers = 0x43,
     /// Server: them.
     GroupMembersPage = 0x44,
+    /// Client: the user's devices that are logged in, please.
+    Devices = 0x61,
+    /// Server: them.
+    DevicesPage = 0x62,
+    /// Client: end the session of a device of the user.
+    EndDevice = 0x63,
+    /// Server: whether there was one.
+    EndDeviceReply = 0x64,
     /// Server: the inbox reaches this far.
     InboxHead = 0x80,
     /// Server: the session ends now, why, and what the client does next.
@@ -84,6 +96,9 @@ pub const SERVER_TIME: usize = 0;
 
 /// Where the extension of [`Login`] has the `message_id` of the row at its cursor; 0: it does not say.
 pub const CURSOR_MESSAGE_ID: usize = 0;
+
+/// Where the extension of [`Login`] has what the device is, a [`crate::Platform`]; 0: it does not say.
+pub const PLATFORM: usize = 1;
 
 /// Where the extension of [`Send`] has the seq up to which its writer has seen the conversation; 0: it does not say.
 pub const SEEN_SEQ: usize = 0;

@@ -44,6 +44,46 @@ id! {
     Generation
 }
 
+/// What a device is, as it says itself. The number is on the wire; one of a later release is kept and shown as it came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Platform(pub u8);
+
+impl Platform {
+    /// The device does not say.
+    pub const UNKNOWN: Self = Self(0);
+    /// An iPhone or an iPad.
+    pub const IOS: Self = Self(1);
+    /// Android.
+    pub const ANDROID: Self = Self(2);
+    /// Windows.
+    pub const WINDOWS: Self = Self(4);
+    /// A Mac.
+    pub const MAC: Self = Self(5);
+    /// Linux.
+    pub const LINUX: Self = Self(6);
+    /// A browser.
+    pub const WEB: Self = Self(7);
+    /// What each number from 1 on is called.
+    pub const NAMES: [&'static str; 9] =
+        ["ios", "android", "harmony", "windows", "mac", "linux", "web", "mini", "bot"];
+
+    /// What the number of a login says; what is no number of a platform is none.
+    #[must_use]
+    pub fn from_wire(number: u64) -> Self {
+        Self(u8::try_from(number).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match usize::from(self.0).checked_sub(1).map(|at| Self::NAMES.get(at)) {
+            None => f.write_str("unknown"),
+            Some(Some(name)) => f.write_str(name),
+            Some(None) => self.0.fmt(f),
+        }
+    }
+}
+
 impl MessageId {
     /// Bits of the count.
     pub const COUNT_BITS: u32 = 33;

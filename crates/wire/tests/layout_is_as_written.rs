@@ -48,6 +48,7 @@ fn struct_name(value: &Value) -> &'static str {
         ("inbox_seq", "conversation") => "Message",
         ("conversation", "recent") => "Chat",
         ("uid", "since_seq") => "GroupMember",
+        ("device", "generation") => "Device",
         other => panic!("a new struct begins with {other:?}: name it here"),
     }
 }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use support::plain::{self, Part};
 use support::{AnyFrame, crc32, read_all, samples, seal, seal_extended, with_raw};
-use wire::{CURSOR_MESSAGE_ID, HEADER_BYTES, INBOX_TAIL, Kind, SEEN_SEQ, SERVER_TIME};
+use wire::{CURSOR_MESSAGE_ID, HEADER_BYTES, INBOX_TAIL, Kind, PLATFORM, SEEN_SEQ, SERVER_TIME};
 
 /// The request id of every vector that carries one.
 const REQUEST_ID: u64 = 0x0102;
@@ -80,8 +80,9 @@ fn extended() -> Vec<(String, String)> {
 }
 
 /// Kind, name, field, place in the extension and value of what was added to a kind.
-const ADDED: [(Kind, &str, &str, usize, u64); 6] = [
+const ADDED: [(Kind, &str, &str, usize, u64); 7] = [
     (Kind::Login, "message", "message_id", CURSOR_MESSAGE_ID, 9_007_216_434_610_180),
+    (Kind::Login, "platform", "platform", PLATFORM, 5),
     (Kind::LoginReply, "tail", "inbox_tail", INBOX_TAIL, 43),
     (Kind::SyncPage, "tail", "inbox_tail", INBOX_TAIL, 42),
     (Kind::HeartbeatReply, "clock", "server_time_ms", SERVER_TIME, 1_790_000_000_321),

@@ -1,10 +1,10 @@
 //! The pages: what each says and with which status.
 
 use super::health::Health;
-use crate::auth::Auth;
 use crate::config::Config;
-use crate::entry::kick::Kick;
+use crate::limits::QUESTION_PATIENCE;
 use crate::metrics::{CoreMetrics, FirstDamage, Metrics};
+use crate::questions::Question;
 use crate::tls::Certificates;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -22,17 +22,17 @@ use service::config::TlsMode;
 use service::lifecycle::Shutdown;
 use service::mailbox::Directory;
 use service::metrics::Gauge;
+use shard::command::{Answer, Command, DeviceState};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use wire::{DeviceId, RefusalCode, Uid};
+use tokio::sync::oneshot;
+use wire::{DeviceId, Generation, PAGE_ROWS_MAX, RefusalCode, Uid};
 
 /// What the pages read, and whom they tell.
 #[derive(Clone)]
 pub struct Seen {
     /// The configuration in effect.
     pub config: Arc<Config>,
-    /// Who is believed.
-    pub auth: Arc<Auth>,
     /// What clients are shown, if they may speak TLS.
     pub certificates: Option<Arc<Certificates>>,
     /// The numbers.
@@ -43,17 +43,18 @@ pub struct Seen {
     pub damage: FirstDamage,
     /// How far the clocks of nodes are from this process's.
     pub clocks: Arc<ArcSwap<Clocks>>,
-    /// To every core: whose sessions are to end.
-    pub kicks: Directory<Kick>,
+    /// To the cores: what is asked of shards.
+    pub questions: Directory<Question>,
     /// What nodes are called.
     pub names: Names,
 }
 
-const INDEX: &str = "/metrics /healthz /readyz /config /status\n\
+const INDEX: &str = "/metrics /healthz /readyz /config /status /devices/{uid}\n\
                      POST /kick/{uid} /kick/{uid}/{device} /revoke/{uid}\n";
 
 pub fn router(seen: Seen) -> Router {
     let commands = Router::new()
+        .route("/devices/{uid}", get(devices))
         .route("/kick/{uid}", post(kick_all))
         .route("/kick/{uid}/{device}", post(kick))
         .route("/revoke/{uid}", post(revoke))
@@ -122,16 +123,83 @@ impl Seen {
     }
 }
 
+async fn devices(Given(seen): Given<Seen>, Path(uid): Path<u64>) -> Response {
+    let (after, limit) = (Generation(0), PAGE_ROWS_MAX as usize);
+    let command = Command::Devices { uid: Uid(uid), after, limit };
+    match ask(&seen, Uid(uid), command).await {
+        Ok(Answer::Devices(devices)) => {
+            let device = |state: &DeviceState| {
+                json!({
+                    "device": state.device.0.to_string(),
+                    "generation": state.generation.0,
+                    "platform": state.platform.to_string(),
+                    "silent_s": state.silent_s,
+                })
+            };
+            page(&json!(devices.iter().map(device).collect::<Vec<_>>()))
+        }
+        other => unanswered(other),
+    }
+}
+
 async fn kick_all(given: Given<Seen>, Path(uid): Path<u64>) -> Response {
-    tell(&given, Kick { uid: Uid(uid), device: None, code: RefusalCode::Kicked })
+    end(given, Uid(uid), None).await
 }
 
 async fn kick(given: Given<Seen>, Path((uid, device)): Path<(u64, u64)>) -> Response {
-    let device = Some(DeviceId(device));
-    tell(&given, Kick { uid: Uid(uid), device, code: RefusalCode::Kicked })
+    end(given, Uid(uid), Some(DeviceId(device))).await
 }
 
-/// Whoever may read the pages from afar may end no session.
+async fn end(Given(seen): Given<Seen>, uid: Uid, device: Option<DeviceId>) -> Response {
+    tracing::info!(%uid, ?device, "an operator ends sessions");
+    let code = RefusalCode::Kicked;
+    ended(ask(&seen, uid, Command::EndDevices { uid, device, code }).await)
+}
+
+async fn revoke(Given(seen): Given<Seen>, Path(uid): Path<u64>) -> Response {
+    let (uid, tokens_s) = (Uid(uid), unix_ms() / 1_000);
+    tracing::info!(%uid, "an operator takes tokens back");
+    ended(ask(&seen, uid, Command::Revoke { uid, tokens_s }).await)
+}
+
+fn ended(answer: Result<Answer, String>) -> Response {
+    match answer {
+        Ok(Answer::Ended { count }) => page(&json!({ "ended": count })),
+        other => unanswered(other),
+    }
+}
+
+/// Asks the shard that a user belongs to.
+async fn ask(seen: &Seen, uid: Uid, command: Command) -> Result<Answer, String> {
+    let (answer, heard) = oneshot::channel();
+    let core = uid.0 % seen.questions.cores() as u64;
+    let core = usize::try_from(core).expect("a core's number");
+    if !seen.questions.tell(core, Question { command, answer }) {
+        return Err("a core is too busy to hear it; say it again".into());
+    }
+    match tokio::time::timeout(QUESTION_PATIENCE, heard).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) => Err("too much is asked at once; say it again".into()),
+        Err(_) => Err("no answer in time: it may still be done; say it again".into()),
+    }
+}
+
+/// What is said where no answer came, or another than was asked for.
+fn unanswered(answer: Result<Answer, String>) -> Response {
+    said(Err(match answer {
+        Err(why) => why,
+        Ok(Answer::Refused { code, .. }) => {
+            format!("refused ({code:?}); say it again")
+        }
+        Ok(other) => format!("answered with what was not asked for: {other:?}"),
+    }))
+}
+
+fn page(page: &serde_json::Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
+}
+
+/// Whoever may read the pages from afar may end no session, and is told of nobody.
 async fn from_here(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     ask: Request,
@@ -142,20 +210,6 @@ async fn from_here(
     } else {
         (StatusCode::FORBIDDEN, "from this machine only\n").into_response()
     }
-}
-
-/// First no token is believed, then sessions end: none begins in between.
-async fn revoke(given: Given<Seen>, Path(uid): Path<u64>) -> Response {
-    if !given.auth.revoke(Uid(uid), unix_ms() / 1_000) {
-        return said(Err("too many users have revoked tokens; restart this gateway".into()));
-    }
-    tell(&given, Kick { uid: Uid(uid), device: None, code: RefusalCode::TokenRevoked })
-}
-
-fn tell(seen: &Seen, kick: Kick) -> Response {
-    tracing::info!(?kick, "an operator ends sessions");
-    let all = seen.kicks.tell_all(&kick);
-    said(all.then_some(()).ok_or_else(|| "a core is too busy to hear it; say it again".into()))
 }
 
 async fn metrics(Given(seen): Given<Seen>) -> Response {
@@ -184,7 +238,7 @@ async fn status(Given(seen): Given<Seen>) -> Response {
     };
     let least = |cell: fn(&CoreMetrics) -> &Gauge| cores.iter().map(|core| cell(core).get()).min();
     let health = seen.health();
-    let page = json!({
+    page(&json!({
         "ready": seen.ready().err().unwrap_or_else(|| "yes".into()),
         "degraded": seen.degraded(),
         "cores": cores.len(),
@@ -195,6 +249,5 @@ async fn status(Given(seen): Given<Seen>) -> Response {
         "clock": seen.clocks.load().own().to_string(),
         "clocks": seen.clocks.load().to_json(),
         "partitions_reachable": least(|core| &core.partitions_reachable).filter(|_| health.is_remote),
-    });
-    ([(header::CONTENT_TYPE, "application/json")], page.to_string() + "\n").into_response()
+    }))
 }

@@ -12,6 +12,8 @@ pub struct Claims {
     pub uid: Uid,
     /// Until when, in Unix seconds.
     pub expires_unix_s: u64,
+    /// When it was made, in Unix seconds; 0: it does not say.
+    pub issued_unix_s: u64,
 }
 
 /// The claims as typed; the signature is verified.
@@ -25,11 +27,6 @@ pub(super) struct Typed {
 }
 
 impl Typed {
-    /// When it was made, in Unix seconds; 0: it does not say so.
-    pub(super) fn issued_unix_s(&self) -> u64 {
-        self.iat.map_or(0, whole_seconds)
-    }
-
     pub(super) fn judge(&self, now_unix_s: u64, leeway_s: u64) -> Result<Claims, TokenError> {
         let uid = uid(&self.sub).ok_or_else(|| {
             TokenError::bad(
@@ -48,7 +45,8 @@ impl Typed {
         if self.nbf.is_some_and(|nbf| whole_seconds(nbf) > now_unix_s.saturating_add(leeway_s)) {
             return Err(TokenError::bad("is not valid yet (nbf): compare the clocks"));
         }
-        Ok(Claims { uid, expires_unix_s })
+        let issued_unix_s = self.iat.map_or(0, whole_seconds);
+        Ok(Claims { uid, expires_unix_s, issued_unix_s })
     }
 }
 

@@ -11,8 +11,6 @@ pub enum TokenErrorKind {
     Bad,
     /// It was valid, and its time is over.
     Expired,
-    /// It was valid, and an operator took it back.
-    Revoked,
 }
 
 /// Why a token is not believed. The text names no secret and may go to the client.
@@ -34,10 +32,6 @@ impl TokenError {
         Self { kind: TokenErrorKind::Expired, reason: reason.into() }
     }
 
-    pub(super) fn revoked() -> Self {
-        Self { kind: TokenErrorKind::Revoked, reason: "was taken back".into() }
-    }
-
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub(super) fn from_jwt(error: jsonwebtoken::errors::Error) -> Self {
         Self::bad(format!("could not be verified: {error}"))
@@ -49,7 +43,6 @@ impl TokenError {
         match self.kind {
             TokenErrorKind::Bad => RefusalCode::BadToken,
             TokenErrorKind::Expired => RefusalCode::TokenExpired,
-            TokenErrorKind::Revoked => RefusalCode::TokenRevoked,
         }
     }
 }

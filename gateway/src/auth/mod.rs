@@ -16,11 +16,9 @@ pub use error::{KeyError, TokenError, TokenErrorKind};
 pub use sign::sign;
 
 use crate::config::Config;
-use crate::limits::REVOKED_MAX;
 use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use sign::Signer;
-use std::collections::HashMap;
 use std::sync::Arc;
 use wire::{TOKEN_BYTES_MAX, Uid};
 
@@ -29,8 +27,6 @@ use wire::{TOKEN_BYTES_MAX, Uid};
 pub struct Auth {
     keys: ArcSwap<Keys>,
     leeway_s: u64,
-    /// Until when the tokens of some users were made that are believed no more, in Unix seconds.
-    revoked: ArcSwap<HashMap<Uid, u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +50,7 @@ impl Auth {
     /// A key file that cannot be read or holds no such key.
     pub fn open(config: &Config) -> Result<Self, KeyError> {
         let keys = ArcSwap::from_pointee(open_keys(config)?);
-        Ok(Self { keys, leeway_s: config.jwt_leeway_s, revoked: ArcSwap::default() })
+        Ok(Self { keys, leeway_s: config.jwt_leeway_s })
     }
 
     /// Reads the keys again. Logins from now on are judged by them; sessions stay.
@@ -88,15 +84,7 @@ impl Auth {
         let key = keys.verifying.iter().find(|key| key.algorithm == header.alg);
         let key = key.ok_or_else(|| TokenError::bad("has an algorithm with no key here"))?;
         let data = decode::<claims::Typed>(token, &key.decoding, &key.validation);
-        let typed = data.map_err(TokenError::from_jwt)?.claims;
-        let claims = typed.judge(now_unix_s, self.leeway_s)?;
-        let revoked_unix_s = self.revoked.load().get(&claims.uid).copied();
-        match revoked_unix_s {
-            Some(until_unix_s) if typed.issued_unix_s() <= until_unix_s => {
-                Err(TokenError::revoked())
-            }
-            Some(_) | None => Ok(claims),
-        }
+        data.map_err(TokenError::from_jwt)?.claims.judge(now_unix_s, self.leeway_s)
     }
 
     /// A token for a user, from now on for `ttl_s`; none, unless the key for trying out is in use.
@@ -104,21 +92,6 @@ impl Auth {
     pub fn token_for_trying_out(&self, uid: Uid, now_unix_s: u64, ttl_s: u64) -> Option<String> {
         let keys = self.keys.load();
         keys.trying_out.as_ref().map(|signer| signer.sign(uid, now_unix_s, ttl_s))
-    }
-
-    /// Believes no token of a user any more that was made up to now, in Unix seconds, or does not
-    /// say when; as long as this process runs. Returns whether there was room to note that.
-    pub fn revoke(&self, uid: Uid, now_unix_s: u64) -> bool {
-        let mut has_room = true;
-        self.revoked.rcu(|revoked| {
-            let mut revoked = HashMap::clone(revoked);
-            has_room = revoked.len() < REVOKED_MAX || revoked.contains_key(&uid);
-            if has_room {
-                revoked.insert(uid, now_unix_s);
-            }
-            revoked
-        });
-        has_room
     }
 }
 

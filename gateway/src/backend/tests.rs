@@ -31,7 +31,7 @@ fn reply(entry: u16, ticket: u64) -> ReplyTo {
 }
 
 fn log_in(uid: Uid) -> Command {
-    Command::Login { uid, device: DeviceId(1), from: Begin::Head }
+    Command::login(uid, DeviceId(1), Begin::Head)
 }
 
 fn host(core: u16) -> Host {

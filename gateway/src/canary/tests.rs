@@ -28,7 +28,7 @@ impl Scene {
         let asks = canary.tick(at(EVERY_MS), NONE, ALL);
         let [
             Ask::Begin,
-            Ask::Request(Command::Login { uid, device, from: Begin::Head }, Some(LOGIN)),
+            Ask::Request(Command::Login { uid, device, from: Begin::Head, .. }, Some(LOGIN)),
         ] = asks[..]
         else {
             panic!("no login: {asks:?}")

@@ -6,15 +6,16 @@ use super::rate::Rate;
 use super::requests::{self, Action, RateClass, Request};
 use super::session::{Mark, SessionKey, Stage};
 use super::{Entry, Turn};
-use crate::auth::TokenError;
+use crate::auth::{Claims, TokenError};
 use crate::limits::{RECONNECT_JITTER_MS, REQUESTS_IN_FLIGHT_MAX};
 use crate::metrics::CopyStage;
 use crate::transport::Outboxes;
 use shard::command::{Answer, Begin, Command, Send};
 use shard::limits::BUSY_RETRY_MS;
 use shard::order::Wait;
+use wire::RefusalCode;
 use wire::frames::{HelloReply, RenewReply};
-use wire::{Bytes, DeviceId, FEATURE_SESSION_END, FrameError, NUMBER_MAX, RawFrame, RefusalCode};
+use wire::{Bytes, DeviceId, FEATURE_SESSION_END, FrameError, NUMBER_MAX, Platform, RawFrame};
 
 impl Entry {
     /// A frame came, or bytes that are none. Returns whether to read on.
@@ -86,8 +87,8 @@ impl Entry {
         match action {
             Action::Ignore => {}
             Action::Greet { features } => self.greet(key, request_id, features, turn),
-            Action::Login { device, from, token } => {
-                self.log_in(key, request_id, (device, from, &token), turn);
+            Action::Login { device, platform, from, token } => {
+                self.log_in(key, request_id, ((device, platform), from, &token), turn);
             }
             Action::Renew { token } => self.renew(key, request_id, &token, turn),
             Action::Submit(command) => {
@@ -179,7 +180,7 @@ impl Entry {
         &mut self,
         key: SessionKey,
         request_id: u64,
-        (device, from, token): (DeviceId, Begin, &Bytes),
+        ((device, platform), from, token): ((DeviceId, Platform), Begin, &Bytes),
         turn: &mut Turn<'_, O>,
     ) {
         match self.auth.verify(token, turn.now.unix_ms / 1_000) {
@@ -192,8 +193,9 @@ impl Entry {
                 let left_s = until_s.saturating_sub(turn.now.unix_ms / 1_000);
                 let Some(session) = self.sessions.get_mut(key) else { return };
                 session.end_in(left_s, turn.now.mono_ms);
-                session.log_in(claims.uid, device);
-                let command = Command::Login { uid: claims.uid, device, from };
+                session.log_in(platform);
+                let Claims { uid, issued_unix_s: issued_s, .. } = claims;
+                let command = Command::Login { uid, device, from, platform, issued_s };
                 self.submit(key, command, Some(request_id), turn);
             }
         }

@@ -120,6 +120,7 @@ fn explain(code: RefusalCode) -> Cow<'static, str> {
         RefusalCode::LoginTimeout => "no login in time",
         RefusalCode::Unresponsive => "pushes, heartbeats or replies stayed unread",
         RefusalCode::Kicked => "an operator ended the session",
+        RefusalCode::EndedByUser => "the user ended the session from another device",
         RefusalCode::TokenRevoked => "the user's tokens were taken back; get a new one",
         RefusalCode::Unsupported => "this server does not know the request, or a value in it",
     };

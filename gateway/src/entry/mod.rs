@@ -18,7 +18,6 @@ mod last_word;
 mod end;
 mod drain;
 mod send_away;
-pub mod kick;
 
 pub use session::SessionKey;
 pub use tickets::Ticket;
@@ -391,7 +390,8 @@ impl Entry {
             let stays = session.channel().is_some() && session.stage() == Stage::Active;
             let Some(login) = session.login().filter(|_| stays) else { continue };
             if partitions.contains(&Partition::of_user(login.uid)) {
-                turn.effects.commands.push((Command::Register(login), self.unanswered(key)));
+                let command = Command::Register { login, platform: session.platform() };
+                turn.effects.commands.push((command, self.unanswered(key)));
             }
         }
     }

@@ -4,7 +4,7 @@ use super::slab::{Key, Slab};
 use crate::limits::{LEAVE_MS_MAX, PROBE_PERCENT, SESSION_BYTES_MAX, SILENT_PERCENT};
 use crate::transport::{Carrier, Channel, ChannelId};
 use shard::command::Login;
-use wire::{DeviceId, Generation, Uid};
+use wire::{DeviceId, Generation, Platform, Uid};
 
 /// Names a session; it is never given twice, and says nothing of how the client is connected.
 pub type SessionKey = Key<Session>;
@@ -47,6 +47,7 @@ pub struct Session {
     marks: u8,
     /// What carries its frames.
     pub carrier: Carrier,
+    platform: Platform,
 }
 
 /// What is or is not so of a session.
@@ -94,6 +95,7 @@ impl Session {
             stage,
             marks: if channel.is_some_and(|it| it.is_sealed) { Mark::Sealed as u8 } else { 0 },
             carrier: channel.map_or(Carrier::New, |channel| channel.carrier),
+            platform: Platform::UNKNOWN,
         }
     }
 
@@ -152,16 +154,14 @@ impl Session {
     }
 
     /// It gives a token: it is not logged in by that.
-    pub fn log_in(&mut self, uid: Uid, device: DeviceId) {
-        self.stage = Stage::LoggingIn;
-        (self.login.uid, self.login.device) = (uid, device);
+    pub fn log_in(&mut self, platform: Platform) {
+        (self.stage, self.platform) = (Stage::LoggingIn, platform);
     }
 
-    /// Whose it is, or will be once its login is answered.
+    /// What its device is, once it gave a token.
     #[must_use]
-    pub fn who(&self) -> Option<(Uid, DeviceId)> {
-        let is_over = self.stage == Stage::Closing || self.login.uid == Uid(0);
-        (!is_over).then_some((self.login.uid, self.login.device))
+    pub fn platform(&self) -> Platform {
+        self.platform
     }
 
     /// The login holds.
@@ -291,13 +291,11 @@ mod tests {
         let login = Login { uid: Uid(1), device: DeviceId(1), generation: Generation(1) };
         let mut session = Session::new(None, Stage::New, 0);
         assert_eq!(session.login(), None);
-        assert_eq!(session.who(), None);
-        session.log_in(login.uid, login.device);
-        assert_eq!((session.login(), session.who()), (None, Some((login.uid, login.device))));
+        session.log_in(Platform::UNKNOWN);
+        assert_eq!(session.login(), None);
         session.activate(login, 0);
         assert_eq!(session.login(), Some(login));
         assert_eq!(session.close(), (Stage::Active, Some(login)));
         assert_eq!((session.login(), session.close()), (None, (Stage::Closing, None)));
-        assert_eq!(session.who(), None);
     }
 }

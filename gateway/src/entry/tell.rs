@@ -165,6 +165,7 @@ fn is_page(answer: &Answer) -> bool {
         Answer::GroupMembers { .. } => true,
         Answer::LoggedIn { .. } | Answer::LoggedOut(_) | Answer::Acked { .. } => false,
         Answer::Push { .. } | Answer::Head { .. } | Answer::News(_) | Answer::Chat(_) => false,
+        Answer::Devices(_) | Answer::Ended { .. } => false,
         Answer::Refused { .. } | Answer::Closed(_) => false,
     }
 }

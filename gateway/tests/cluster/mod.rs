@@ -243,11 +243,7 @@ impl World {
             let connection = self.conns.len();
             self.conns.push(Conn::LoggingIn(at));
             let device = DeviceId(connection as u64);
-            self.ask(
-                Command::Login { uid: Uid(UIDS[at]), device, from: Begin::Head },
-                connection,
-                1,
-            );
+            self.ask(Command::login(Uid(UIDS[at]), device, Begin::Head), connection, 1);
         }
     }
 
@@ -295,7 +291,7 @@ impl World {
             for connection in 0..self.conns.len() {
                 let Conn::Active(at, generation) = self.conns[connection] else { continue };
                 if register.contains(&partition(at)) {
-                    let command = Command::Register(Self::login(at, generation, connection));
+                    let command = Command::register(Self::login(at, generation, connection));
                     let reply = Self::reply(connection, 0);
                     self.desk.submit(command, reply, self.now_ms, &mut self.effects);
                 }

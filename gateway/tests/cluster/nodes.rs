@@ -69,10 +69,10 @@ impl World {
                     inbox_tail: InboxSeq(1),
                 }
             }
-            Command::Register(_) if !self.is_healing && self.random.random_bool(0.1) => {
+            Command::Register { .. } if !self.is_healing && self.random.random_bool(0.1) => {
                 Answer::Refused { code: RefusalCode::Busy, retry_after_ms: 100 }
             }
-            Command::Register(login) => {
+            Command::Register { login, .. } => {
                 let known = shard.sessions.get(&connection);
                 if known.is_some_and(|(_, generation)| *generation > login.generation) {
                     Answer::Closed(RefusalCode::SessionReplaced)
@@ -92,6 +92,9 @@ impl World {
             Command::Sync { .. } | Command::History { .. } => unreachable!("nobody asks it"),
             Command::Chats { .. } | Command::ChangeChat { .. } => {
                 unreachable!("nobody asks it")
+            }
+            Command::Devices { .. } | Command::EndDevices { .. } | Command::Revoke { .. } => {
+                unreachable!("nobody asks for devices here")
             }
             Command::GroupHistory { .. } | Command::GroupMembers { .. } => {
                 unreachable!("nobody asks it")

@@ -2,20 +2,19 @@
 
 use crate::tokens::config;
 use gateway::admin::{self, Seen};
-use gateway::auth::Auth;
-use gateway::entry::kick::Kick;
 use gateway::metrics::Metrics;
 use link::{Clocks, Host, Reading};
 use netring::names::Names;
 use service::admin::Admin;
+use service::clock::unix_ms;
 use service::lifecycle::Shutdown;
 use service::mailbox::Directory;
-use shard::command::Now;
+use shard::command::{Answer, Command, DeviceState, Now};
 use shard::owner::NodeId;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
-use wire::{DeviceId, RefusalCode, Uid};
+use wire::{DeviceId, Generation, Platform, RefusalCode, Uid};
 
 fn start() -> (Admin, Seen) {
     let dir = tempfile::tempdir().unwrap();
@@ -24,12 +23,11 @@ fn start() -> (Admin, Seen) {
         config.data_dir = dir.path().into();
     });
     let metrics = Arc::new(Metrics::new(2));
-    let auth = Arc::new(Auth::open(&config).unwrap());
-    let (kicks, _) = Directory::new(2);
+    let (questions, _) = Directory::new(2);
     let (config, shutdown, names) = (Arc::new(config), Shutdown::default(), Names::default());
     let (damage, clocks) = ((0..2).map(|_| OnceLock::new()).collect(), Arc::default());
     let certificates = None;
-    let seen = Seen { config, auth, certificates, metrics, shutdown, damage, clocks, kicks, names };
+    let seen = Seen { config, certificates, metrics, shutdown, damage, clocks, questions, names };
     (admin::start(seen.clone()).unwrap(), seen)
 }
 
@@ -91,19 +89,58 @@ fn pages_only_read() {
 }
 
 #[test]
-fn whose_sessions_end_is_said_to_every_core() {
+fn what_is_asked_of_a_users_shard_goes_to_a_core_and_comes_back() {
     let (_, seen) = start();
-    let (kicks, cores) = Directory::new(2);
-    let admin = admin::start(Seen { kicks, ..seen }).unwrap();
-    let (uid, device) = (Uid(7), Some(DeviceId(3)));
-    for (request, kick) in [
-        ("POST /kick/7", Kick { uid, device: None, code: RefusalCode::Kicked }),
-        ("POST /kick/7/3", Kick { uid, device, code: RefusalCode::Kicked }),
-        ("POST /revoke/7", Kick { uid, device: None, code: RefusalCode::TokenRevoked }),
+    let (questions, cores) = Directory::new(2);
+    let admin = admin::start(Seen { questions, ..seen }).unwrap();
+    let (uid, code) = (Uid(7), RefusalCode::Kicked);
+    let ended = Answer::Ended { count: 2 };
+    let state = DeviceState {
+        device: DeviceId(u64::MAX),
+        generation: Generation(5),
+        platform: Platform::IOS,
+        silent_s: 9,
+    };
+    let (busy, retry_after_ms) = (RefusalCode::Busy, 100);
+    let end = |device| Command::EndDevices { uid, device, code };
+    let devices = || Command::Devices { uid, after: Generation(0), limit: 256 };
+    for (request, command, answer, status, page) in [
+        ("POST /kick/7", end(None), ended.clone(), 200, r#"{"ended":2}"#),
+        ("POST /kick/7/3", end(Some(DeviceId(3))), ended, 200, r#"{"ended":2}"#),
+        (
+            "GET /devices/7",
+            devices(),
+            Answer::Devices(vec![state]),
+            200,
+            r#"[{"device":"18446744073709551615","generation":5,"platform":"ios","silent_s":9}]"#,
+        ),
+        (
+            "GET /devices/7",
+            devices(),
+            Answer::Refused { code: busy, retry_after_ms },
+            503,
+            "refused (Busy); say it again",
+        ),
+        ("POST /kick/7", end(None), Answer::Devices(vec![]), 503, "not asked for"),
     ] {
-        check(&admin, request, 200, "ok");
-        assert!(cores.iter().all(|core| core.try_recv().unwrap() == [kick]), "{request}");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let question = cores[1].recv().unwrap().pop().unwrap();
+                assert_eq!(question.command, command, "{request}");
+                question.answer.send(answer).unwrap();
+            });
+            check(&admin, request, status, page);
+        });
     }
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let question = cores[0].recv().unwrap().pop().unwrap();
+            let Command::Revoke { uid: Uid(8), tokens_s } = question.command else { panic!() };
+            assert!(tokens_s.abs_diff(unix_ms() / 1_000) < 100);
+            // It is turned away.
+        });
+        check(&admin, "POST /revoke/8", 503, "too much is asked at once");
+    });
     check(&admin, "GET /kick/7", 405, "");
     check(&admin, "POST /kick/seven", 400, "");
     drop(cores);

@@ -65,7 +65,7 @@ impl Entry {
 
     /// A session asks for a login, as request 1.
     fn log_in(&mut self) {
-        let command = Command::Login { uid: UID, device: DeviceId(1), from: Begin::Head };
+        let command = Command::login(UID, DeviceId(1), Begin::Head);
         self.desk.submit(command, reply(1), 0, &mut self.out);
     }
 
@@ -337,7 +337,7 @@ fn sessions_are_registered_some_at_a_time() {
         let login = Login { uid: UID, device: DeviceId(connection), generation: Generation(1) };
         let session = Session { entry: 0, key: connection };
         let reply = ReplyTo { session, ticket: 0 };
-        entry.desk.submit(Command::Register(login), reply, 0, &mut entry.out);
+        entry.desk.submit(Command::register(login), reply, 0, &mut entry.out);
     }
     entry.tick(1);
     assert!(entry.out.register.is_empty(), "so many are enough");

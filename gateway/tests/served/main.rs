@@ -20,6 +20,7 @@ mod a_data_directory_is_guarded;
 mod what_a_gateway_lacks_is_named;
 mod who_reads_the_output_stops_nothing;
 mod a_hangup_reads_keys_again;
+mod devices_are_seen_and_ended;
 mod a_directory_of_an_earlier_release_is_opened;
 mod a_full_disk_refuses_and_recovers;
 mod a_damaged_directory_is_named;

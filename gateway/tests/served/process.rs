@@ -137,9 +137,18 @@ impl Gateway {
 
     /// What its admin server answers, from the status on.
     pub fn page(&self, path: &str) -> String {
+        self.ask_admin("GET", path)
+    }
+
+    /// The same of what changes something.
+    pub fn post(&self, path: &str) -> String {
+        self.ask_admin("POST", path)
+    }
+
+    fn ask_admin(&self, method: &str, path: &str) -> String {
         let mut stream = TcpStream::connect(self.admin).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let mut page = String::new();
         stream.read_to_string(&mut page).unwrap();
         page

@@ -388,6 +388,8 @@ impl Observer for Desk {
             }
             Event::LoggedIn { .. }
             | Event::GroupMembersPage { .. }
+            | Event::DevicesPage { .. }
+            | Event::DeviceEnded { .. }
             | Event::Renewed { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

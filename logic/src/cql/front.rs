@@ -210,7 +210,7 @@ mod tests {
 
     fn batch(through: u64) -> Vec<Row> {
         let chats_through = InboxSeq(through);
-        vec![Row::User(UserRow { uid: UID, chats_through, chats_version: 0 })]
+        vec![Row::User(UserRow { chats_through, chats_version: 0, ..UserRow::empty(UID) })]
     }
 
     /// What is asked of the other end, and the tickets that complete.

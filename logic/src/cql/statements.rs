@@ -14,10 +14,10 @@ use crate::cql::limits::CQL_HEAD_EVERY;
 use futures_util::future::{OptionFuture, join3};
 use shard::group::GroupRow;
 use shard::partition::Partition;
-use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
+use shard::rows::{ChatRow, InboxRow, MessageRow, Revoked, Row, UserRow};
 use std::future::Future;
 use std::time::Duration;
-use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, Generation, InboxSeq, Seq, Uid};
 
 /// Whether the message at a place writes its conversation's head as well.
 #[must_use]
@@ -139,7 +139,10 @@ impl Statements for CqlClient {
             }
             Write::User(row) => {
                 let (through, version) = (place(row.chats_through.0), place(row.chats_version));
-                let values = (row.uid.0.cast_signed(), through, version, timestamp_us);
+                let Revoked { tokens_s, logins } = row.revoked;
+                let revoked = (place(tokens_s), place(logins.0));
+                let values =
+                    (row.uid.0.cast_signed(), through, version, revoked.0, revoked.1, timestamp_us);
                 self.put(Kind::User, &self.texts.put_user, values).await;
             }
             Write::Group(row) => {
@@ -174,9 +177,16 @@ impl Statements for CqlClient {
 
     async fn user(&self, uid: Uid) -> Option<UserRow> {
         let values = (uid.0.cast_signed(),);
-        let decode = |row: (i64, i64)| {
-            let chats_through = InboxSeq(row.0.cast_unsigned());
-            Ok(UserRow { uid, chats_through, chats_version: row.1.cast_unsigned() })
+        let decode = |row: (i64, i64, Option<i64>, Option<i64>)| {
+            let (chats_through, chats_version) = (InboxSeq(row.0.cast_unsigned()), row.1);
+            let later = |number: Option<i64>| number.map_or(0, i64::cast_unsigned);
+            let revoked = Revoked { tokens_s: later(row.2), logins: Generation(later(row.3)) };
+            Ok(UserRow {
+                uid,
+                chats_through,
+                chats_version: chats_version.cast_unsigned(),
+                revoked,
+            })
         };
         let mut rows = self.ask(&self.texts.user, values, |rows| codec::all(&rows, decode)).await;
         rows.pop()

@@ -113,7 +113,7 @@ impl Texts {
             put_inbox: p.put("inbox", &format!("uid, bucket, {INBOX}")).await?,
             put_head: p.put("heads", "kind, a, b, seq").await?,
             put_chat: p.put("chats", &format!("uid, slot, {CHAT}")).await?,
-            put_user: p.put("users", "uid, chats_through, chats_version").await?,
+            put_user: p.put("users", "uid, chats_through, chats_version, revoked_tokens_s, revoked_logins").await?,
             put_bound: p.put("id_bounds", "slice, partition, bound_ms").await?,
             put_group: p.put("groups", "gid, position, members").await?,
             put_mark: p.put("group_marks", "partition, gid, is_open").await?,
@@ -148,7 +148,7 @@ impl Texts {
             chats: p
                 .from(CHAT, "chats WHERE uid = ? AND slot = ? AND (kind, a, b) > (?, ?, ?) LIMIT ?")
                 .await?,
-            user: p.from("chats_through, chats_version", "users WHERE uid = ?").await?,
+            user: p.from("chats_through, chats_version, revoked_tokens_s, revoked_logins", "users WHERE uid = ?").await?,
             bounds: p.from("partition, bound_ms", "id_bounds WHERE slice = ?").await?,
             cluster_value: p.from("value", "cluster WHERE name = ?").await?,
             clock: p.idempotent("SELECT toUnixTimestamp(now()) FROM system.local").await?,

@@ -209,7 +209,11 @@ mod tests {
         let mut writer = writer();
         let group = ConversationId::group(5).unwrap();
         let phases = writer.phases(vec![
-            Row::User(UserRow { uid: Uid(1), chats_through: InboxSeq(5), chats_version: 1 }),
+            Row::User(UserRow {
+                chats_through: InboxSeq(5),
+                chats_version: 1,
+                ..UserRow::empty(Uid(1))
+            }),
             chat(1),
             chat(2),
             Row::Inbox(inbox(4)),

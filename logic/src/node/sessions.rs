@@ -13,7 +13,7 @@ impl Core {
 
     /// What a command means for the routes. A stale session's cannot touch a newer one's.
     pub(super) fn route_command(&mut self, command: &Command, entry: u16) {
-        if let Command::Register(login) = command {
+        if let Command::Register { login, .. } = command {
             self.set_route(*login, entry);
         } else if let (Command::Logout(login), Some(routing)) = (command, self.routing()) {
             routing.remove(*login);

@@ -11,12 +11,13 @@ use crate::tails;
 use bytes::Bytes;
 use logic::fence::Fence;
 use shard::rows::{
-    Chain, ChatRow, Completion, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
+    Chain, ChatRow, Completion, Found, InboxRow, MessageRow, Read, Revoked, Row, StoreError,
+    Ticket, UserRow,
 };
 use shard::store::{MemoryStore, Store};
 use std::iter::once;
-use wire::{CHAT_BYTES, ClientMsgId, ConversationId, InboxSeq, MESSAGE_BYTES, MessageId};
-use wire::{RowKind, Seq, Uid};
+use wire::{CHAT_BYTES, ClientMsgId, ConversationId, Generation, InboxSeq, MESSAGE_BYTES};
+use wire::{MessageId, RowKind, Seq, Uid};
 
 /// A store, and where it lives.
 struct Bench {
@@ -173,9 +174,6 @@ fn history() -> Vec<Vec<Row>> {
     let last = alices.into_iter().next_back().unwrap();
     batches.push(vec![Row::Inbox(last), Row::Message(carols)]);
     batches.push(vec![Row::Message(message(CAROL, BOB, 1, 20))]);
-    let user = |uid, through| {
-        Row::User(UserRow { uid, chats_through: InboxSeq(through), chats_version: 7 })
-    };
     batches.extend(groups::groups());
     batches.push(vec![
         Row::Chat(chat(ALICE, pair(ALICE, BOB), 300, 300)),
@@ -355,7 +353,12 @@ fn rows_come_back_whole(bench: &mut Bench) {
     let Found::User { row, chain, .. } = bench.ask(Read::User { uid: BOB }) else {
         panic!("no user")
     };
-    assert_eq!((row.unwrap().chats_version, chain), (7, bobs[299].next_chain()));
+    assert_eq!((row.map(Row::User), chain), (Some(user(BOB, 300)), bobs[299].next_chain()));
+}
+
+fn user(uid: Uid, through: u64) -> Row {
+    let revoked = Revoked { tokens_s: through, logins: Generation(9) };
+    Row::User(UserRow { uid, chats_through: InboxSeq(through), chats_version: 7, revoked })
 }
 
 /// Two messages with one id of one sender, each found in its conversation.
@@ -370,10 +373,7 @@ fn an_id_is_of_a_conversation(bench: &mut Bench) {
 }
 
 fn same_keys_overwrite_in_order(bench: &mut Bench) {
-    let user = |through| {
-        let chats_through = InboxSeq(through);
-        Row::User(UserRow { uid: ALICE, chats_through, chats_version: 8 })
-    };
+    let user = |through| user(ALICE, through);
     let chat = |seq| Row::Chat(chat(ALICE, pair(ALICE, CAROL), seq, 301));
     bench.commit(vec![chat(7), user(299), user(300)]);
     bench.commit(vec![chat(9), chat(8), user(301)]);

@@ -154,9 +154,11 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
             Heard::Ended { code: RefusalCode::from_wire(code) }
         }
         Kind::ChatReply | Kind::GroupMembersPage => Heard::Other,
+        Kind::DevicesPage | Kind::EndDeviceReply => Heard::Other,
         Kind::Hello | Kind::Login | Kind::Logout | Kind::Send | Kind::PushAck => said(kind)?,
         Kind::Sync | Kind::History | Kind::Chats => said(kind)?,
         Kind::MarkRead | Kind::HideChat | Kind::Renew | Kind::GroupMembers => said(kind)?,
+        Kind::Devices | Kind::EndDevice => said(kind)?,
     })
 }
 

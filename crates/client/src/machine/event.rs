@@ -1,8 +1,8 @@
 //! What a session tells its driver. Frames are lent as they lie in the receive buffer.
 
 use wire::frames::{
-    ArchivedChatReply, ArchivedChatsPage, ArchivedGroupMembersPage, ArchivedHistoryPage,
-    ArchivedMessage,
+    ArchivedChatReply, ArchivedChatsPage, ArchivedDevicesPage, ArchivedGroupMembersPage,
+    ArchivedHistoryPage, ArchivedMessage,
 };
 use wire::{ClientMsgId, ConversationId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
 
@@ -126,6 +126,20 @@ pub enum Event<'a> {
         request_id: u64,
         /// Its answer.
         page: &'a ArchivedGroupMembersPage,
+    },
+    /// Answers a request for the user's devices.
+    DevicesPage {
+        /// The request.
+        request_id: u64,
+        /// Its answer.
+        page: &'a ArchivedDevicesPage,
+    },
+    /// Answers a request to end the session of a device.
+    DeviceEnded {
+        /// The request.
+        request_id: u64,
+        /// Whether there was one.
+        was_logged_in: bool,
     },
     /// A heartbeat was answered.
     HeartbeatReply {

@@ -11,6 +11,7 @@ mod reconnect;
 mod inbox;
 mod outbox;
 mod requests;
+mod replies;
 mod receive;
 
 pub use draft::Draft;
@@ -27,7 +28,7 @@ use rand::{RngExt, SeedableRng};
 use reconnect::Reconnect;
 use wire::{
     BODY_BYTES_MAX, Bytes, ClientMsgId, DeviceId, FEATURES, FRAME_BYTES_MAX, FrameBuffer,
-    Generation, InboxSeq, MessageId, PAGE_ROWS_MAX, RowKind, Seq, TOKEN_BYTES_MAX, Uid, VERSION,
+    Generation, InboxSeq, PAGE_ROWS_MAX, Platform, RowKind, Seq, TOKEN_BYTES_MAX, Uid, VERSION,
     encode, encode_extended, frames,
 };
 
@@ -39,6 +40,21 @@ pub struct Credentials {
     /// Chosen once a device and kept by it.
     pub device: DeviceId,
 }
+
+/// What the device is: what this was built for.
+const PLATFORM: Platform = if cfg!(target_os = "ios") {
+    Platform::IOS
+} else if cfg!(target_os = "android") {
+    Platform::ANDROID
+} else if cfg!(target_os = "windows") {
+    Platform::WINDOWS
+} else if cfg!(target_os = "macos") {
+    Platform::MAC
+} else if cfg!(target_os = "linux") {
+    Platform::LINUX
+} else {
+    Platform::UNKNOWN
+};
 
 /// A session: it outlives its connections.
 pub struct Machine {
@@ -139,10 +155,9 @@ impl Machine {
             from_head: 0,
             token: self.credentials.token.clone(),
         };
-        // A server of an earlier release passes over it.
-        let message_id = self.inbox.message_id;
-        let extension = if message_id == MessageId(0) { &[][..] } else { &[message_id.0] };
-        encode_extended(out, self.next_request_id(), login, extension);
+        // A server of an earlier release passes over what it does not know.
+        let extension = [self.inbox.message_id.0, PLATFORM.0.into()];
+        encode_extended(out, self.next_request_id(), login, &extension);
     }
 
     /// The connection is gone. Unacked sends wait for the next; requests are forgotten.

@@ -1,16 +1,16 @@
 //! Frames from the server, one by one.
 
 use super::inbox::Pushed;
-use super::{Event, Heartbeats, Machine, Phase};
+use super::{Event, Heartbeats, Machine, Phase, replies};
 use crate::ClientError;
 use crate::error::ends_connection;
 use crate::limits::{ACK_TIMEOUT_MS_MAX, HEARTBEAT_MS_MIN, PUSHES_TIMEOUT_MS, REFUSED_WAIT_MS};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use wire::frames::{
-    ArchivedLoginReply, ArchivedPush, ArchivedSessionEnd, ArchivedSyncPage, ChatReply, ChatsPage,
-    GoingAway, GroupMembersPage, Heartbeat, HeartbeatReply, HelloReply, HistoryPage, InboxHead,
-    LoginReply, LogoutReply, Push, Refusal, RenewReply, SendAck, SessionEnd, SyncPage,
+    ArchivedLoginReply, ArchivedPush, ArchivedSessionEnd, ArchivedSyncPage, GoingAway, Heartbeat,
+    HeartbeatReply, HelloReply, InboxHead, LoginReply, LogoutReply, Push, Refusal, SendAck,
+    SessionEnd, SyncPage,
 };
 use wire::{
     ClientMsgId, FRAME_BYTES_MAX, Generation, INBOX_TAIL, InboxSeq, Kind, MessageId, Next,
@@ -78,10 +78,7 @@ impl Machine {
                 encode(out, request_id, HeartbeatReply { time_ms, inbox_epoch: 0, inbox_head: 0 });
             }
             Kind::HeartbeatReply => self.on_heartbeat_reply(&frame, now_ms, out, events)?,
-            Kind::RenewReply => {
-                let until_ms = frame.access::<RenewReply>()?.until_ms.to_native();
-                events(Event::Renewed { request_id, until_ms });
-            }
+            Kind::RenewReply => replies::renewed(&frame, events)?,
             Kind::SendAck => self.on_send_ack(&frame, now_ms, events)?,
             Kind::Push => self.on_push(frame.access::<Push>()?, now_ms, out, events),
             Kind::SyncPage if self.inbox.is_sync(request_id) => {
@@ -90,22 +87,12 @@ impl Machine {
             }
             // Of a sync that was given up.
             Kind::SyncPage => {}
-            Kind::HistoryPage => {
-                let page = frame.access::<HistoryPage>()?;
-                events(Event::HistoryPage { request_id, page });
-            }
-            Kind::ChatsPage => {
-                let page = frame.access::<ChatsPage>()?;
-                events(Event::ChatsPage { request_id, page });
-            }
-            Kind::ChatReply => {
-                let reply = frame.access::<ChatReply>()?;
-                events(Event::ChatReply { request_id, reply });
-            }
-            Kind::GroupMembersPage => {
-                let page = frame.access::<GroupMembersPage>()?;
-                events(Event::GroupMembersPage { request_id, page });
-            }
+            Kind::HistoryPage => replies::history(&frame, events)?,
+            Kind::ChatsPage => replies::chats(&frame, events)?,
+            Kind::ChatReply => replies::chat(&frame, events)?,
+            Kind::GroupMembersPage => replies::group_members(&frame, events)?,
+            Kind::DevicesPage => replies::devices(&frame, events)?,
+            Kind::EndDeviceReply => replies::device_ended(&frame, events)?,
             Kind::InboxHead => {
                 let news = frame.access::<InboxHead>()?;
                 let (epoch, head) = (news.inbox_epoch.to_native(), news.inbox_head.to_native());
@@ -128,6 +115,8 @@ impl Machine {
             | Kind::MarkRead
             | Kind::HideChat
             | Kind::GroupMembers
+            | Kind::Devices
+            | Kind::EndDevice
             | Kind::Renew => {}
         }
         Ok(())
@@ -149,6 +138,8 @@ impl Machine {
             | Kind::ChatsPage
             | Kind::ChatReply
             | Kind::GroupMembersPage
+            | Kind::DevicesPage
+            | Kind::EndDeviceReply
             | Kind::InboxHead => matches!(self.phase, Phase::LoggedIn | Phase::Leaving),
             Kind::Hello
             | Kind::Login
@@ -161,6 +152,8 @@ impl Machine {
             | Kind::MarkRead
             | Kind::HideChat
             | Kind::GroupMembers
+            | Kind::Devices
+            | Kind::EndDevice
             | Kind::Renew => false,
         };
         if is_due { Ok(()) } else { Err(ClientError::Unexpected(kind)) }

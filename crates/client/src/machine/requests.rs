@@ -3,7 +3,8 @@
 
 use super::{Machine, Phase};
 use crate::ClientError;
-use wire::{Bytes, ConversationId, Seq, TOKEN_BYTES_MAX, Uid, encode, frames};
+use wire::frames;
+use wire::{Bytes, ConversationId, DeviceId, Generation, Seq, TOKEN_BYTES_MAX, Uid, encode};
 
 impl Machine {
     /// Messages of a conversation before `before_seq` (0: the newest), at most `limit` (1 to 256).
@@ -97,6 +98,31 @@ impl Machine {
         let request_id = self.request()?;
         let (conversation, after_uid) = (group.into(), after.0);
         encode(out, request_id, frames::GroupMembers { conversation, after_uid, limit });
+        Ok(request_id)
+    }
+
+    /// The user's devices that are logged in, of logins above `after` (0: from the first), at most `limit` (1 to 256).
+    ///
+    /// # Errors
+    /// [`ClientError::NotLoggedIn`].
+    pub fn devices(
+        &mut self,
+        after: Generation,
+        limit: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, ClientError> {
+        let request_id = self.request()?;
+        encode(out, request_id, frames::Devices { after_generation: after.0, limit });
+        Ok(request_id)
+    }
+
+    /// Ends the session of a device of the user.
+    ///
+    /// # Errors
+    /// [`ClientError::NotLoggedIn`].
+    pub fn end_device(&mut self, device: DeviceId, out: &mut Vec<u8>) -> Result<u64, ClientError> {
+        let request_id = self.request()?;
+        encode(out, request_id, frames::EndDevice { device: device.0 });
         Ok(request_id)
     }
 

@@ -69,7 +69,8 @@ macro_rules! encodes {
 }
 encodes!(Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck
     Sync SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead
-    SessionEnd Renew RenewReply GroupMembers GroupMembersPage);
+    SessionEnd Renew RenewReply GroupMembers GroupMembersPage Devices DevicesPage
+    EndDevice EndDeviceReply);
 
 /// A machine with its clock, and what it said and told.
 pub struct Session {
@@ -227,6 +228,10 @@ pub fn name(event: &Event<'_>) -> String {
         Event::ChatReply { request_id, .. } => format!("chat {request_id}"),
         Event::Renewed { request_id, until_ms } => format!("renewed {request_id} {until_ms}"),
         Event::GroupMembersPage { request_id, .. } => format!("members {request_id}"),
+        Event::DevicesPage { request_id, .. } => format!("devices {request_id}"),
+        Event::DeviceEnded { request_id, was_logged_in } => {
+            format!("ended {request_id} {was_logged_in}")
+        }
         Event::HeartbeatReply { round_trip_ms } => format!("heartbeat {round_trip_ms}"),
         Event::GoingAway { reconnect_after_ms, .. } => format!("going away {reconnect_after_ms}"),
         Event::LoggedOut => "logged out".to_owned(),

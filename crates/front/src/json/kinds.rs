@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use wire::{FrameError, Kind, RawFrame, frames, try_encode};
 
 macro_rules! kinds {
-    ($($key:literal: $kind:ident [$($form:ident $name:literal)*],)*) => {
+    ($($key:literal: $kind:ident [$($form:ident $name:literal),*],)*) => {
         /// A frame.
         #[derive(Debug)]
         pub(super) enum Said { $($kind(frames::$kind),)* }
@@ -21,7 +21,7 @@ macro_rules! kinds {
             ) -> Result<(Self, Vec<u64>), A::Error> {
                 match key {
                     $($key => {
-                        let mut more = More { user, names: &[$(Added::$form($name))*], numbers: Vec::new() };
+                        let mut more = More { user, names: &[$(Added::$form($name)),*], numbers: Vec::new() };
                         let said = map.next_value_seed(Reading(&mut more, PhantomData));
                         Ok((Self::$kind(said.map_err(named(key))?), more.numbers))
                     })*
@@ -46,7 +46,7 @@ macro_rules! kinds {
             match frame.header.kind {
                 $(Some(Kind::$kind) => {
                     let object = &frame.read::<frames::$kind>()?;
-                    append(out, request_id, $key, &Says { object, names: &[$(Added::$form($name))*], frame });
+                    append(out, request_id, $key, &Says { object, names: &[$(Added::$form($name)),*], frame });
                 })*
                 // The subprotocol's name says what hello does.
                 Some(Kind::Hello) | None => {}
@@ -61,7 +61,7 @@ macro_rules! kinds {
 
 kinds! {
     "hello_reply": HelloReply [],
-    "login": Login [Id "message_id"],
+    "login": Login [Id "message_id", Number "platform"],
     "login_reply": LoginReply [Number "inbox_tail"],
     "logout": Logout [],
     "logout_reply": LogoutReply [],
@@ -84,6 +84,10 @@ kinds! {
     "chat_reply": ChatReply [],
     "group_members": GroupMembers [],
     "group_members_page": GroupMembersPage [],
+    "devices": Devices [],
+    "devices_page": DevicesPage [],
+    "end_device": EndDevice [],
+    "end_device_reply": EndDeviceReply [],
     "refusal": Refusal [Number "server_time_ms"],
     "going_away": GoingAway [],
     "inbox_head": InboxHead [],

@@ -5,10 +5,11 @@ use super::forms::{Behind, Body, Code, Count, Flag, Id, Inner, List, MsgId, Or, 
 use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 use wire::frames::{
-    Chat, ChatReply, Chats, ChatsPage, Conversation, GoingAway, GroupMember, GroupMembers,
-    GroupMembersPage, Heartbeat, HeartbeatReply, HelloReply, HideChat, History, HistoryPage,
-    InboxHead, Login, LoginReply, Logout, LogoutReply, MarkRead, Message, Push, PushAck, Refusal,
-    Renew, RenewReply, Send, SendAck, SessionEnd, Sync, SyncPage,
+    Chat, ChatReply, Chats, ChatsPage, Conversation, Device, Devices, DevicesPage, EndDevice,
+    EndDeviceReply, GoingAway, GroupMember, GroupMembers, GroupMembersPage, Heartbeat,
+    HeartbeatReply, HelloReply, HideChat, History, HistoryPage, InboxHead, Login, LoginReply,
+    Logout, LogoutReply, MarkRead, Message, Push, PushAck, Refusal, Renew, RenewReply, Send,
+    SendAck, SessionEnd, Sync, SyncPage,
 };
 
 macro_rules! objects {
@@ -129,6 +130,11 @@ objects! {
         count: Number,
         members: List<GroupMember>,
     }
+    Devices { after_generation: Or<Number, 0>, limit: Count<u32>, }
+    Device { device: Id, generation: Number, silent_s: Count<u32>, platform: Count<u8>, }
+    DevicesPage { devices: List<Device>, }
+    EndDevice { device: Id, }
+    EndDeviceReply { was_logged_in: Flag, }
     Refusal { code: Code, retry_after_ms: Count<u32>, text: Words, }
     GoingAway { code: Code, reconnect_after_ms: Count<u32>, jitter_ms: Count<u32>, }
     InboxHead { inbox_epoch: Id, inbox_head: Number, }

@@ -132,7 +132,7 @@ frames! {
         page_rows_max: Whole, push_window_max: Whole, send_window_max: Whole, features: Digits,
         server_time_ms: Number,
     }
-    Login [1] { device: Digits, cursor: Number, inbox_epoch: Digits, from_head: Flag, token: Text, }
+    Login [2] { device: Digits, cursor: Number, inbox_epoch: Digits, from_head: Flag, token: Text, }
     LoginReply [1] {
         uid: Digits, generation: Number, inbox_epoch: Digits, inbox_head: Number, cursor: Number,
         server_time_ms: Number,
@@ -162,6 +162,10 @@ frames! {
     }
     GroupMembers [0] { conversation: Whole, after_uid: Digits, limit: Whole, }
     GroupMembersPage [0] { conversation: Whole, count: Number, members: Many, }
+    Devices [0] { after_generation: Number, limit: Whole, }
+    DevicesPage [0] { devices: Many, }
+    EndDevice [0] { device: Digits, }
+    EndDeviceReply [0] { was_logged_in: Flag, }
     Refusal [1] { code: Whole, retry_after_ms: Whole, text: Text, }
     GoingAway [0] { code: Whole, reconnect_after_ms: Whole, jitter_ms: Whole, }
     InboxHead [0] { inbox_epoch: Digits, inbox_head: Number, }
@@ -170,6 +174,7 @@ frames! {
 
 sayable! {
     GroupMember { uid: Digits, since_seq: Number, is_owner: Flag, }
+    Device { device: Digits, generation: Number, silent_s: Whole, platform: Whole, }
     Message {
         inbox_seq: Number, conversation: Whole, seq: Number, number: Number, sender: Digits,
         message_id: Digits, time_ms: Number, client_msg_id: Whole, kind: Whole, row_flags: Whole,

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use shard::command::{
-    Answer, Begin, ChatChange, Command, Delivery, Login, Mail, ReplyTo, Send, Session,
+    Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail, ReplyTo, Send, Session,
 };
 use shard::group::Member;
 use shard::limits::PARTITIONS;
@@ -16,8 +16,8 @@ use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
 use wire::{
-    ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, RefusalCode, RowKind,
-    Seq, Uid,
+    ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, Platform, RefusalCode,
+    RowKind, Seq, Uid,
 };
 
 pub fn partition() -> impl Strategy<Value = Partition> {
@@ -159,13 +159,25 @@ fn send() -> impl Strategy<Value = Send> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        (any::<(u64, u64)>(), begin()).prop_map(|((uid, device), from)| Command::Login {
-            uid: Uid(uid),
-            device: DeviceId(device),
-            from,
-        }),
+        (any::<(u64, u64, u8, u64)>(), begin()).prop_map(
+            |((uid, device, platform, issued_s), from)| {
+                let (uid, device, platform) = (Uid(uid), DeviceId(device), Platform(platform));
+                Command::Login { uid, device, from, platform, issued_s }
+            }
+        ),
         login().prop_map(Command::Logout),
-        login().prop_map(Command::Register),
+        (login(), any::<u8>()).prop_map(|(login, platform)| {
+            let platform = Platform(platform);
+            Command::Register { login, platform }
+        }),
+        (any::<(u64, u64)>(), 1..=256_usize).prop_map(|((uid, after), limit)| {
+            Command::Devices { uid: Uid(uid), after: Generation(after), limit }
+        }),
+        (any::<u64>(), any::<Option<u64>>()).prop_map(|(uid, device)| {
+            let (uid, device) = (Uid(uid), device.map(DeviceId));
+            Command::EndDevices { uid, device, code: RefusalCode::Kicked }
+        }),
+        any::<(u64, u64)>().prop_map(|(uid, tokens_s)| Command::Revoke { uid: Uid(uid), tokens_s }),
         send().prop_map(Command::Send),
         (login(), any::<u64>()).prop_map(|(login, row)| Command::PushAck(login, InboxSeq(row))),
         any::<(u64, u64)>()
@@ -244,10 +256,21 @@ fn answer() -> impl Strategy<Value = Answer> {
         chat().prop_map(Answer::Chat),
         (group(), any::<u64>(), vec(member(), 0..5))
             .prop_map(|(group, count, members)| { Answer::GroupMembers { group, count, members } }),
+        vec(device(), 0..5).prop_map(Answer::Devices),
+        any::<u32>().prop_map(|count| Answer::Ended { count }),
         (code(), any::<u32>())
             .prop_map(|(code, retry_after_ms)| Answer::Refused { code, retry_after_ms }),
         code().prop_map(Answer::Closed),
     ]
+}
+
+fn device() -> impl Strategy<Value = DeviceState> {
+    any::<(u64, u64, u8, u32)>().prop_map(|(device, generation, platform, silent_s)| DeviceState {
+        device: DeviceId(device),
+        generation: Generation(generation),
+        platform: Platform(platform),
+        silent_s,
+    })
 }
 
 fn mail() -> impl Strategy<Value = Mail> {

@@ -5,7 +5,7 @@ use crate::ends::{ADMISSION, End, gateway, open, seal, usual_terms};
 use crate::items::small_talk;
 use bytes::Bytes;
 use link::{Event, HEADER_BYTES, Item, LinkError, NodeAddress, Peer, PeerId, Reach};
-use shard::command::{Answer, Begin, ChatChange, Command, Delivery, Login, Mail};
+use shard::command::{Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail};
 use shard::command::{ReplyTo, Send, Session};
 use shard::group::Member;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
@@ -13,7 +13,7 @@ use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
 use std::fmt::Write;
 use wire::{ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId};
-use wire::{RefusalCode, RowKind, Seq, Uid};
+use wire::{Platform, RefusalCode, RowKind, Seq, Uid};
 
 /// A name, a space, a frame in hex.
 const FILE: &str = include_str!("vectors/version-1.hex");
@@ -114,9 +114,7 @@ fn commands() -> Vec<(&'static str, Command)> {
     let change = |change| Command::ChangeChat { uid, conversation: small_talk(), change };
     let history = |before| Command::History { conversation: group(), before, limit: 256 };
     vec![
-        ("login_head", Command::Login { uid, device, from: Begin::Head }),
         ("logout", Command::Logout(LOGIN)),
-        ("register", Command::Register(LOGIN)),
         ("send", Command::Send(send.clone())),
         ("push_ack", Command::PushAck(LOGIN, InboxSeq(4))),
         ("heartbeat", Command::Heartbeat { uid, time_ms: 21 }),
@@ -129,8 +127,25 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("hide", change(ChatChange::Hide)),
         ("send_seen", Command::Send(Send { seen: Seq(5), ..send })),
         ("group_history", Command::GroupHistory { group: group(), uid, before: None, limit: 256 }),
-        ("login_after_message", Command::Login { uid, device, from: after(MessageId(9)) }),
         ("group_members", Command::GroupMembers { group: group(), uid, after: Uid(5), limit: 256 }),
+        (
+            "login_platform",
+            Command::Login {
+                uid,
+                device,
+                from: Begin::Head,
+                platform: Platform::WEB,
+                issued_s: 28,
+            },
+        ),
+        ("register_platform", Command::Register { login: LOGIN, platform: Platform::WEB }),
+        ("devices", Command::Devices { uid, after: Generation(3), limit: 256 }),
+        ("end_devices", Command::EndDevices { uid, device: None, code: RefusalCode::EndedByUser }),
+        (
+            "end_device",
+            Command::EndDevices { uid, device: Some(device), code: RefusalCode::Kicked },
+        ),
+        ("revoke", Command::Revoke { uid, tokens_s: 28 }),
     ]
 }
 
@@ -147,14 +162,18 @@ fn inbox(rows: Vec<InboxRow>, tail: InboxSeq) -> Answer {
     Answer::Inbox { head: InboxSeq(14), rows, tail }
 }
 
-/// What a former release said, which knew no tail of an inbox, told no time, and said of no login which message it has.
+/// What former releases said, which knew no tail of an inbox, told no time, and said of no login which message it has, what its
+/// device is, or when its token was made.
 fn former() -> Vec<(&'static str, Item)> {
     let none = InboxSeq(0);
-    let (uid, device, from) = (Uid(1), DeviceId(2), after(MessageId(0)));
-    let (round, epoch, command) = (23, Epoch(18), Command::Login { uid, device, from });
+    let command = |command| Item::Command { round: 23, epoch: Epoch(18), command, reply: REPLY };
+    let login = |from| command(Command::login(Uid(1), DeviceId(2), from));
     let answer = |answer| Item::Delivery(Delivery { to: REPLY, answer });
     vec![
-        ("command.login_after", Item::Command { round, epoch, command, reply: REPLY }),
+        ("command.login_head", login(Begin::Head)),
+        ("command.login_after", login(after(MessageId(0)))),
+        ("command.login_after_message", login(after(MessageId(9)))),
+        ("command.register", command(Command::register(LOGIN))),
         ("answer.logged_in", answer(logged_in(none))),
         ("answer.inbox", answer(inbox(vec![inbox_row(), inbox_row()], none))),
         ("answer.inbox_empty", answer(inbox(vec![], none))),
@@ -170,6 +189,8 @@ fn answers() -> Vec<(&'static str, Answer)> {
     let (code, retry_after_ms) = (RefusalCode::Busy, 100);
     let (since, until, is_owner) = (Seq(6), Seq(0), true);
     let members = vec![Member { uid: Uid(1), since, until, is_owner }];
+    let Login { device, generation, .. } = LOGIN;
+    let state = DeviceState { device, generation, platform: Platform::WEB, silent_s: 29 };
     vec![
         ("logged_in_tail", logged_in(InboxSeq(3))),
         ("logged_out", Answer::LoggedOut(Generation(3))),
@@ -183,6 +204,8 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("chats", Answer::Chats { version: 17, chats, more: true }),
         ("chat", Answer::Chat(chat())),
         ("group_members", Answer::GroupMembers { group: group(), count: 7, members }),
+        ("devices", Answer::Devices(vec![state])),
+        ("ended", Answer::Ended { count: 2 }),
         ("refused", Answer::Refused { code, retry_after_ms }),
         ("closed", Answer::Closed(RefusalCode::SessionReplaced)),
     ]

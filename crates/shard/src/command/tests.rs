@@ -1,6 +1,7 @@
 //! Each command with what answers it.
 
 use super::*;
+use crate::rows::ChatRow;
 
 /// Each command with what answers it.
 fn pairs() -> Vec<(Command, Option<Answer>)> {
@@ -24,11 +25,11 @@ fn pairs() -> Vec<(Command, Option<Answer>)> {
     let chat = Answer::Chat(ChatRow::empty(uid, conversation));
     vec![
         (
-            Command::Login { uid, device, from: Begin::Head },
+            Command::login(uid, device, Begin::Head),
             Some(Answer::LoggedIn { login, inbox_head: head, cursor: head, inbox_tail: head }),
         ),
         (Command::Logout(login), Some(Answer::LoggedOut(Generation(3)))),
-        (Command::Register(login), Some(Answer::News(head))),
+        (Command::register(login), Some(Answer::News(head))),
         (Command::Send(send), Some(acked)),
         (Command::PushAck(login, head), None),
         (Command::Heartbeat { uid, time_ms: 1 }, Some(Answer::Head { head, time_ms: 1 })),
@@ -81,7 +82,7 @@ fn what_a_user_may_read_of_a_group_is_a_history() {
 fn only_a_registration_is_answered_by_the_end_of_its_session() {
     let closed = Answer::Closed(RefusalCode::SessionReplaced);
     for (command, _) in pairs() {
-        let is_registration = matches!(command, Command::Register(_));
+        let is_registration = matches!(command, Command::Register { .. });
         assert_eq!(command.is_answered_by(&closed), is_registration, "{command:?}");
     }
 }

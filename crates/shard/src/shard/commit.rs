@@ -5,7 +5,7 @@
 
 use super::plant::{Fault, Plant};
 use crate::command::ReplyTo;
-use crate::rows::{ChatRow, InboxRow, Row, Ticket};
+use crate::rows::{ChatRow, InboxRow, Revoked, Row, Ticket};
 use wire::{ConversationId, DeviceId, InboxSeq, Seq, Uid};
 
 /// What a row of the batch is for, and what takes it back.
@@ -25,6 +25,8 @@ pub(super) enum Change {
     GroupMark(ConversationId, bool),
     /// Up to where everybody has everything of a group.
     Position(ConversationId),
+    /// What of a user is believed no more; what that was before, and who asked for it.
+    Revoked { uid: Uid, before: Revoked, reply: ReplyTo },
 }
 
 pub(super) struct Commit {
@@ -143,7 +145,7 @@ impl Commit {
             Change::Inbox { row, device, .. } => Some((row.clone(), *device)),
             Change::Mark { row, .. } => Some((row.clone(), None)),
             Change::Message(..) | Change::Told { .. } | Change::Flush { .. } => None,
-            Change::GroupMark(..) | Change::Position(_) => None,
+            Change::GroupMark(..) | Change::Position(_) | Change::Revoked { .. } => None,
         });
         rows.collect()
     }

@@ -1,6 +1,7 @@
 //! What the store has done, each to the room that it is for.
 
 use super::Shard;
+use super::begun::Begun;
 use super::commit::Change;
 use super::devices::Devices;
 use super::inbox::Inboxes;
@@ -9,7 +10,7 @@ use super::load::Key;
 use super::log::Conversations;
 use super::plant::Fault;
 use super::reads::Purpose;
-use crate::command::{Answer, Command, Input, Login, Mail, ReplyTo};
+use crate::command::{Answer, Command, Input, Mail, ReplyTo};
 use crate::partition::Partition;
 use crate::rows::{ChatRow, Completion, Found, InboxRow, StoreError, Ticket};
 use wire::{InboxSeq, MessageId, RefusalCode, Uid};
@@ -76,6 +77,11 @@ impl Shard {
                 self.conversations.on_mark(group, (is_open, true), &mut self.step);
             }
             Change::Position(group) => self.conversations.on_position(group, true),
+            Change::Revoked { uid, reply, .. } => {
+                let user = self.inboxes.devices(uid).expect("a user with rows in flight is kept");
+                let count = Devices::end_revoked(user, &mut self.step);
+                self.step.answer(reply, Answer::Ended { count });
+            }
         }
     }
 
@@ -125,6 +131,10 @@ impl Shard {
                 self.conversations.on_mark(group, (is_open, false), &mut self.step);
             }
             Change::Position(group) => self.conversations.on_position(group, false),
+            Change::Revoked { uid, before, reply } => {
+                self.inboxes.believe_again(uid, before);
+                self.step.refuse(reply, code);
+            }
         }
     }
 
@@ -173,14 +183,14 @@ impl Shard {
             (Purpose::Sync { uid, after, head, reply }, Found::Inbox(rows)) => {
                 self.inboxes.on_rows_read((uid, after, head), reply, rows, step);
             }
-            (Purpose::Login { login, cursor, reply }, Found::Tail(tail)) => {
-                if tail > cursor.next() {
-                    self.inboxes.raise_tail(login.uid, tail);
+            (Purpose::Login { begun, reply }, Found::Tail(tail)) => {
+                if tail > begun.cursor.next() {
+                    self.inboxes.raise_tail(begun.login.uid, tail);
                 }
-                self.log_in((login, cursor), reply);
+                self.log_in(begun, reply);
             }
-            (Purpose::Cursor { login, cursor, message_id, reply }, Found::Inbox(rows)) => {
-                self.on_cursor_read((login, cursor), message_id, reply, rows.first());
+            (Purpose::Cursor { begun, message_id, reply }, Found::Inbox(rows)) => {
+                self.on_cursor_read(begun, message_id, reply, rows.first());
             }
             (Purpose::History(conversation, range, reply), Found::Messages(rows)) => {
                 Conversations::on_history_read(conversation, range, reply, rows, step);
@@ -207,8 +217,9 @@ impl Shard {
                 self.step.refuse(reply, code);
             }
             // What the device lacks is told with its pages. Nor is a device shut out by a row that cannot be read.
-            Purpose::Login { login, cursor, reply }
-            | Purpose::Cursor { login, cursor, reply, .. } => self.log_in((login, cursor), reply),
+            Purpose::Login { begun, reply } | Purpose::Cursor { begun, reply, .. } => {
+                self.log_in(begun, reply);
+            }
             Purpose::Marks(_) if self.failed.is_some() => {}
             Purpose::Marks(after) => self.conversations.on_marks_unread(after, &self.step),
             Purpose::Id(conversation, _) => {
@@ -233,21 +244,21 @@ impl Shard {
     /// The row at a login's cursor, or the first behind it if that is gone.
     fn on_cursor_read(
         &mut self,
-        began: (Login, InboxSeq),
+        begun: Begun,
         message_id: MessageId,
         reply: ReplyTo,
         row: Option<&InboxRow>,
     ) {
-        let (login, cursor) = began;
+        let Begun { login, cursor, .. } = begun;
         match row {
             Some(row) if row.inbox_seq == cursor && row.message.message_id != message_id => {
                 // With the number that it has: a newer login of the device may wait behind it.
-                let began = self.devices.fork(began);
+                let begun = self.devices.fork(begun);
                 let user = self.inboxes.devices(login.uid);
                 let asks =
-                    user.is_some_and(|user| Devices::ask_tail(&user, began, reply, &mut self.step));
+                    user.is_some_and(|user| Devices::ask_tail(&user, begun, reply, &mut self.step));
                 if !asks {
-                    self.log_in(began, reply);
+                    self.log_in(begun, reply);
                 }
                 return;
             }
@@ -257,7 +268,7 @@ impl Shard {
             Some(_) => {}
             None => self.inboxes.raise_tail(login.uid, InboxSeq(u64::MAX)),
         }
-        self.log_in(began, reply);
+        self.log_in(begun, reply);
     }
 
     /// A step of a user's load is done.

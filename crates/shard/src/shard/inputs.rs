@@ -1,6 +1,7 @@
 //! What arrives, each to the room it is for, once what it needs is in memory.
 
 use super::Shard;
+use super::begun::Begun;
 use super::commit::Change;
 use super::devices::Devices;
 use super::inbox::Inboxes;
@@ -11,8 +12,8 @@ use super::reads::Purpose;
 use super::step::Step;
 use crate::command::{Answer, Begin, Command, Input, Login, Mail, ReplyTo, Send};
 use crate::partition::Partition;
-use crate::rows::{MessageRow, Row};
-use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, Seq, Uid};
+use crate::rows::{MessageRow, Revoked, Row};
+use wire::{ConversationId, DeviceId, Generation, InboxSeq, Platform, RefusalCode, Seq, Uid};
 
 impl Shard {
     pub(super) fn handle(&mut self, input: Input) {
@@ -40,17 +41,19 @@ impl Shard {
                 let user = self.inboxes.devices(login.uid);
                 Devices::log_out(user, login, reply, &mut self.step);
             }
-            Command::Login { uid, device, from } => {
+            Command::Login { uid, device, from, platform, issued_s } => {
                 if self.has_user(uid, || again(command)) {
-                    self.on_login(uid, (device, from), reply);
+                    self.on_login((uid, issued_s), (device, platform), from, reply);
                 }
             }
-            Command::Register(login) => {
-                if self.has_user(login.uid, || again(command)) {
-                    let user = self.inboxes.devices(login.uid).expect("just found");
-                    self.devices.register(user, login, reply, &mut self.step);
-                }
+            Command::Register { login, platform } => self.on_register((login, platform), reply),
+            Command::Devices { uid, after, limit } => self.on_devices(uid, (after, limit), reply),
+            Command::EndDevices { uid, device, code } => {
+                let user = self.inboxes.devices(uid);
+                let count = Devices::end(user, device, code, &mut self.step);
+                self.step.answer(reply, Answer::Ended { count });
             }
+            Command::Revoke { uid, tokens_s } => self.on_revoke((uid, tokens_s), reply),
             Command::Heartbeat { uid, time_ms } => {
                 if self.has_user(uid, || again(command)) {
                     self.hear(uid, reply);
@@ -97,13 +100,44 @@ impl Shard {
     }
 
     /// A user in memory logs in: at once, or when what its device says that it has was looked at.
-    fn on_login(&mut self, uid: Uid, from: (DeviceId, Begin), reply: ReplyTo) {
+    fn on_login(
+        &mut self,
+        (uid, issued_s): (Uid, u64),
+        device: (DeviceId, Platform),
+        from: Begin,
+        reply: ReplyTo,
+    ) {
         let user = self.inboxes.devices(uid).expect("just found");
-        let (began, claimed) = self.devices.begin(&user, from);
+        if user.revoked != Revoked::default() && issued_s <= user.revoked.tokens_s {
+            return self.step.refuse(reply, RefusalCode::TokenRevoked);
+        }
+        let (begun, claimed) = self.devices.begin(&user, device, from);
         if let Some(message_id) = claimed {
-            Devices::ask_cursor(began, message_id, reply, &mut self.step);
-        } else if !Devices::ask_tail(&user, began, reply, &mut self.step) {
-            self.devices.log_in(user, began, reply, &mut self.step);
+            Devices::ask_cursor(begun, message_id, reply, &mut self.step);
+        } else if !Devices::ask_tail(&user, begun, reply, &mut self.step) {
+            self.devices.log_in(user, begun, reply, &mut self.step);
+        }
+    }
+
+    fn on_register(&mut self, session: (Login, Platform), reply: ReplyTo) {
+        let ((login, platform), uid) = (session, session.0.uid);
+        if self.has_user(uid, || Input::Command(Command::Register { login, platform }, reply)) {
+            let user = self.inboxes.devices(uid).expect("just found");
+            self.devices.register(user, session, reply, &mut self.step);
+        }
+    }
+
+    fn on_devices(&mut self, uid: Uid, (after, limit): (Generation, usize), reply: ReplyTo) {
+        self.hear(uid, reply);
+        let (now, user) = (self.step.now(), self.inboxes.devices(uid));
+        let page = user.map_or_else(Vec::new, |user| user.devices.page(after, limit, now));
+        self.step.answer(reply, Answer::Devices(page));
+    }
+
+    fn on_revoke(&mut self, (uid, tokens_s): (Uid, u64), reply: ReplyTo) {
+        if self.has_user(uid, || Input::Command(Command::Revoke { uid, tokens_s }, reply)) {
+            let revoked = Revoked { tokens_s, logins: self.devices.last_login() };
+            self.inboxes.revoke((uid, revoked), reply, &mut self.step);
         }
     }
 
@@ -133,9 +167,9 @@ impl Shard {
     }
 
     /// A login goes on. If its user has left memory meanwhile a newer one may wait for that: then this one is to come again.
-    pub(super) fn log_in(&mut self, began: (Login, InboxSeq), reply: ReplyTo) {
-        match self.inboxes.devices(began.0.uid) {
-            Some(user) => self.devices.log_in(user, began, reply, &mut self.step),
+    pub(super) fn log_in(&mut self, begun: Begun, reply: ReplyTo) {
+        match self.inboxes.devices(begun.login.uid) {
+            Some(user) => self.devices.log_in(user, begun, reply, &mut self.step),
             None => self.step.refuse(reply, RefusalCode::Busy),
         }
     }

@@ -13,6 +13,7 @@
 mod config;
 mod plant;
 mod load;
+mod begun;
 mod reads;
 mod commit;
 mod step;

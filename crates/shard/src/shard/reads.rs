@@ -1,5 +1,6 @@
 //! Reads that the store was asked for, or will be, and what each is for. It does not know what an answer means.
 
+use super::begun::Begun;
 use super::load::Key;
 use crate::command::{Login, ReplyTo};
 use crate::rows::{Read, Ticket};
@@ -30,14 +31,12 @@ pub(super) enum Purpose {
     },
     /// A login that waits to hear from which row on the inbox has what lies behind its device's cursor.
     Login {
-        login: Login,
-        cursor: InboxSeq,
+        begun: Begun,
         reply: ReplyTo,
     },
     /// A login that waits to hear which message is at its device's cursor, where it says that this one is.
     Cursor {
-        login: Login,
-        cursor: InboxSeq,
+        begun: Begun,
         message_id: MessageId,
         reply: ReplyTo,
     },

@@ -7,10 +7,10 @@
 //! adds fields at a head's end: one that does not know them passes over them, and one that misses them takes zero.
 
 use bytes::Bytes;
-use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RowKind, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, Generation, InboxSeq, MessageId, RowKind, Seq, Uid};
 
 use crate::group::{GroupRow, MarkRow};
-use crate::rows::{Chain, ChatRow, InboxRow, MessageRow, UserRow};
+use crate::rows::{Chain, ChatRow, InboxRow, MessageRow, Revoked, UserRow};
 
 /// Bytes of the longest key: a client's id (16), a conversation (19), a number (9).
 const KEY_BYTES_MAX: usize = 44;
@@ -349,7 +349,14 @@ pub fn take_chat(key: &[u8], value: &[u8]) -> Option<ChatRow> {
 
 /// The value of a user.
 pub fn put_user(value: &mut Vec<u8>, row: &UserRow) {
-    put_head(value, |head| _ = head.number(row.chats_through.0).number(row.chats_version));
+    let UserRow { chats_through, chats_version, revoked, .. } = row;
+    put_head(value, |head| {
+        head.number(chats_through.0).number(*chats_version);
+        // Of hardly any user, and every byte is written at each flush.
+        if *revoked != Revoked::default() {
+            head.number(revoked.tokens_s).number(revoked.logins.0);
+        }
+    });
 }
 
 /// The user at a key.
@@ -359,6 +366,10 @@ pub fn take_user(key: &[u8], value: &[u8]) -> Option<UserRow> {
         uid: Uid(key.number()?),
         chats_through: InboxSeq(head.number()?),
         chats_version: head.number()?,
+        revoked: Revoked {
+            tokens_s: head.later_number()?,
+            logins: Generation(head.later_number()?),
+        },
     };
     key.end().map(|()| row)
 }

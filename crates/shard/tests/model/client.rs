@@ -353,6 +353,7 @@ impl World {
             }
             Answer::LoggedOut(_) | Answer::History { .. } | Answer::Chats { .. } => {}
             Answer::GroupMembers { .. } => panic!("of no group"),
+            Answer::Devices(_) | Answer::Ended { .. } => panic!("nobody asks for devices here"),
         }
     }
 

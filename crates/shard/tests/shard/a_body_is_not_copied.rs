@@ -73,7 +73,7 @@ fn what_is_pushed_lies_where_the_command_put_it() {
         let mut process = Process::new(2);
         // A conversation lives with the greater of the two.
         let (from, to) = (Uid(100), Uid(to));
-        let login = Command::Login { uid: to, device: DeviceId(1), from: Begin::Head };
+        let login = Command::login(to, DeviceId(1), Begin::Head);
         process.run(Partition::of_user(to), login, 1);
         let conversation = ConversationId::direct(from, to).unwrap();
         let owner = process.owner(Partition::of_conversation(conversation));

@@ -81,7 +81,7 @@ fn rows_that_could_not_be_read_for_a_device_are_pushed_later() {
     let send = world.send();
     world.ask(Command::Send(send));
     let from = Begin::after(InboxSeq(0), INBOX_EPOCH);
-    let answers = world.ask(Command::Login { uid: Uid(2), device: DeviceId(1), from });
+    let answers = world.ask(Command::login(Uid(2), DeviceId(1), from));
     assert!(matches!(answers[..], [Answer::LoggedIn { .. }]), "{answers:?}");
     world.asked.now.mono_ms += PUSH_TIMEOUT_MS;
     let answers = world.run();

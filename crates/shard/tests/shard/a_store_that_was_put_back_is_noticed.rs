@@ -53,7 +53,7 @@ impl World {
 
     fn log_in_with(&mut self, row: u64, epoch: u64, message_id: MessageId) -> InboxSeq {
         let from = Begin::After { row: InboxSeq(row), epoch, message_id };
-        let answers = self.ask(Command::Login { uid: Uid(1), device: DeviceId(1), from });
+        let answers = self.ask(Command::login(Uid(1), DeviceId(1), from));
         let Some(Answer::LoggedIn { cursor, .. }) = answers.first() else { panic!("{answers:?}") };
         *cursor
     }

@@ -10,6 +10,8 @@ pub struct Asked {
     pub shard: Shard,
     pub store: MemoryStore,
     pub now: Now,
+    /// What the store refuses everything with.
+    pub refusal: Option<StoreError>,
     inputs: Inputs,
     requests: u64,
 }
@@ -18,7 +20,14 @@ impl Asked {
     /// An empty one.
     pub fn new(config: ShardConfig, now: Now) -> Self {
         let (store, inputs) = (MemoryStore::new(), Inputs::default());
-        Self { shard: Shard::new(config, now), store, now, inputs, requests: 0 }
+        let shard = Shard::new(config, now);
+        Self { shard, store, now, refusal: None, inputs, requests: 0 }
+    }
+
+    /// Another owner of the partitions begins, with what is stored.
+    pub fn take_over(&mut self, config: ShardConfig) {
+        self.shard = Shard::new(config, self.now);
+        self.run(|_| false);
     }
 
     /// What is answered, until nothing follows any more. `fails` is shown each read once, and says whether it is not answered.
@@ -48,7 +57,8 @@ impl Asked {
             if self.store.in_flight() == 0 {
                 return answers;
             }
-            self.store.refuse(has_failed.then_some(StoreError::Unavailable));
+            let failed = has_failed.then_some(StoreError::Unavailable);
+            self.store.refuse(failed.or_else(|| self.refusal.clone()));
             self.store.poll(&mut self.inputs.completions);
         }
     }

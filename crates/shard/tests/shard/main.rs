@@ -9,3 +9,4 @@ mod a_read_that_failed_is_made_again;
 mod a_senders_order_outlives_refusals;
 mod a_store_that_was_put_back_is_noticed;
 mod rows_that_are_gone_are_told;
+mod what_was_taken_back_stays_so;

@@ -53,7 +53,7 @@ impl World {
     /// The tail that a login tells, and what is pushed then: each row with the one before it.
     fn log_in(&mut self, cursor: u64) -> (u64, Vec<(u64, u64)>) {
         let from = Begin::after(InboxSeq(cursor), INBOX_EPOCH);
-        let answers = self.ask(Command::Login { uid: READER, device: DeviceId(5), from });
+        let answers = self.ask(Command::login(READER, DeviceId(5), from));
         let mut answers = answers.into_iter().filter(|it| !matches!(it, Answer::Closed(_)));
         let Some(Answer::LoggedIn { cursor: told, inbox_tail, .. }) = answers.next() else {
             panic!("not logged in")

@@ -259,6 +259,8 @@ impl Told {
             | Event::ChatReply { .. }
             | Event::Renewed { .. }
             | Event::GroupMembersPage { .. }
+            | Event::DevicesPage { .. }
+            | Event::DeviceEnded { .. }
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

@@ -119,6 +119,10 @@ any_frame! {
     GoingAway { code: u16, reconnect_after_ms: u32, jitter_ms: u32, }
     GroupMembers { conversation: Conversation, after_uid: u64, limit: u32, }
     GroupMembersPage { conversation: Conversation, count: u64, members: Vec<GroupMember>, }
+    Devices { after_generation: u64, limit: u32, }
+    DevicesPage { devices: Vec<Device>, }
+    EndDevice { device: u64, }
+    EndDeviceReply { was_logged_in: u8, }
     InboxHead { inbox_epoch: u64, inbox_head: u64, }
     SessionEnd { code: u16, next: u8, wait_ms: u32, jitter_ms: u32, text: Bytes, }
 }
@@ -185,6 +189,7 @@ any_struct! {
         time_ms: u64, client_msg_id: [u8; 16], kind: u8, row_flags: u8, flags: u16, body: Bytes,
     }
     GroupMember { uid: u64, since_seq: u64, is_owner: u8, }
+    Device { device: u64, generation: u64, silent_s: u32, platform: u8, }
     Chat {
         conversation: Conversation, recent: Message, read_time_ms: u64, read_seq: u64, unread: u64,
         version: u64, is_hidden: u8,

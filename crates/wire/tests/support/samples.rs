@@ -191,6 +191,15 @@ fn ends() -> Vec<AnyFrame> {
                 GroupMember { uid: 11, since_seq: 4, is_owner: 0 },
             ],
         }),
+        A::Devices(Devices { after_generation: 12, limit: 8 }),
+        A::DevicesPage(DevicesPage {
+            devices: vec![
+                Device { device: 7_215, generation: 4_294_967_309, silent_s: 0, platform: 7 },
+                Device { device: 7_216, generation: 4_294_967_310, silent_s: 40, platform: 0 },
+            ],
+        }),
+        A::EndDevice(EndDevice { device: 7_216 }),
+        A::EndDeviceReply(EndDeviceReply { was_logged_in: 1 }),
         A::InboxHead(InboxHead { inbox_epoch: 1, inbox_head: 45 }),
         A::SessionEnd(SessionEnd {
             code: RefusalCode::SessionReplaced as u16,

@@ -94,7 +94,7 @@ struct Pending {
 
 impl Pending {
     fn takes_room(&self) -> bool {
-        !self.is_silent && !matches!(self.command, Command::Register(_))
+        !self.is_silent && !matches!(self.command, Command::Register { .. })
     }
 }
 
@@ -127,7 +127,7 @@ impl Desk {
     pub fn submit(&mut self, command: Command, reply: ReplyTo, now_ms: u64, out: &mut Effects) {
         let partition = command.partition();
         let session = reply.session.key;
-        let is_registration = matches!(command, Command::Register(_));
+        let is_registration = matches!(command, Command::Register { .. });
         let mut is_silent = false;
         if let Command::Logout(login) = &command {
             self.withdraw_registration(*login, session);
@@ -169,7 +169,7 @@ impl Desk {
         self.requests += usize::from(pending.takes_room());
         let place = (partition, self.order);
         self.places.insert(number, place);
-        if let Command::Register(_) = command {
+        if let Command::Register { .. } = command {
             self.registrations.insert(session, place);
         } else if let Command::Login { .. } = command {
             self.logins.insert(session, place);
@@ -196,7 +196,8 @@ impl Desk {
     /// A session that is over is not registered any more: after its logout it would stay for ever.
     fn withdraw_registration(&mut self, login: Login, session: u64) {
         let Some((partition, order)) = self.registrations.get(&session).copied() else { return };
-        if self.lanes[&partition].waiting[&order].command == Command::Register(login) {
+        let command = &self.lanes[&partition].waiting[&order].command;
+        if matches!(command, Command::Register { login: theirs, .. } if *theirs == login) {
             self.take_out(partition, order);
         }
     }
@@ -286,7 +287,7 @@ impl Desk {
             delivery = refused(reply, RefusalCode::Busy, BUSY_RETRY_MS);
         }
         let is_refused = matches!(delivery.answer, Answer::Refused { .. });
-        if matches!(command, Command::Register(_)) && is_refused {
+        if matches!(command, Command::Register { .. }) && is_refused {
             self.unregistered.insert(partition, now_ms + REMOTE_REGISTER_AGAIN_MS);
         } else if !is_silent {
             out.deliveries.push(delivery);
@@ -300,7 +301,7 @@ impl Desk {
         self.bytes -= pending.command.needs().bytes;
         self.requests -= usize::from(pending.takes_room());
         let session = pending.reply.session.key;
-        if let Command::Register(_) = pending.command {
+        if let Command::Register { .. } = pending.command {
             self.registrations.remove(&session);
         } else if let Command::Login { .. } = pending.command {
             self.logins.remove(&session);
@@ -368,7 +369,7 @@ impl Desk {
         // What an owner said of a session in an earlier round is not believed, for the next owner
         // does not know that session: the old number names nothing any more.
         for (order, pending) in &mut lane.waiting {
-            if matches!(pending.command, Command::Login { .. } | Command::Register(_)) {
+            if matches!(pending.command, Command::Login { .. } | Command::Register { .. }) {
                 self.number += 1;
                 self.places.remove(&pending.number);
                 self.places.insert(self.number, (partition, *order));
@@ -429,7 +430,7 @@ impl Desk {
             if let Command::Login { .. } = pending.command {
                 unsay_login(pending.reply.session.key, out);
             }
-            if let Command::Register(_) = pending.command {
+            if let Command::Register { .. } = pending.command {
                 self.unregistered.insert(partition, now_ms + REMOTE_REGISTER_AGAIN_MS);
             } else if !pending.is_silent {
                 let code = RefusalCode::StoreUnavailable;
@@ -467,7 +468,7 @@ impl Desk {
         assert_eq!(waiting().count(), self.places.len(), "what waits has a place, and only that");
         assert_eq!(waiting().map(|it| it.command.needs().bytes).sum::<usize>(), self.bytes);
         assert!(waiting().all(|it| self.places.contains_key(&it.number)));
-        let is_registration = |it: &&Pending| matches!(it.command, Command::Register(_));
+        let is_registration = |it: &&Pending| matches!(it.command, Command::Register { .. });
         assert_eq!(waiting().filter(is_registration).count(), self.registrations.len());
         let is_login = |it: &&Pending| matches!(it.command, Command::Login { .. });
         assert_eq!(waiting().filter(is_login).count(), self.logins.len());

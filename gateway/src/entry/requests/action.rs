@@ -1,7 +1,7 @@
 //! What a request decides, and what its answer needs.
 
 use shard::command::{Begin, Command};
-use wire::{Bytes, DeviceId, RefusalCode};
+use wire::{Bytes, DeviceId, Platform, RefusalCode};
 
 /// What to do about a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Action {
     Login {
         /// Which device.
         device: DeviceId,
+        /// What it is.
+        platform: Platform,
         /// Where its pushes begin.
         from: Begin,
         /// The token.

@@ -3,7 +3,7 @@
 use super::action::{Action, Context};
 use shard::command::{Begin, Login};
 use wire::frames::LoginReply;
-use wire::{CURSOR_MESSAGE_ID, DeviceId, FrameError, InboxSeq, MessageId};
+use wire::{CURSOR_MESSAGE_ID, DeviceId, FrameError, InboxSeq, MessageId, PLATFORM, Platform};
 use wire::{RawFrame, RefusalCode, frames};
 
 pub(super) fn act(frame: &RawFrame<'_>) -> Result<Action, FrameError> {
@@ -14,7 +14,8 @@ pub(super) fn act(frame: &RawFrame<'_>) -> Result<Action, FrameError> {
         1 => Begin::Head,
         _ => return Ok(Action::Close(RefusalCode::OutOfRange)),
     };
-    Ok(Action::Login { device: DeviceId(device), from, token })
+    let platform = Platform::from_wire(frame.extended(PLATFORM));
+    Ok(Action::Login { device: DeviceId(device), platform, from, token })
 }
 
 pub(super) fn reply(

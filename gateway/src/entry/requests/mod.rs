@@ -17,6 +17,8 @@ mod chats;
 mod mark_read;
 mod hide_chat;
 mod group_members;
+mod devices;
+mod end_device;
 mod logout;
 mod checks;
 
@@ -67,6 +69,8 @@ pub const REQUESTS: &[Request] = &[
     request(Kind::MarkRead, RateClass::Frame, mark_read::act),
     request(Kind::HideChat, RateClass::Frame, hide_chat::act),
     request(Kind::GroupMembers, RateClass::Frame, group_members::act),
+    request(Kind::Devices, RateClass::Frame, devices::act),
+    request(Kind::EndDevice, RateClass::Frame, end_device::act),
     request(Kind::Logout, RateClass::Frame, logout::act),
 ];
 
@@ -105,6 +109,11 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
         }
         Answer::GroupMembers { group, count, members } => {
             encode(out, request_id, group_members::reply(group, count, members));
+        }
+        Answer::Devices(devices) => encode(out, request_id, devices::reply(devices)),
+        Answer::Ended { count } => {
+            let was_logged_in = (count > 0).into();
+            encode(out, request_id, frames::EndDeviceReply { was_logged_in });
         }
         Answer::Chat(row) => encode(out, request_id, mark_read::reply(&row)),
         Answer::Refused { code, retry_after_ms } => {

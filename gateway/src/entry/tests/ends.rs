@@ -1,6 +1,5 @@
 //! A session ends once, with a last word where there is one, and its shard is told.
 
-use super::kick::Kick;
 use super::*;
 use crate::limits::{LEAVE_MS_MAX, RECONNECT_JITTER_MS};
 use wire::{MessageId, Next, Seq};
@@ -301,26 +300,6 @@ fn a_session_is_renewed_in_place() {
 }
 
 #[test]
-fn an_operator_ends_sessions() {
-    let mut scene = Scene::new();
-    let (seven, eight) = (scene.log_in_knowing(7, u64::MAX), scene.log_in_knowing(8, u64::MAX));
-    let logging_in = scene.connect();
-    let token = scene.token(7);
-    scene.hear(logging_in, &[hello(), login(&token)].concat());
-    scene.asked();
-    scene.told(logging_in);
-    let kick = |device| Kick { uid: Uid(7), device, code: RefusalCode::Kicked };
-    scene.call(|entry, turn| entry.kick(kick(Some(DeviceId(2))), turn));
-    assert_eq!((scene.told(seven), scene.done(seven)), (vec![], vec![]), "another device");
-    scene.call(|entry, turn| entry.kick(kick(Some(DeviceId(1))), turn));
-    assert_eq!(scene.told(seven), [(Kind::SessionEnd, 0, Some(RefusalCode::Kicked))]);
-    assert_eq!(scene.told(logging_in), [(Kind::GoingAway, 0, Some(RefusalCode::Kicked))]);
-    assert_eq!((scene.effects.withdrawn.len(), scene.closes(CloseReason::Kicked)), (1, 2));
-    assert_eq!(scene.asked().0, Command::Logout(seven.login));
-    assert_eq!((scene.told(eight), scene.done(eight)), (vec![], vec![]));
-}
-
-#[test]
 fn the_end_of_a_session_says_what_the_client_does_next() {
     let said = |code| {
         let mut bytes = Vec::new();
@@ -335,6 +314,7 @@ fn the_end_of_a_session_says_what_the_client_does_next() {
     assert_eq!(said(RefusalCode::TokenExpired), (Next::OtherToken, RECONNECT_JITTER_MS));
     assert_eq!(said(RefusalCode::TokenRevoked), (Next::OtherToken, RECONNECT_JITTER_MS));
     assert_eq!(said(RefusalCode::Kicked), (Next::StayAway, 0));
+    assert_eq!(said(RefusalCode::EndedByUser), (Next::StayAway, 0));
     assert_eq!(said(RefusalCode::LoginTimeout), (Next::Again, RECONNECT_JITTER_MS));
     assert_eq!(said(RefusalCode::Unresponsive), (Next::Again, RECONNECT_JITTER_MS));
 }

@@ -139,7 +139,7 @@ fn owners_that_are_new_are_told_who_is_here() {
     assert_ne!(partition, Partition::of_user(Uid(7)));
     scene.call(|entry, turn| entry.register(&BTreeSet::from([partition]), turn));
     let (command, reply) = scene.asked();
-    assert_eq!(command, Command::Register(eight.login));
+    assert_eq!(command, Command::register(eight.login));
     assert_eq!(reply.session.key, eight.key.to_bits());
     // Its answer is news for the client, which has not asked.
     scene.answer(reply, head(1));

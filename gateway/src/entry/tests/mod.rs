@@ -24,7 +24,8 @@ use shard::command::{Begin, Delivery, Login};
 use std::collections::HashMap;
 use wire::frames::{self, GoingAway, Refusal, SessionEnd};
 use wire::{
-    Bytes, DeviceId, FrameBuffer, Generation, InboxSeq, Kind, RawFrame, Scratch, Uid, encode,
+    Bytes, DeviceId, FrameBuffer, Generation, InboxSeq, Kind, Platform, RawFrame, Scratch, Uid,
+    encode,
 };
 
 /// Unix ms at 0 ms of the core's clock.
@@ -159,7 +160,7 @@ impl Scene {
         let token = self.token(uid);
         self.hear(client, &login(&token));
         let (command, reply) = self.asked();
-        assert_eq!(command, log_in(uid));
+        assert_eq!(command, log_in_at(uid, self.now_ms));
         let login = Login { uid: Uid(uid), device: DeviceId(1), generation: Generation(uid) };
         self.answer(reply, logged_in(login));
         self.told(client);
@@ -262,10 +263,16 @@ fn told_in(bytes: &[u8]) -> Vec<Told> {
     })
 }
 
-/// What a login that [`login`] encodes asks of a shard.
+/// What a login that [`login`] encodes asks of a shard, with a token of the first moment.
 fn log_in(uid: u64) -> Command {
-    let (device, from) = (DeviceId(1), Begin::after(InboxSeq(3), 9));
-    Command::Login { uid: Uid(uid), device, from }
+    log_in_at(uid, 0)
+}
+
+/// The same with a token that was made after so many ms.
+fn log_in_at(uid: u64, now_ms: u64) -> Command {
+    let (uid, device, from) = (Uid(uid), DeviceId(1), Begin::after(InboxSeq(3), 9));
+    let (platform, issued_s) = (Platform::UNKNOWN, (START_MS + now_ms) / 1_000);
+    Command::Login { uid, device, from, platform, issued_s }
 }
 
 fn hello() -> Vec<u8> {

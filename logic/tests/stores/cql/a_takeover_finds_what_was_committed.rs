@@ -44,7 +44,7 @@ fn inbox(uid: Uid, places: impl IntoIterator<Item = u64>) -> Vec<Row> {
 }
 
 fn through(uid: Uid, place: u64) -> Row {
-    Row::User(UserRow { uid, chats_through: InboxSeq(place), chats_version: 0 })
+    Row::User(UserRow { chats_through: InboxSeq(place), chats_version: 0, ..UserRow::empty(uid) })
 }
 
 fn write(owner: &mut Driven, rows: Vec<Row>) {

@@ -56,7 +56,7 @@ fn a_page_passes_over_what_is_gone() {
     let (tail, head) = (800_000, 800_009);
     let mut rows: Vec<Row> = (tail..=head).map(copy).collect();
     let chats_through = InboxSeq(head);
-    rows.push(Row::User(UserRow { uid: UID, chats_through, chats_version: 1 }));
+    rows.push(Row::User(UserRow { chats_through, chats_version: 1, ..UserRow::empty(UID) }));
     owner.store.commit(Ticket(1), rows);
     owner.settle();
     let (before, failed) =

@@ -111,7 +111,7 @@ fn with(peer: u64) -> ConversationId {
 }
 
 fn through(place: u64) -> Row {
-    Row::User(UserRow { uid: UID, chats_through: InboxSeq(place), chats_version: 1 })
+    Row::User(UserRow { chats_through: InboxSeq(place), chats_version: 1, ..UserRow::empty(UID) })
 }
 
 fn chat(peer: u64, seq: u64, place: u64) -> Row {

@@ -2,9 +2,9 @@
 //!
 //! No body is kept for it: what must be pushed again is read from the inbox. It knows no timers and no store.
 
-use crate::command::{Login, Now, Session};
+use crate::command::{DeviceState, Login, Now, Session};
 use crate::limits::{DEVICE_BYTES_MAX, PUSH_TRIES_MAX};
-use wire::{DeviceId, Generation, InboxSeq, PUSH_WINDOW_MAX, Uid};
+use wire::{DeviceId, Generation, InboxSeq, PUSH_WINDOW_MAX, Platform, Uid};
 
 /// A logged-in device of a user.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,7 @@ pub(super) struct Device {
     pub is_reading: bool,
     /// When it last said something, in seconds that begin anew after 18 hours: gateways end whoever is silent for much less.
     heard_s: u16,
+    platform: Platform,
 }
 
 const _: () = assert!(size_of::<Device>() <= DEVICE_BYTES_MAX);
@@ -54,8 +55,9 @@ pub(super) enum Expiry {
 }
 
 impl Device {
-    pub fn new(session: Session, device: DeviceId, generation: Generation, head: InboxSeq) -> Self {
+    pub fn new(session: Session, login: Login, platform: Platform, head: InboxSeq) -> Self {
         let Session { entry, key } = session;
+        let Login { device, generation, .. } = login;
         Self {
             entry,
             key,
@@ -69,7 +71,18 @@ impl Device {
             is_armed: false,
             is_reading: false,
             heard_s: 0,
+            platform,
         }
+    }
+
+    /// As its user sees it.
+    pub fn state(&self, now: Now) -> DeviceState {
+        let Self { device, generation, platform, .. } = *self;
+        DeviceState { device, generation, platform, silent_s: self.silence_s(now).into() }
+    }
+
+    pub fn platform(&self) -> Platform {
+        self.platform
     }
 
     /// It says something.
@@ -183,7 +196,8 @@ mod tests {
 
     fn device(head: u64) -> Device {
         let session = Session { entry: 0, key: 1 };
-        Device::new(session, DeviceId(1), Generation(1), InboxSeq(head))
+        let login = Login { uid: Uid(1), device: DeviceId(1), generation: Generation(1) };
+        Device::new(session, login, Platform::UNKNOWN, InboxSeq(head))
     }
 
     #[test]

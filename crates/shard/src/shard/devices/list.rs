@@ -1,9 +1,10 @@
 //! The devices of one user. It does not know what is pushed to them.
 
 use super::device::Device;
-use crate::command::{Login, Now, Session};
+use crate::command::{DeviceState, Login, Now, Session};
+use crate::rows::Revoked;
 use std::cmp::Reverse;
-use wire::{DeviceId, InboxSeq, Uid};
+use wire::{DeviceId, Generation, InboxSeq, Platform, Uid};
 
 /// The devices of a user that are logged in. At most as many as the shard's configuration says.
 #[derive(Default)]
@@ -14,6 +15,8 @@ pub(in super::super) struct UserDevices<'a> {
     pub uid: Uid,
     pub committed: InboxSeq,
     pub tail: InboxSeq,
+    /// What of the user is believed no more.
+    pub revoked: Revoked,
     pub devices: &'a mut DeviceList,
 }
 
@@ -56,11 +59,29 @@ impl DeviceList {
         Some(self.0.swap_remove(at))
     }
 
-    /// Whoever has said nothing for longest, of several the one that logged in first; it is logged in no more.
-    pub(super) fn take_longest_silent(&mut self, now: Now) -> Option<Device> {
-        let silence = |device: &Device| (device.silence_s(now), Reverse(device.generation));
+    /// Whoever has said nothing for longest, of several the one that logged in first; those of a platform before all
+    /// others. It is logged in no more.
+    pub(super) fn take_longest_silent(&mut self, platform: Platform, now: Now) -> Option<Device> {
+        let silence = |device: &Device| {
+            let is_like = device.platform() == platform;
+            (is_like, device.silence_s(now), Reverse(device.generation))
+        };
         let (at, _) = self.0.iter().enumerate().max_by_key(|(_, device)| silence(device))?;
         Some(self.0.swap_remove(at))
+    }
+
+    /// Those that are meant are logged in no more.
+    pub(super) fn take_all(&mut self, is_meant: impl Fn(&Device) -> bool) -> Vec<Device> {
+        self.0.extract_if(.., |device| is_meant(device)).collect()
+    }
+
+    /// Those of logins above one, as their user sees them, by login.
+    pub fn page(&self, after: Generation, limit: usize, now: Now) -> Vec<DeviceState> {
+        let later = self.0.iter().filter(|device| device.generation > after);
+        let mut page: Vec<_> = later.map(|device| device.state(now)).collect();
+        page.sort_unstable_by_key(|state| state.generation);
+        page.truncate(limit);
+        page
     }
 
     /// A session says something.

@@ -5,18 +5,20 @@ use super::{Devices, UserDevices, pushes};
 use crate::command::{Answer, Begin, Login, ReplyTo};
 use crate::limits::PUSH_PAGE_ROWS;
 use crate::rows::Read;
+use crate::shard::begun::Begun;
 use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
-use wire::{DeviceId, Generation, InboxSeq, MessageId, RefusalCode};
+use wire::{DeviceId, Generation, InboxSeq, MessageId, Platform, RefusalCode};
 
 impl Devices {
-    /// A device wants to log in: its login, with a number, and the row up to which it has everything; and the message that it
-    /// says is there, if that is to be seen.
+    /// A device wants to log in: its login, with a number; and the message that it says is at its cursor, if that is to be
+    /// seen.
     pub fn begin(
         &mut self,
         user: &UserDevices<'_>,
-        (device, from): (DeviceId, Begin),
-    ) -> ((Login, InboxSeq), Option<MessageId>) {
+        (device, platform): (DeviceId, Platform),
+        from: Begin,
+    ) -> (Begun, Option<MessageId>) {
         self.logins += 1;
         let generation = Generation::new(self.epoch, self.logins);
         let mut claimed = None;
@@ -35,58 +37,53 @@ impl Devices {
                 InboxSeq(0)
             }
         };
-        ((Login { uid: user.uid, device, generation }, cursor), claimed)
+        let login = Login { uid: user.uid, device, generation };
+        (Begun { login, cursor, platform }, claimed)
+    }
+
+    /// The number of the last login of this owner.
+    pub fn last_login(&self) -> Generation {
+        Generation::new(self.epoch, self.logins)
     }
 
     /// Asks which message is at a device's cursor. The row there, or the first behind it, also says whether rows are gone that the
     /// device lacks. Where too many reads wait the device is to come again: one that was not seen to have another message there
     /// would take the rows of two inboxes for one.
-    pub fn ask_cursor(
-        (login, cursor): (Login, InboxSeq),
-        message_id: MessageId,
-        reply: ReplyTo,
-        step: &mut Step,
-    ) {
+    pub fn ask_cursor(begun: Begun, message_id: MessageId, reply: ReplyTo, step: &mut Step) {
         if step.may_ask(reply) {
-            let (uid, after) = (login.uid, InboxSeq(cursor.0 - 1));
+            let (uid, after) = (begun.login.uid, InboxSeq(begun.cursor.0 - 1));
             let read = Read::Inbox { uid, after, limit: 1, bytes_max: 0 };
-            step.ask(read, Purpose::Cursor { login, cursor, message_id, reply });
+            step.ask(read, Purpose::Cursor { begun, message_id, reply });
         }
     }
 
     /// A device has another message at its cursor than the inbox has: the store was put back, or the client lies. It has nothing of
     /// this inbox.
-    pub fn fork(&mut self, (login, _): (Login, InboxSeq)) -> (Login, InboxSeq) {
+    pub fn fork(&mut self, begun: Begun) -> Begun {
         self.forked_logins += 1;
-        (login, InboxSeq(0))
+        Begun { cursor: InboxSeq(0), ..begun }
     }
 
     /// Asks whether the rows that a device lacks are there, if it lacks any: the answer to its login tells it. Says whether it
     /// asked; where too many reads wait, what is gone is told with the device's pages.
-    pub fn ask_tail(
-        user: &UserDevices<'_>,
-        (login, cursor): (Login, InboxSeq),
-        reply: ReplyTo,
-        step: &mut Step,
-    ) -> bool {
-        let (uid, from, head) = (user.uid, user.tail.max(cursor.next()), user.committed);
+    pub fn ask_tail(user: &UserDevices<'_>, begun: Begun, reply: ReplyTo, step: &mut Step) -> bool {
+        let (uid, from, head) = (user.uid, user.tail.max(begun.cursor.next()), user.committed);
         let asks = from <= head && step.has_room();
         if asks {
-            step.ask(Read::Tail { uid, from, head }, Purpose::Login { login, cursor, reply });
+            step.ask(Read::Tail { uid, from, head }, Purpose::Login { begun, reply });
         }
         asks
     }
 
     /// A device logs in, and ends what it was logged in as before. If the user has as many devices as it may have, the one
-    /// that was silent longest is ended: one that was installed anew leaves its former self behind.
-    pub fn log_in(
-        &mut self,
-        user: UserDevices<'_>,
-        (login, cursor): (Login, InboxSeq),
-        reply: ReplyTo,
-        step: &mut Step,
-    ) {
+    /// that was silent longest is ended, of the same platform if there is one: one that was installed anew leaves its former
+    /// self behind.
+    pub fn log_in(&mut self, user: UserDevices<'_>, begun: Begun, reply: ReplyTo, step: &mut Step) {
+        let Begun { login, cursor, platform } = begun;
         let Login { device, generation, .. } = login;
+        if generation <= user.revoked.logins {
+            return step.refuse(reply, RefusalCode::TokenRevoked);
+        }
         if user.devices.of(device).is_some_and(|newer| newer.generation > generation) {
             return step.refuse(reply, RefusalCode::SessionReplaced);
         }
@@ -97,14 +94,14 @@ impl Devices {
                 step.tell(former.session(), answer);
             }
         } else if user.devices.len() >= self.devices_max
-            && let Some(silent) = user.devices.take_longest_silent(step.now())
+            && let Some(silent) = user.devices.take_longest_silent(platform, step.now())
         {
             step.tell(silent.session(), Answer::Closed(RefusalCode::TooManyDevices));
         }
         let (inbox_head, inbox_tail) = (user.committed, user.tail);
         // What is gone is not waited for: a device that is told begins behind it.
         let start = cursor.max(InboxSeq(inbox_tail.0 - 1));
-        let mut device = Device::new(reply.session, device, generation, start);
+        let mut device = Device::new(reply.session, login, platform, start);
         device.hear(step.now());
         step.answer(reply, Answer::LoggedIn { login, inbox_head, cursor, inbox_tail });
         if let Some(after) = device.behind(inbox_head) {
@@ -115,12 +112,21 @@ impl Devices {
 
     /// A session that another owner of this partition logged in. What it has of the inbox is not known; it is told the head
     /// and asks for what it lacks.
-    pub fn register(&self, user: UserDevices<'_>, login: Login, reply: ReplyTo, step: &mut Step) {
+    pub fn register(
+        &self,
+        user: UserDevices<'_>,
+        (login, platform): (Login, Platform),
+        reply: ReplyTo,
+        step: &mut Step,
+    ) {
+        if login.generation <= user.revoked.logins {
+            return step.answer(reply, Answer::Closed(RefusalCode::TokenRevoked));
+        }
         let head = user.committed;
         let has_room = user.devices.len() < self.devices_max;
         let now = step.now();
         let new = || {
-            let mut new = Device::new(reply.session, login.device, login.generation, head);
+            let mut new = Device::new(reply.session, login, platform, head);
             new.hear(now);
             new
         };
@@ -141,6 +147,22 @@ impl Devices {
         step.answer(reply, Answer::News(head));
     }
 
+    /// Ends the sessions of a device, or of all: how many. The user may not be in memory: then it has none.
+    pub fn end(
+        user: Option<UserDevices<'_>>,
+        device: Option<DeviceId>,
+        code: RefusalCode,
+        step: &mut Step,
+    ) -> u32 {
+        end(user, |it| device.is_none_or(|meant| it.device == meant), code, step)
+    }
+
+    /// Ends every session whose login is believed no more: how many.
+    pub fn end_revoked(user: UserDevices<'_>, step: &mut Step) -> u32 {
+        let through = user.revoked.logins;
+        end(Some(user), |it| it.generation <= through, RefusalCode::TokenRevoked, step)
+    }
+
     /// A session ends. Its user may not be in memory: then nothing of it is.
     pub fn log_out(user: Option<UserDevices<'_>>, login: Login, reply: ReplyTo, step: &mut Step) {
         if let Some(mut user) = user {
@@ -150,4 +172,17 @@ impl Devices {
             step.answer(reply, Answer::LoggedOut(login.generation));
         }
     }
+}
+
+fn end(
+    user: Option<UserDevices<'_>>,
+    is_meant: impl Fn(&Device) -> bool,
+    code: RefusalCode,
+    step: &mut Step,
+) -> u32 {
+    let ended = user.map_or_else(Vec::new, |user| user.devices.take_all(is_meant));
+    for device in &ended {
+        step.tell(device.session(), Answer::Closed(code));
+    }
+    u32::try_from(ended.len()).unwrap_or(u32::MAX)
 }

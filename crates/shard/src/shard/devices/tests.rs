@@ -4,8 +4,8 @@ use super::*;
 use crate::command::{Answer, Begin, Login, ReplyTo, Session};
 use crate::limits::{PUSH_TIMEOUT_MS, PUSH_TRIES_MAX};
 use crate::partition::{ShardId, Share};
-use crate::rows::{Chain, InboxRow, Read, sample};
-use wire::{DeviceId, InboxSeq, RefusalCode, Uid};
+use crate::rows::{Chain, InboxRow, Read, Revoked, sample};
+use wire::{DeviceId, Generation, InboxSeq, Platform, RefusalCode, Uid};
 
 const UID: Uid = Uid(2);
 
@@ -14,11 +14,20 @@ struct Room {
     of_user: DeviceList,
     committed: InboxSeq,
     tail: InboxSeq,
+    revoked: Revoked,
     step: Step,
 }
 
 fn lend(devices: &mut DeviceList, committed: u64) -> UserDevices<'_> {
-    UserDevices { uid: UID, committed: InboxSeq(committed), tail: InboxSeq(1), devices }
+    lent(devices, (InboxSeq(committed), InboxSeq(1)), Revoked::default())
+}
+
+fn lent(
+    devices: &mut DeviceList,
+    (committed, tail): (InboxSeq, InboxSeq),
+    revoked: Revoked,
+) -> UserDevices<'_> {
+    UserDevices { uid: UID, committed, tail, revoked, devices }
 }
 
 fn rows(places: impl IntoIterator<Item = u64>) -> Vec<InboxRow> {
@@ -37,14 +46,24 @@ impl Room {
         let devices =
             Devices::new(&ShardConfig { devices_max: 2, ..ShardConfig::new(share, 1, 7) });
         let (of_user, committed, tail) = (DeviceList::default(), InboxSeq(0), InboxSeq(1));
-        Self { devices, of_user, committed, tail, step: Step::of_test() }
+        let revoked = Revoked::default();
+        Self { devices, of_user, committed, tail, revoked, step: Step::of_test() }
     }
 
     fn log_in(&mut self, device: u64, from: Begin, connection: u64) -> Vec<Answer> {
-        let (committed, tail) = (self.committed, self.tail);
-        let user = UserDevices { uid: UID, committed, tail, devices: &mut self.of_user };
-        let (began, _) = self.devices.begin(&user, (DeviceId(device), from));
-        self.devices.log_in(user, began, reply(connection), &mut self.step);
+        self.log_in_as((device, Platform::UNKNOWN), from, connection)
+    }
+
+    fn log_in_as(
+        &mut self,
+        (device, platform): (u64, Platform),
+        from: Begin,
+        connection: u64,
+    ) -> Vec<Answer> {
+        let Self { devices, of_user, committed, tail, revoked, step } = self;
+        let user = lent(of_user, (*committed, *tail), *revoked);
+        let (begun, _) = devices.begin(&user, (DeviceId(device), platform), from);
+        devices.log_in(user, begun, reply(connection), step);
         self.step.take().0
     }
 
@@ -61,8 +80,7 @@ impl Room {
         let (inbox_seq, chain) = (self.committed, Chain::default());
         let row =
             InboxRow { uid: UID, inbox_seq, flags: 0, chain, message: sample(inbox_seq.0, 0) };
-        let tail = self.tail;
-        let user = UserDevices { uid: UID, committed: inbox_seq, tail, devices: &mut self.of_user };
+        let user = lent(&mut self.of_user, (inbox_seq, self.tail), self.revoked);
         self.devices.push(user, row, None, &mut self.step);
         self.step.take().0
     }
@@ -80,8 +98,7 @@ impl Room {
     fn time_out(&mut self) -> Vec<Answer> {
         self.step.pass(PUSH_TIMEOUT_MS << PUSH_TRIES_MAX);
         while let Some(login) = self.devices.expired(&self.step) {
-            let (committed, tail) = (self.committed, self.tail);
-            let user = UserDevices { uid: UID, committed, tail, devices: &mut self.of_user };
+            let user = lent(&mut self.of_user, (self.committed, self.tail), self.revoked);
             self.devices.on_timer(user, login, &mut self.step);
         }
         self.step.take().0
@@ -127,6 +144,75 @@ fn one_device_too_many_ends_the_one_that_was_silent_longest() {
     }
 }
 
+/// A phone that was installed anew does not end the desktop that sleeps.
+#[test]
+fn one_device_too_many_ends_one_of_its_platform_first() {
+    let mut room = Room::new();
+    room.log_in_as((1, Platform::LINUX), Begin::Head, 1);
+    room.step.pass(20_000);
+    room.log_in_as((2, Platform::IOS), Begin::Head, 2);
+    let answers = room.log_in_as((3, Platform::IOS), Begin::Head, 3);
+    assert_eq!(answers[0], Answer::Closed(RefusalCode::TooManyDevices));
+    let left = |room: &Room| {
+        let page = room.of_user.page(Generation(0), 9, room.step.now());
+        page.iter().map(|it| (it.device.0, it.platform, it.silent_s)).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&room), [(1, Platform::LINUX, 20), (3, Platform::IOS, 0)]);
+    let now = room.step.now();
+    let first = room.of_user.page(Generation(0), 1, now);
+    let rest = room.of_user.page(first[0].generation, 9, now);
+    assert_eq!((first[0].device.0, rest[0].device.0, rest.len()), (1, 3, 1));
+    room.log_in_as((4, Platform::WEB), Begin::Head, 4);
+    assert_eq!(left(&room), [(3, Platform::IOS, 0), (4, Platform::WEB, 0)]);
+}
+
+#[test]
+fn sessions_end_by_device_or_all() {
+    let mut room = Room::new();
+    (1..=2).for_each(|device| assert_eq!(room.logged_in(device).device.0, device));
+    let end = |room: &mut Room, device: Option<u64>| {
+        let user = lent(&mut room.of_user, (room.committed, room.tail), room.revoked);
+        let code = RefusalCode::Kicked;
+        let count = Devices::end(Some(user), device.map(DeviceId), code, &mut room.step);
+        (count, room.step.take().0)
+    };
+    let kicked = Answer::Closed(RefusalCode::Kicked);
+    assert_eq!(end(&mut room, Some(3)), (0, vec![]));
+    assert_eq!(end(&mut room, Some(2)), (1, vec![kicked.clone()]));
+    room.logged_in(2);
+    assert_eq!(end(&mut room, None), (2, vec![kicked.clone(), kicked]));
+    assert!(room.of_user.is_empty());
+    assert_eq!(Devices::end(None, None, RefusalCode::Kicked, &mut room.step), 0);
+}
+
+/// Also where its owner is another by then, and where the login was under way.
+#[test]
+fn a_login_that_is_believed_no_more_does_not_hold() {
+    let mut room = Room::new();
+    let first = room.logged_in(1);
+    let (begun, _) = {
+        let Room { devices, of_user, committed, tail, revoked, .. } = &mut room;
+        let user = lent(of_user, (*committed, *tail), *revoked);
+        devices.begin(&user, (DeviceId(2), Platform::UNKNOWN), Begin::Head)
+    };
+    room.revoked = Revoked { tokens_s: 0, logins: room.devices.last_login() };
+    let Room { devices, of_user, committed, tail, revoked, step } = &mut room;
+    let place = (*committed, *tail);
+    devices.log_in(lent(of_user, place, *revoked), begun, reply(2), step);
+    let code = RefusalCode::TokenRevoked;
+    assert_eq!(step.take().0, [Answer::Refused { code, retry_after_ms: 0 }]);
+    assert_eq!(Devices::end_revoked(lent(of_user, place, *revoked), step), 1);
+    assert_eq!(step.take().0, [Answer::Closed(code)]);
+    let session = (first, Platform::UNKNOWN);
+    devices.register(lent(of_user, place, *revoked), session, reply(1), step);
+    assert_eq!(step.take().0, [Answer::Closed(code)]);
+    assert!(room.of_user.is_empty());
+    let later = room.logged_in(1);
+    room.step.take();
+    let user = lent(&mut room.of_user, (room.committed, room.tail), room.revoked);
+    assert_eq!(Devices::end_revoked(user, &mut room.step), 0, "{later:?}");
+}
+
 #[test]
 fn what_a_device_acknowledges_and_what_it_sends_is_heard() {
     let mut room = Room::new();
@@ -138,7 +224,10 @@ fn what_a_device_acknowledges_and_what_it_sends_is_heard() {
         Devices::ack(user, heard, InboxSeq(0), &mut room.step);
     }
     let now = room.step.now();
-    assert_eq!(room.of_user.take_longest_silent(now).unwrap().login(UID), second);
+    assert_eq!(
+        room.of_user.take_longest_silent(Platform::UNKNOWN, now).unwrap().login(UID),
+        second
+    );
 }
 
 #[test]
@@ -166,12 +255,12 @@ fn pushes_begin_where_the_device_says_in_this_inbox() {
 fn a_session_of_an_older_login_is_replaced_wherever_it_is_registered() {
     let mut room = Room::new();
     let newer = room.logged_in(1);
-    let older = Login { generation: wire::Generation(0), ..newer };
+    let older = Login { generation: Generation(1), ..newer };
     let user = lend(&mut room.of_user, 0);
-    room.devices.register(user, older, reply(9), &mut room.step);
+    room.devices.register(user, (older, Platform::UNKNOWN), reply(9), &mut room.step);
     assert_eq!(room.step.take().0, [Answer::Closed(RefusalCode::SessionReplaced)]);
     let user = lend(&mut room.of_user, 0);
-    room.devices.register(user, newer, reply(9), &mut room.step);
+    room.devices.register(user, (newer, Platform::UNKNOWN), reply(9), &mut room.step);
     assert_eq!(room.step.take().0, [Answer::News(InboxSeq(0))]);
     let sessions: Vec<_> = room.of_user.sessions(UID).collect();
     assert_eq!(sessions, [(newer, reply(9).session)], "it is reached another way now");
@@ -284,7 +373,8 @@ fn a_device_that_synced_what_was_being_read_for_it_is_pushed_the_rest() {
 #[test]
 fn a_login_that_comes_late_does_not_end_the_one_that_came_after_it() {
     let mut room = Room::new();
-    let (late, _) = room.devices.begin(&lend(&mut room.of_user, 0), (DeviceId(1), Begin::Head));
+    let device = (DeviceId(1), Platform::UNKNOWN);
+    let (late, _) = room.devices.begin(&lend(&mut room.of_user, 0), device, Begin::Head);
     let newer = room.logged_in(1);
     room.devices.log_in(lend(&mut room.of_user, 0), late, reply(9), &mut room.step);
     let answers = room.step.take().0;

@@ -2,8 +2,8 @@
 //! changes together.
 
 use super::Inboxes;
-use crate::command::Now;
-use crate::rows::{ChatRow, Row};
+use crate::command::{Now, ReplyTo};
+use crate::rows::{ChatRow, Revoked, Row};
 use crate::shard::commit::Change;
 use crate::shard::step::Step;
 use wire::{ConversationId, InboxSeq, Seq, Uid};
@@ -70,6 +70,21 @@ impl Inboxes {
             let due_ms = chat.mark_dirty(user, now);
             self.dirty.extend(due_ms.map(|due_ms| (due_ms, uid)));
         }
+    }
+
+    /// From now on so much of a user in memory is believed no more, and what was, stays so.
+    pub fn revoke(&mut self, (uid, more): (Uid, Revoked), reply: ReplyTo, step: &mut Step) {
+        let user = self.users.get_mut(&uid).expect("it is loaded");
+        let former = user.revoked();
+        let tokens_s = former.tokens_s.max(more.tokens_s);
+        let before = user.revoke(Revoked { tokens_s, logins: former.logins.max(more.logins) });
+        user.touch(step.commit.round());
+        step.commit.push(Row::User(user.row(uid)), Change::Revoked { uid, before, reply });
+    }
+
+    /// What was to be believed no more was not written.
+    pub fn believe_again(&mut self, uid: Uid, before: Revoked) {
+        self.users.get_mut(&uid).expect("a user with rows in flight is kept").revoke(before);
     }
 
     /// A change of a chat was not written.

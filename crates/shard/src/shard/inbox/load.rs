@@ -20,7 +20,7 @@ impl Inboxes {
         (head, chain): (InboxSeq, Chain),
         tail: Vec<InboxRow>,
     ) -> Vec<ConversationId> {
-        let none = UserRow { uid, chats_through: InboxSeq(0), chats_version: 0 };
+        let none = UserRow::empty(uid);
         let user = User::new(row.unwrap_or(none), head, chain);
         let mut missing: Vec<ConversationId> =
             tail.iter().map(|row| row.message.conversation).collect();

@@ -249,6 +249,6 @@ impl Inboxes {
 }
 
 fn lend(uid: Uid, user: &mut User) -> UserDevices<'_> {
-    let (committed, tail) = (user.committed(), user.tail());
-    UserDevices { uid, committed, tail, devices: &mut user.devices }
+    let (committed, tail, revoked) = (user.committed(), user.tail(), user.revoked());
+    UserDevices { uid, committed, tail, revoked, devices: &mut user.devices }
 }

@@ -381,7 +381,11 @@ fn a_chat_is_made_again_from_the_marks_in_the_inbox() {
     let (end, row) = ((tail[1].inbox_seq, tail[1].next_chain()), room.row());
     let mut other = Room::new();
     other.inboxes = Inboxes::new(&config(), Plant::from_env());
-    let user = UserRow { uid: UID, chats_through: InboxSeq(99), chats_version: row.version - 2 };
+    let user = UserRow {
+        chats_through: InboxSeq(99),
+        chats_version: row.version - 2,
+        ..UserRow::empty(UID)
+    };
     assert_eq!(other.inboxes.begin(UID, Some(user), end, tail), [chat()]);
     let (recent, unread) = (ChatRow { recent_seq: Seq(99), recent_number: 99, ..row }, 98);
     let stored = ChatRow { read_seq: Seq(0), read_number: 99 - unread, version: 0, ..recent };
@@ -396,7 +400,7 @@ fn a_chat_is_made_again_from_the_marks_in_the_inbox() {
 fn a_user_is_in_memory_once_its_chats_tell_of_its_whole_inbox() {
     let mut room = Room::new();
     let uid = Uid(1);
-    let row = UserRow { uid, chats_through: InboxSeq(1), chats_version: 5 };
+    let row = UserRow { chats_through: InboxSeq(1), chats_version: 5, ..UserRow::empty(uid) };
     let (inbox_seq, chain) = (InboxSeq(2), Chain::default());
     let tail = InboxRow { uid, inbox_seq, flags: 0, chain, message: sample(2, 0) };
     let end = (InboxSeq(2), tail.next_chain());

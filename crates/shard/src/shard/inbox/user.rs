@@ -1,7 +1,7 @@
 //! A user in memory: the end of its inbox, its list of chats, and its devices, which are another room's.
 
 use crate::limits::{INBOX_WINDOW_MAX, USER_BYTES_MAX};
-use crate::rows::{Chain, InboxRow, MessageRow, UserRow};
+use crate::rows::{Chain, InboxRow, MessageRow, Revoked, UserRow};
 use crate::shard::devices::DeviceList;
 use wire::{ConversationId, InboxSeq, Uid};
 
@@ -31,6 +31,8 @@ struct Traffic {
     dirty: Vec<ConversationId>,
     /// The commit round that last wrote a row.
     touched: u64,
+    /// What of the user is believed no more; of hardly any there is something.
+    revoked: Revoked,
 }
 
 const _: () = assert!(size_of::<User>() <= USER_BYTES_MAX);
@@ -47,8 +49,10 @@ pub(super) struct Load {
 impl User {
     /// As it is stored, with the last place of its inbox and the chain of the row after it.
     pub fn new(row: UserRow, head: InboxSeq, chain: Chain) -> Self {
-        let UserRow { chats_through, chats_version, .. } = row;
+        let UserRow { chats_through, chats_version, revoked, .. } = row;
         assert!(chats_through <= head, "chats tell of rows that exist");
+        let is_revoked = revoked != Revoked::default();
+        let traffic = is_revoked.then(|| Box::new(Traffic { revoked, ..Traffic::default() }));
         Self {
             head,
             committed: head,
@@ -57,7 +61,7 @@ impl User {
             chats_through,
             chats_version,
             devices: DeviceList::default(),
-            traffic: None,
+            traffic,
         }
     }
 
@@ -83,7 +87,18 @@ impl User {
     /// What is stored of it, as it should be.
     pub fn row(&self, uid: Uid) -> UserRow {
         let (chats_through, chats_version) = (self.chats_through, self.chats_version);
-        UserRow { uid, chats_through, chats_version }
+        UserRow { uid, chats_through, chats_version, revoked: self.revoked() }
+    }
+
+    /// What of it is believed no more.
+    #[inline]
+    pub fn revoked(&self) -> Revoked {
+        self.traffic.as_ref().map_or_else(Revoked::default, |traffic| traffic.revoked)
+    }
+
+    /// From now on so much is believed no more; how much it was.
+    pub fn revoke(&mut self, revoked: Revoked) -> Revoked {
+        std::mem::replace(&mut self.traffic.get_or_insert_default().revoked, revoked)
     }
 
     pub fn is_needed(&self) -> bool {

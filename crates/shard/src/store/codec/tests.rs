@@ -57,7 +57,11 @@ proptest! {
         prop_assert!(key.as_ref() < Key::chats_end(row.uid).as_ref());
 
         value.clear();
-        let row = UserRow { uid: Uid(a), chats_through: InboxSeq(seq), chats_version: b };
+        let row = UserRow { chats_through: InboxSeq(seq), chats_version: b, ..UserRow::empty(Uid(a)) };
+        put_user(&mut value, &row);
+        prop_assert_eq!(take_user(Key::user(row.uid).as_ref(), &value), Some(row));
+        let row = UserRow { revoked: Revoked { tokens_s: b, logins: Generation(seq) }, ..row };
+        value.clear();
         put_user(&mut value, &row);
         prop_assert_eq!(take_user(Key::user(row.uid).as_ref(), &value), Some(row));
 

@@ -26,7 +26,7 @@ impl World {
         device.from = from;
         device.is_forged = matches!(from, Begin::After { message_id: it, .. }
             if ![MessageId(0), device.message_id].contains(&it));
-        let command = Command::Login { uid: device.uid, device: device.device, from };
+        let command = Command::login(device.uid, device.device, from);
         self.ask_own_shard(at, command, Request::Login);
     }
 

@@ -1,0 +1,13 @@
+//! Logins under way. It does not know what they wait for.
+
+use crate::command::Login;
+use wire::{InboxSeq, Platform};
+
+/// A login that has its number, and does not hold yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    pub login: Login,
+    /// The device has every row up to here.
+    pub cursor: InboxSeq,
+    pub platform: Platform,
+}
