@@ -1,8 +1,9 @@
 //! The links that one core dials: an entry dials every node, a node's core every other node. There
 //! is one link a node, dialed again whenever it is lost. It knows no partition and no name.
 //!
-//! A place is dialed while a name leads there or a node tells of it, and forgotten when neither
-//! does and its connection is gone.
+//! A place is dialed while a name leads there or any node tells of it, and forgotten when none
+//! does and its connection is gone. Nodes see each other at different times: one that is behind
+//! takes nothing away that others tell of.
 
 use crate::{
     Admission, Backoff, Event, HANDSHAKE_MS_MAX, Item, LINK_CLOSE_BYTES, Line, Link, LinkDrop,
@@ -93,8 +94,8 @@ pub struct Dialer {
     me: PeerId,
     /// Where names lead.
     named: BTreeSet<SocketAddr>,
-    /// Where nodes say that nodes are.
-    told: BTreeMap<SocketAddr, NodeId>,
+    /// Where each node says that nodes are.
+    told: BTreeMap<NodeId, BTreeMap<SocketAddr, NodeId>>,
     places: BTreeMap<SocketAddr, Place>,
     /// Connections under way or up, and where they lead.
     conns: HashMap<ConnId, SocketAddr>,
@@ -149,11 +150,13 @@ impl Dialer {
         self.keep_wanted();
     }
 
-    /// Nodes are at these places now, and at no others. Whoever says so again has heard of them: they are dialed soon.
-    pub fn set_told(&mut self, nodes: impl IntoIterator<Item = (SocketAddr, NodeId)>) {
-        let before = std::mem::replace(&mut self.told, nodes.into_iter().collect());
+    /// A node says that nodes are at these places now, and at no others. Whoever says so again has heard of them: they are
+    /// dialed soon. What others said counts as long as there is a link to them.
+    pub fn set_told(&mut self, by: NodeId, nodes: impl IntoIterator<Item = (SocketAddr, NodeId)>) {
+        let before = self.told.insert(by, nodes.into_iter().collect()).unwrap_or_default();
+        self.told.retain(|other, _| *other == by || self.nodes.contains_key(other));
         self.keep_wanted();
-        for (address, node) in &self.told {
+        for (address, node) in &self.told[&by] {
             let place = self.places.get_mut(address).expect("it is wanted");
             if place.conn.is_none() {
                 (place.redial_ms, place.backoff) = (0, BACKOFF);
@@ -165,12 +168,11 @@ impl Dialer {
 
     fn keep_wanted(&mut self) {
         let Self { named, told, places, .. } = self;
-        for address in named.iter().chain(told.keys()) {
+        for address in named.iter().chain(told.values().flat_map(BTreeMap::keys)) {
             places.entry(*address).or_default();
         }
-        places.retain(|at, place| {
-            place.conn.is_some() || named.contains(at) || told.contains_key(at)
-        });
+        let is_told = |at: &SocketAddr| told.values().any(|nodes| nodes.contains_key(at));
+        places.retain(|at, place| place.conn.is_some() || named.contains(at) || is_told(at));
     }
 
     /// Whether a connection is one of these.
@@ -409,7 +411,7 @@ mod tests {
         }
         assert_eq!(scene.dials(now_ms), 1);
         assert!(!scene.dialed(now_ms));
-        scene.dialer.set_told([(address, NodeId(1))]);
+        scene.dialer.set_told(NodeId(2), [(address, NodeId(1))]);
         assert_eq!(scene.dials(now_ms), 1, "told of: at once");
     }
 
@@ -435,12 +437,35 @@ mod tests {
         let mut scene = Scene::new();
         let [a, b, c] = [1_u16, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         scene.dialer.set_named([a, b]);
-        scene.dialer.set_told([(b, NodeId(1)), (c, NodeId(2))]);
+        scene.dialer.set_told(NodeId(1), [(b, NodeId(1)), (c, NodeId(2))]);
         assert_eq!(scene.places(), [a, b, c]);
         scene.dialer.set_named([]);
         assert_eq!(scene.places(), [b, c]);
-        scene.dialer.set_told([]);
+        scene.dialer.set_told(NodeId(1), []);
         assert!(scene.places().is_empty());
+    }
+
+    /// A node that was held up tells what it saw before, without itself; then its link goes.
+    #[test]
+    fn a_node_that_is_behind_takes_no_place_away() {
+        let mut scene = Scene::new();
+        let [a, b] = [1_u16, 2].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let (all, few) = ([(a, NodeId(1)), (b, NodeId(2))], [(a, NodeId(1))]);
+        for node in [1, 2] {
+            scene.dialer.nodes.insert(NodeId(node), scene.ring.connect(a, None).unwrap());
+            scene.dialer.set_told(NodeId(node), all);
+        }
+        scene.dialer.set_told(NodeId(2), few);
+        scene.dialer.nodes.remove(&NodeId(2));
+        scene.dialer.keep_wanted();
+        assert_eq!(scene.places(), [a, b], "the other tells of it still");
+        scene.dialer.set_told(NodeId(1), few);
+        assert_eq!(scene.places(), [a]);
+        scene.dialer.nodes.clear();
+        scene.dialer.set_told(NodeId(2), all);
+        assert_eq!(scene.places(), [a, b]);
+        scene.dialer.set_told(NodeId(3), few);
+        assert_eq!(scene.places(), [a], "whoever told of it is gone");
     }
 
     #[test]

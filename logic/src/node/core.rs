@@ -387,7 +387,7 @@ impl Core {
                 let others = nodes.iter().filter(|it| it.node != self.parts.node);
                 // A node looks its name up before it tells it.
                 let places = others.filter_map(|it| Some((it.address.parse().ok()?, it.node)));
-                self.parts.dialer.set_told(places);
+                self.parts.dialer.set_told(self.parts.node, places);
                 self.parts.links.say_to_entries(&Item::Nodes(nodes.to_vec()), &self.ring);
             }
             Control::StoreClock { unix_ms, asked, answered } => {

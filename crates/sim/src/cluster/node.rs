@@ -378,7 +378,7 @@ impl Node {
                 self.owners.set_nodes(&nodes);
                 let others = nodes.iter().filter(|it| it.node != self.id);
                 let places = others.filter_map(|it| Some((it.address.parse().ok()?, it.node)));
-                self.dialer.set_told(places);
+                self.dialer.set_told(self.id, places);
                 self.links.say_to_entries(&Item::Nodes(nodes.to_vec()), &self.sockets);
             }
             Control::Tell(row) => self.say_to_node(row.holder.node, &Item::Told(row)),

@@ -172,7 +172,7 @@ impl Remote {
                         news.inbox_epoch = Some(epoch);
                     } else if let Item::Nodes(nodes) = item {
                         let place = |it: NodeAddress| Some((it.address.parse().ok()?, it.node));
-                        dialer.set_told(nodes.into_iter().filter_map(place));
+                        dialer.set_told(node, nodes.into_iter().filter_map(place));
                     } else if let Item::Reach(reach) = item {
                         reached.on_reach(node, reach, now_ms);
                     } else {
