@@ -1,6 +1,6 @@
-//! What is acknowledged is in its conversation once, in both inboxes once, and stays there; a sender's messages keep their
-//! order; a partition has one owner at a time; and when faults end, every device is soon whole. Each seed is a
-//! cluster with its own faults. That each rule is needed, and would be missed, is proved by taking it away.
+//! What is acknowledged is in its conversation once, in both inboxes once, and stays there; what a group has is soon in the
+//! inbox of each who was a member in its place; a sender's messages keep their order; a partition has one owner at a time; and
+//! when faults end, every device is soon whole. Each seed is a cluster with its own faults, half of them with groups. That each rule is needed, and would be missed, is proved by taking it away.
 //!
 //! `SEED=n` replays a cluster, `SEEDS=n` runs so many, `ENOUGH=n` ends after n that failed.
 
@@ -16,8 +16,9 @@ use wire::Bytes;
 
 /// Clusters that must keep every promise.
 const SEEDS: u64 = 90;
-/// Of others, those that once failed: 136 had an ack of what a former owner left where another message was being written.
-const FAILED_ONCE: &[u64] = &[136];
+/// Of others, those that once failed: 136 had an ack of what a former owner left where another message was being written; in
+/// 389 a gateway forgot where a node is, told so by that node itself.
+const FAILED_ONCE: &[u64] = &[136, 389];
 /// With a rule taken away, at most: so many that the rarest is caught more than once.
 const PLANTED_SEEDS: u64 = 300;
 /// With a rule taken away, clusters that fail: then it is caught.
@@ -66,6 +67,7 @@ fn run_all(plant: Plant, (seeds, enough): (u64, u64)) -> Outcome {
         match run_one(seed, plant, &people) {
             Ok(report) => {
                 outcome.total.acked += report.acked;
+                outcome.total.of_groups += report.of_groups;
                 outcome.total.epochs += report.epochs;
                 outcome.total.refused += report.refused;
                 let healed_in_us = outcome.total.healed_in_us.max(report.healed_in_us);
@@ -89,10 +91,10 @@ fn clusters_keep_every_promise() {
     let (seeds, enough) = (number("SEEDS").unwrap_or(SEEDS), number("ENOUGH").unwrap_or(u64::MAX));
     let started = Instant::now();
     let Outcome { runs, failed, first, total } = run_all(Plant::Nothing, (seeds, enough));
-    let Report { acked, epochs, refused, healed_in_us } = total;
+    let Report { acked, of_groups, epochs, refused, healed_in_us } = total;
     println!(
-        "{runs} seeds, {:.1} a second: {acked} acknowledged, {epochs} epochs, {refused} refused for want of the store, \
-         healed within {} ms",
+        "{runs} seeds, {:.1} a second: {acked} acknowledged, {of_groups} of them by groups, {epochs} epochs, {refused} \
+         refused for want of the store, healed within {} ms",
         f64::from(u32::try_from(runs).unwrap()) / started.elapsed().as_secs_f64(),
         healed_in_us / 1_000
     );
@@ -103,7 +105,8 @@ fn clusters_keep_every_promise() {
              one_owner_acks_and_nothing_acked_is_lost clusters_keep"
         );
     }
-    assert!(runs == 1 || acked > 20 * runs && epochs > 5 * runs, "something happened");
+    let has_groups = of_groups > 5 * runs;
+    assert!(runs == 1 || acked > 20 * runs && has_groups && epochs > 5 * runs, "much happened");
 }
 
 #[test]

@@ -3,13 +3,14 @@
 
 use super::clock::{Clock, DEVICE_OFF_US_MAX};
 use crate::random::Random;
-use client::Position;
 use client::machine::{Credentials, Event, Machine, Turn};
+use client::{GroupChange, Position};
 use gateway::limits::REMOTE_GIVE_UP_MS;
 use shard::partition::Partition;
 use std::collections::BTreeMap;
+use wire::RefusalCode::{AlreadyMember, NotAllowed, NotMember};
 use wire::{Bytes, ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId};
-use wire::{Scratch, Seq, Uid};
+use wire::{RefusalCode, RowKind, Scratch, Seq, Uid, put_uids};
 
 /// Partitions of a run.
 pub const PARTITIONS: u16 = 3;
@@ -40,18 +41,24 @@ pub fn conversations(users: &[Uid]) -> impl Iterator<Item = ConversationId> {
 }
 
 /// A message that was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sent {
     /// Where to.
     pub conversation: ConversationId,
     /// The client's id of it.
     pub id: ClientMsgId,
+    /// What it is.
+    pub kind: RowKind,
     /// What it says.
-    pub body: u64,
+    pub body: Bytes,
     /// When, in µs.
     pub at_us: u64,
     /// It was refused for a while, or a gateway may have given it up: later ones may have passed it.
     pub may_be_passed: bool,
+    /// It was refused for good, as what is said to a group may be: of a member and of nobody else.
+    pub is_refused: bool,
+    /// Why it was refused last.
+    pub refusal: Option<RefusalCode>,
     /// Its id and place.
     pub acked: Option<(MessageId, Seq)>,
 }
@@ -154,14 +161,37 @@ impl Client {
             if self.machine.sends_pending() >= PENDING_MAX {
                 break;
             }
-            let body = random.any();
-            let bytes = Bytes::copy_from_slice(&body.to_le_bytes());
+            let body = Bytes::copy_from_slice(&random.any().to_le_bytes());
             let now_ms = self.now_ms(true_us);
-            let sent = self.machine.send((conversation, bytes), now_ms, &mut out);
+            let sent = self.machine.send((conversation, body.clone()), now_ms, &mut out);
             let id = sent.expect("there is room");
-            let (may_be_passed, acked, at_us) = (false, None, true_us);
-            self.told.sent.push(Sent { conversation, id, body, at_us, may_be_passed, acked });
+            self.told.add((conversation, id), (RowKind::MESSAGE, body), true_us);
         }
+        out
+    }
+
+    /// Its user changes who is in a group.
+    pub fn change_group(
+        &mut self,
+        (group, other): (ConversationId, Uid),
+        true_us: u64,
+        random: &mut Random,
+    ) -> Vec<u8> {
+        let mut out = Vec::new();
+        // The number of its group says whose a message is: the user is known once it was logged in.
+        if self.machine.uid() == Uid(0) || self.machine.sends_pending() >= PENDING_MAX {
+            return out;
+        }
+        let others = vec![other];
+        let (change, kind) = match random.between(0, 4) {
+            0 => (GroupChange::Leave(group), RowKind::MEMBER_LEFT),
+            1 => (GroupChange::Remove(group, others), RowKind::MEMBERS_REMOVED),
+            _ => (GroupChange::Add(group, others), RowKind::MEMBERS_ADDED),
+        };
+        let named = if kind == RowKind::MEMBER_LEFT { vec![] } else { vec![other] };
+        let changed = self.machine.change_group(change, self.now_ms(true_us), &mut out);
+        let id = changed.expect("there is room");
+        self.told.add((group, id), (kind, put_uids(named)), true_us);
         out
     }
 
@@ -195,7 +225,10 @@ impl Client {
     pub fn state(&self) -> String {
         let (uid, cursor) = (self.uid, self.machine.cursor());
         let is_in = self.machine.is_logged_in();
-        format!("{uid} logged in {is_in}, {} pending, cursor {cursor}", self.pending())
+        let waits = |sent: &&Sent| sent.acked.is_none() && !sent.is_refused;
+        let waiting = self.told.sent.iter().filter(waits);
+        let waiting: Vec<_> = waiting.map(|it| (it.conversation, it.kind, it.refusal)).collect();
+        format!("{uid} logged in {is_in}, cursor {cursor}, waiting {waiting:?}")
     }
 
     /// The first thing that it was told and that cannot be.
@@ -206,6 +239,26 @@ impl Client {
 }
 
 impl Told {
+    fn add(
+        &mut self,
+        (conversation, id): (ConversationId, ClientMsgId),
+        (kind, body): (RowKind, Bytes),
+        at_us: u64,
+    ) {
+        let (may_be_passed, is_refused, refusal, acked) = (false, false, None, None);
+        self.sent.push(Sent {
+            conversation,
+            id,
+            kind,
+            body,
+            at_us,
+            may_be_passed,
+            is_refused,
+            refusal,
+            acked,
+        });
+    }
+
     fn is_wrong(&mut self, what: String) {
         self.wrong.get_or_insert(what);
     }
@@ -238,10 +291,12 @@ impl Told {
                 }
             }
             Event::Refused { client_msg_id: Some(id), code, will_retry, .. } => {
-                if let Some(sent) = self.sent.iter_mut().find(|sent| sent.id == *id) {
-                    sent.may_be_passed = true;
-                }
-                if !will_retry {
+                let sent = self.sent.iter_mut().find(|sent| sent.id == *id);
+                let sent = sent.expect("the machine tells of its own");
+                sent.may_be_passed = true;
+                (sent.is_refused, sent.refusal) = (!will_retry, *code);
+                let may_be = [NotMember, NotAllowed, AlreadyMember].map(Some).contains(code);
+                if !(*will_retry || sent.conversation.is_group() && may_be) {
                     self.is_wrong(format!("{id:?} was refused for good: {code:?}"));
                 }
             }

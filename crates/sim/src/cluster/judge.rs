@@ -2,12 +2,13 @@
 //! influences nothing.
 
 use super::client::{Client, Row, Sent, conversations, users};
+use super::groups::{forbidden, groups, owed};
 use super::store::{Put, Statement, Store};
 use shard::command::{Answer, Delivery};
 use shard::owner::Epoch;
 use shard::partition::Partition;
 use shard::rows::InboxRow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, RefusalCode, Seq, Uid};
 
 /// Remembers everything that was ever promised.
@@ -42,6 +43,12 @@ impl Judge {
     #[must_use]
     pub fn acked(&self) -> u64 {
         self.messages.len() as u64
+    }
+
+    /// How many of them went to groups.
+    #[must_use]
+    pub fn acked_by_groups(&self) -> u64 {
+        self.messages.keys().filter(|(id, _)| id.is_group()).count() as u64
     }
 
     /// Acks that nodes gave, those of retries included.
@@ -106,7 +113,7 @@ impl Judge {
         match &delivery.answer {
             Answer::Acked { message_id, seq, inbox_seq, .. } => {
                 self.acks += 1;
-                let place = conversations(users).find(|id| {
+                let place = conversations(users).chain(groups()).find(|id| {
                     store.message(*id, *seq).is_some_and(|row| row.message_id == *message_id)
                 });
                 let Some(id) = place else {
@@ -206,46 +213,101 @@ impl Judge {
         }
     }
 
-    /// Everything is quiet, and everything that was sent is acknowledged: the store holds exactly that.
-    pub fn ends(&mut self, store: &Store, clients: &[Client]) {
+    /// Everything is quiet, and everything that was sent is acknowledged, or was refused for good: the store holds exactly
+    /// that.
+    pub fn ends(&mut self, store: &Store, clients: &[Client], groups: &[ConversationId]) {
         let users = users();
         let all = || clients.iter().flat_map(Client::sent);
         for id in conversations(&users) {
-            let count = all().filter(|sent| sent.conversation == id).count() as u64;
-            let mut ids = BTreeMap::new();
-            for seq in (1..=count).map(Seq) {
-                let row = store.message(id, seq);
-                self.check(row.is_some(), || format!("{id} has a hole at {seq} of {count}"));
-                ids.extend(row.map(|row| (row.client_msg_id, (row.message_id, seq))));
-            }
-            let is_other = |sent: &&Sent| {
-                let row = sent.acked.and_then(|(_, seq)| store.message(id, seq));
-                row.is_some_and(|row| row.body != sent.body.to_le_bytes().as_slice())
-            };
-            let other = all().find(|sent| sent.conversation == id && is_other(sent));
-            self.check(other.is_none(), || format!("{other:?} says something else"));
-            let sent = all().filter(|sent| sent.conversation == id);
-            let lost = sent.copied().find(|sent| ids.get(&sent.id).copied() != sent.acked);
-            self.check(lost.is_none(), || format!("{lost:?} is not where it was acknowledged"));
+            self.check_log(store, id, all().filter(|sent| sent.conversation == id));
+        }
+        for id in groups {
+            self.check_group(store, *id, all().filter(|sent| sent.conversation == *id));
         }
         for uid in users {
-            self.check_inbox(store, uid, clients);
+            self.check_inbox(store, uid, (clients, groups));
         }
         clients.iter().for_each(|client| self.check_client(store, client));
     }
 
-    fn check_inbox(&mut self, store: &Store, uid: Uid, clients: &[Client]) {
-        let sent = clients.iter().flat_map(Client::sent);
-        let count = sent.filter(|sent| sent.conversation.names(uid)).count() as u64;
-        let mut last = BTreeMap::new();
+    fn check_log<'a>(
+        &mut self,
+        store: &Store,
+        id: ConversationId,
+        sent: impl Iterator<Item = &'a Sent> + Clone,
+    ) {
+        let count = sent.clone().count() as u64;
+        let mut ids = BTreeMap::new();
+        for seq in (1..=count).map(Seq) {
+            let row = store.message(id, seq);
+            self.check(row.is_some(), || format!("{id} has a hole at {seq} of {count}"));
+            ids.extend(row.map(|row| (row.client_msg_id, (row.message_id, seq))));
+        }
+        self.check_bodies(store, id, sent.clone());
+        let lost = sent.clone().find(|sent| ids.get(&sent.id).copied() != sent.acked);
+        self.check(lost.is_none(), || format!("{lost:?} is not where it was acknowledged"));
+    }
+
+    /// What was acknowledged is there once, and where it was said to be. What was refused for good may be there: a copy of
+    /// it was on its way.
+    fn check_group<'a>(
+        &mut self,
+        store: &Store,
+        id: ConversationId,
+        sent: impl Iterator<Item = &'a Sent> + Clone,
+    ) {
+        let mut ids = BTreeMap::new();
+        for (at, row) in (1..).zip(store.messages(id)) {
+            self.check(row.seq == Seq(at), || format!("{id} has a hole at {at}"));
+            let before = ids.insert((row.sender, row.client_msg_id), (row.message_id, row.seq));
+            self.check(before.is_none(), || format!("{row:?} is there twice"));
+        }
+        let forbidden = forbidden(store, id);
+        self.check(forbidden.is_none(), || format!("its members did not allow {forbidden:?}"));
+        self.check_bodies(store, id, sent.clone());
+        let place = |sent: &Sent| ids.iter().find(|(known, _)| known.1 == sent.id).map(|it| *it.1);
+        let is_lost = |sent: &&Sent| place(sent) != sent.acked && !sent.is_refused;
+        let lost = sent.clone().find(is_lost);
+        self.check(lost.is_none(), || format!("{lost:?} is not where it was acknowledged"));
+    }
+
+    fn check_bodies<'a>(
+        &mut self,
+        store: &Store,
+        id: ConversationId,
+        mut sent: impl Iterator<Item = &'a Sent>,
+    ) {
+        let is_other = |sent: &&Sent| {
+            let row = sent.acked.and_then(|(_, seq)| store.message(id, seq));
+            row.is_some_and(|row| (row.kind, &row.body) != (sent.kind, &sent.body))
+        };
+        let other = sent.find(is_other);
+        self.check(other.is_none(), || format!("{other:?} says something else"));
+    }
+
+    fn check_inbox(
+        &mut self,
+        store: &Store,
+        uid: Uid,
+        (clients, groups): (&[Client], &[ConversationId]),
+    ) {
+        let mut left: BTreeMap<ConversationId, VecDeque<Seq>> =
+            groups.iter().map(|group| (*group, owed(store, *group, uid).into())).collect();
+        for sent in clients.iter().flat_map(Client::sent) {
+            if sent.conversation.names(uid) {
+                let seqs = left.entry(sent.conversation).or_default();
+                seqs.push_back(Seq(seqs.len() as u64 + 1));
+            }
+        }
+        let count = left.values().map(VecDeque::len).sum::<usize>() as u64;
         for place in (1..=count).map(InboxSeq) {
             let Some(row) = store.inbox_row(uid, place) else {
                 return self.fail(|| format!("{uid}'s inbox has a hole at {place} of {count}"));
             };
             let (id, seq) = (row.message.conversation, row.message.seq);
-            let before = last.insert(id, seq).unwrap_or_default();
-            self.check(seq == before.next(), || {
-                format!("{uid}'s inbox has {seq} of {id} after {before}")
+            let next = left.get_mut(&id).and_then(VecDeque::pop_front);
+            self.check(next == Some(seq), || {
+                format!("{uid}'s inbox has {seq} of {id} where {next:?} is owed")
             });
         }
     }

@@ -12,6 +12,7 @@ pub mod store;
 pub mod statements;
 pub mod weather;
 pub mod client;
+pub mod groups;
 pub mod sockets;
 pub mod gateway;
 pub mod node;
@@ -29,6 +30,7 @@ pub use people::People;
 pub use plant::{PLANTED_INSIDE, PLANTS, Plant};
 
 use client::Client;
+use groups::owed;
 use processes::LATE_WITHIN_US;
 use wire::{InboxSeq, Uid};
 use world::World;
@@ -42,6 +44,8 @@ const HEALED_WITHIN_US: u64 = 200_000_000;
 pub struct Report {
     /// Messages that were acknowledged.
     pub acked: u64,
+    /// Those of them that went to groups.
+    pub of_groups: u64,
     /// Changes of owners.
     pub epochs: u64,
     /// Refused because the store did not answer.
@@ -77,11 +81,12 @@ pub fn run(seed: u64, plant: Plant, people: &People) -> Result<Report, String> {
             return Err(format!("stuck: {}", world.state()));
         }
     }
-    world.judge.ends(&world.store, &world.clients);
+    world.judge.ends(&world.store, &world.clients, &world.groups);
     match world.judge.verdict() {
         Some(verdict) => Err(format!("at the end: {verdict}")),
         None => Ok(Report {
             acked: world.judge.acked(),
+            of_groups: world.judge.acked_by_groups(),
             epochs: world.judge.epochs(),
             refused: world.judge.refusals(),
             healed_in_us: healed_in_us.unwrap_or_default(),
@@ -102,7 +107,9 @@ impl World {
     /// The last row that a user's inbox will have.
     fn rows_of(&self, uid: Uid) -> InboxSeq {
         let sent = self.clients.iter().flat_map(Client::sent);
-        InboxSeq(sent.filter(|sent| sent.conversation.names(uid)).count() as u64)
+        let direct = sent.filter(|sent| sent.conversation.names(uid)).count();
+        let of_groups = self.groups.iter().map(|group| owed(&self.store, *group, uid).len());
+        InboxSeq((direct + of_groups.sum::<usize>()) as u64)
     }
 
     fn state(&self) -> String {

@@ -60,4 +60,9 @@ pub const PLANTED_INSIDE: &[&str] = &[
     "append-over-gap",
     "confirm-unwritten",
     "push-before-commit",
+    "group-newest-only",
+    "group-current-members",
+    "group-committed-members",
+    "group-position-ahead",
+    "group-close-soon",
 ];

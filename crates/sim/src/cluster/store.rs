@@ -5,7 +5,7 @@ use super::plant::Plant;
 use logic::cluster::{LeaseChange, LeaseRow, Outcome, OwnerChange, Position, Standing};
 use logic::cql::{Entry, Log, bucket, slot};
 use shard::group::{GroupRow, MarkRow};
-use shard::owner::{NodeId, OwnerRow};
+use shard::owner::{Epoch, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
 use std::collections::BTreeMap;
@@ -133,6 +133,16 @@ impl Store {
     #[must_use]
     pub fn new(plant: Plant) -> Self {
         Self { plant, ..Self::default() }
+    }
+
+    /// A group has its first entry, which an owner before all others committed.
+    pub fn begin_group(&mut self, first: MessageRow) {
+        let (group, timestamp_us) = (first.conversation, Epoch(0).timestamp_us(0));
+        let place = Put::Place(group, first.sender, first.client_msg_id, first.seq);
+        let mark = Put::Mark(MarkRow { group, is_open: true });
+        for put in [Put::Message(first, Position(0)), place, mark] {
+            self.put(&put, timestamp_us);
+        }
     }
 
     /// Does what was asked.

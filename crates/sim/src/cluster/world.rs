@@ -6,6 +6,7 @@ use super::clock::Clock;
 use super::ends::{Link, Payload, Who};
 use super::event::Event;
 use super::gateway::Gateway;
+use super::groups;
 use super::judge::Judge;
 use super::node::{Arrival, Node, Shared, address_of};
 use super::people::People;
@@ -25,7 +26,7 @@ use shard::owner::NodeId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
-use wire::{DeviceId, Uid};
+use wire::{ConversationId, DeviceId, Uid};
 
 /// How often a core of a node looks at its timers, in µs.
 const TIMERS_EVERY_US: u64 = 50_000;
@@ -33,6 +34,8 @@ const TIMERS_EVERY_US: u64 = 50_000;
 const APART_US_MAX: [u64; 2] = [3_000_000, 3_600_000_000];
 /// How long a gateway sleeps, in µs, at most.
 const TICK_US_MAX: u64 = 100_000;
+/// Of what users send in a run with groups: what changes who is in one.
+const CHANGES_PERMILLE: u64 = 80;
 /// Gateways of a run.
 const GATEWAYS: usize = 2;
 
@@ -97,6 +100,8 @@ pub struct World {
     pub(super) apart_us: u64,
     pub(super) clocks: BTreeMap<NodeId, Clock>,
     pub(super) users: Vec<Uid>,
+    /// The groups of this run; half of all runs have none.
+    pub(super) groups: Vec<ConversationId>,
     pub(super) auth: Arc<Auth>,
     pub(super) judge: Judge,
     pub(super) store: Store,
@@ -127,10 +132,12 @@ impl World {
         let weather = Weather::draw(&mut random);
         let apart_us = random.pick(&APART_US_MAX).expect("there are some");
         let users = users();
+        let groups: Vec<_> = if seed % 2 == 1 { groups::groups().collect() } else { vec![] };
         let mut devices: Vec<_> = users.iter().map(|uid| (*uid, DeviceId(1))).collect();
         devices.push((users[0], DeviceId(2)));
         let client = |(uid, device): (Uid, DeviceId)| {
-            let talks = conversations(&users).filter(|id| id.names(uid)).collect();
+            let own = conversations(&users).filter(|id| id.names(uid));
+            let talks = own.chain(groups.iter().copied()).collect();
             Client::new((uid, device), people.token(uid), talks, &mut random)
         };
         let clients: Vec<Client> = devices.into_iter().map(client).collect();
@@ -149,6 +156,7 @@ impl World {
             conns: BTreeMap::new(),
             clocks: BTreeMap::new(),
             users,
+            groups,
             auth: people.auth.clone(),
             judge: Judge::default(),
             store: Store::new(plant),
@@ -164,6 +172,9 @@ impl World {
             events_made: 0,
             random,
         };
+        if !world.groups.is_empty() {
+            groups::first_entries(&world.users).for_each(|row| world.store.begin_group(row));
+        }
         (1..=3).for_each(|node| world.at(0, Event::Start(NodeId(node))));
         (0..GATEWAYS).for_each(|_| world.add_gateway());
         (0..world.clients.len()).for_each(|client| world.at(10_000, Event::Connect(client)));
@@ -322,9 +333,23 @@ impl World {
         self.at(in_us, Event::Users);
         let client = self.random.between(0, self.clients.len() as u64);
         let client = usize::try_from(client).expect("few");
+        if !self.groups.is_empty() && self.random.permille(CHANGES_PERMILLE) {
+            return self.change_group(client);
+        }
         let burst = if self.random.permille(100) { self.weather.burst } else { 1 };
         let count = self.random.between(1, burst + 1);
         let says = self.clients[client].send(count, self.now_us, &mut self.random);
+        self.client_says(client, Some(says));
+    }
+}
+
+impl World {
+    /// Somebody wants another to be in a group, or not to be.
+    fn change_group(&mut self, client: usize) {
+        let group = self.random.pick(&self.groups).expect("there are some");
+        let other = self.random.pick(&self.users).expect("there are some");
+        let of = (group, other);
+        let says = self.clients[client].change_group(of, self.now_us, &mut self.random);
         self.client_says(client, Some(says));
     }
 }
