@@ -198,6 +198,7 @@ impl Shards {
                 | Answer::GroupMembers { .. }
                 | Answer::Devices(_)
                 | Answer::Ended { .. }
+                | Answer::Signal { .. }
                 | Answer::Refused { .. }
                 | Answer::Closed(_) => {}
             }

@@ -11,6 +11,9 @@ pub const QUESTION_PATIENCE: Duration = Duration::from_secs(15);
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// Bytes that wait for a client, beyond which nothing is received from it until they are gone.
 pub const OUTBOX_HIGH_BYTES: usize = 64 * 1024;
+/// Bytes that wait for a client, beyond which signals for it are dropped: it reads too slowly for what holds for seconds. They go
+/// before any push does.
+pub const OUTBOX_SIGNALS_BYTES_MAX: usize = OUTBOX_HIGH_BYTES;
 /// Bytes that wait for a client, beyond which it is closed. Pushes and pages stop before, so only small answers get here,
 /// to thousands of requests that it made at once.
 pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
@@ -92,5 +95,6 @@ pub const CANARY_RETRY_MS: u64 = 1_000;
 
 const _: () = assert!(2 * CANARY_PAIRS <= RESERVED_UIDS);
 const _: () = assert!(OUTBOX_HIGH_BYTES >= wire::FRAME_BYTES_MAX);
+const _: () = assert!(OUTBOX_SIGNALS_BYTES_MAX < OUTBOX_BYTES_MAX);
 const _: () = assert!(OUTBOX_CLOSE_BYTES >= OUTBOX_BYTES_MAX + front::SAID_BYTES_MAX);
 const _: () = assert!(REMOTE_HOLD_LAST_MS * 8 < REMOTE_GIVE_UP_MS);

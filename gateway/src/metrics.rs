@@ -48,6 +48,8 @@ service::table! {
         acks: Counter = "longline_acks_total", CORE;
         /// Messages pushed to devices, repeats included.
         pushes: Counter = "longline_pushes_total", CORE;
+        /// Signals written to clients: never stored, acknowledged or repeated.
+        signals: Counter = "longline_signals_total", CORE;
         /// Pushes that were repeats.
         push_retransmits: Counter = "longline_push_retransmits_total", CORE;
         /// Requests refused, by code.

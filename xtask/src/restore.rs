@@ -301,6 +301,7 @@ impl Device {
                 Received::RowsMissing { after, before } => {
                     known.faults.push(format!("{} lacks rows from {after} to {before}", self.uid));
                 }
+                Received::Signal(_) => {}
                 Received::Disconnected { error, .. } => bail!("disconnected: {error}"),
             }
         }

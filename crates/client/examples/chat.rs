@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use client::{Client, Config, Inbox, Message, Position, Received, Tls, named_users};
+use client::{Client, Config, Doing, Inbox, Message, Position, Received, Signal, Tls, named_users};
 use std::path::PathBuf;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::task::JoinSet;
@@ -67,7 +67,7 @@ async fn chat(arguments: Arguments) -> Result<()> {
     .await?;
     let place = Place { to: arguments.to, group: arguments.group, new_group: arguments.new_group };
     tokio::select! {
-        result = listen(client.uid(), &mut inbox) => result?,
+        result = listen(&client, &mut inbox) => result?,
         result = talk(&client, place) => result?,
         result = tokio::signal::ctrl_c() => result?,
     }
@@ -115,7 +115,8 @@ fn membership(message: &Message) -> Option<String> {
 }
 
 /// Prints what comes, until the client ends.
-async fn listen(me: Uid, inbox: &mut Inbox) -> Result<()> {
+async fn listen(client: &Client, inbox: &mut Inbox) -> Result<()> {
+    let me = client.uid();
     loop {
         match inbox.recv().await? {
             Received::Message { message, .. } if message.kind == RowKind::MESSAGE => {
@@ -130,7 +131,13 @@ async fn listen(me: Uid, inbox: &mut Inbox) -> Result<()> {
                     Some(peer) if message.sender == me => println!("you to {peer}> {text}"),
                     _ => println!("{}> {text}", message.sender),
                 }
+                if message.sender != me {
+                    mark_read(client, &message);
+                }
             }
+            Received::Signal(Signal { uid, does, .. }) => match does {
+                Doing::Read(seq) => eprintln!("  {uid} has read up to message {seq}"),
+            },
             Received::Message { message, .. } => {
                 membership(&message).iter().for_each(|line| eprintln!("{line}"));
             }
@@ -142,6 +149,13 @@ async fn listen(me: Uid, inbox: &mut Inbox) -> Result<()> {
             Received::RowsMissing { .. } => eprintln!("some messages are too old for the inbox"),
         }
     }
+}
+
+/// Whoever reads what is printed has read the message. One that is not marked is marked with the next.
+fn mark_read(client: &Client, message: &Message) {
+    let Some(conversation) = message.conversation else { return };
+    let (client, seq) = (client.clone(), message.seq);
+    tokio::spawn(async move { client.mark_read(conversation, seq).await });
 }
 
 /// Sends what is typed, until its end, and until the last line is durable.

@@ -5,7 +5,7 @@ use crate::limits::{RECEIVED_MAX, RESOLVED_ROWS};
 use crate::machine::Event;
 use crate::message::history;
 use crate::waiting::Waiting;
-use crate::{Ack, ClientError, Device, Message, Received};
+use crate::{Ack, ChatsPage, ClientError, Device, Message, Received};
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
 use wire::{ConversationId, MessageId, Seq, Uid};
@@ -182,9 +182,11 @@ impl Desk {
             Event::HistoryPage { request_id, page } => {
                 self.waiting.end_request(request_id, Ok(Reply::History(history(page))));
             }
-            Event::ChatsPage { request_id, page } => {
-                self.waiting.end_request(request_id, Ok(Reply::Chats(page.into())));
+            Event::ChatsPage { request_id, page, peer_read } => {
+                let page = ChatsPage::new(page, peer_read);
+                self.waiting.end_request(request_id, Ok(Reply::Chats(page)));
             }
+            Event::Signal(signal) => self.status(Received::Signal(signal)),
             Event::Renewed { request_id, .. } => {
                 self.waiting.end_request(request_id, Ok(Reply::Renewed));
             }

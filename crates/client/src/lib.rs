@@ -28,8 +28,9 @@ pub use config::Config;
 pub use error::ClientError;
 pub use group::{GroupChange, named_users};
 pub use machine::Draft;
-pub use message::Message;
-pub use message::{Ack, Chat, ChatState, ChatsPage, Device, GroupMember, GroupMembersPage};
+pub use message::{
+    Ack, Chat, ChatState, ChatsPage, Device, Doing, GroupMember, GroupMembersPage, Message, Signal,
+};
 pub use position::Position;
 pub use received::Received;
 pub use tls::Tls;

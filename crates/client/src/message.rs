@@ -107,6 +107,24 @@ pub struct Ack {
     pub time_ms: u64,
 }
 
+/// What the peer of a 1:1 chat does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// Which chat.
+    pub conversation: ConversationId,
+    /// The peer.
+    pub uid: Uid,
+    /// What it does.
+    pub does: Doing,
+}
+
+/// See [`Signal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It has read up to here. Of several the greatest counts.
+    Read(Seq),
+}
+
 /// A conversation in the user's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
@@ -114,6 +132,8 @@ pub struct Chat {
     pub recent: Message,
     /// When the user last read, Unix ms; 0 for never.
     pub read_time_ms: u64,
+    /// Up to where the peer has read a 1:1 chat, as far as the server was told; 0: nothing. It grows without the chat's version.
+    pub peer_read_seq: Seq,
     /// The rest.
     pub state: ChatState,
 }
@@ -174,11 +194,12 @@ impl From<&ArchivedChatReply> for ChatState {
     }
 }
 
-impl From<&ArchivedChat> for Chat {
-    fn from(chat: &ArchivedChat) -> Self {
+impl Chat {
+    fn new(chat: &ArchivedChat, peer_read_seq: Seq) -> Self {
         Self {
             recent: (&chat.recent).into(),
             read_time_ms: chat.read_time_ms.to_native(),
+            peer_read_seq,
             state: ChatState {
                 conversation: chat.conversation.id(),
                 read_seq: Seq(chat.read_seq.to_native()),
@@ -190,10 +211,17 @@ impl From<&ArchivedChat> for Chat {
     }
 }
 
-impl From<&ArchivedChatsPage> for ChatsPage {
-    fn from(page: &ArchivedChatsPage) -> Self {
+impl ChatsPage {
+    /// Of a page, and what it tells of its first chats' peers.
+    pub(crate) fn new(page: &ArchivedChatsPage, peer_read: &[Seq]) -> Self {
+        let peer_read = peer_read.iter().copied().chain(std::iter::repeat(Seq(0)));
         Self {
-            chats: page.chats.iter().map(Chat::from).collect(),
+            chats: page
+                .chats
+                .iter()
+                .zip(peer_read)
+                .map(|(chat, seq)| Chat::new(chat, seq))
+                .collect(),
             version: page.version.to_native(),
             next_after: page.next_after.id(),
         }

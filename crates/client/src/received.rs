@@ -1,6 +1,6 @@
 //! What comes to the application, as values.
 
-use crate::{ClientError, Message};
+use crate::{ClientError, Message, Signal};
 use wire::{InboxSeq, Uid};
 
 /// What comes to the application, in order.
@@ -26,6 +26,8 @@ pub enum Received {
         /// The next that will.
         before: InboxSeq,
     },
+    /// The peer of a 1:1 chat does something now. It may be lost: what the peer has read is in the list of chats too.
+    Signal(Signal),
     /// A session started.
     LoggedIn {
         /// Who the token is for.

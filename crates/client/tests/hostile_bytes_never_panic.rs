@@ -34,7 +34,7 @@ fn edge() -> impl Strategy<Value = u64> {
 }
 
 prop_compose! {
-    fn any_frame()(kind in 0..27, a in edge(), b in edge(), c in edge(), rows in prop::collection::vec(edge(), 0..5),
+    fn any_frame()(kind in 0..28, a in edge(), b in edge(), c in edge(), rows in prop::collection::vec(edge(), 0..5),
         request_id in 0_u64..6, text in prop::collection::vec(any::<u8>(), 0..9)) -> Vec<u8> {
         let text = Bytes::from(text);
         let small = u32::try_from(b & 0xffff_ffff).unwrap();
@@ -73,6 +73,7 @@ prop_compose! {
             22 => frame(request_id, InboxHead { inbox_epoch: 9, inbox_head: b }),
             23 => frame(request_id, InboxHead { inbox_epoch: a, inbox_head: b }),
             24 => frame(request_id, SessionEnd { code, next: byte, wait_ms: small, jitter_ms: small, text }),
+            27 => frame(request_id, Signal { conversation, uid: a, seq: b, ttl_ms: small, kind: byte % 9 }),
             25 => changed(frame(request_id, PushAck { inbox_seq: a }), 0x7f, &[a]),
             26 => changed(frame(request_id, PushAck { inbox_seq: a }), 0xff, &[]),
             _ => frame(request_id, Push { previous: a, message: message(a.wrapping_add(1)) }),

@@ -14,14 +14,16 @@ use super::handshake::{Challenge, Hello, Peer, PeerId, Refused, Welcome};
 use super::item::{Item, NodeAddress, Reach};
 use super::next;
 use super::versions::Versions;
-use shard::command::{Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail};
-use shard::command::{ReplyTo, Send, Session};
+use shard::command::{
+    Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail, ReplyTo, Send, Session,
+    Signal,
+};
 use shard::group::Member;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
 use wire::{ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq};
-use wire::{MessageId, Platform, RefusalCode, RowKind, Seq, Uid};
+use wire::{MessageId, Platform, RefusalCode, RowKind, Seq, SignalKind, Uid};
 
 /// An item as this release understands it.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,6 +103,7 @@ kinds! { Mail {
     4 = Pull { uid, conversation, from, to },
     5 = Count { uid, conversation, after, to },
     6 = Counted { uid, conversation, after, through, to, others },
+    7 = PeerRead { uid, conversation, seq },
     32 = Offer { uid, message, device, previous },
 }}
 
@@ -128,7 +131,9 @@ records! {
     ChatRow {
         [uid, conversation, recent_seq, recent_inbox_seq, recent_number, read_seq, read_number,
         read_time_ms, version, is_hidden]
+        ; peer_read_seq
     }
+    Signal { [conversation, sender, seq, ttl_ms, kind] }
     Member { [uid, since, until, is_owner] }
     DeviceState { [device, generation, platform, silent_s] }
     OwnerRow { [partition, epoch, holder] }
@@ -159,6 +164,7 @@ fixed! {
     MessageId { 0 }
     ClientMsgId { 0 }
     RowKind { 0 }
+    SignalKind { 0 }
     Versions { min, max }
 }
 

@@ -1,14 +1,16 @@
 //! What may be lost when a peer reads too slowly, and why something came to nothing. It does not know who counts.
 
 use super::item::Item;
-use super::limits::{LINK_MAIL_BYTES_MAX, LINK_PUSHES_BYTES_MAX};
-use shard::command::{Answer, Delivery};
+use super::limits::{LINK_MAIL_BYTES_MAX, LINK_PUSHES_BYTES_MAX, LINK_SIGNALS_BYTES_MAX};
+use shard::command::{Answer, Delivery, Mail};
 
 /// Items that are dropped alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// Commands, answers, and who owns what: never dropped. They end with their link.
     Kept,
+    /// What is told now or not at all.
+    Signals,
     /// Rows for devices.
     Pushes,
     /// Mail between shards, and to nodes that hold something new.
@@ -21,6 +23,8 @@ impl Lane {
     pub fn of(item: &Item) -> Self {
         match item {
             Item::Delivery(Delivery { answer: Answer::Push { .. }, .. }) => Self::Pushes,
+            Item::Delivery(Delivery { answer: Answer::Signal { .. }, .. })
+            | Item::Mail(_, Mail::PeerRead { .. }) => Self::Signals,
             Item::Mail(..) | Item::Told(_) => Self::Mail,
             Item::Command { .. } | Item::NotHere { .. } | Item::Delivery(_) => Self::Kept,
             Item::Owners(_) | Item::Nodes(_) | Item::ClientsAt(_) | Item::InboxEpoch(_) => {
@@ -37,6 +41,7 @@ impl Lane {
     pub fn take(self, waiting_bytes: usize) -> Result<(), LinkDrop> {
         let (bytes_max, drop) = match self {
             Self::Kept => return Ok(()),
+            Self::Signals => (LINK_SIGNALS_BYTES_MAX, LinkDrop::SignalsFull),
             Self::Pushes => (LINK_PUSHES_BYTES_MAX, LinkDrop::PushesFull),
             Self::Mail => (LINK_MAIL_BYTES_MAX, LinkDrop::MailFull),
         };
@@ -49,6 +54,8 @@ impl Lane {
 pub enum LinkDrop {
     /// There is no link to the peer.
     NoLink,
+    /// Too much waits for the peer, for a signal.
+    SignalsFull,
     /// Too much waits for the peer, for a push.
     PushesFull,
     /// Too much waits for the peer, for mail.
@@ -59,7 +66,8 @@ pub enum LinkDrop {
 
 impl LinkDrop {
     /// Every reason.
-    pub const ALL: &[Self] = &[Self::NoLink, Self::PushesFull, Self::MailFull, Self::Unknown];
+    pub const ALL: &[Self] =
+        &[Self::NoLink, Self::SignalsFull, Self::PushesFull, Self::MailFull, Self::Unknown];
 }
 
 #[cfg(test)]
@@ -69,6 +77,7 @@ mod tests {
     #[test]
     fn a_lane_is_full_above_its_bound_and_what_is_kept_never() {
         for (lane, bytes_max, drop) in [
+            (Lane::Signals, LINK_SIGNALS_BYTES_MAX, LinkDrop::SignalsFull),
             (Lane::Pushes, LINK_PUSHES_BYTES_MAX, LinkDrop::PushesFull),
             (Lane::Mail, LINK_MAIL_BYTES_MAX, LinkDrop::MailFull),
         ] {

@@ -49,6 +49,10 @@ pub const CLOCK_TOLD_BEHIND_MS_MAX: u64 = CLIENT_MSG_ID_AGE_MS_MAX / 2;
 // Lanes. What waits for a peer waits in one queue, so that nothing overtakes; a lane's bound is on all that waits. Each lane
 // so has what the ones below leave: a lane of fan-out comes below mail, with half of its bound.
 
+/// Bytes that wait for a peer, beyond which signals are dropped, and mail that ends in one: half of what pushes and mail have,
+/// so these go first. Nobody says them again at once.
+pub const LINK_SIGNALS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Bytes that wait for a peer, beyond which pushes are dropped: 33,000 of 250 bytes, what a core pushes in a second. A
 /// row that was not pushed is pushed again, or read from the inbox.
 pub const LINK_PUSHES_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -81,6 +85,8 @@ const _: () = assert!(LINK_CLUSTER_BYTES_MAX + 192 <= LINK_HANDSHAKE_BYTES_MAX);
 const _: () = assert!(LINK_HANDSHAKE_BYTES_MAX <= LINK_FRAME_BYTES_MAX);
 const _: () = assert!(2 * CLOCK_APART_MS_MAX <= CLOCK_SKEW_MS_MAX);
 const _: () = assert!(CLOCK_APART_TOLD_MS < CLOCK_APART_MS_MAX);
+const _: () = assert!(2 * LINK_SIGNALS_BYTES_MAX <= LINK_MAIL_BYTES_MAX);
+const _: () = assert!(2 * LINK_SIGNALS_BYTES_MAX <= LINK_PUSHES_BYTES_MAX);
 const _: () = assert!(2 * LINK_MAIL_BYTES_MAX <= LINK_CLOSE_BYTES);
 const _: () = assert!(2 * LINK_PUSHES_BYTES_MAX <= LINK_CLOSE_BYTES);
 const _: () = assert!(LINK_FRAME_BYTES_MAX <= LINK_MAIL_BYTES_MAX, "a lane takes any item");

@@ -4,8 +4,9 @@ use crate::group::Member;
 use crate::page::is_limit;
 use crate::rows::{ChatRow, InboxRow, MessageRow};
 use crate::session::Login;
+use crate::signal::Signal;
 use wire::{CHAT_BYTES, ConversationId, DeviceId, Generation, InboxSeq, MESSAGE_BYTES, MessageId};
-use wire::{PAGE_BYTES_MAX, Platform, RefusalCode, Seq};
+use wire::{PAGE_BYTES_MAX, Platform, RefusalCode, Seq, Uid};
 
 /// What an entry is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,13 @@ pub enum Answer {
     },
     /// The last committed inbox row, which nobody asked for: answers a registration.
     News(InboxSeq),
+    /// A signal for a user's device.
+    Signal {
+        /// Whose device.
+        uid: Uid,
+        /// The signal.
+        signal: Signal,
+    },
     /// A page of a group's members, by uid.
     GroupMembers {
         /// The group.
@@ -121,7 +129,7 @@ impl Answer {
     /// Whether it may come though nothing was asked: under request id 0.
     #[must_use]
     pub fn is_unasked(&self) -> bool {
-        matches!(self, Self::Push { .. } | Self::News(_) | Self::Closed(_))
+        matches!(self, Self::Push { .. } | Self::Signal { .. } | Self::News(_) | Self::Closed(_))
     }
 
     /// Bytes of the bodies in it.
@@ -135,6 +143,7 @@ impl Answer {
             Self::Acked { .. } | Self::LoggedIn { .. } | Self::LoggedOut(_) => 0,
             Self::Head { .. } | Self::News(_) | Self::Chat(_) => 0,
             Self::GroupMembers { .. } | Self::Devices(_) | Self::Ended { .. } => 0,
+            Self::Signal { .. } => 0,
             Self::Refused { .. } | Self::Closed(_) => 0,
         }
     }
@@ -160,6 +169,7 @@ impl Answer {
                     && is_page(chats.len(), CHAT_BYTES)
             }
             Self::Chat(row) => row.is_possible(),
+            Self::Signal { uid, signal } => signal.is_possible(*uid),
             Self::GroupMembers { members, .. } => is_limit(members.len().max(1)),
             Self::Devices(devices) => is_limit(devices.len().max(1)),
             Self::Ended { .. } => true,

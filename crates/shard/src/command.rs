@@ -7,6 +7,7 @@ mod tests;
 pub use crate::answer::{Answer, DeviceState};
 pub use crate::mail::{Delivery, Effects, Input, Inputs, Mail, Now};
 pub use crate::session::{Login, ReplyTo, Session};
+pub use crate::signal::Signal;
 
 use crate::group;
 use crate::page::is_limit;
@@ -107,6 +108,7 @@ macro_rules! answers {
             12 = Closed(code),
             13 = Devices(devices),
             14 = Ended { count },
+            15 = Signal { uid, signal },
             32 = GroupMembers { group, count, members },
         }}
     };
@@ -340,7 +342,7 @@ impl Command {
             }
             Answer::Chats { .. } => matches!(self, Self::Chats { .. }),
             Answer::Chat(_) => matches!(self, Self::ChangeChat { .. }),
-            Answer::Push { .. } => false,
+            Answer::Push { .. } | Answer::Signal { .. } => false,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod limits;
 pub mod partition;
 pub mod owner;
 mod session;
+mod signal;
 mod mail;
 mod answer;
 pub mod command;

@@ -81,6 +81,16 @@ pub enum Mail {
         /// ... up to here, included.
         to: Seq,
     },
+    /// To a user's shard: the peer has read the conversation up to here. Not answered, and not said again before the peer's next
+    /// mark.
+    PeerRead {
+        /// Who is told.
+        uid: Uid,
+        /// The conversation, of two users.
+        conversation: ConversationId,
+        /// Up to here; durable in the peer's inbox.
+        seq: Seq,
+    },
     /// Answers [`Mail::Count`], or its first part.
     Counted {
         /// Whose inbox.
@@ -99,6 +109,12 @@ pub enum Mail {
 }
 
 impl Mail {
+    /// Whether it is dropped before other mail is: it ends in a signal, and nobody waits for it.
+    #[must_use]
+    pub fn is_signal(&self) -> bool {
+        matches!(self, Self::PeerRead { .. })
+    }
+
     /// Whether a correct shard can have said it.
     #[must_use]
     pub fn is_possible(&self) -> bool {
@@ -114,6 +130,7 @@ impl Mail {
             }
             Self::Decline { conversation, .. } => conversation.is_possible(),
             Self::Count { uid, conversation, .. } => is_of(*conversation, *uid),
+            Self::PeerRead { uid, conversation, .. } => conversation.peer_of(*uid).is_some(),
             Self::Counted { uid, conversation, after, through, to, others } => {
                 let places = through.0.checked_sub(after.0);
                 is_of(*conversation, *uid)

@@ -1,6 +1,6 @@
 //! How much of an answer fits: one rule for every store.
 
-use wire::{CHAT_BYTES, MESSAGE_BYTES, PAGE_ROWS_MAX};
+use wire::{CHAT_ADDED_BYTES, CHAT_BYTES, MESSAGE_BYTES, PAGE_ROWS_MAX};
 
 use crate::rows::MessageRow;
 
@@ -39,7 +39,7 @@ impl Page {
 
     /// Takes a chat with its newest message.
     pub fn take_chat(&mut self, recent: Option<&MessageRow>) -> bool {
-        self.take(recent.map_or(0, |row| row.body.len()) + CHAT_BYTES)
+        self.take(recent.map_or(0, |row| row.body.len()) + CHAT_BYTES + CHAT_ADDED_BYTES)
     }
 
     /// Takes a row of so many bytes, or refuses it; the page then ends there.

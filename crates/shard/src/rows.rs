@@ -186,6 +186,8 @@ pub struct ChatRow {
     pub version: u64,
     /// Hidden after the newest message.
     pub is_hidden: bool,
+    /// Of two users: the other one has read up to here, as far as it was told. It may be ahead of what is in this user's inbox.
+    pub peer_read_seq: Seq,
 }
 
 impl ChatRow {
@@ -203,6 +205,7 @@ impl ChatRow {
             read_time_ms: 0,
             version: 0,
             is_hidden: false,
+            peer_read_seq: Seq(0),
         }
     }
 
@@ -212,6 +215,12 @@ impl ChatRow {
         is_of(self.conversation, self.uid)
             && self.read_seq <= self.recent_seq
             && self.read_number <= self.recent_number
+    }
+
+    /// Up to where the peer has read what is in this user's inbox.
+    #[must_use]
+    pub fn peer_read(&self) -> Seq {
+        self.peer_read_seq.min(self.recent_seq)
     }
 
     /// Others' messages behind what the user has read.
@@ -271,7 +280,7 @@ pub enum Row {
 }
 
 /// One question to the store. Pages hold at most `limit` rows and, but for the first row, `bytes_max` of bodies and of what
-/// the rows take beside them ([`wire::MESSAGE_BYTES`], [`wire::CHAT_BYTES`]).
+/// the rows take beside them ([`wire::MESSAGE_BYTES`], [`wire::CHAT_BYTES`], [`wire::CHAT_ADDED_BYTES`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// Everything to load a user: its row, and the inbox rows above `chats_through`. Answer: [`Found::User`].

@@ -21,6 +21,7 @@ fn run(seed: u64) {
     let mut world = World::new(seed);
     world.live();
     world.end();
+    world.read_again();
     world.check();
     world.crash_all();
     world.check();
@@ -53,6 +54,8 @@ const PLANTED: &[&str] = &[
     "own-is-read",
     "mark-by-distance",
     "forget-seen",
+    "tell-reads-early",
+    "forget-peer-read",
 ];
 
 /// Each is found.

@@ -82,6 +82,8 @@ kinds! {
     InboxHead = 0x80,
     /// Server: the session ends now, why, and what the client does next.
     SessionEnd = 0x81,
+    /// Server: what holds for a moment, or is found later anyhow.
+    Signal = 0x82,
 }
 
 /// Kinds from this one on are notes: nothing answers them, and whoever does not know one skips it.
@@ -99,6 +101,9 @@ pub const CURSOR_MESSAGE_ID: usize = 0;
 
 /// Where the extension of [`Login`] has what the device is, a [`crate::Platform`]; 0: it does not say.
 pub const PLATFORM: usize = 1;
+
+/// Where the extension of [`ChatsPage`] has up to where the peer has read: a number for each chat of the page, in their order.
+pub const PEER_READ_SEQS: usize = 0;
 
 /// Where the extension of [`Send`] has the seq up to which its writer has seen the conversation; 0: it does not say.
 pub const SEEN_SEQ: usize = 0;
@@ -127,7 +132,7 @@ Hello = kind {
     version_max: u8,
     /// Largest frame that the client takes, in bytes; at least [`crate::FRAME_BYTES_MAX`].
     frame_bytes_max: u32,
-    /// Bits of what the client knows of: 1, the end of a session is said by [`SessionEnd`].
+    /// Bits of what the client knows of: 1, the end of a session is said by [`SessionEnd`]; 2, it wants each [`Signal`].
     features: u64,
 } }
 
@@ -479,6 +484,20 @@ SessionEnd = kind {
     jitter_ms: u32,
     /// For a person; UTF-8.
     text: Bytes,
+} }
+
+frame! { /// Of a 1:1 chat: what is told now or not at all. Never stored, acknowledged or repeated. A note.
+Signal = kind {
+    /// Which.
+    conversation: Conversation,
+    /// Who does it.
+    uid: u64,
+    /// Read up to here; of other kinds 0.
+    seq: u64,
+    /// Holds for so many ms; 0: until more is told.
+    ttl_ms: u32,
+    /// A [`crate::SignalKind`]. A client skips one that it does not know.
+    kind: u8,
 } }
 
 frame! { /// The server will close this connection. Finish what is in flight and come back elsewhere.

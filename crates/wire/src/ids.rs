@@ -339,6 +339,15 @@ impl RowKind {
     pub const NOTHING: Self = Self(20);
 }
 
+/// What a signal says. The number is on the wire; whoever does not know one skips the signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignalKind(pub u8);
+
+impl SignalKind {
+    /// The user has read the conversation up to a place.
+    pub const READ: Self = Self(1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,11 +25,11 @@ pub use codec::{Output, RawFrame, encode, encode_extended, try_encode};
 pub use error::{Next, RefusalCode};
 pub use frame_buffer::{FrameBuffer, Frames, Scratch};
 pub use frames::{
-    CURSOR_MESSAGE_ID, Frame, INBOX_TAIL, Kind, NOTES_FROM, PLATFORM, SEEN_SEQ, SERVER_TIME,
-    VERSION,
+    CURSOR_MESSAGE_ID, Frame, INBOX_TAIL, Kind, NOTES_FROM, PEER_READ_SEQS, PLATFORM, SEEN_SEQ,
+    SERVER_TIME, VERSION,
 };
 pub use header::{FrameError, HEADER_BYTES, Header};
 pub use ids::{ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq};
-pub use ids::{MessageId, Platform, RowKind, Seq, Uid, mix};
+pub use ids::{MessageId, Platform, RowKind, Seq, SignalKind, Uid, mix};
 pub use limits::*;
 pub use uids::{put_uids, take_uids};

@@ -26,8 +26,10 @@ pub const GROUP_MEMBERS_MAX: usize = 200;
 pub const ROW_IS_BEGINNING: u8 = 1;
 /// The bit of hello's features that says: this side knows [`crate::Kind::SessionEnd`].
 pub const FEATURE_SESSION_END: u64 = 1;
+/// The bit of hello's features that says: this side knows [`crate::Kind::Signal`], and a client wants them.
+pub const FEATURE_SIGNALS: u64 = 2;
 /// What this release knows of, as bits in hello; a server uses with a client what both know.
-pub const FEATURES: u64 = FEATURE_SESSION_END;
+pub const FEATURES: u64 = FEATURE_SESSION_END | FEATURE_SIGNALS;
 /// How far the clock in a `client_msg_id` may be ahead of or behind the server's, in ms. A client makes ids on
 /// the server's clock, which hello and login tell it, so this covers delay and drift.
 pub const CLOCK_SKEW_MS_MAX: u64 = 10_000;
@@ -38,10 +40,15 @@ pub const CLIENT_MSG_ID_AGE_MS_MAX: u64 = 86_400_000;
 pub const MESSAGE_BYTES: usize = 104;
 /// Bytes of a chat in a page, beside the body of its newest message.
 pub const CHAT_BYTES: usize = 168;
+/// Bytes of what a page has of a chat in its extension.
+pub const CHAT_ADDED_BYTES: usize = 8;
 /// Bytes of a page's rows and bodies: a frame less its header (24), the page's own fields (48), kind, padding and extension.
 pub const PAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 128;
 
-const _: () = assert!(BODY_BYTES_MAX + CHAT_BYTES <= PAGE_BYTES_MAX, "a page holds any row");
+const _: () = assert!(
+    BODY_BYTES_MAX + CHAT_BYTES + CHAT_ADDED_BYTES <= PAGE_BYTES_MAX,
+    "a page holds any row"
+);
 const _: () = assert!(BODY_BYTES_MAX * 2 <= FRAME_BYTES_MAX, "a page holds at least one message");
 const _: () = assert!(TOKEN_BYTES_MAX + 512 <= FRAME_BEFORE_LOGIN_BYTES_MAX);
 const _: () = assert!(FRAME_BYTES_MAX.is_multiple_of(8));

@@ -54,7 +54,7 @@ fn a_frame_of_an_unknown_kind_is_skipped() {
 #[test]
 fn known_kinds_are_on_their_side_of_the_notes() {
     let notes: Vec<_> = Kind::ALL.iter().filter(|kind| **kind as u8 >= NOTES_FROM).collect();
-    assert_eq!(notes, [&Kind::InboxHead, &Kind::SessionEnd]);
+    assert_eq!(notes, [&Kind::InboxHead, &Kind::SessionEnd, &Kind::Signal]);
     for kind in Kind::ALL {
         let is_note = with_raw(&seal(*kind as u8, 0, &[]), |raw| raw.header.is_note);
         assert_eq!(is_note, *kind as u8 >= NOTES_FROM, "{kind:?}");

@@ -15,7 +15,10 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use support::plain::{self, Part};
 use support::{AnyFrame, crc32, read_all, samples, seal, seal_extended, with_raw};
-use wire::{CURSOR_MESSAGE_ID, HEADER_BYTES, INBOX_TAIL, Kind, PLATFORM, SEEN_SEQ, SERVER_TIME};
+use wire::{
+    CURSOR_MESSAGE_ID, HEADER_BYTES, INBOX_TAIL, Kind, PEER_READ_SEQS, PLATFORM, SEEN_SEQ,
+    SERVER_TIME,
+};
 
 /// The request id of every vector that carries one.
 const REQUEST_ID: u64 = 0x0102;
@@ -28,7 +31,7 @@ fn directory() -> PathBuf {
 
 /// What is not a reply, nor is replied to, has no request id.
 fn request_id(kind: Kind) -> u64 {
-    let is_note = matches!(kind, Kind::InboxHead | Kind::SessionEnd);
+    let is_note = matches!(kind, Kind::InboxHead | Kind::SessionEnd | Kind::Signal);
     let has_none = is_note || matches!(kind, Kind::Push | Kind::PushAck | Kind::GoingAway);
     if has_none { 0 } else { REQUEST_ID }
 }
@@ -80,7 +83,7 @@ fn extended() -> Vec<(String, String)> {
 }
 
 /// Kind, name, field, place in the extension and value of what was added to a kind.
-const ADDED: [(Kind, &str, &str, usize, u64); 7] = [
+const ADDED: [(Kind, &str, &str, usize, u64); 8] = [
     (Kind::Login, "message", "message_id", CURSOR_MESSAGE_ID, 9_007_216_434_610_180),
     (Kind::Login, "platform", "platform", PLATFORM, 5),
     (Kind::LoginReply, "tail", "inbox_tail", INBOX_TAIL, 43),
@@ -88,6 +91,7 @@ const ADDED: [(Kind, &str, &str, usize, u64); 7] = [
     (Kind::HeartbeatReply, "clock", "server_time_ms", SERVER_TIME, 1_790_000_000_321),
     (Kind::Refusal, "clock", "server_time_ms", SERVER_TIME, 1_790_000_000_321),
     (Kind::Send, "seen", "seen_seq", SEEN_SEQ, 5),
+    (Kind::ChatsPage, "read", "peer_read_seqs", PEER_READ_SEQS, 5),
 ];
 
 /// Frames with fields that were added.

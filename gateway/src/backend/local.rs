@@ -120,11 +120,15 @@ impl Local {
             self.host.step(now, &mut self.effects);
             news.writes.extend(self.host.next_write());
             for (partition, mail) in self.effects.mail.drain(..) {
-                self.outgoing.post(partition.owner(self.shards).0, Post::Mail(mail));
+                let shard = partition.owner(self.shards).0;
+                if !mail.is_signal() || self.outgoing.has_room(shard) {
+                    self.outgoing.post(shard, Post::Mail(mail));
+                }
             }
             for delivery in self.effects.deliveries.drain(..) {
                 let entry = delivery.to.session.entry;
-                let is_push = matches!(delivery.answer, Answer::Push { .. });
+                let is_push =
+                    matches!(delivery.answer, Answer::Push { .. } | Answer::Signal { .. });
                 if entry == self.id {
                     news.deliveries.push(delivery);
                 } else if is_push && !self.outgoing.has_room(entry) {

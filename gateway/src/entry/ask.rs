@@ -15,7 +15,10 @@ use shard::limits::BUSY_RETRY_MS;
 use shard::order::Wait;
 use wire::RefusalCode;
 use wire::frames::{HelloReply, RenewReply};
-use wire::{Bytes, DeviceId, FEATURE_SESSION_END, FrameError, NUMBER_MAX, Platform, RawFrame};
+use wire::{
+    Bytes, DeviceId, FEATURE_SESSION_END, FEATURE_SIGNALS, FrameError, NUMBER_MAX, Platform,
+    RawFrame,
+};
 
 impl Entry {
     /// A frame came, or bytes that are none. Returns whether to read on.
@@ -166,6 +169,9 @@ impl Entry {
         session.greet();
         if features & FEATURE_SESSION_END != 0 {
             session.mark(Mark::KnowsEnd);
+        }
+        if features & FEATURE_SIGNALS != 0 {
+            session.mark(Mark::WantsSignals);
         }
         let heartbeat_ms = u32::try_from(self.settings.heartbeat_ms).unwrap_or(u32::MAX);
         let reply = HelloReply::new(heartbeat_ms, features, server_time_ms);

@@ -1,12 +1,13 @@
 //! What frames of several requests have in common, and those that nobody asked for. It knows no connection.
 
 use crate::limits::RECONNECT_JITTER_MS;
+use shard::command::Signal;
 use shard::limits::GROUP_MEMBERS_MAX;
 use shard::rows::{InboxRow, MessageRow};
 use std::borrow::Cow;
 use wire::frames::{GoingAway, Message, Push, Refusal, SessionEnd};
 use wire::{BODY_BYTES_MAX, Bytes, InboxSeq, Next, RefusalCode, VERSION};
-use wire::{encode, encode_extended};
+use wire::{encode, encode_extended, frames};
 
 /// Writes a refusal with a text, or the code's own if it is empty, of what may not come again as it is.
 pub fn refusal(out: &mut Vec<u8>, request_id: u64, code: RefusalCode, text: &str) {
@@ -52,6 +53,13 @@ fn text(text: Cow<'_, str>) -> Bytes {
 /// Writes a row of an inbox, which is pushed after `previous`.
 pub fn push(out: &mut Vec<u8>, previous: InboxSeq, row: InboxRow) {
     encode(out, 0, Push { previous: previous.0, message: inbox_message(row) });
+}
+
+/// Writes what a peer does now.
+pub fn signal(out: &mut Vec<u8>, signal: Signal) {
+    let Signal { conversation, sender, seq, ttl_ms, kind } = signal;
+    let (conversation, uid, seq, kind) = (conversation.into(), sender.0, seq.0, kind.0);
+    encode(out, 0, frames::Signal { conversation, uid, seq, ttl_ms, kind });
 }
 
 /// A row of an inbox. One that is no message has no id of one.

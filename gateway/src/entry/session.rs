@@ -59,6 +59,8 @@ pub enum Mark {
     KnowsEnd = 2,
     /// What is written to it goes out sealed.
     Sealed = 4,
+    /// It wants signals.
+    WantsSignals = 8,
 }
 
 const _: () = assert!(Slab::<Session>::BYTES <= SESSION_BYTES_MAX);

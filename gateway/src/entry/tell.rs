@@ -2,9 +2,10 @@
 //! session.
 
 use super::requests::{self, Context};
-use super::session::{SessionKey, Stage};
+use super::session::{Mark, SessionKey, Stage};
 use super::{Do, Entry, Ticket, Turn};
-use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
+use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES};
+use crate::limits::{OUTBOX_HIGH_BYTES, OUTBOX_SIGNALS_BYTES_MAX};
 use crate::metrics::{CloseReason, CopyStage, DropReason};
 use crate::transport::{Channel, Outboxes};
 use shard::command::{Answer, Command, Delivery};
@@ -62,6 +63,9 @@ impl Entry {
         if session.stage() == Stage::Closing {
             return self.on_undeliverable(key, &answer, turn);
         }
+        if matches!(answer, Answer::Signal { .. }) && !session.has(Mark::WantsSignals) {
+            return;
+        }
         let Some(channel) = session.channel() else {
             if let Answer::LoggedIn { login, .. } = &answer {
                 session.activate(*login, turn.now.mono_ms);
@@ -69,9 +73,14 @@ impl Entry {
             return turn.effects.own.push((key, request_id, answer));
         };
         let login = session.login();
-        if let Answer::Push { row, .. } = &answer
-            && login.is_some_and(|login| login.uid != row.uid)
-        {
+        let of = if let Answer::Push { row, .. } = &answer {
+            Some(row.uid)
+        } else if let Answer::Signal { uid, .. } = &answer {
+            Some(*uid)
+        } else {
+            None
+        };
+        if login.is_some_and(|login| of.is_some_and(|of| of != login.uid)) {
             // A session of an earlier life of this process had the same key, and a node still knew it.
             return self.metrics.deliveries_dropped.of(DropReason::ConnectionGone).inc();
         }
@@ -103,7 +112,9 @@ impl Entry {
     ) {
         let Some(mut out) = turn.outboxes.outbox(channel) else { return };
         let is_full = out.waiting > OUTBOX_BYTES_MAX;
-        if matches!(answer, Answer::Push { .. }) && is_full {
+        let is_signal = matches!(answer, Answer::Signal { .. });
+        let is_high = is_signal && out.waiting > OUTBOX_SIGNALS_BYTES_MAX;
+        if is_high || matches!(answer, Answer::Push { .. }) && is_full {
             return self.metrics.deliveries_dropped.of(DropReason::OutboxFull).inc();
         }
         // Pages are large, and come faster than any client reads: who asked for many gets the rest when it asks again.
@@ -141,6 +152,8 @@ impl Entry {
     fn count(&self, answer: &Answer) {
         if let Answer::Push { .. } = answer {
             self.metrics.pushes.inc();
+        } else if let Answer::Signal { .. } = answer {
+            self.metrics.signals.inc();
         } else if let Answer::Acked { .. } = answer {
             self.metrics.acks.inc();
         } else if let Answer::Refused { code, .. } = answer {
@@ -165,7 +178,7 @@ fn is_page(answer: &Answer) -> bool {
         Answer::GroupMembers { .. } => true,
         Answer::LoggedIn { .. } | Answer::LoggedOut(_) | Answer::Acked { .. } => false,
         Answer::Push { .. } | Answer::Head { .. } | Answer::News(_) | Answer::Chat(_) => false,
-        Answer::Devices(_) | Answer::Ended { .. } => false,
+        Answer::Devices(_) | Answer::Ended { .. } | Answer::Signal { .. } => false,
         Answer::Refused { .. } | Answer::Closed(_) => false,
     }
 }

@@ -46,7 +46,7 @@ impl Page {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// The next message of this kind; pushes may come between.
+    /// The next message of this kind; pushes and signals may come between.
     #[track_caller]
     fn hear_of(&mut self, kind: &str) -> Value {
         loop {
@@ -54,7 +54,7 @@ impl Page {
             if heard[kind].is_object() {
                 return heard;
             }
-            assert!(heard["push"].is_object(), "{heard}");
+            assert!(heard["push"].is_object() || heard["signal"].is_object(), "{heard}");
         }
     }
 
@@ -140,6 +140,11 @@ fn pages_and_chats_are_there() {
     assert!(head["server_time_ms"].as_u64().unwrap() > 1_700_000_000_000);
     let until = ask(json!({"id": 9, "renew": {"token": gateway.token(8)}}), "renew_reply");
     assert!(until["until_ms"].is_u64());
+    let conversation = json!({"kind": 1, "a": "8", "b": "7"});
+    let read = json!({"conversation": conversation, "uid": "8", "seq": 1, "kind": 1});
+    assert_eq!(seven.hear_of("signal")["signal"], read, "the peer has read");
+    seven.say(&json!({"id": 3, "chats": {"limit": 10}}));
+    assert_eq!(seven.hear_of("chats_page")["chats_page"]["peer_read_seqs"], json!([1]));
 }
 
 #[test]

@@ -390,6 +390,7 @@ impl Observer for Desk {
             | Event::GroupMembersPage { .. }
             | Event::DevicesPage { .. }
             | Event::DeviceEnded { .. }
+            | Event::Signal(_)
             | Event::Renewed { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

@@ -176,12 +176,14 @@ pub struct ChatColumns {
     read_time_ms: i64,
     version: i64,
     is_hidden: bool,
+    // A row of version 4 has none.
+    peer_read_seq: Option<i64>,
 }
 
 impl ChatColumns {
     /// The columns, for a statement.
     pub const NAMES: &'static str = "kind, a, b, recent_seq, recent_inbox_seq, recent_number, read_seq, read_number, \
-                                     read_time_ms, version, is_hidden";
+                                     read_time_ms, version, is_hidden, peer_read_seq";
 
     fn new(row: &ChatRow) -> Self {
         let (kind, a, b) = chat_parts(Some(row.conversation));
@@ -197,6 +199,7 @@ impl ChatColumns {
             read_time_ms: number(row.read_time_ms),
             version: number(row.version),
             is_hidden: row.is_hidden,
+            peer_read_seq: Some(number(row.peer_read_seq.0)),
         }
     }
 
@@ -214,6 +217,7 @@ impl ChatColumns {
             read_time_ms: self.read_time_ms.cast_unsigned(),
             version: self.version.cast_unsigned(),
             is_hidden: self.is_hidden,
+            peer_read_seq: Seq(self.peer_read_seq.unwrap_or(0).cast_unsigned()),
         })
     }
 }

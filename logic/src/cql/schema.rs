@@ -19,18 +19,19 @@ const LAYOUT: u32 = 2;
 /// The row of `cluster` that holds it; layout 1 had none.
 const LAYOUT_NAME: &str = "layout";
 /// The version of the tables that this program needs: those of a layout only grow from version to version.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// The row of `cluster` that holds it.
 pub(super) const VERSION_NAME: &str = "schema_version";
 /// The row of `cluster` that tells a restored cluster from the one before.
 const INBOX_EPOCH_NAME: &str = "inbox_epoch";
 /// The version that each came with, each after those before; statements end with a semicolon at the end of a line.
-const FILES: [(u32, &str); 5] = [
+const FILES: [(u32, &str); 6] = [
     (2, include_str!("../../schema/0001_keyspace.cql")),
     (2, include_str!("../../schema/0002_tables.cql")),
     (3, include_str!("../../schema/0003_seen.cql")),
     (4, include_str!("../../schema/0004_groups.cql")),
     (5, include_str!("../../schema/0005_revoked.cql")),
+    (6, include_str!("../../schema/0006_peer_reads.cql")),
 ];
 /// Servers agree on a schema in seconds, not within the time of a message's request.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -248,8 +249,8 @@ mod tests {
         for server in [Server::Cassandra, Server::Scylla] {
             let settings = SchemaConfig { server, ..SchemaConfig::default() };
             let statements = settings.statements("longline", 0);
-            assert_eq!(statements.len(), 17, "a keyspace, twelve tables and four columns");
-            assert_eq!(settings.statements("longline", 3).len(), 4, "what version 3 lacks");
+            assert_eq!(statements.len(), 18, "a keyspace, twelve tables and five columns");
+            assert_eq!(settings.statements("longline", 3).len(), 5, "what version 3 lacks");
             for statement in &statements {
                 let adds = statement.starts_with("CREATE ") || statement.contains(" ADD ");
                 assert!(adds, "{statement}");

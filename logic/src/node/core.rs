@@ -437,7 +437,10 @@ impl Core {
     fn send_mail(&mut self, partition: Partition, mail: Mail) {
         let owner = self.parts.owners.of(partition);
         if owner == Some(self.parts.node) {
-            self.post(self.core_of(partition), Post::Mail(partition, mail));
+            let core = self.core_of(partition);
+            if core == self.parts.id || !mail.is_signal() || self.outgoing.has_room(core) {
+                self.post(core, Post::Mail(partition, mail));
+            }
         } else if let Some(owner) = owner {
             let said = self.parts.dialer.say(owner, &Item::Mail(partition, mail), &self.ring);
             self.count_drop(said);

@@ -71,6 +71,7 @@ impl Label for Reason {
     const NAME: &'static str = "reason";
     const ALL: &'static [Self] = &[
         Self(LinkDrop::NoLink),
+        Self(LinkDrop::SignalsFull),
         Self(LinkDrop::PushesFull),
         Self(LinkDrop::MailFull),
         Self(LinkDrop::Unknown),
@@ -79,6 +80,7 @@ impl Label for Reason {
     fn text(self) -> String {
         let text = match self.0 {
             LinkDrop::NoLink => "no_link",
+            LinkDrop::SignalsFull => "signals_full",
             LinkDrop::PushesFull => "pushes_full",
             LinkDrop::MailFull => "mail_full",
             LinkDrop::Unknown => "unknown",

@@ -16,8 +16,10 @@ use shard::rows::{
 };
 use shard::store::{MemoryStore, Store};
 use std::iter::once;
-use wire::{CHAT_BYTES, ClientMsgId, ConversationId, Generation, InboxSeq, MESSAGE_BYTES};
-use wire::{MessageId, RowKind, Seq, Uid};
+use wire::{
+    CHAT_ADDED_BYTES, CHAT_BYTES, ClientMsgId, ConversationId, Generation, InboxSeq, MESSAGE_BYTES,
+    MessageId, RowKind, Seq, Uid,
+};
 
 /// A store, and where it lives.
 struct Bench {
@@ -131,6 +133,7 @@ fn chat(uid: Uid, conversation: ConversationId, seq: u64, inbox_seq: u64) -> Cha
         read_time_ms: 5,
         version: 3,
         is_hidden: seq == 2,
+        peer_read_seq: Seq(seq / 2),
     }
 }
 
@@ -259,7 +262,7 @@ fn cases() -> Vec<(Read, &'static str)> {
         conversation: row.conversation,
         client_msg_id: row.client_msg_id,
     };
-    let [small, talks] = [MESSAGE_BYTES, CHAT_BYTES];
+    let [small, talks] = [MESSAGE_BYTES, CHAT_BYTES + CHAT_ADDED_BYTES];
     let lists = "9 None, bob Some(0), carol Some(50), dave None, system None";
     vec![
         (Read::Conversation { conversation: pair(ALICE, BOB) }, "300..=300"),

@@ -151,6 +151,7 @@ async fn look_at(gateway: &Alone, history: &History, user: u64) -> Result<(), Wr
                 )));
             }
             Received::InboxReset { .. } | Received::Disconnected { .. } => {}
+            Received::Signal(_) => {}
         }
     }
     for sent in &history.sent {

@@ -153,7 +153,7 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
             let code = frame.access::<frames::SessionEnd>()?.code.to_native();
             Heard::Ended { code: RefusalCode::from_wire(code) }
         }
-        Kind::ChatReply | Kind::GroupMembersPage => Heard::Other,
+        Kind::ChatReply | Kind::GroupMembersPage | Kind::Signal => Heard::Other,
         Kind::DevicesPage | Kind::EndDeviceReply => Heard::Other,
         Kind::Hello | Kind::Login | Kind::Logout | Kind::Send | Kind::PushAck => said(kind)?,
         Kind::Sync | Kind::History | Kind::Chats => said(kind)?,

@@ -37,6 +37,7 @@ pub async fn inbox(server: SocketAddr, token: &str, device: u64) -> Result<Vec<M
                 Received::Message { message, .. } => messages.push(message),
                 Received::InboxReset { .. }
                 | Received::RowsMissing { .. }
+                | Received::Signal(_)
                 | Received::Disconnected { .. } => {}
             }
         }

@@ -1,5 +1,6 @@
 //! What a session tells its driver. Frames are lent as they lie in the receive buffer.
 
+use crate::message::Signal;
 use wire::frames::{
     ArchivedChatReply, ArchivedChatsPage, ArchivedDevicesPage, ArchivedGroupMembersPage,
     ArchivedHistoryPage, ArchivedMessage,
@@ -105,7 +106,11 @@ pub enum Event<'a> {
         request_id: u64,
         /// Its answer.
         page: &'a ArchivedChatsPage,
+        /// Up to where the peer has read each chat of the page, in order; the others are not read by any.
+        peer_read: &'a [Seq],
     },
+    /// A peer does something now. It may be lost, and is not kept.
+    Signal(Signal),
     /// Answers a request to mark a chat as read, or to hide it.
     ChatReply {
         /// The request.

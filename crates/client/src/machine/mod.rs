@@ -13,6 +13,7 @@ mod outbox;
 mod requests;
 mod replies;
 mod receive;
+mod signals;
 
 pub use draft::Draft;
 pub use event::Event;

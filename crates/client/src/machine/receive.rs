@@ -98,6 +98,7 @@ impl Machine {
                 let (epoch, head) = (news.inbox_epoch.to_native(), news.inbox_head.to_native());
                 self.on_head((epoch, InboxSeq(head)), now_ms, out, events);
             }
+            Kind::Signal => self.on_signal(&frame, events)?,
             Kind::Refusal => {
                 return self.on_refusal(&frame, now_ms, events);
             }
@@ -140,6 +141,7 @@ impl Machine {
             | Kind::GroupMembersPage
             | Kind::DevicesPage
             | Kind::EndDeviceReply
+            | Kind::Signal
             | Kind::InboxHead => matches!(self.phase, Phase::LoggedIn | Phase::Leaving),
             Kind::Hello
             | Kind::Login

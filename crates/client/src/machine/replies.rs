@@ -1,6 +1,7 @@
 //! What the application asked for, passed on as it came: the machine keeps nothing of it.
 
 use super::Event;
+use super::signals::peer_read_seqs;
 use crate::ClientError;
 use wire::RawFrame;
 use wire::frames::{
@@ -30,7 +31,8 @@ pub(super) fn chats(
     events: &mut impl FnMut(Event<'_>),
 ) -> Result<(), ClientError> {
     let page = frame.access::<ChatsPage>()?;
-    events(Event::ChatsPage { request_id: frame.header.request_id, page });
+    let peer_read = &peer_read_seqs(frame, page.chats.len());
+    events(Event::ChatsPage { request_id: frame.header.request_id, page, peer_read });
     Ok(())
 }
 

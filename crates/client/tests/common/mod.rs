@@ -70,7 +70,7 @@ macro_rules! encodes {
 encodes!(Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck
     Sync SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead
     SessionEnd Renew RenewReply GroupMembers GroupMembersPage Devices DevicesPage
-    EndDevice EndDeviceReply);
+    EndDevice EndDeviceReply Signal);
 
 /// A machine with its clock, and what it said and told.
 pub struct Session {
@@ -232,6 +232,7 @@ pub fn name(event: &Event<'_>) -> String {
         Event::DeviceEnded { request_id, was_logged_in } => {
             format!("ended {request_id} {was_logged_in}")
         }
+        Event::Signal(signal) => format!("{} {:?}", signal.uid, signal.does),
         Event::HeartbeatReply { round_trip_ms } => format!("heartbeat {round_trip_ms}"),
         Event::GoingAway { reconnect_after_ms, .. } => format!("going away {reconnect_after_ms}"),
         Event::LoggedOut => "logged out".to_owned(),

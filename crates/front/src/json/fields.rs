@@ -1,12 +1,13 @@
 //! What a field of a frame is in an object, and how objects are read and written field by field. It does not know which forms
 //! fields have, nor which there are.
 
-use super::values::{ID, Key, Number};
+use super::values::{ID, Key, Number, Numbers};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use wire::RawFrame;
 
 /// One field.
 pub(super) trait Field {
@@ -56,18 +57,30 @@ pub(super) enum Added {
     Number(&'static str),
     /// One of any 64 bits, as a string.
     Id(&'static str),
+    /// All numbers from its place on, as an array: one for each row of a page. Nothing may come behind it.
+    Numbers(&'static str),
 }
 
 impl Added {
     fn name(self) -> &'static str {
-        let (Self::Number(name) | Self::Id(name)) = self;
+        let (Self::Number(name) | Self::Id(name) | Self::Numbers(name)) = self;
         name
     }
 
-    /// Writes it; one that is 0 is as if it were not there.
-    pub fn write<M: SerializeMap>(self, number: u64, map: &mut M) -> Result<(), M::Error> {
+    /// Writes what a frame has of it from this place of its extension on; a number that is 0 is as if it were not there.
+    pub fn write<M: SerializeMap>(
+        self,
+        (frame, place): (&RawFrame<'_>, usize),
+        map: &mut M,
+    ) -> Result<(), M::Error> {
+        let number = frame.extended(place);
         match self {
-            _ if number == 0 => Ok(()),
+            Self::Numbers(name) => {
+                let end = frame.header.extension / size_of::<u64>();
+                let numbers: Vec<u64> = (place..end).map(|place| frame.extended(place)).collect();
+                if numbers.is_empty() { Ok(()) } else { map.serialize_entry(name, &numbers) }
+            }
+            Self::Number(_) | Self::Id(_) if number == 0 => Ok(()),
             Self::Number(name) => map.serialize_entry(name, &number),
             Self::Id(name) => map.serialize_entry(name, &format_args!("{number}")),
         }
@@ -94,6 +107,12 @@ impl More<'_> {
         let number = match self.names[place] {
             Added::Number(_) => map.next_value_seed(Number(PhantomData)),
             Added::Id(_) => map.next_value_seed(ID),
+            Added::Numbers(_) => {
+                let numbers = map.next_value_seed(Numbers).map_err(named(key))?;
+                self.numbers.resize(place, 0);
+                self.numbers.extend(numbers);
+                return Ok(());
+            }
         };
         let number = number.map_err(named(key))?;
         // One that is 0 is as if it were not there.

@@ -78,7 +78,7 @@ kinds! {
     "history": History [],
     "history_page": HistoryPage [],
     "chats": Chats [],
-    "chats_page": ChatsPage [],
+    "chats_page": ChatsPage [Numbers "peer_read_seqs"],
     "mark_read": MarkRead [],
     "hide_chat": HideChat [],
     "chat_reply": ChatReply [],
@@ -92,6 +92,7 @@ kinds! {
     "going_away": GoingAway [],
     "inbox_head": InboxHead [],
     "session_end": SessionEnd [],
+    "signal": Signal [],
 }
 
 #[cfg(test)]

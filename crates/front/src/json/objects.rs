@@ -9,7 +9,7 @@ use wire::frames::{
     EndDeviceReply, GoingAway, GroupMember, GroupMembers, GroupMembersPage, Heartbeat,
     HeartbeatReply, HelloReply, HideChat, History, HistoryPage, InboxHead, Login, LoginReply,
     Logout, LogoutReply, MarkRead, Message, Push, PushAck, Refusal, Renew, RenewReply, Send,
-    SendAck, SessionEnd, Sync, SyncPage,
+    SendAck, SessionEnd, Signal, Sync, SyncPage,
 };
 
 macro_rules! objects {
@@ -144,5 +144,12 @@ objects! {
         wait_ms: Count<u32>,
         jitter_ms: Count<u32>,
         text: Words,
+    }
+    Signal {
+        conversation: Place,
+        uid: Or<Id, 0>,
+        seq: Or<Number, 0>,
+        ttl_ms: Or<Count<u32>, 0>,
+        kind: Count<u8>,
     }
 }

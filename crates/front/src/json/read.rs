@@ -8,7 +8,7 @@ use serde_json::Deserializer as Json;
 use std::fmt;
 use std::marker::PhantomData;
 use wire::frames::Hello;
-use wire::{FEATURE_SESSION_END, FRAME_BYTES_MAX, RefusalCode, VERSION, encode};
+use wire::{FEATURE_SESSION_END, FEATURE_SIGNALS, FRAME_BYTES_MAX, RefusalCode, VERSION, encode};
 
 /// A message that is not understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,10 +44,12 @@ pub fn read(text: &str, user: u64, out: &mut Vec<u8>) -> Result<(), Unclear> {
     Err(Unclear { request_id: Some(request_id), code: RefusalCode::BodyTooLarge, text })
 }
 
-/// What every client of the subprotocol knows. A feature of a later release is not in it: a client of today has the same name.
+/// What every client of the subprotocol knows: signals too, for it passes over messages that it does not know. A feature that asks
+/// more of it is not in it: a client of today has the same name.
 fn hello() -> Hello {
     let frame_bytes_max = u32::try_from(FRAME_BYTES_MAX).expect("small");
-    let (version_min, version_max, features) = (VERSION, VERSION, FEATURE_SESSION_END);
+    let (version_min, version_max) = (VERSION, VERSION);
+    let features = FEATURE_SESSION_END | FEATURE_SIGNALS;
     Hello { version_min, version_max, frame_bytes_max, features }
 }
 

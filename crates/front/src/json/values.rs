@@ -1,9 +1,10 @@
 //! Single values in JSON: which are taken, and what is said of others.
 
-use serde::de::{DeserializeSeed, Deserializer, Error, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use wire::PAGE_ROWS_MAX;
 
 /// A string of which a value is made.
 #[derive(Clone, Copy)]
@@ -87,6 +88,36 @@ impl<T: Bounded> Visitor<'_> for Number<T> {
     fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
         let bounded = T::try_from(number).ok().filter(|_| number <= T::MAX);
         bounded.ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+}
+
+/// A list of numbers, each below 2^53: as many as a page has rows at most.
+pub(super) struct Numbers;
+
+impl<'de> DeserializeSeed<'de> for Numbers {
+    type Value = Vec<u64>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<u64>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Numbers {
+    type Value = Vec<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {PAGE_ROWS_MAX} numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<u64>, A::Error> {
+        let mut numbers = Vec::new();
+        while let Some(number) = list.next_element_seed(Number(PhantomData))? {
+            if numbers.len() >= PAGE_ROWS_MAX as usize {
+                return Err(Error::invalid_length(numbers.len() + 1, &self));
+            }
+            numbers.push(number);
+        }
+        Ok(numbers)
     }
 }
 

@@ -17,7 +17,7 @@ impl<T: Object> Serialize for Says<'_, T> {
         let mut map = serializer.serialize_map(None)?;
         self.object.write(&mut map)?;
         for (place, added) in self.names.iter().enumerate() {
-            added.write(self.frame.extended(place), &mut map)?;
+            added.write((self.frame, place), &mut map)?;
         }
         map.end()
     }

@@ -154,7 +154,7 @@ frames! {
     History [0] { conversation: Whole, before_seq: Number, limit: Whole, }
     HistoryPage [0] { conversation: Whole, messages: Many, }
     Chats [0] { after: Whole, limit: Whole, }
-    ChatsPage [0] { next_after: Whole, version: Number, chats: Many, }
+    ChatsPage [3] { next_after: Whole, version: Number, chats: Many, }
     MarkRead [0] { conversation: Whole, seq: Number, }
     HideChat [0] { conversation: Whole, }
     ChatReply [0] {
@@ -170,6 +170,7 @@ frames! {
     GoingAway [0] { code: Whole, reconnect_after_ms: Whole, jitter_ms: Whole, }
     InboxHead [0] { inbox_epoch: Digits, inbox_head: Number, }
     SessionEnd [0] { code: Whole, next: Whole, wait_ms: Whole, jitter_ms: Whole, text: Text, }
+    Signal [0] { conversation: Whole, uid: Digits, seq: Number, ttl_ms: Whole, kind: Whole, }
 }
 
 sayable! {

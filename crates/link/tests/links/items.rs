@@ -9,6 +9,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use shard::command::{
     Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail, ReplyTo, Send, Session,
+    Signal,
 };
 use shard::group::Member;
 use shard::limits::PARTITIONS;
@@ -17,7 +18,7 @@ use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
 use wire::{
     ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, Platform, RefusalCode,
-    RowKind, Seq, Uid,
+    RowKind, Seq, SignalKind, Uid,
 };
 
 pub fn partition() -> impl Strategy<Value = Partition> {
@@ -117,9 +118,9 @@ fn inbox_row() -> impl Strategy<Value = InboxRow> {
 }
 
 fn chat() -> impl Strategy<Value = ChatRow> {
-    let numbers = any::<([u64; 7], bool)>();
+    let numbers = any::<([u64; 8], bool)>();
     (conversation(), numbers).prop_map(|((conversation, uid), (numbers, is_hidden))| {
-        let [a, b, inbox, c, d, read_time_ms, version] = numbers;
+        let [a, b, inbox, c, d, read_time_ms, version, peer_read] = numbers;
         ChatRow {
             uid,
             conversation,
@@ -131,6 +132,7 @@ fn chat() -> impl Strategy<Value = ChatRow> {
             read_time_ms,
             version,
             is_hidden,
+            peer_read_seq: Seq(peer_read),
         }
     })
 }
@@ -261,6 +263,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         (code(), any::<u32>())
             .prop_map(|(code, retry_after_ms)| Answer::Refused { code, retry_after_ms }),
         code().prop_map(Answer::Closed),
+        signal().prop_map(|(signal, uid)| Answer::Signal { uid, signal }),
     ]
 }
 
@@ -273,9 +276,25 @@ fn device() -> impl Strategy<Value = DeviceState> {
     })
 }
 
+/// And whom it is for.
+fn signal() -> impl Strategy<Value = (Signal, Uid)> {
+    let two_users = conversation().prop_filter_map("two users", |(conversation, uid)| {
+        Some((conversation, uid, conversation.peer_of(uid)?))
+    });
+    (two_users, any::<(u64, u32, u8)>()).prop_map(|(users, (seq, ttl_ms, kind))| {
+        let (conversation, uid, sender) = users;
+        (Signal { conversation, sender, seq: Seq(seq), ttl_ms, kind: SignalKind(kind) }, uid)
+    })
+}
+
 fn mail() -> impl Strategy<Value = Mail> {
     let places = any::<(u64, u64)>();
     prop_oneof![
+        signal().prop_map(|(Signal { conversation, seq, .. }, uid)| Mail::PeerRead {
+            uid,
+            conversation,
+            seq
+        }),
         (message(), any::<Option<u64>>()).prop_map(|((message, uid), device)| Mail::Append {
             uid,
             message,

@@ -5,8 +5,10 @@ use crate::ends::{ADMISSION, End, gateway, open, seal, usual_terms};
 use crate::items::small_talk;
 use bytes::Bytes;
 use link::{Event, HEADER_BYTES, Item, LinkError, NodeAddress, Peer, PeerId, Reach};
-use shard::command::{Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail};
-use shard::command::{ReplyTo, Send, Session};
+use shard::command::{
+    Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail, ReplyTo, Send, Session,
+    Signal,
+};
 use shard::group::Member;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
@@ -88,6 +90,7 @@ fn chat() -> ChatRow {
         read_time_ms: 16,
         version: 17,
         is_hidden: true,
+        peer_read_seq: Seq(0),
     }
 }
 
@@ -208,6 +211,8 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("ended", Answer::Ended { count: 2 }),
         ("refused", Answer::Refused { code, retry_after_ms }),
         ("closed", Answer::Closed(RefusalCode::SessionReplaced)),
+        ("signal", Answer::Signal { uid: Uid(2), signal: Signal::read(small_talk(), Uid(1), seq) }),
+        ("chat_peer_read", Answer::Chat(ChatRow { peer_read_seq: Seq(5), ..chat() })),
     ]
 }
 
@@ -228,6 +233,7 @@ fn mail() -> Vec<(&'static str, Mail)> {
         ("count", Mail::Count { uid, conversation, after, to: seq }),
         ("counted", Mail::Counted { uid, conversation, after, through: seq, to: seq, others: 1 }),
         ("offer", offer),
+        ("peer_read", Mail::PeerRead { uid, conversation, seq }),
     ]
 }
 

@@ -69,9 +69,13 @@ impl Shard {
                     let user = self.inboxes.show(uid, inbox_seq);
                     self.devices.push(user, row, None, &mut self.step);
                 }
+                Inboxes::tell_peer(&after, &mut self.step);
                 self.tell_all(replies, after);
             }
-            Change::Told { row, replies } => self.tell_all(replies, row),
+            Change::Told { row, replies } => {
+                Inboxes::tell_peer(&row, &mut self.step);
+                self.tell_all(replies, row);
+            }
             Change::Flush { .. } => {}
             Change::GroupMark(group, is_open) => {
                 self.conversations.on_mark(group, (is_open, true), &mut self.step);

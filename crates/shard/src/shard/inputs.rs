@@ -10,7 +10,7 @@ use super::log::{Pending, refusal};
 use super::plant::{Fault, Plant};
 use super::reads::Purpose;
 use super::step::Step;
-use crate::command::{Answer, Begin, Command, Input, Login, Mail, ReplyTo, Send};
+use crate::command::{Answer, Begin, Command, Input, Login, Mail, ReplyTo, Send, Signal};
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Revoked, Row};
 use wire::{ConversationId, DeviceId, Generation, InboxSeq, Platform, RefusalCode, Seq, Uid};
@@ -211,6 +211,9 @@ impl Shard {
                     self.conversations.ask_count((uid, conversation), (after, to), &mut self.step);
                 }
             }
+            Mail::PeerRead { uid, conversation, seq } => {
+                self.on_peer_read((uid, conversation), seq);
+            }
             Mail::Counted { uid, conversation, after, through, to, others } => {
                 let places = (after, through, to);
                 self.inboxes.on_counted((uid, conversation), places, others, &mut self.step);
@@ -225,6 +228,22 @@ impl Shard {
                     self.inboxes.take_offer((uid, previous), message, device, &mut self.step);
                 }
             }
+        }
+    }
+
+    /// The peer of a user has read. While much waits for the store it is not worth a load: the peer's next mark says it again.
+    fn on_peer_read(&mut self, (uid, conversation): (Uid, ConversationId), seq: Seq) {
+        let is_here = self.inboxes.has_user(uid) && self.inboxes.has_chat(uid, conversation);
+        if !is_here && !self.step.has_room() {
+            return;
+        }
+        let input = || Input::Mail(Mail::PeerRead { uid, conversation, seq });
+        let is_new = self.has_user(uid, input)
+            && self.has_chat(uid, conversation, input)
+            && self.inboxes.set_peer_read((uid, conversation), seq, &self.step);
+        let user = self.inboxes.devices(uid).filter(|_| is_new);
+        if let (Some(user), Some(peer)) = (user, conversation.peer_of(uid)) {
+            Devices::signal(&user, Signal::read(conversation, peer, seq), &mut self.step);
         }
     }
 
@@ -321,7 +340,7 @@ impl Shard {
             // It is offered again.
             Input::Mail(Mail::Offer { .. }) => {}
             Input::Mail(Mail::Confirm { .. } | Mail::Decline { .. } | Mail::Pull { .. }) => {}
-            Input::Mail(Mail::Count { .. } | Mail::Counted { .. }) => {}
+            Input::Mail(Mail::Count { .. } | Mail::Counted { .. } | Mail::PeerRead { .. }) => {}
             Input::Wake(group) => self.conversations.mark_again(group),
         }
     }

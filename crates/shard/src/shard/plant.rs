@@ -38,6 +38,10 @@ pub(super) enum Fault {
     MarkByDistance,
     /// Do not take what a sender has seen for read.
     ForgetSeen,
+    /// Tell the peer what is read before that is durable.
+    TellReadsEarly,
+    /// Do not store what the peer has read.
+    ForgetPeerRead,
     /// Take what a device sends behind a message that was refused for now.
     ForgetOrder,
     /// Offer a member the newest entry of a group only, over what it lacks.
@@ -84,6 +88,8 @@ const NAMES: &[(&str, Fault)] = &[
     ("own-is-read", Fault::OwnIsRead),
     ("mark-by-distance", Fault::MarkByDistance),
     ("forget-seen", Fault::ForgetSeen),
+    ("tell-reads-early", Fault::TellReadsEarly),
+    ("forget-peer-read", Fault::ForgetPeerRead),
     ("forget-order", Fault::ForgetOrder),
     ("group-newest-only", Fault::GroupNewestOnly),
     ("group-current-members", Fault::GroupCurrentMembers),

@@ -324,7 +324,7 @@ pub fn put_chat(value: &mut Vec<u8>, row: &ChatRow) {
         let ChatRow { recent_seq, recent_inbox_seq, recent_number, .. } = row;
         head.number(recent_seq.0).number(recent_inbox_seq.0).number(*recent_number);
         head.number(row.read_seq.0).number(row.read_number).number(row.read_time_ms);
-        head.number(row.version);
+        head.number(row.version).number(row.peer_read_seq.0);
     });
 }
 
@@ -343,6 +343,7 @@ pub fn take_chat(key: &[u8], value: &[u8]) -> Option<ChatRow> {
         read_time_ms: head.number()?,
         version: head.number()?,
         is_hidden: flags & HIDDEN != 0,
+        peer_read_seq: Seq(head.later_number()?),
     };
     key.end().map(|()| row).filter(|row| row.read_number <= row.recent_number)
 }

@@ -1,8 +1,8 @@
 //! What must hold in the end, read through the shards' own commands.
 
-use super::World;
 use super::client::{Changes, Sending};
-use shard::command::{Answer, Command};
+use super::{ROUNDS_CLEARING, World};
+use shard::command::{Answer, ChatChange, Command};
 use shard::rows::{ChatRow, InboxRow, MessageRow};
 use std::collections::{BTreeMap, BTreeSet};
 use wire::{ConversationId, InboxSeq, RowKind, Seq, Uid};
@@ -32,6 +32,22 @@ impl World {
             .map(|(device, count)| (device.uid, device.device, device.shown.len(), count))
             .collect();
         format!("not acknowledged: {sends:?}; devices with rows missing: {behind:?}")
+    }
+
+    /// Everybody who has read something says so again: what was lost of it on its way to the peer is there then.
+    pub fn read_again(&mut self) {
+        let conversations: Vec<_> = self.durable.messages.keys().copied().collect();
+        for (conversation, uid) in
+            conversations.into_iter().flat_map(|it| it.users().map(move |uid| (it, uid)))
+        {
+            let read = self.durable.read(uid, conversation);
+            if read > Seq(0) {
+                let change = ChatChange::Read(read);
+                let answer = self.ask(uid, Command::ChangeChat { uid, conversation, change });
+                assert!(matches!(answer, Answer::Chat(_)), "not read again: {answer:?}");
+            }
+        }
+        (0..ROUNDS_CLEARING).for_each(|_| self.round());
     }
 
     /// Everything that holds without a restart as after one.
@@ -164,6 +180,9 @@ impl World {
         let unread = self.durable.unread(row.uid, conversation, row.read_seq, row.recent_seq);
         assert_eq!(row.unread(), unread, "{row:?}");
         assert_eq!(row.recent_number, log.last().map_or(0, |last| last.number), "{row:?}");
+        let peer = conversation.peer_of(row.uid);
+        let peer_read = peer.map_or(Seq(0), |peer| self.durable.read(peer, conversation));
+        assert_eq!(row.peer_read_seq, peer_read, "the peer's reads did not arrive: {row:?}");
         self.check_marks(row, changes);
     }
 

@@ -82,6 +82,8 @@ pub struct Clients {
     requests: BTreeMap<u64, (usize, Request)>,
     requested: u64,
     connections: u64,
+    /// Of calm worlds: up to where a session was told that the peer has read.
+    pub peer_reads: BTreeMap<(Session, ConversationId), Seq>,
     /// Of calm worlds: the last seq that a conversation's first acks told.
     pub acked: BTreeMap<ConversationId, Seq>,
 }
@@ -354,6 +356,8 @@ impl World {
             Answer::LoggedOut(_) | Answer::History { .. } | Answer::Chats { .. } => {}
             Answer::GroupMembers { .. } => panic!("of no group"),
             Answer::Devices(_) | Answer::Ended { .. } => panic!("nobody asks for devices here"),
+            // It was judged when it was said; nobody depends on it.
+            Answer::Signal { .. } => {}
         }
     }
 

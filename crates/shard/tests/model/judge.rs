@@ -3,9 +3,9 @@
 
 use super::World;
 use super::client::{Request, Said};
-use shard::command::{Answer, Delivery, Send};
+use shard::command::{Answer, Delivery, Send, Session, Signal};
 use shard::rows::ChatRow;
-use wire::{InboxSeq, MessageId, RefusalCode, Seq, Uid};
+use wire::{ConversationId, InboxSeq, MessageId, RefusalCode, Seq, Uid};
 
 impl World {
     /// Judges an answer or a push the moment it is said.
@@ -30,6 +30,11 @@ impl World {
                 }
             }
             (Answer::Chat(row), _) => self.judge_chat(row),
+            (Answer::Signal { uid, signal }, _) => {
+                let Signal { conversation, sender, seq, .. } = *signal;
+                assert_eq!(conversation.peer_of(*uid), Some(sender), "a signal of a stranger");
+                self.judge_peer_read((*uid, delivery.to.session), conversation, seq);
+            }
             (Answer::Chats { chats, .. }, _) => {
                 chats.iter().for_each(|(row, _)| self.judge_chat(row));
             }
@@ -55,6 +60,25 @@ impl World {
         assert!(row.recent_seq <= through, "a chat above its inbox: {row:?}");
         let read = self.durable.read(row.uid, row.conversation);
         assert!(row.read_seq <= read, "read by no row of the inbox: {row:?}");
+        let peer = row.conversation.peer_of(row.uid);
+        let peer_read = peer.map_or(Seq(0), |peer| self.durable.read(peer, row.conversation));
+        assert!(row.peer_read_seq <= peer_read, "read by no row of the peer's inbox: {row:?}");
+    }
+
+    /// Nobody is told that more is read than the peer's inbox says; while nothing fails, never less than before.
+    fn judge_peer_read(
+        &mut self,
+        (uid, session): (Uid, Session),
+        conversation: ConversationId,
+        seq: Seq,
+    ) {
+        let peer = conversation.peer_of(uid).expect("two users");
+        let read = self.durable.read(peer, conversation);
+        assert!(seq <= read, "{uid} is told of {seq}, and {peer} has read {read}");
+        if self.is_calm() {
+            let before = self.clients.peer_reads.insert((session, conversation), seq);
+            assert!(before.is_none_or(|before| before < seq), "{uid} is told of {seq} again");
+        }
     }
 
     fn judge_ack(&mut self, request: Request, id: MessageId, seq: Seq, inbox_seq: InboxSeq) {

@@ -316,6 +316,7 @@ impl Told {
             | Event::GroupMembersPage { .. }
             | Event::DevicesPage { .. }
             | Event::DeviceEnded { .. }
+            | Event::Signal(_)
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

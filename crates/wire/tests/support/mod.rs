@@ -125,6 +125,7 @@ any_frame! {
     EndDeviceReply { was_logged_in: u8, }
     InboxHead { inbox_epoch: u64, inbox_head: u64, }
     SessionEnd { code: u16, next: u8, wait_ms: u32, jitter_ms: u32, text: Bytes, }
+    Signal { conversation: Conversation, uid: u64, seq: u64, ttl_ms: u32, kind: u8, }
 }
 
 /// A field's type.

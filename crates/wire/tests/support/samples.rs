@@ -208,6 +208,7 @@ fn ends() -> Vec<AnyFrame> {
             jitter_ms: 0,
             text: Bytes::from_static(b"this device logged in elsewhere"),
         }),
+        A::Signal(Signal { conversation: DIRECT, uid: 7, seq: 5, ttl_ms: 0, kind: 1 }),
     ]
 }
 

@@ -7,7 +7,7 @@ use shard::command::{Command, Login};
 use shard::limits::PREVIEW_BYTES_MAX;
 use shard::rows::{ChatRow, InboxRow, MessageRow};
 use wire::frames::{Chat, ChatsPage, Conversation, Message};
-use wire::{Bytes, ConversationKind, FrameError, RawFrame, RefusalCode, RowKind, frames};
+use wire::{Bytes, ConversationKind, FrameError, RawFrame, RefusalCode, RowKind, Seq, frames};
 
 pub(super) fn act(login: Login, frame: &RawFrame<'_>) -> Result<Action, FrameError> {
     let uid = login.uid;
@@ -28,6 +28,13 @@ pub(super) fn reply(
     let next_after = last.unwrap_or(Conversation::NONE);
     let chats = chats.into_iter().map(|(row, recent)| chat(row, recent)).collect();
     ChatsPage { next_after, version, chats }
+}
+
+/// Up to where the peer has read each chat, in order; nothing if none has read anything.
+pub(super) fn peer_read_seqs(chats: &[(ChatRow, Option<MessageRow>)]) -> Vec<u64> {
+    let is_read = chats.iter().any(|(row, _)| row.peer_read() > Seq(0));
+    let all = chats.iter().filter(|_| is_read);
+    all.map(|(row, _)| row.peer_read().0).collect()
 }
 
 fn chat(row: ChatRow, recent: Option<MessageRow>) -> Chat {

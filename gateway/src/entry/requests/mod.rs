@@ -105,7 +105,8 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
             encode(out, request_id, history::reply(conversation, rows));
         }
         Answer::Chats { version, chats, more } => {
-            encode(out, request_id, chats::reply(version, chats, more));
+            let read = chats::peer_read_seqs(&chats);
+            encode_extended(out, request_id, chats::reply(version, chats, more), &read);
         }
         Answer::GroupMembers { group, count, members } => {
             encode(out, request_id, group_members::reply(group, count, members));
@@ -115,6 +116,7 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
             let was_logged_in = (count > 0).into();
             encode(out, request_id, frames::EndDeviceReply { was_logged_in });
         }
+        Answer::Signal { signal, .. } => delivery::signal(out, signal),
         Answer::Chat(row) => encode(out, request_id, mark_read::reply(&row)),
         Answer::Refused { code, retry_after_ms } => {
             let clock = code.is_of_time().then_some(context.server_time_ms);

@@ -2,8 +2,10 @@
 //! then closed.
 
 use super::*;
-use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES, OUTBOX_HIGH_BYTES};
+use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES};
+use crate::limits::{OUTBOX_HIGH_BYTES, OUTBOX_SIGNALS_BYTES_MAX};
 use crate::metrics::DropReason;
+use shard::command::Signal;
 use shard::rows::{Chain, InboxRow, MessageRow};
 use wire::{ClientMsgId, ConversationId, MessageId, RowKind, Seq};
 
@@ -68,6 +70,28 @@ fn pushes_are_left_to_the_inbox_before_answers_are() {
     scene.answer(reply, head(1));
     assert_eq!(scene.told(client), [(Kind::HeartbeatReply, 3, None)]);
     assert_eq!(scene.done(client), [Do::Pause]);
+}
+
+#[test]
+fn signals_go_before_pushes_do_and_only_to_who_wants_them() {
+    let read = |uid: u64| {
+        let conversation = ConversationId::direct(Uid(uid), Uid(99)).unwrap();
+        Answer::Signal { uid: Uid(uid), signal: Signal::read(conversation, Uid(99), Seq(1)) }
+    };
+    let mut scene = Scene::new();
+    let client = scene.log_in_knowing(7, wire::FEATURES);
+    scene.push(client, read(7));
+    assert_eq!(scene.told(client), [(Kind::Signal, 0, None)]);
+    scene.push(client, read(8));
+    assert_eq!(scene.told(client), [], "it is another user's");
+    waits(&mut scene, client, OUTBOX_SIGNALS_BYTES_MAX + 1);
+    scene.push(client, read(7));
+    assert_eq!((scene.told(client), dropped(&scene, DropReason::OutboxFull)), (vec![], 1));
+    scene.push(client, row(7));
+    assert_eq!(scene.told(client), [(Kind::Push, 0, None)]);
+    let client = scene.log_in(9);
+    scene.push(client, read(9));
+    assert_eq!(scene.told(client), [], "it did not ask");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::device::{Device, Expiry, Offer};
 use super::timers::PushTimers;
 use super::{Devices, UserDevices};
-use crate::command::{Answer, Login};
+use crate::command::{Answer, Login, Signal};
 use crate::limits::PUSH_PAGE_ROWS;
 use crate::rows::{InboxRow, Read};
 use crate::shard::reads::Purpose;
@@ -64,6 +64,14 @@ impl Devices {
         }
         if let Some((session, previous)) = last {
             step.tell(session, Answer::Push { previous, row: Box::new(row) });
+        }
+    }
+
+    /// Tells every device of a user what is told now or not at all.
+    pub fn signal(user: &UserDevices<'_>, signal: Signal, step: &mut Step) {
+        let uid = user.uid;
+        for (_, session) in user.devices.sessions(uid) {
+            step.tell(session, Answer::Signal { uid, signal });
         }
     }
 

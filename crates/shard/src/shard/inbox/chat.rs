@@ -34,9 +34,9 @@ impl Chat {
         Self { row, durable, is_dirty: false, touched: 0, places, marks: None }
     }
 
-    /// As it was.
+    /// As it was, but for what the peer has told.
     pub fn restore(&mut self, before: ChatRow) {
-        self.row = before;
+        self.row = ChatRow { peer_read_seq: self.row.peer_read_seq, ..before };
         self.places.forget();
     }
 

@@ -158,6 +158,9 @@ impl Inboxes {
         };
         let change = |row, before, after| Change::Mark { row, before, after, replies };
         self.add_row(uid, mark, change, step);
+        if self.plant.has(Fault::TellReadsEarly) {
+            Self::tell_peer(&self.chats.get(&key).expect("just seen").row, step);
+        }
     }
 
     /// Up to where the sender of a message that is next has seen its conversation, if that is more than it has read.

@@ -9,6 +9,7 @@ mod load;
 mod marking;
 mod marks;
 mod pages;
+mod peer;
 mod places;
 mod user;
 #[cfg(test)]

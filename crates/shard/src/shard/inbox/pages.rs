@@ -8,7 +8,9 @@ use crate::page::Page;
 use crate::rows::{ChatRow, InboxRow, MessageRow, Read};
 use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
-use wire::{BODY_BYTES_MAX, CHAT_BYTES, ConversationId, InboxSeq, PAGE_BYTES_MAX, Uid};
+use wire::{
+    BODY_BYTES_MAX, CHAT_ADDED_BYTES, CHAT_BYTES, ConversationId, InboxSeq, PAGE_BYTES_MAX, Uid,
+};
 
 impl Inboxes {
     /// Asks for a page of the inbox of a user in memory, from the row after `after`. What is behind its end, as far as numbers
@@ -61,7 +63,7 @@ impl Inboxes {
         self.flush(uid, step);
         let version = self.users.get(&uid).expect("it is loaded").chats_version();
         // One more than a page holds, whatever its size: so it is known whether there is more.
-        let bytes_max = PAGE_BYTES_MAX + CHAT_BYTES + BODY_BYTES_MAX;
+        let bytes_max = PAGE_BYTES_MAX + CHAT_BYTES + CHAT_ADDED_BYTES + BODY_BYTES_MAX;
         let read = Read::Chats { uid, after, limit: limit + 1, bytes_max };
         step.ask_after_commit(read, Purpose::Chats(version, limit, reply));
     }

@@ -412,3 +412,29 @@ fn a_user_is_in_memory_once_its_chats_tell_of_its_whole_inbox() {
     let chat = room.inboxes.chats[&(uid, chat())].row;
     assert_eq!((chat.recent_seq, chat.version), (Seq(2), 8), "no version is given twice");
 }
+
+#[test]
+fn what_the_peer_has_read_never_falls_is_stored_behind_and_outlives_a_refusal() {
+    let mut room = Room::new();
+    let told =
+        |room: &mut Room, seq| room.inboxes.set_peer_read((UID, chat()), Seq(seq), &room.step);
+    assert!(!told(&mut room, 1), "a chat without a message is none");
+    room.append(1);
+    room.append(2);
+    room.commit();
+    assert_eq!([2, 1, 2].map(|seq| told(&mut room, seq)), [true, false, false]);
+    assert_eq!((room.row().peer_read_seq, room.row().version), (Seq(2), 2));
+
+    // A row that is not written takes back what it did to the chat, and not this.
+    let before = room.row();
+    room.append(3);
+    assert!(told(&mut room, 3));
+    let (_, changes) = room.commit();
+    let Some(Change::Inbox { row, .. }) = changes.into_iter().next() else { panic!("a row") };
+    room.inboxes.take_back(&row, before);
+    assert_eq!((room.row().recent_seq, room.row().peer_read_seq), (Seq(2), Seq(3)));
+    assert_eq!(room.row().peer_read(), Seq(2), "nobody is shown more than there is");
+    room.inboxes.flush_all(&mut room.step);
+    let (rows, _) = room.commit();
+    assert!(matches!(rows[..], [Row::Chat(row), Row::User(_)] if row.peer_read_seq == Seq(3)));
+}

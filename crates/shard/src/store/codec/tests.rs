@@ -47,7 +47,7 @@ proptest! {
         value.clear();
         let row = ChatRow {
             recent_seq: Seq(seq), recent_inbox_seq: InboxSeq(a), recent_number: a, read_seq: Seq(b),
-            read_number: a / 2, read_time_ms: seq, version: b, is_hidden,
+            read_number: a / 2, read_time_ms: seq, version: b, is_hidden, peer_read_seq: Seq(a ^ b),
             ..ChatRow::empty(Uid(a), row.message.conversation)
         };
         put_chat(&mut value, &row);
@@ -113,6 +113,13 @@ fn a_field_that_a_former_release_did_not_write_is_zero() {
     value[0] -= 1;
     value.remove(usize::from(value[0]) + 1);
     assert_eq!(take_message(key.as_ref(), &value), Some(row));
+
+    let chat = ChatRow { read_seq: Seq(2), ..ChatRow::empty(Uid(1), sample(1, 0).conversation) };
+    value.clear();
+    put_chat(&mut value, &chat);
+    value[0] -= 1;
+    assert_eq!(value.pop(), Some(0), "the number 0 has no further bytes");
+    assert_eq!(take_chat(Key::chat(chat.uid, chat.conversation).as_ref(), &value), Some(chat));
 }
 
 #[test]
