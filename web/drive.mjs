@@ -148,6 +148,22 @@ await step("two tabs talk", async () => {
   await holds(seven, texts);
   await holds(eight, texts);
   await until("it is read", async () => (await eight.locator("#chats .unread").count()) === 0);
+  await until("the writer sees that", async () => / ✓✓$/.test(await seven.textContent("#log .mine .meta")));
+});
+
+await step("who types is seen, until it stops", async () => {
+  await seven.fill("#text", "I am thinking of");
+  await until("it is seen", async () => (await eight.textContent("#members")) === "typing …");
+  await seven.fill("#text", "");
+  await until("it is over", async () => (await eight.textContent("#members")) === "");
+  // The next is let in again only after a rest, and ends with its message.
+  await new Promise((done) => setTimeout(done, 3_100));
+  await seven.fill("#text", "you");
+  await until("it is seen again", async () => /typing/.test(await eight.textContent("#chats .last")));
+  await write(seven, "you");
+  texts.push("you");
+  await holds(eight, texts);
+  assert.equal(await eight.textContent("#members"), "");
 });
 
 await step("100 messages while one is offline, and back", async () => {

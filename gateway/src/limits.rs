@@ -17,6 +17,14 @@ pub const OUTBOX_SIGNALS_BYTES_MAX: usize = OUTBOX_HIGH_BYTES;
 /// Bytes that wait for a client, beyond which it is closed. Pushes and pages stop before, so only small answers get here,
 /// to thousands of requests that it made at once.
 pub const OUTBOX_CLOSE_BYTES: usize = 2 * OUTBOX_BYTES_MAX;
+/// How long a session's signals to a conversation rest after one, in ms.
+pub const SIGNAL_REST_MS: u64 = 3_000;
+/// Sessions and conversations of a core that rest at a time: 5,000 signals a second, in a few MB.
+pub const SIGNALS_RESTING_MAX: usize = 16 * 1024;
+/// How long a signal holds if its client does not say, in ms: two rests, so that one may be lost.
+pub const SIGNAL_TTL_MS: u32 = 6_000;
+/// And how long at most, in ms.
+pub const SIGNAL_TTL_MS_MAX: u32 = 30_000;
 /// Slots of a core's ring beyond its connections: connections over the limit need one until they
 /// are closed.
 pub const CLOSING_SLOTS: usize = 64;
@@ -95,6 +103,8 @@ pub const CANARY_RETRY_MS: u64 = 1_000;
 
 const _: () = assert!(2 * CANARY_PAIRS <= RESERVED_UIDS);
 const _: () = assert!(OUTBOX_HIGH_BYTES >= wire::FRAME_BYTES_MAX);
+const _: () =
+    assert!(SIGNAL_TTL_MS as u64 >= 2 * SIGNAL_REST_MS && SIGNAL_TTL_MS <= SIGNAL_TTL_MS_MAX);
 const _: () = assert!(OUTBOX_SIGNALS_BYTES_MAX < OUTBOX_BYTES_MAX);
 const _: () = assert!(OUTBOX_CLOSE_BYTES >= OUTBOX_BYTES_MAX + front::SAID_BYTES_MAX);
 const _: () = assert!(REMOTE_HOLD_LAST_MS * 8 < REMOTE_GIVE_UP_MS);

@@ -50,6 +50,8 @@ service::table! {
         pushes: Counter = "longline_pushes_total", CORE;
         /// Signals written to clients: never stored, acknowledged or repeated.
         signals: Counter = "longline_signals_total", CORE;
+        /// Signals of clients that were over a rate, and dropped.
+        signals_refused: Counter = "longline_signals_refused_total", CORE;
         /// Pushes that were repeats.
         push_retransmits: Counter = "longline_push_retransmits_total", CORE;
         /// Requests refused, by code.

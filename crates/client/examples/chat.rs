@@ -137,6 +137,9 @@ async fn listen(client: &Client, inbox: &mut Inbox) -> Result<()> {
             }
             Received::Signal(Signal { uid, does, .. }) => match does {
                 Doing::Read(seq) => eprintln!("  {uid} has read up to message {seq}"),
+                Doing::Typing(_) => eprintln!("  {uid} is typing"),
+                Doing::Recording(_) => eprintln!("  {uid} is recording"),
+                Doing::Nothing => {}
             },
             Received::Message { message, .. } => {
                 membership(&message).iter().for_each(|line| eprintln!("{line}"));

@@ -10,8 +10,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use wire::{BODY_BYTES_MAX, Bytes, ConversationId, DeviceId, PAGE_ROWS_MAX, Seq};
-use wire::{TOKEN_BYTES_MAX, Uid};
+use wire::{
+    BODY_BYTES_MAX, Bytes, ConversationId, DeviceId, PAGE_ROWS_MAX, Seq, SignalKind,
+    TOKEN_BYTES_MAX, Uid,
+};
 
 /// Sends and asks. Clones share one session; it ends when all of them are dropped, or one is closed.
 #[derive(Clone)]
@@ -181,6 +183,27 @@ impl Client {
     /// As [`Client::history`].
     pub async fn hide_chat(&self, conversation: ConversationId) -> Result<ChatState, ClientError> {
         chat(self.request(Request::HideChat { conversation }).await?)
+    }
+
+    /// The user is typing to the peer of a 1:1 chat: call it at each key. The peer is told at once, every three seconds, or not
+    /// at all.
+    pub fn typing(&self, conversation: ConversationId) {
+        self.signal(conversation, SignalKind::TYPING);
+    }
+
+    /// The user is recording something for the peer of a 1:1 chat; as [`Client::typing`].
+    pub fn recording(&self, conversation: ConversationId) {
+        self.signal(conversation, SignalKind::RECORDING);
+    }
+
+    /// The user does neither any more, and sends nothing.
+    pub fn stopped(&self, conversation: ConversationId) {
+        self.signal(conversation, SignalKind::STOPPED);
+    }
+
+    fn signal(&self, conversation: ConversationId, kind: SignalKind) {
+        // Where commands wait it would come too late.
+        drop(self.commands.try_send(Command::Signal(conversation, kind)));
     }
 
     /// Uses a newer token of the same user from now on: the session that there is lasts as long as it does, and later ones

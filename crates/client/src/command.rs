@@ -4,7 +4,7 @@ use crate::machine::Draft;
 use crate::{Ack, ChatState, ChatsPage, ClientError, Device, GroupChange};
 use crate::{GroupMembersPage, Message};
 use tokio::sync::oneshot;
-use wire::{Bytes, ConversationId, DeviceId, Kind, Seq, Uid};
+use wire::{Bytes, ConversationId, DeviceId, Kind, Seq, SignalKind, Uid};
 
 /// Where a result goes; nobody may be waiting any more.
 pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, ClientError>>;
@@ -14,6 +14,8 @@ pub(crate) enum Command {
     ChangeGroup(GroupChange, ReplyTo<Ack>),
     Request(Request, ReplyTo<Reply>),
     Renew(Bytes, ReplyTo<Reply>),
+    /// Said now, or not at all.
+    Signal(ConversationId, SignalKind),
     Close(oneshot::Sender<()>),
 }
 

@@ -3,9 +3,9 @@
 use crate::command::Reply;
 use crate::limits::{RECEIVED_MAX, RESOLVED_ROWS};
 use crate::machine::Event;
-use crate::message::history;
+use crate::message::{devices, history};
 use crate::waiting::Waiting;
-use crate::{Ack, ChatsPage, ClientError, Device, Message, Received};
+use crate::{Ack, ChatsPage, ClientError, Message, Received};
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot};
 use wire::{ConversationId, MessageId, Seq, Uid};
@@ -197,8 +197,7 @@ impl Desk {
                 self.waiting.end_request(request_id, Ok(Reply::GroupMembers(page.into())));
             }
             Event::DevicesPage { request_id, page } => {
-                let devices = page.devices.iter().map(Device::from).collect();
-                self.waiting.end_request(request_id, Ok(Reply::Devices(devices)));
+                self.waiting.end_request(request_id, Ok(Reply::Devices(devices(page))));
             }
             Event::DeviceEnded { request_id, was_logged_in } => {
                 self.waiting.end_request(request_id, Ok(Reply::DeviceEnded(was_logged_in)));

@@ -32,6 +32,9 @@ pub const RECONNECT_HINT_MS_MAX: u64 = 600_000;
 /// Heartbeats are never closer than this, whatever the server asks for.
 pub const HEARTBEAT_MS_MIN: u32 = 1_000;
 
+/// How long a conversation rests after the peer was told what the user does: the server drops what comes sooner.
+pub const SIGNAL_REST_MS: u64 = 3_000;
+
 /// Commands from the handles that the client's task has not taken yet.
 pub const COMMANDS_MAX: usize = 256;
 /// Received messages that the application has not taken yet. Beyond, the inbox keeps them: they come by sync.

@@ -2,8 +2,8 @@
 
 use wire::Uid;
 use wire::frames::{
-    ArchivedChat, ArchivedChatReply, ArchivedChatsPage, ArchivedDevice, ArchivedGroupMember,
-    ArchivedGroupMembersPage, ArchivedHistoryPage, ArchivedMessage,
+    ArchivedChat, ArchivedChatReply, ArchivedChatsPage, ArchivedDevice, ArchivedDevicesPage,
+    ArchivedGroupMember, ArchivedGroupMembersPage, ArchivedHistoryPage, ArchivedMessage,
 };
 use wire::{
     Bytes, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, Platform,
@@ -71,6 +71,11 @@ pub struct Device {
     pub silent_s: u32,
 }
 
+/// The devices of a page.
+pub(crate) fn devices(page: &ArchivedDevicesPage) -> Vec<Device> {
+    page.devices.iter().map(Device::from).collect()
+}
+
 impl From<&ArchivedDevice> for Device {
     fn from(device: &ArchivedDevice) -> Self {
         Self {
@@ -123,6 +128,12 @@ pub struct Signal {
 pub enum Doing {
     /// It has read up to here. Of several the greatest counts.
     Read(Seq),
+    /// It types, until another signal or message of it comes, or so many ms are over.
+    Typing(u32),
+    /// It records, as long.
+    Recording(u32),
+    /// It does neither any more.
+    Nothing,
 }
 
 /// A conversation in the user's list.

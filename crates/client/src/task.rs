@@ -202,6 +202,10 @@ impl Task {
             }
             Some(Command::Request(request, reply_to)) => self.on_request(&request, reply_to),
             Some(Command::Renew(token, reply_to)) => self.on_renew(token, reply_to),
+            Some(Command::Signal(conversation, kind)) => {
+                let now_ms = self.clock.now_ms();
+                self.machine.signal(conversation, kind, now_ms, &mut self.out);
+            }
             Some(Command::Close(closed)) => {
                 let until_ms = self.clock.now_ms() + LOGOUT_TIMEOUT_MS;
                 let logout = self.machine.logout(&mut self.out);

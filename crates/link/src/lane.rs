@@ -2,7 +2,7 @@
 
 use super::item::Item;
 use super::limits::{LINK_MAIL_BYTES_MAX, LINK_PUSHES_BYTES_MAX, LINK_SIGNALS_BYTES_MAX};
-use shard::command::{Answer, Delivery, Mail};
+use shard::command::{Answer, Command, Delivery, Mail};
 
 /// Items that are dropped alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,7 @@ impl Lane {
         match item {
             Item::Delivery(Delivery { answer: Answer::Push { .. }, .. }) => Self::Pushes,
             Item::Delivery(Delivery { answer: Answer::Signal { .. }, .. })
+            | Item::Command { command: Command::Signal { .. }, .. }
             | Item::Mail(_, Mail::PeerRead { .. }) => Self::Signals,
             Item::Mail(..) | Item::Told(_) => Self::Mail,
             Item::Command { .. } | Item::NotHere { .. } | Item::Delivery(_) => Self::Kept,

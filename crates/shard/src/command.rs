@@ -83,6 +83,7 @@ macro_rules! commands {
             11 = Devices { uid, after, limit },
             12 = EndDevices { uid, device, code },
             13 = Revoke { uid, tokens_s },
+            14 = Signal { uid, signal },
             32 = GroupHistory { group, uid, before, limit },
             33 = GroupMembers { group, uid, after, limit },
         }}
@@ -213,6 +214,13 @@ pub enum Command {
         /// The time, in Unix seconds.
         tokens_s: u64,
     },
+    /// To the shard of the peer: a signal for its devices, as far as they are there. Not answered.
+    Signal {
+        /// The peer of whoever says it.
+        uid: Uid,
+        /// What it is told.
+        signal: Signal,
+    },
     /// To the group's shard. Answered by [`Answer::History`] with what the user may read.
     GroupHistory {
         /// The group.
@@ -276,6 +284,7 @@ impl Command {
             Self::Send(send) => (conversation(send.conversation, send.body.len()), true, true),
             Self::PushAck(login, _) => (user(login.uid), false, false),
             Self::Heartbeat { uid, .. } => (user(*uid), false, true),
+            Self::Signal { uid, .. } => (user(*uid), false, false),
             Self::Sync { uid, .. } | Self::Chats { uid, .. } => (user(*uid), true, true),
             Self::History { conversation: id, .. } => (conversation(*id, 0), true, true),
             Self::ChangeChat { uid, .. } => (user(*uid), true, true),
@@ -313,6 +322,7 @@ impl Command {
                 after.is_none_or(ConversationId::is_possible) && is_limit(*limit)
             }
             Self::ChangeChat { uid, conversation, .. } => is_of(*conversation, *uid),
+            Self::Signal { uid, signal } => signal.is_possible(*uid),
             Self::EndDevices { code, .. } => code.ends_devices(),
             Self::Login { .. } | Self::Logout(_) | Self::Register { .. } => true,
             Self::Revoke { .. } => true,

@@ -3,8 +3,12 @@
 //! A frame's archive is its struct, then its kind as a `u64`: the archive itself says what it is.
 
 mod devices;
+mod groups;
+mod signals;
 
 pub use devices::*;
+pub use groups::*;
+pub use signals::*;
 
 use crate::SEND_WINDOW_MAX;
 use crate::exact::{Exact, Walk};
@@ -82,7 +86,7 @@ kinds! {
     InboxHead = 0x80,
     /// Server: the session ends now, why, and what the client does next.
     SessionEnd = 0x81,
-    /// Server: what holds for a moment, or is found later anyhow.
+    /// Either side: what holds for a moment, or is found later anyhow.
     Signal = 0x82,
 }
 
@@ -431,36 +435,6 @@ ChatReply = kind {
     is_hidden: u8,
 } }
 
-frame! { /// Asks for members of a group; only a member may. Answered by [`GroupMembersPage`].
-GroupMembers = kind {
-    /// Which group.
-    conversation: Conversation,
-    /// Members whose uid is above this one; 0 for the first page.
-    after_uid: u64,
-    /// At most so many; 1 to 256.
-    limit: u32,
-} }
-
-frame! { /// A member of a group.
-GroupMember {
-    /// Who.
-    uid: u64,
-    /// The entry that made it a member: it reads from there on.
-    since_seq: u64,
-    /// 1 if it may remove others.
-    is_owner: u8,
-} }
-
-frame! { /// A page of a group's members, ascending by uid.
-GroupMembersPage = kind {
-    /// Which group.
-    conversation: Conversation,
-    /// How many members it has.
-    count: u64,
-    /// The members. Empty: there is none above.
-    members: Vec<GroupMember>,
-} }
-
 frame! { /// A request was refused, or the connection will close. Carries the request's id. A server that refuses an id for
 /// its time adds its clock, Unix ms: see [`SERVER_TIME`].
 Refusal = kind {
@@ -484,20 +458,6 @@ SessionEnd = kind {
     jitter_ms: u32,
     /// For a person; UTF-8.
     text: Bytes,
-} }
-
-frame! { /// Of a 1:1 chat: what is told now or not at all. Never stored, acknowledged or repeated. A note.
-Signal = kind {
-    /// Which.
-    conversation: Conversation,
-    /// Who does it.
-    uid: u64,
-    /// Read up to here; of other kinds 0.
-    seq: u64,
-    /// Holds for so many ms; 0: until more is told.
-    ttl_ms: u32,
-    /// A [`crate::SignalKind`]. A client skips one that it does not know.
-    kind: u8,
 } }
 
 frame! { /// The server will close this connection. Finish what is in flight and come back elsewhere.

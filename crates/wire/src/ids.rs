@@ -346,6 +346,18 @@ pub struct SignalKind(pub u8);
 impl SignalKind {
     /// The user has read the conversation up to a place.
     pub const READ: Self = Self(1);
+    /// The user is typing a message.
+    pub const TYPING: Self = Self(2);
+    /// The user is recording one.
+    pub const RECORDING: Self = Self(3);
+    /// The user does neither any more.
+    pub const STOPPED: Self = Self(4);
+
+    /// Whether a client may say it: what is read is said by the server.
+    #[must_use]
+    pub fn is_sayable(self) -> bool {
+        matches!(self, Self::TYPING | Self::RECORDING | Self::STOPPED)
+    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,9 @@ impl Entry {
         if let Action::Submit(Command::Send(send)) = &action {
             self.metrics.body_copies_bytes.of(CopyStage::Submit).add(send.body.len() as u64);
         }
+        if !self.lets_in(key, &action, turn) {
+            return self.is_heard(key);
+        }
         if let Some(refused) = self.refusal(key, request, &action, turn) {
             self.answer(key, request_id, refused, turn);
         } else {
@@ -107,6 +110,18 @@ impl Entry {
         }
     }
 
+    /// Whether a signal is let in, by the rate of its connection and of its conversation. Other requests are.
+    fn lets_in<O>(&mut self, key: SessionKey, action: &Action, turn: &Turn<'_, O>) -> bool {
+        let Action::Submit(Command::Signal { signal, .. }) = action else { return true };
+        let Some(session) = self.sessions.get_mut(key) else { return false };
+        let is_let_in = self.rate.take(&mut session.rate_due_us, turn.now_us).is_ok()
+            && self.signals.take(key, signal, turn.now.mono_ms);
+        if !is_let_in {
+            self.metrics.signals_refused.inc();
+        }
+        is_let_in
+    }
+
     /// The refusal of what must wait. What a client owes the server is never refused.
     fn refusal<O>(
         &mut self,
@@ -117,7 +132,7 @@ impl Entry {
     ) -> Option<Answer> {
         let class = request.map_or(RateClass::Frame, |request| request.rates);
         let is_answered = !matches!(action, Action::Close(_) | Action::Ignore);
-        if class == RateClass::Owed || !is_answered {
+        if matches!(class, RateClass::Owed | RateClass::Signal) || !is_answered {
             return None;
         }
         if let (RateClass::Message, Action::Submit(Command::Send(send))) = (class, action) {

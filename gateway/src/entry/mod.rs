@@ -14,6 +14,7 @@ pub mod requests;
 pub mod delivery;
 mod ask;
 mod tell;
+mod signals;
 mod last_word;
 mod end;
 mod drain;
@@ -33,6 +34,7 @@ use shard::command::{Answer, Command, Now, ReplyTo, Session as SessionId};
 use shard::order::Order;
 use shard::partition::Partition;
 use shared::Shared;
+use signals::Signals;
 use slab::Slab;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -127,6 +129,7 @@ pub struct Entry {
     tickets: Tickets,
     wheel: Wheel,
     rate: Rate,
+    signals: Signals,
     shared: Arc<Shared>,
     drain: Option<Drain>,
     /// Messages that were refused, and what is held back behind them.
@@ -158,6 +161,7 @@ impl Entry {
             tickets: Tickets::default(),
             wheel: Wheel::new(0),
             rate: Rate::new(settings.connection_rate),
+            signals: Signals::default(),
             shared,
             drain: None,
             order: Order::default(),

@@ -89,12 +89,12 @@ impl World {
                 Answer::LoggedOut(login.generation)
             }
             Command::PushAck(..) | Command::Heartbeat { .. } => unreachable!("nobody asks it"),
+            Command::Signal { .. } => unreachable!("nobody asks it"),
             Command::Sync { .. } | Command::History { .. } => unreachable!("nobody asks it"),
-            Command::Chats { .. } | Command::ChangeChat { .. } => {
-                unreachable!("nobody asks it")
-            }
+            Command::Chats { .. } => unreachable!("nobody asks it"),
+            Command::ChangeChat { .. } => unreachable!("nobody asks it"),
             Command::Devices { .. } | Command::EndDevices { .. } | Command::Revoke { .. } => {
-                unreachable!("nobody asks for devices here")
+                unreachable!("nobody asks it")
             }
             Command::GroupHistory { .. } | Command::GroupMembers { .. } => {
                 unreachable!("nobody asks it")

@@ -107,6 +107,16 @@ fn a_page_and_a_peer_over_tcp_talk() {
 }
 
 #[test]
+fn who_types_is_seen() {
+    let (gateway, _dir) = start(&[]);
+    let (mut seven, mut eight) = (Page::logged_in(&gateway, 7), Page::logged_in(&gateway, 8));
+    seven.say(&json!({"signal": {"to": "8", "kind": 2}}));
+    let conversation = json!({"kind": 1, "a": "8", "b": "7"});
+    let typing = json!({"conversation": conversation, "uid": "7", "ttl_ms": 6_000, "kind": 2});
+    assert_eq!(eight.hear(), json!({"signal": typing}));
+}
+
+#[test]
 fn pages_and_chats_are_there() {
     let (gateway, _dir) = start(&[]);
     let (mut seven, mut eight) = (Page::logged_in(&gateway, 7), Page::logged_in(&gateway, 8));

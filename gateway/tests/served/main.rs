@@ -10,6 +10,7 @@ mod a_gateway_is_ready_while_messages_arrive;
 mod everybody_sees_the_same;
 mod unread_is_what_others_wrote_since;
 mod a_peer_sees_what_is_read;
+mod a_peer_sees_who_types;
 mod an_id_keeps_its_answer;
 mod a_login_begins_where_it_says;
 mod a_later_client_is_served;

@@ -16,10 +16,8 @@ use shard::rows::{
 };
 use shard::store::{MemoryStore, Store};
 use std::iter::once;
-use wire::{
-    CHAT_ADDED_BYTES, CHAT_BYTES, ClientMsgId, ConversationId, Generation, InboxSeq, MESSAGE_BYTES,
-    MessageId, RowKind, Seq, Uid,
-};
+use wire::{CHAT_BYTES, ClientMsgId, ConversationId, Generation, InboxSeq, MESSAGE_BYTES};
+use wire::{MessageId, RowKind, Seq, Uid};
 
 /// A store, and where it lives.
 struct Bench {
@@ -123,8 +121,6 @@ fn inbox(uid: Uid, inbox_seq: u64, message: &MessageRow) -> InboxRow {
 
 fn chat(uid: Uid, conversation: ConversationId, seq: u64, inbox_seq: u64) -> ChatRow {
     ChatRow {
-        uid,
-        conversation,
         recent_seq: Seq(seq),
         recent_inbox_seq: InboxSeq(inbox_seq),
         recent_number: seq + 1,
@@ -134,6 +130,7 @@ fn chat(uid: Uid, conversation: ConversationId, seq: u64, inbox_seq: u64) -> Cha
         version: 3,
         is_hidden: seq == 2,
         peer_read_seq: Seq(seq / 2),
+        ..ChatRow::empty(uid, conversation)
     }
 }
 
@@ -262,7 +259,7 @@ fn cases() -> Vec<(Read, &'static str)> {
         conversation: row.conversation,
         client_msg_id: row.client_msg_id,
     };
-    let [small, talks] = [MESSAGE_BYTES, CHAT_BYTES + CHAT_ADDED_BYTES];
+    let [small, talks] = [MESSAGE_BYTES, CHAT_BYTES + wire::CHAT_ADDED_BYTES];
     let lists = "9 None, bob Some(0), carol Some(50), dave None, system None";
     vec![
         (Read::Conversation { conversation: pair(ALICE, BOB) }, "300..=300"),

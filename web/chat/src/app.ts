@@ -118,6 +118,11 @@ async function begin(): Promise<void> {
     [talk.readSeq, talk.unread, talk.isHidden] = [seq, unread, isHidden];
     redraw();
   });
+  client.on("signal", (signal) => {
+    const heldMs = model.onSignal(signal, performance.now());
+    redraw();
+    if (heldMs > 0) setTimeout(redraw, heldMs + 10);
+  });
   client.on("pending", redraw);
   client.on("failed", ({ send, text }) => {
     model.failed.push({ send, text });
@@ -251,8 +256,9 @@ function drawChats(): void {
     button.ariaCurrent = String(talk === model.open);
     const unread = talk.unread > 0 ? made("span", "unread", String(talk.unread)) : "";
     if (unread) unread.ariaLabel = `${talk.unread} unread`;
-    const last = talk.recent ? textOf(talk.recent) : "";
-    const mine = talk.recent?.sender === uid && talk.recent.kind === 1 ? "You: " : "";
+    const doing = talk.doing(performance.now());
+    const last = doing || (talk.recent ? textOf(talk.recent) : "");
+    const mine = !doing && talk.recent?.sender === uid && talk.recent.kind === 1 ? "You: " : "";
     button.append(
       made("span", "name", model.nameOf(talk)),
       made("time", "", talk.lastMs ? timeOf(talk.lastMs) : ""),
@@ -279,7 +285,8 @@ function drawTalk(): void {
   const log = at("log");
   at("send-form").hidden = !talk;
   at("title").textContent = talk ? model.nameOf(talk) : "";
-  at("members").textContent = talk && talk.members.length > 0 ? `${talk.members.length} members` : "";
+  const members = talk && talk.members.length > 0 ? `${talk.members.length} members` : "";
+  at("members").textContent = talk?.doing(performance.now()) || members;
   if (!talk) {
     log.replaceChildren(made("p", "nothing", "Choose a conversation, or write to somebody by number."));
     return;
@@ -300,10 +307,14 @@ function drawTalk(): void {
     }
     const isMine = message.sender === uid;
     const who = isGroup && !isMine ? `User ${message.sender}` : "";
-    const meta = `${timeOf(message.time_ms)} · #${message.seq}${isMine ? " ✓" : ""}`;
+    const isRead = message.seq <= talk.peerReadSeq;
+    const meta = `${timeOf(message.time_ms)} · #${message.seq}${isMine ? (isRead ? " ✓✓" : " ✓") : ""}`;
     const row = bubble(isMine, who, textOf(message), meta);
     row.dataset.seq = String(message.seq);
-    if (isMine) row.lastElementChild!.setAttribute("title", "It is on disk, and in every inbox that it is for");
+    if (isMine) {
+      const title = isRead ? "It is read" : "It is on disk, and in every inbox that it is for";
+      row.lastElementChild!.setAttribute("title", title);
+    }
     rows.push(row);
   }
   const here = keyOf(talk.conversation);
@@ -407,7 +418,11 @@ at<HTMLFormElement>("new-form").onsubmit = (event) => {
   void writeTo(to.value);
   to.value = "";
 };
-at("text").oninput = grow;
+at("text").oninput = () => {
+  grow();
+  const isEmpty = at<HTMLTextAreaElement>("text").value.trim() === "";
+  if (model.open) client[isEmpty ? "stopped" : "typing"](model.open.conversation);
+};
 at("text").onkeydown = (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();

@@ -1,6 +1,20 @@
 // What the page shows: conversations with their messages, what waits, what failed. It knows no element and no connection.
 
-import { type Chat, type Conversation, type Id, type Kept, keyOf, type Message, peerOf, uidsOf } from "@longline/client";
+import {
+  type Chat,
+  type Conversation,
+  type Id,
+  type Kept,
+  keyOf,
+  type Message,
+  peerOf,
+  type Signal,
+  SIGNAL_READ,
+  SIGNAL_RECORDING,
+  SIGNAL_STOPPED,
+  SIGNAL_TYPING,
+  uidsOf,
+} from "@longline/client";
 
 /** Messages of a conversation that are read from the store when it is opened. */
 export const SHOWN_MAX = 400;
@@ -8,6 +22,10 @@ export const SHOWN_MAX = 400;
 export class Talk {
   readonly #messages = new Map<number, Message>();
   readSeq = 0;
+  /** Up to where the peer has read. */
+  peerReadSeq = 0;
+  /** What the peer does, and until when, in ms of `performance.now()`. */
+  does: { what: string; untilMs: number } | undefined;
   unread = 0;
   isHidden = false;
   /** The newest, as the list of chats has it: it may have no text. */
@@ -25,6 +43,11 @@ export class Talk {
     this.#messages.set(message.seq, message);
     if (message.seq >= (this.recent?.seq ?? 0)) this.recent = message;
     return !former;
+  }
+
+  /** What the peer does now; nothing once it is over. */
+  doing(nowMs: number): string {
+    return this.does && nowMs < this.does.untilMs ? this.does.what : "";
   }
 
   /** Ascending, without a gap up to the newest. */
@@ -69,6 +92,7 @@ export class Model {
       const talk = this.talk(chat.conversation);
       if (chat.recent.kind !== 0 && chat.recent.seq >= (talk.recent?.seq ?? 0)) talk.recent = chat.recent;
       [talk.readSeq, talk.unread, talk.isHidden] = [chat.read_seq, chat.unread, chat.is_hidden];
+      talk.peerReadSeq = Math.max(talk.peerReadSeq, chat.peer_read_seq ?? 0);
     }
   }
 
@@ -77,9 +101,21 @@ export class Model {
     const talk = this.talk(message.conversation);
     const isNew = talk.add(message);
     talk.isHidden = false;
+    if (message.sender !== this.uid) talk.does = undefined;
     const counts = isNew && message.kind === 1 && message.sender !== this.uid && message.seq > talk.readSeq;
     if (counts) talk.unread += 1;
     return counts;
+  }
+
+  /** A signal of the peer makes no conversation. Returns for how long it holds, in ms. */
+  onSignal({ conversation, kind, seq, ttl_ms: ttlMs = 0 }: Signal, nowMs: number): number {
+    const talk = this.talks.get(keyOf(conversation));
+    if (!talk) return 0;
+    const what = { [SIGNAL_TYPING]: "typing …", [SIGNAL_RECORDING]: "recording …" }[kind];
+    if (kind === SIGNAL_READ) talk.peerReadSeq = Math.max(talk.peerReadSeq, seq ?? 0);
+    else if (what) talk.does = { what, untilMs: nowMs + ttlMs };
+    else if (kind === SIGNAL_STOPPED) talk.does = undefined;
+    return what ? ttlMs : 0;
   }
 
   /** Those to list, the newest first. */

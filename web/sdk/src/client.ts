@@ -16,6 +16,10 @@ import {
   type Id,
   type Message,
   type Next,
+  type Signal,
+  SIGNAL_RECORDING,
+  SIGNAL_STOPPED,
+  SIGNAL_TYPING,
   uidsBody,
 } from "./wire.js";
 
@@ -50,6 +54,8 @@ export interface Events {
   history: { conversation: Conversation; messages: Message[] };
   /** A device of the user read a conversation up to `seq`, or hid it. */
   mark: { conversation: Conversation; seq: number; unread: number; isHidden: boolean };
+  /** The peer of a chat of two does something now; what it has read is in the list of chats too. */
+  signal: Signal;
   /** The list of chats was read. */
   chats: Chat[];
   /** A send is new, has another id (`former`), or waits longer; `code` says why, if it was refused for now. */
@@ -207,7 +213,9 @@ export class Client {
     do {
       const value = { ...(after ? { after } : {}), limit: PAGE_ROWS_MAX };
       const page: ChatsPage = await this.#ask("chats", value);
-      chats.push(...page.chats);
+      for (const [at, chat] of page.chats.entries()) {
+        chats.push({ ...chat, peer_read_seq: page.peer_read_seqs?.[at] ?? 0 });
+      }
       after = page.next_after;
     } while (after);
     await this.#store.commit({ chats });
@@ -222,6 +230,26 @@ export class Client {
 
   hideChat(conversation: Conversation): Promise<ChatReply> {
     return this.#ask("hide_chat", { conversation });
+  }
+
+  /** The user is typing to the peer of a chat of two: to be called at each key. The peer is told at once, or not at all. */
+  typing(conversation: Conversation): void {
+    this.#signal(conversation, SIGNAL_TYPING);
+  }
+
+  /** The user is recording something for the peer; as `typing`. */
+  recording(conversation: Conversation): void {
+    this.#signal(conversation, SIGNAL_RECORDING);
+  }
+
+  /** The user does neither any more, and sends nothing. */
+  stopped(conversation: Conversation): void {
+    this.#signal(conversation, SIGNAL_STOPPED);
+  }
+
+  #signal(conversation: Conversation, kind: number): void {
+    const effects = this.#machine?.signal(conversation, kind, nowMs()) ?? [];
+    if (effects.length > 0) this.#run(effects);
   }
 
   /** Who is in a group. */
@@ -399,6 +427,8 @@ export class Client {
         return this.#tell("message", { message: effect.message, isMissed: effect.isMissed });
       case "mark":
         return this.#tell("mark", effect);
+      case "signal":
+        return this.#tell("signal", effect.signal);
       case "acked": {
         const { message } = effect;
         this.#kept.delete(message.client_msg_id);

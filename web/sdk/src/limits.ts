@@ -32,6 +32,8 @@ export const RECONNECT_HINT_MS_MAX = 600_000;
 export const HEARTBEAT_REPLY_MS = 10_000;
 /** Heartbeats are never closer than this. */
 export const HEARTBEAT_MS_MIN = 1_000;
+/** How long a conversation rests after the peer was told what the user does: the server drops what comes sooner. */
+export const SIGNAL_REST_MS = 3_000;
 /** Rows of a page. */
 export const PAGE_ROWS_MAX = 256;
 /** Requests that wait for their replies, at most. */

@@ -14,6 +14,7 @@ import {
   PUSHES_TIMEOUT_MS,
   REFUSED_WAIT_MS,
   SENDS_PENDING_MAX,
+  SIGNAL_REST_MS,
   SYNC_TIMEOUT_MS,
 } from "./limits.js";
 import { type Kept, Outbox, type Pending } from "./outbox.js";
@@ -23,16 +24,20 @@ import {
   Code,
   type Conversation,
   endsConnection,
+  FEATURE_SIGNALS,
   GROUP_CREATED,
   GROUP_LAST,
   groupOf,
   type Id,
   isRetryable,
+  keyOf,
   MARK_HIDDEN,
   MARK_READ,
   type Message,
   type Next,
   nextOf,
+  type Signal,
+  SIGNAL_STOPPED,
 } from "./wire.js";
 
 /** What is to be done, in order. What is to be stored is stored before what follows it is said or told. */
@@ -63,6 +68,8 @@ export type Effect =
   | { do: "postponed"; send: Kept; code: number; text: string }
   /** A request was answered: the key and the value of the answer. */
   | { do: "reply"; requestId: number; kind: string; value: unknown }
+  /** A peer does something now. */
+  | { do: "signal"; signal: Signal }
   /** The server says that it goes away. */
   | { do: "going away" }
   /** Close the connection. */
@@ -121,6 +128,10 @@ export class Machine {
   /** The last row that was acknowledged over this connection. */
   #acked = 0;
   #isReset = false;
+  /** The server passes signals on. */
+  #hasSignals = false;
+  /** What the peer was told last. */
+  #signaled: { key: string; atMs: number; hasStopped: boolean } | undefined;
 
   constructor({ device, cursor, epoch, outbox, random }: Beginning) {
     [this.#device, this.#random, this.#stored] = [device, random, cursor];
@@ -166,6 +177,7 @@ export class Machine {
     this.#acks.forget();
     this.#acked = 0;
     [this.#watchMs, this.#heartbeatDueMs, this.#isSilent] = [Infinity, Infinity, false];
+    [this.#hasSignals, this.#signaled] = [false, undefined];
   }
 
   /** How long to wait before connecting again: to be asked once for each connection that ended or failed. */
@@ -268,6 +280,18 @@ export class Machine {
     return { requestId, effects: [this.#say({ id: requestId, [kind]: value })] };
   }
 
+  /** Tells the peer of a chat of two what the user does, at once or not at all, and no more often than the server passes on. */
+  signal(conversation: Conversation, kind: number, nowMs: number): Effect[] {
+    if (!this.#hasSignals || !this.isLoggedIn || conversation.kind !== 1) return [];
+    const key = keyOf(conversation);
+    const former = this.#signaled?.key === key ? this.#signaled : undefined;
+    const hasStopped = kind === SIGNAL_STOPPED;
+    const isDue = hasStopped ? former && !former.hasStopped : !former || nowMs >= former.atMs + SIGNAL_REST_MS;
+    if (!isDue) return [];
+    this.#signaled = { key, atMs: (hasStopped && former?.atMs) || nowMs, hasStopped };
+    return [this.#say({ signal: { conversation, kind } })];
+  }
+
   /** A message of the server. */
   onMessage(text: string, nowMs: number): Effect[] {
     const out: Effect[] = [];
@@ -301,6 +325,7 @@ export class Machine {
     switch (kind) {
       case "hello_reply":
         this.#heartbeatMs = Math.max(it.heartbeat_ms, HEARTBEAT_MS_MIN);
+        this.#hasSignals = (BigInt(it.features ?? "0") & FEATURE_SIGNALS) !== 0n;
         return this.#hearClock(it.server_time_ms, nowMs);
       case "login_reply":
         return this.#onLoginReply(it, nowMs, out);
@@ -319,6 +344,9 @@ export class Machine {
       case "sync_page":
         // One of a sync that was given up says nothing.
         if (this.#inbox.isSync(requestId)) this.#onSyncPage(it, nowMs, out);
+        return;
+      case "signal":
+        out.push({ do: "signal", signal: it });
         return;
       case "refusal":
         return this.#onRefusal(requestId, it, nowMs, out);

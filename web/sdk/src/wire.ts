@@ -41,7 +41,27 @@ export interface Chat {
   unread: number;
   version: number;
   is_hidden: boolean;
+  /** Up to where the peer of a chat of two has read it, as far as the server was told. */
+  peer_read_seq?: number;
 }
+
+/** What the peer of a chat of two does now. It may be lost, and is not kept. */
+export interface Signal {
+  conversation: Conversation;
+  uid: Id;
+  /** A client skips those that it does not know. */
+  kind: number;
+  seq?: number;
+  ttl_ms?: number;
+}
+
+/** Kinds of signals. The user has read up to `seq`; types, or records, for `ttl_ms`; does neither any more. */
+export const SIGNAL_READ = 1;
+export const SIGNAL_TYPING = 2;
+export const SIGNAL_RECORDING = 3;
+export const SIGNAL_STOPPED = 4;
+/** The bit of a server's features that says: it passes signals on. */
+export const FEATURE_SIGNALS = 2n;
 
 export interface ChatReply {
   conversation: Conversation;
@@ -60,6 +80,8 @@ export interface ChatsPage {
   next_after?: Conversation;
   version: number;
   chats: Chat[];
+  /** Of the first chats, in order; of the others 0. */
+  peer_read_seqs?: number[];
 }
 
 export interface GroupMember {

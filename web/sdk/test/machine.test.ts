@@ -57,6 +57,23 @@ test("a mark is no message, though it has the seq of one", () => {
   assert.equal(scene.machine.cursor, 7, "it is a row as every row");
 });
 
+test("what the user does is said at the server's rate, and what the peer does is told", () => {
+  const scene = Scene.online(4);
+  const say = (kind: number, of = CHAT) => scene.add(scene.machine.signal(of, kind, scene.nowMs)).length;
+  assert.deepEqual([say(4), say(2), say(2), say(3)], [0, 1, 0, 0]);
+  assert.deepEqual([say(4), say(4), say(2)], [1, 0, 0]);
+  assert.deepEqual(scene.said("signal").map((it) => it.signal), [2, 4].map((kind) => ({ conversation: CHAT, kind })));
+  scene.nowMs += 3_000;
+  assert.equal(say(2), 1);
+  assert.equal(say(2, { kind: 2, a: "5", b: "0" }), 0, "a group is not told");
+  const signal = { conversation: CHAT, uid: "8", kind: 1, seq: 3 };
+  scene.hear({ signal });
+  assert.deepEqual(scene.took("signal"), [{ do: "signal", signal }]);
+  const former = new Scene(4);
+  former.login({ features: "1" });
+  assert.deepEqual(former.machine.signal(CHAT, 2, former.nowMs), [], "a server of an earlier release does not know it");
+});
+
 test("a page of a sync that was given up says nothing", () => {
   const scene = Scene.online(4);
   scene.push(8, 7);

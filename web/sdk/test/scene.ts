@@ -32,11 +32,11 @@ export class Scene {
     return effects ?? [];
   }
 
-  login(reply: { cursor?: number; head?: number; epoch?: string; serverMs?: number; tail?: number } = {}): void {
-    const { cursor = this.machine.cursor, epoch = EPOCH, serverMs = this.nowMs, tail = 0 } = reply;
+  login(reply: { cursor?: number; head?: number; epoch?: string; serverMs?: number; tail?: number; features?: string } = {}): void {
+    const { cursor = this.machine.cursor, epoch = EPOCH, serverMs = this.nowMs, tail = 0, features = "3" } = reply;
     const head = reply.head ?? cursor;
     this.add(this.machine.onConnected("token", this.nowMs));
-    this.hear({ hello_reply: { version: 2, heartbeat_ms: 60_000, server_time_ms: serverMs } });
+    this.hear({ hello_reply: { version: 2, heartbeat_ms: 60_000, features, server_time_ms: serverMs } });
     const clock = { server_time_ms: serverMs, inbox_tail: tail };
     this.hear({ id: 1, login_reply: { uid: "7", generation: 3, inbox_epoch: epoch, inbox_head: head, cursor, ...clock } });
   }

@@ -13,6 +13,7 @@ mod outbox;
 mod requests;
 mod replies;
 mod receive;
+mod signaled;
 mod signals;
 
 pub use draft::Draft;
@@ -80,6 +81,10 @@ pub struct Machine {
     phase: Phase,
     /// Nothing came since the last heartbeat was sent.
     is_silent: bool,
+    /// The server passes signals on.
+    has_signals: bool,
+    /// What the peer was told last.
+    signaled: Option<Box<signaled::Signaled>>,
 }
 
 /// Heartbeats of a session, over all its connections.
@@ -129,6 +134,8 @@ impl Machine {
             heartbeats: Heartbeats::default(),
             phase: Phase::Disconnected,
             is_silent: false,
+            has_signals: false,
+            signaled: None,
         }
     }
 
@@ -167,6 +174,7 @@ impl Machine {
         self.frame_buffer = FrameBuffer::default();
         self.acks.forget();
         (self.watch_ms, self.is_silent) = (u64::MAX, false);
+        (self.has_signals, self.signaled) = (false, None);
     }
 
     /// How long to wait before connecting again: call it once for each connection that ended or failed.
@@ -362,4 +370,4 @@ impl Machine {
 }
 
 // An idle session is this and its token: nothing else is on the heap.
-const _: () = assert!(size_of::<Machine>() <= 280);
+const _: () = assert!(size_of::<Machine>() <= 288);

@@ -1,6 +1,7 @@
 //! Frames from the server, one by one.
 
 use super::inbox::Pushed;
+use super::signals::on_chats_page;
 use super::{Event, Heartbeats, Machine, Phase, replies};
 use crate::ClientError;
 use crate::error::ends_connection;
@@ -13,8 +14,8 @@ use wire::frames::{
     SessionEnd, SyncPage,
 };
 use wire::{
-    ClientMsgId, FRAME_BYTES_MAX, Generation, INBOX_TAIL, InboxSeq, Kind, MessageId, Next,
-    RawFrame, RefusalCode, SERVER_TIME, Scratch, Seq, Uid, VERSION, encode,
+    ClientMsgId, FEATURE_SIGNALS, FRAME_BYTES_MAX, Generation, INBOX_TAIL, InboxSeq, Kind,
+    MessageId, Next, RawFrame, RefusalCode, SERVER_TIME, Scratch, Seq, Uid, VERSION, encode,
 };
 
 /// What a machine needs to read a piece: the time, where to write, and memory that all machines of a core share.
@@ -88,7 +89,7 @@ impl Machine {
             // Of a sync that was given up.
             Kind::SyncPage => {}
             Kind::HistoryPage => replies::history(&frame, events)?,
-            Kind::ChatsPage => replies::chats(&frame, events)?,
+            Kind::ChatsPage => on_chats_page(&frame, events)?,
             Kind::ChatReply => replies::chat(&frame, events)?,
             Kind::GroupMembersPage => replies::group_members(&frame, events)?,
             Kind::DevicesPage => replies::devices(&frame, events)?,
@@ -167,6 +168,7 @@ impl Machine {
             return Err(ClientError::Version(reply.version));
         }
         self.phase = Phase::LoggingIn;
+        self.has_signals = reply.features.to_native() & FEATURE_SIGNALS != 0;
         self.heartbeat_ms = reply.heartbeat_ms.to_native().max(HEARTBEAT_MS_MIN);
         self.set_clock(reply.server_time_ms.to_native(), now_ms);
         Ok(())

@@ -1,11 +1,10 @@
 //! What the application asked for, passed on as it came: the machine keeps nothing of it.
 
 use super::Event;
-use super::signals::peer_read_seqs;
 use crate::ClientError;
 use wire::RawFrame;
 use wire::frames::{
-    ChatReply, ChatsPage, DevicesPage, EndDeviceReply, GroupMembersPage, HistoryPage, RenewReply,
+    ChatReply, DevicesPage, EndDeviceReply, GroupMembersPage, HistoryPage, RenewReply,
 };
 
 pub(super) fn renewed(
@@ -23,16 +22,6 @@ pub(super) fn history(
 ) -> Result<(), ClientError> {
     let page = frame.access::<HistoryPage>()?;
     events(Event::HistoryPage { request_id: frame.header.request_id, page });
-    Ok(())
-}
-
-pub(super) fn chats(
-    frame: &RawFrame<'_>,
-    events: &mut impl FnMut(Event<'_>),
-) -> Result<(), ClientError> {
-    let page = frame.access::<ChatsPage>()?;
-    let peer_read = &peer_read_seqs(frame, page.chats.len());
-    events(Event::ChatsPage { request_id: frame.header.request_id, page, peer_read });
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
 use std::fmt::Write;
 use wire::{ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId};
-use wire::{Platform, RefusalCode, RowKind, Seq, Uid};
+use wire::{Platform, RefusalCode, RowKind, Seq, SignalKind, Uid};
 
 /// A name, a space, a frame in hex.
 const FILE: &str = include_str!("vectors/version-1.hex");
@@ -149,6 +149,7 @@ fn commands() -> Vec<(&'static str, Command)> {
             Command::EndDevices { uid, device: Some(device), code: RefusalCode::Kicked },
         ),
         ("revoke", Command::Revoke { uid, tokens_s: 28 }),
+        ("signal", Command::Signal { uid: Uid(2), signal: typing() }),
     ]
 }
 
@@ -182,6 +183,11 @@ fn former() -> Vec<(&'static str, Item)> {
         ("answer.inbox_empty", answer(inbox(vec![], none))),
         ("item.pong", Item::Pong { number: 26, unix_ms: 0 }),
     ]
+}
+
+fn typing() -> Signal {
+    let (conversation, sender, kind) = (small_talk(), Uid(1), SignalKind::TYPING);
+    Signal { conversation, sender, seq: Seq(0), ttl_ms: 6_000, kind }
 }
 
 fn answers() -> Vec<(&'static str, Answer)> {

@@ -37,6 +37,7 @@ impl Shard {
                     Devices::ack(user, login, row, &mut self.step);
                 }
             }
+            Command::Signal { uid, signal } => self.signal(uid, signal),
             Command::Logout(login) => {
                 let user = self.inboxes.devices(login.uid);
                 Devices::log_out(user, login, reply, &mut self.step);
@@ -241,9 +242,16 @@ impl Shard {
         let is_new = self.has_user(uid, input)
             && self.has_chat(uid, conversation, input)
             && self.inboxes.set_peer_read((uid, conversation), seq, &self.step);
-        let user = self.inboxes.devices(uid).filter(|_| is_new);
-        if let (Some(user), Some(peer)) = (user, conversation.peer_of(uid)) {
-            Devices::signal(&user, Signal::read(conversation, peer, seq), &mut self.step);
+        if let Some(peer) = conversation.peer_of(uid).filter(|_| is_new) {
+            self.signal(uid, Signal::read(conversation, peer, seq));
+        }
+    }
+
+    /// Who is not in memory has no device here, and is not loaded for it.
+    #[inline]
+    fn signal(&mut self, uid: Uid, signal: Signal) {
+        if let Some(user) = self.inboxes.devices(uid) {
+            Devices::signal(&user, signal, &mut self.step);
         }
     }
 
@@ -331,6 +339,7 @@ impl Shard {
     pub(super) fn decline(&mut self, input: Input, code: RefusalCode) {
         match input {
             Input::Command(Command::PushAck(..) | Command::Logout(_), _) => {}
+            Input::Command(Command::Signal { .. }, _) => {}
             Input::Command(_, reply) => self.step.refuse(reply, code),
             Input::Mail(Mail::Append { message, .. }) => {
                 let (conversation, seq) = (message.conversation, message.seq);

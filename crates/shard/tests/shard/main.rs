@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod asked;
+mod a_signal_loads_nobody;
 mod a_body_is_not_copied;
 mod a_read_that_failed_is_made_again;
 mod a_senders_order_outlives_refusals;

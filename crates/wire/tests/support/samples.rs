@@ -272,6 +272,14 @@ pub fn more() -> Vec<(&'static str, AnyFrame)> {
                 text: Bytes::new(),
             }),
         ),
+        (
+            "typing",
+            A::Signal(Signal { conversation: DIRECT, uid: 0, seq: 0, ttl_ms: 6000, kind: 2 }),
+        ),
+        (
+            "later",
+            A::Signal(Signal { conversation: DIRECT, uid: 7, seq: 9, ttl_ms: 50, kind: 200 }),
+        ),
         ("later", A::Refusal(Refusal { code: 65_000, retry_after_ms: 500, text: Bytes::new() })),
     ]
 }

@@ -19,6 +19,7 @@ mod hide_chat;
 mod group_members;
 mod devices;
 mod end_device;
+mod signal;
 mod logout;
 mod checks;
 
@@ -39,6 +40,8 @@ pub enum RateClass {
     Frame,
     /// By the connection's and, if it is well formed, by the user's.
     Message,
+    /// By the connection's, and each conversation rests in between. What is over is dropped: nothing answers it.
+    Signal,
 }
 
 /// What is to be known of a request beside what it does.
@@ -71,6 +74,7 @@ pub const REQUESTS: &[Request] = &[
     request(Kind::GroupMembers, RateClass::Frame, group_members::act),
     request(Kind::Devices, RateClass::Frame, devices::act),
     request(Kind::EndDevice, RateClass::Frame, end_device::act),
+    request(Kind::Signal, RateClass::Signal, signal::act),
     request(Kind::Logout, RateClass::Frame, logout::act),
 ];
 
