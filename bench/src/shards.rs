@@ -199,6 +199,7 @@ impl Shards {
                 | Answer::Devices(_)
                 | Answer::Ended { .. }
                 | Answer::Signal { .. }
+                | Answer::GroupInfo { .. }
                 | Answer::Refused { .. }
                 | Answer::Closed(_) => {}
             }

@@ -1,13 +1,17 @@
 //! Two terminals talk to each other. Lines typed here go to one user; what that user and others send is printed. A sent
 //! line is marked once it is durable.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
-use client::{Client, Config, Doing, Inbox, Message, Position, Received, Signal, Tls, named_users};
+use client::{
+    Client, Config, Doing, GroupChange, Inbox, Message, Position, Received, Signal, Tls,
+    given_role, muted_until_ms, named_users,
+};
 use std::path::PathBuf;
+use std::time::SystemTime;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::task::JoinSet;
-use wire::{ConversationId, DeviceId, RowKind, Uid};
+use wire::{ConversationId, DeviceId, Role, RowKind, Uid};
 
 #[derive(Parser)]
 #[command(about = "Two terminals talk to each other over Longline")]
@@ -37,6 +41,13 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     device: u64,
 }
+
+/// What a line to a group may be beside a message.
+const COMMANDS: &str = "/add 8,9  /remove 8  /leave  /admin 8  /member 8  /owner 8  /info  /title TEXT  /notice TEXT  \
+    /mute 8,9 (or all, for an hour)  /unmute 8,9 (or all)  /dissolve";
+
+/// How long a member is muted, in ms.
+const MUTE_MS: u64 = 3_600_000;
 
 /// Lines that are not durable yet; beyond, typing waits.
 const LINES_PENDING_MAX: usize = 100;
@@ -97,7 +108,15 @@ impl Place {
     }
 }
 
-/// Who was added, removed or left.
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Member => "a member",
+        Role::Admin => "an admin",
+        Role::Owner => "the owner",
+    }
+}
+
+/// What became of a group.
 fn membership(message: &Message) -> Option<String> {
     let group = message.conversation.filter(|it| it.is_group())?;
     let whom = || {
@@ -110,8 +129,27 @@ fn membership(message: &Message) -> Option<String> {
         RowKind::MEMBERS_ADDED => format!("{who} added {} to group {group}", whom()),
         RowKind::MEMBERS_REMOVED => format!("{who} removed {} from group {group}", whom()),
         RowKind::MEMBER_LEFT => format!("{who} left group {group}"),
+        RowKind::ROLE_SET => {
+            let role = given_role(message.kind, &message.body).map_or("something", role_name);
+            format!("{who} made {} {role} of group {group}", whom())
+        }
+        RowKind::MUTED => {
+            let what = match muted_until_ms(message.kind, &message.body) {
+                Some(0) => "lets write again",
+                _ => "mutes",
+            };
+            let whom = Some(whom()).filter(|whom| !whom.is_empty());
+            format!("{who} {what} {} in group {group}", whom.as_deref().unwrap_or("all"))
+        }
+        RowKind::RENAMED => format!("{who} calls group {group} {}", text(message)),
+        RowKind::ANNOUNCED => format!("{who} announces in group {group}: {}", text(message)),
+        RowKind::DISSOLVED => format!("{who} ended group {group}"),
         _ => return None,
     })
+}
+
+fn text(message: &Message) -> String {
+    String::from_utf8_lossy(&message.body).into_owned()
 }
 
 /// Prints what comes, until the client ends.
@@ -164,6 +202,9 @@ fn mark_read(client: &Client, message: &Message) {
 /// Sends what is typed, until its end, and until the last line is durable.
 async fn talk(client: &Client, place: Place) -> Result<()> {
     let conversation = place.conversation(client).await?;
+    if conversation.is_group() {
+        eprintln!("  {COMMANDS}");
+    }
     let mut lines = BufReader::new(stdin()).lines();
     let mut sends = JoinSet::new();
     while let Some(line) = lines.next_line().await? {
@@ -172,12 +213,60 @@ async fn talk(client: &Client, place: Place) -> Result<()> {
         }
         let client = client.clone();
         sends.spawn(async move {
-            match client.send(conversation, line).await {
-                Ok(ack) => eprintln!("  durable: message {} of {conversation}", ack.seq),
-                Err(error) => eprintln!("  not sent: {error}"),
+            if let Err(error) = say(&client, conversation, line).await {
+                eprintln!("  not sent: {error}");
             }
         });
     }
     while sends.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Does what a line says: a message, unless it begins with `/` and goes to a group.
+async fn say(client: &Client, conversation: ConversationId, line: String) -> Result<()> {
+    let ack = match line.strip_prefix('/').filter(|_| conversation.is_group()) {
+        None => client.send(conversation, line).await?,
+        Some("info") => {
+            let info = client.group_info(conversation).await?;
+            let (number, title) = (conversation.home(), &info.title);
+            eprintln!("  group {number} {title}: {} members. {}", info.count, info.notice);
+            let roles = info.roles.iter();
+            roles.for_each(|it| eprintln!("  {} is {}", it.uid, role_name(it.role)));
+            return Ok(());
+        }
+        Some(command) => client.change_group(change(conversation, command)?).await?,
+    };
+    eprintln!("  durable: message {} of {conversation}", ack.seq);
+    Ok(())
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(0)
+}
+
+/// The change of a group that a command is.
+fn change(group: ConversationId, command: &str) -> Result<GroupChange> {
+    let (name, rest) = command.split_once(' ').unwrap_or((command, ""));
+    let uids = || {
+        if rest == "all" {
+            return Ok(Vec::new());
+        }
+        let uids = rest.split(',').map(|uid| uid.trim().parse().map(Uid));
+        uids.collect::<Result<Vec<_>, _>>().context("users are numbers, as in 8,9")
+    };
+    Ok(match name {
+        "add" => GroupChange::Add(group, uids()?),
+        "remove" => GroupChange::Remove(group, uids()?),
+        "leave" => GroupChange::Leave(group),
+        "admin" => GroupChange::SetRole(group, Role::Admin, uids()?),
+        "member" => GroupChange::SetRole(group, Role::Member, uids()?),
+        "owner" => GroupChange::SetRole(group, Role::Owner, uids()?),
+        "mute" => GroupChange::Mute(group, unix_ms() + MUTE_MS, uids()?),
+        "unmute" => GroupChange::Mute(group, 0, uids()?),
+        "title" => GroupChange::Rename(group, rest.into()),
+        "notice" => GroupChange::Announce(group, rest.into()),
+        "dissolve" => GroupChange::Dissolve(group),
+        _ => bail!("a command is one of {COMMANDS}"),
+    })
 }

@@ -4,8 +4,10 @@ use crate::command::{Command, Reply, Request};
 use crate::limits::{COMMANDS_MAX, RECEIVED_MAX, REQUEST_TIMEOUT_MS};
 use crate::machine::Draft;
 use crate::task::Task;
-use crate::{Ack, ChatState, ChatsPage, ClientError, Config, Device, GroupChange};
-use crate::{GroupMembersPage, Message, Received};
+use crate::{
+    Ack, ChatState, ChatsPage, ClientError, Config, Device, GroupChange, GroupInfo,
+    GroupMembersPage, Message, Received,
+};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -92,10 +94,10 @@ impl Client {
         Ok(ConversationId::made_by(self.uid, ack.client_msg_id))
     }
 
-    /// Makes a group, changes who is in it, or leaves it. Repeated as [`Client::send`] is.
+    /// Makes a group, changes who is in it and what they are, or leaves it. Repeated as [`Client::send`] is.
     ///
     /// # Errors
-    /// As [`Client::send`]; among them that one is no member, that one is a member already, that only the owner may.
+    /// As [`Client::send`]; among them that one is no member, that one is a member already, that one's role does not allow it.
     pub async fn change_group(&self, change: GroupChange) -> Result<Ack, ClientError> {
         let (reply_to, reply) = oneshot::channel();
         self.command(Command::ChangeGroup(change, reply_to)).await?;
@@ -134,6 +136,15 @@ impl Client {
     pub async fn end_device(&self, device: DeviceId) -> Result<bool, ClientError> {
         let reply = self.request(Request::EndDevice { device }).await?;
         if let Reply::DeviceEnded(was) = reply { Ok(was) } else { Err(reply.unexpected()) }
+    }
+
+    /// What a group is that one is a member of.
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn group_info(&self, group: ConversationId) -> Result<GroupInfo, ClientError> {
+        let reply = self.request(Request::GroupInfo { group }).await?;
+        if let Reply::GroupInfo(info) = reply { Ok(info) } else { Err(reply.unexpected()) }
     }
 
     /// Messages of a conversation before `before_seq` (0: the newest), ascending. Empty: no more.

@@ -1,8 +1,10 @@
 //! What the handles ask of the task.
 
+use crate::Message;
 use crate::machine::Draft;
-use crate::{Ack, ChatState, ChatsPage, ClientError, Device, GroupChange};
-use crate::{GroupMembersPage, Message};
+use crate::{
+    Ack, ChatState, ChatsPage, ClientError, Device, GroupChange, GroupInfo, GroupMembersPage,
+};
 use tokio::sync::oneshot;
 use wire::{Bytes, ConversationId, DeviceId, Kind, Seq, SignalKind, Uid};
 
@@ -27,6 +29,7 @@ pub(crate) enum Request {
     GroupMembers { group: ConversationId, after: Uid, limit: u32 },
     Devices,
     EndDevice { device: DeviceId },
+    GroupInfo { group: ConversationId },
 }
 
 pub(crate) enum Reply {
@@ -36,6 +39,7 @@ pub(crate) enum Reply {
     GroupMembers(GroupMembersPage),
     Devices(Vec<Device>),
     DeviceEnded(bool),
+    GroupInfo(GroupInfo),
     /// A newer token was taken, by the server if there is a session.
     Renewed,
 }
@@ -50,6 +54,7 @@ impl Reply {
             Self::GroupMembers(_) => Kind::GroupMembersPage,
             Self::Devices(_) => Kind::DevicesPage,
             Self::DeviceEnded(_) => Kind::EndDeviceReply,
+            Self::GroupInfo(_) => Kind::GroupInfoReply,
             Self::Renewed => Kind::RenewReply,
         })
     }

@@ -138,6 +138,11 @@ impl Desk {
         }
     }
 
+    /// A request is answered.
+    fn answer(&mut self, request_id: u64, reply: Reply) {
+        self.waiting.end_request(request_id, Ok(reply));
+    }
+
     pub(crate) fn on_event(&mut self, event: Event<'_>) {
         match event {
             Event::Message { message, via_sync } => {
@@ -180,27 +185,27 @@ impl Desk {
                 self.on_resolved(&history(page));
             }
             Event::HistoryPage { request_id, page } => {
-                self.waiting.end_request(request_id, Ok(Reply::History(history(page))));
+                self.answer(request_id, Reply::History(history(page)))
             }
             Event::ChatsPage { request_id, page, peer_read } => {
-                let page = ChatsPage::new(page, peer_read);
-                self.waiting.end_request(request_id, Ok(Reply::Chats(page)));
+                self.answer(request_id, Reply::Chats(ChatsPage::new(page, peer_read)));
             }
             Event::Signal(signal) => self.status(Received::Signal(signal)),
-            Event::Renewed { request_id, .. } => {
-                self.waiting.end_request(request_id, Ok(Reply::Renewed));
-            }
+            Event::Renewed { request_id, .. } => self.answer(request_id, Reply::Renewed),
             Event::ChatReply { request_id, reply } => {
-                self.waiting.end_request(request_id, Ok(Reply::Chat(reply.into())));
+                self.answer(request_id, Reply::Chat(reply.into()))
             }
             Event::GroupMembersPage { request_id, page } => {
-                self.waiting.end_request(request_id, Ok(Reply::GroupMembers(page.into())));
+                self.answer(request_id, Reply::GroupMembers(page.into()))
             }
             Event::DevicesPage { request_id, page } => {
-                self.waiting.end_request(request_id, Ok(Reply::Devices(devices(page))));
+                self.answer(request_id, Reply::Devices(devices(page)))
             }
             Event::DeviceEnded { request_id, was_logged_in } => {
-                self.waiting.end_request(request_id, Ok(Reply::DeviceEnded(was_logged_in)));
+                self.answer(request_id, Reply::DeviceEnded(was_logged_in))
+            }
+            Event::GroupInfo { request_id, reply } => {
+                self.answer(request_id, Reply::GroupInfo(reply.into()))
             }
             Event::LoggedOut => self.is_logged_out = true,
             Event::WireDuplicate { .. }

@@ -26,7 +26,7 @@ pub use client::{Client, Inbox};
 pub use clock::Clock;
 pub use config::Config;
 pub use error::ClientError;
-pub use group::{GroupChange, named_users};
+pub use group::{GroupChange, GroupInfo, GroupRole, given_role, muted_until_ms, named_users};
 pub use machine::Draft;
 pub use message::{
     Ack, Chat, ChatState, ChatsPage, Device, Doing, GroupMember, GroupMembersPage, Message, Signal,

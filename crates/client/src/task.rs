@@ -242,6 +242,7 @@ impl Task {
             }
             Request::Devices => machine.devices(Generation(0), PAGE_ROWS_MAX, out),
             Request::EndDevice { device } => machine.end_device(device, out),
+            Request::GroupInfo { group } => machine.group_info(group, out),
         };
         match asked {
             Ok(request_id) => self.desk.waiting.add_request(request_id, reply_to),

@@ -145,6 +145,7 @@ impl World {
             | Event::DevicesPage { .. }
             | Event::DeviceEnded { .. }
             | Event::Signal(_)
+            | Event::GroupInfo { .. }
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

@@ -18,7 +18,7 @@ use shard::command::{
     Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail, ReplyTo, Send, Session,
     Signal,
 };
-use shard::group::Member;
+use shard::group::{GroupInfo, Member};
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
@@ -134,7 +134,8 @@ records! {
         ; peer_read_seq
     }
     Signal { [conversation, sender, seq, ttl_ms, kind] }
-    Member { [uid, since, until, is_owner] }
+    Member { [uid, since, until, is_owner]; is_admin, muted_until_ms }
+    GroupInfo { [seq, count, muted_until_ms] title, notice, members }
     DeviceState { [device, generation, platform, silent_s] }
     OwnerRow { [partition, epoch, holder] }
     NodeAddress { [node] address }

@@ -1,11 +1,14 @@
 //! What an entry is told. How a link says it stands with the commands, in [`crate::command`].
 
-use crate::group::Member;
+use crate::group::{GroupInfo, Member};
 use crate::page::is_limit;
 use crate::rows::{ChatRow, InboxRow, MessageRow};
 use crate::session::Login;
 use crate::signal::Signal;
-use wire::{CHAT_BYTES, ConversationId, DeviceId, Generation, InboxSeq, MESSAGE_BYTES, MessageId};
+use wire::{
+    BODY_BYTES_MAX, CHAT_BYTES, ConversationId, DeviceId, Generation, InboxSeq, MESSAGE_BYTES,
+    MessageId,
+};
 use wire::{PAGE_BYTES_MAX, Platform, RefusalCode, Seq, Uid};
 
 /// What an entry is told.
@@ -66,6 +69,13 @@ pub enum Answer {
         count: u64,
         /// The members.
         members: Vec<Member>,
+    },
+    /// What a group is.
+    GroupInfo {
+        /// The group.
+        group: ConversationId,
+        /// What it is.
+        info: GroupInfo,
     },
     /// A page of the inbox.
     Inbox {
@@ -143,6 +153,7 @@ impl Answer {
             Self::Acked { .. } | Self::LoggedIn { .. } | Self::LoggedOut(_) => 0,
             Self::Head { .. } | Self::News(_) | Self::Chat(_) => 0,
             Self::GroupMembers { .. } | Self::Devices(_) | Self::Ended { .. } => 0,
+            Self::GroupInfo { info, .. } => info.title.len() + info.notice.len(),
             Self::Signal { .. } => 0,
             Self::Refused { .. } | Self::Closed(_) => 0,
         }
@@ -171,6 +182,9 @@ impl Answer {
             Self::Chat(row) => row.is_possible(),
             Self::Signal { uid, signal } => signal.is_possible(*uid),
             Self::GroupMembers { members, .. } => is_limit(members.len().max(1)),
+            Self::GroupInfo { info, .. } => {
+                is_limit(info.members.len().max(1)) && self.body_bytes() <= BODY_BYTES_MAX
+            }
             Self::Devices(devices) => is_limit(devices.len().max(1)),
             Self::Ended { .. } => true,
             Self::LoggedIn { .. } | Self::LoggedOut(_) | Self::Acked { .. } => true,

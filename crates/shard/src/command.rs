@@ -86,6 +86,7 @@ macro_rules! commands {
             14 = Signal { uid, signal },
             32 = GroupHistory { group, uid, before, limit },
             33 = GroupMembers { group, uid, after, limit },
+            34 = GroupInfo { group, uid },
         }}
     };
 }
@@ -111,6 +112,7 @@ macro_rules! answers {
             14 = Ended { count },
             15 = Signal { uid, signal },
             32 = GroupMembers { group, count, members },
+            33 = GroupInfo { group, info },
         }}
     };
 }
@@ -243,6 +245,13 @@ pub enum Command {
         /// Members at most.
         limit: usize,
     },
+    /// To the group's shard. Answered by [`Answer::GroupInfo`].
+    GroupInfo {
+        /// The group.
+        group: ConversationId,
+        /// Who asks.
+        uid: Uid,
+    },
 }
 
 /// What a command needs to be.
@@ -288,9 +297,9 @@ impl Command {
             Self::Sync { uid, .. } | Self::Chats { uid, .. } => (user(*uid), true, true),
             Self::History { conversation: id, .. } => (conversation(*id, 0), true, true),
             Self::ChangeChat { uid, .. } => (user(*uid), true, true),
-            Self::GroupHistory { group, .. } | Self::GroupMembers { group, .. } => {
-                (conversation(*group, 0), true, true)
-            }
+            Self::GroupHistory { group, .. }
+            | Self::GroupMembers { group, .. }
+            | Self::GroupInfo { group, .. } => (conversation(*group, 0), true, true),
         };
         Needs { partition, store, answer, bytes }
     }
@@ -314,6 +323,7 @@ impl Command {
             Self::GroupHistory { group, limit, .. } | Self::GroupMembers { group, limit, .. } => {
                 group.is_possible() && group.is_group() && is_limit(*limit)
             }
+            Self::GroupInfo { group, .. } => group.is_possible() && group.is_group(),
             Self::History { conversation, limit, .. } => {
                 conversation.is_possible() && is_limit(*limit)
             }
@@ -339,6 +349,7 @@ impl Command {
             Answer::LoggedOut(_) => matches!(self, Self::Logout(_)),
             Answer::Acked { .. } => matches!(self, Self::Send(_)),
             Answer::GroupMembers { .. } => matches!(self, Self::GroupMembers { .. }),
+            Answer::GroupInfo { .. } => matches!(self, Self::GroupInfo { .. }),
             Answer::Head { .. } => matches!(self, Self::Heartbeat { .. }),
             Answer::News(_) => matches!(self, Self::Register { .. }),
             Answer::Closed(_) => matches!(self, Self::Register { .. }),

@@ -137,13 +137,14 @@ impl InboxRow {
         matches!(self.message.kind, RowKind::READ | RowKind::HIDDEN)
     }
 
-    /// As it is stored: of a group's message with a long body only the beginning. What changes a group's members is whole, for
+    /// As it is stored: of a group's message, or what it announces, with a long body only the beginning. What changes a group's members is whole, for
     /// a chat is read up to where its user joined.
     #[must_use]
     pub fn stored(&self) -> Self {
         let mut row = self.clone();
         let message = &row.message;
-        let is_groups = message.conversation.is_group() && message.kind == RowKind::MESSAGE;
+        let is_cut = matches!(message.kind, RowKind::MESSAGE | RowKind::ANNOUNCED);
+        let is_groups = message.conversation.is_group() && is_cut;
         if is_groups && message.body.len() > PREVIEW_BYTES_MAX {
             row.flags |= Self::POINTS;
             // A copy: a slice would keep the whole.

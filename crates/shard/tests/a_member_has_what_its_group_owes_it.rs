@@ -12,8 +12,9 @@ mod owed;
 mod worlds;
 
 use owed::World;
+use shard::command::{Answer, Command};
 use shard::rows::Row;
-use wire::{RefusalCode, RowKind};
+use wire::{RefusalCode, Role, RowKind, Seq, Uid};
 
 /// Worlds per run.
 const SEEDS: u64 = 300;
@@ -161,6 +162,56 @@ fn nothing_is_refused_by_what_is_not_committed() {
     is_told_in_silence(&mut world, owner);
 }
 
+/// What is told of a group is what is committed: what is not could still be lost.
+#[test]
+fn a_group_is_told_as_it_is_committed() {
+    let (mut world, owner) = told();
+    let (group, uid) = (world.group, Uid(2));
+    let ask = Command::GroupInfo { group, uid };
+    let info = |answer: Answer| {
+        let Answer::GroupInfo { info, .. } = answer else { panic!("{answer:?}") };
+        (info.seq, info.members.iter().map(|it| (it.uid.0, it.role())).collect::<Vec<_>>())
+    };
+    let change = world.wish_set(1, RowKind::ROLE_SET, (Role::Admin.number(), &[2, 3]));
+    world.say(change);
+    world.step(owner);
+    assert_eq!(info(world.ask_at_once(ask.clone())), (Seq(1), vec![(1, Role::Owner)]));
+    let title = world.wish_text(1, RowKind::RENAMED);
+    world.go_on(true, World::is_answered);
+    let roles = vec![(1, Role::Owner), (2, Role::Admin), (3, Role::Admin)];
+    let told = world.ask(ask);
+    let Answer::GroupInfo { info: named, .. } = &told else { panic!("{told:?}") };
+    assert_eq!(named.title, world.wishes[title].send.body);
+    assert_eq!(info(told), (Seq(3), roles));
+    is_told_in_silence(&mut world, owner);
+}
+
+/// One that is muted is told when it may write, and is taken then; the end of a group is the last that anybody has of it.
+#[test]
+fn who_is_muted_is_told_when_to_come_again_and_nobody_writes_behind_the_end() {
+    let (mut world, owner) = told();
+    let until_ms = world.unix_ms() + 60_000;
+    world.wish_set(1, RowKind::MUTED, (until_ms, &[2]));
+    world.go_on(true, World::is_answered);
+    let message = world.wish(2, RowKind::MESSAGE, &[]);
+    world.go_on(true, World::is_answered);
+    assert_eq!(world.wishes[message].answer.take(), Some(Err(RefusalCode::Muted)));
+    let wait_ms = u64::from(world.wait_ms);
+    assert!(world.unix_ms() + wait_ms >= until_ms && wait_ms <= 60_000, "{wait_ms}");
+    world.pass(wait_ms);
+    world.go_on(true, World::is_answered);
+    assert!(world.wishes[message].answer.unwrap().is_ok());
+    let end = world.wish(1, RowKind::DISSOLVED, &[]);
+    world.go_on(true, World::is_answered);
+    assert!(world.wishes[end].answer.unwrap().is_ok());
+    for (by, kind) in [(1, RowKind::MESSAGE), (1, RowKind::DISSOLVED), (3, RowKind::MESSAGE)] {
+        let late = world.wish(by, kind, &[]);
+        world.go_on(true, World::is_answered);
+        assert_eq!(world.wishes[late].answer, Some(Err(RefusalCode::NotMember)));
+    }
+    is_told_in_silence(&mut world, owner);
+}
+
 /// Faults that take away a rule, each at its place in the shard: of the worlds, or of the schedule.
 #[cfg(feature = "planted")]
 const PLANTED: &[(&str, &str)] = &[
@@ -176,6 +227,12 @@ const PLANTED: &[(&str, &str)] = &[
     ("group-refuse-soon", "nothing_is_refused_by_what_is_not_committed"),
     ("group-no-noop", "what_is_refused_for_good_never_lands"),
     ("group-no-ceiling", WORLDS),
+    ("group-any-role", WORLDS),
+    ("group-forget-settings", WORLDS),
+    ("group-no-mute", WORLDS),
+    ("group-keep-title", WORLDS),
+    ("group-no-end", WORLDS),
+    ("group-info-ahead", "a_group_is_told_as_it_is_committed"),
     ("confirm-unwritten", WORLDS),
 ];
 

@@ -67,7 +67,7 @@ codes! {
     Unresponsive = 21,
     /// The user, or one whom the request names, is no member of the group. Do not retry.
     NotMember = 22,
-    /// The user may not do this in the group. Do not retry.
+    /// The user's role in the group does not allow it. Do not retry.
     NotAllowed = 23,
     /// The group has no room for so many members. Do not retry.
     GroupFull = 25,
@@ -81,6 +81,9 @@ codes! {
     TokenRevoked = 29,
     /// The user ended the session from another device. The connection closes.
     EndedByUser = 31,
+    /// The user may not write in the group before the hint is over. The message is not stored; a person decides whether to say it
+    /// then.
+    Muted = 30,
 }
 
 /// What a client does when its session was ended.
@@ -153,6 +156,7 @@ impl RefusalCode {
             | Self::NotAllowed
             | Self::GroupFull
             | Self::AlreadyMember
+            | Self::Muted
             | Self::Unsupported => Next::Again,
         }
     }

@@ -13,7 +13,7 @@
 //! The payload lies between the header and the extension. What a later release adds to a kind goes into its extension; a
 //! receiver reads as much of it as it knows, so a frame with more is as good as one without.
 
-use crate::frames::{Kind, NOTES_FROM, VERSION};
+use crate::kind::{Kind, NOTES_FROM, VERSION};
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 24;

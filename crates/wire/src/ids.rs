@@ -337,6 +337,16 @@ impl RowKind {
     pub const MEMBER_LEFT: Self = Self(19);
     /// Nothing: a place of a group's log that tells of no message, and is in no inbox.
     pub const NOTHING: Self = Self(20);
+    /// Its sender gave these users a role in the group.
+    pub const ROLE_SET: Self = Self(21);
+    /// Its sender muted these users in the group until a time, or all of its plain members; or let them speak again.
+    pub const MUTED: Self = Self(22);
+    /// Its sender gave the group a title.
+    pub const RENAMED: Self = Self(23);
+    /// Its sender announced something in the group, in place of what was announced before.
+    pub const ANNOUNCED: Self = Self(24);
+    /// Its sender ended the group: nobody is a member any more.
+    pub const DISSOLVED: Self = Self(25);
 }
 
 /// What a signal says. The number is on the wire; whoever does not know one skips the signal.

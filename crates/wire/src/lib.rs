@@ -10,10 +10,12 @@
 mod limits;
 mod ids;
 mod uids;
+mod role;
 mod error;
 mod exact;
 #[macro_use]
 mod declare;
+mod kind;
 pub mod frames;
 mod conversation;
 mod header;
@@ -24,12 +26,12 @@ pub use bytes::Bytes;
 pub use codec::{Output, RawFrame, encode, encode_extended, try_encode};
 pub use error::{Next, RefusalCode};
 pub use frame_buffer::{FrameBuffer, Frames, Scratch};
-pub use frames::{
-    CURSOR_MESSAGE_ID, Frame, INBOX_TAIL, Kind, NOTES_FROM, PEER_READ_SEQS, PLATFORM, SEEN_SEQ,
-    SERVER_TIME, VERSION,
-};
+pub use frames::Frame;
 pub use header::{FrameError, HEADER_BYTES, Header};
 pub use ids::{ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq};
 pub use ids::{MessageId, Platform, RowKind, Seq, SignalKind, Uid, mix};
+pub use kind::{CURSOR_MESSAGE_ID, INBOX_TAIL, Kind, NOTES_FROM, PEER_READ_SEQS, PLATFORM};
+pub use kind::{SEEN_SEQ, SERVER_TIME, VERSION};
 pub use limits::*;
-pub use uids::{put_uids, take_uids};
+pub use role::Role;
+pub use uids::{put_set, put_uids, take_set, take_uids};

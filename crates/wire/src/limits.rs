@@ -22,6 +22,10 @@ pub const ARCHIVE_DEPTH_MAX: usize = 5;
 pub const NUMBER_MAX: u64 = 1 << 53;
 /// Members of a group at most, and users that a change of one names.
 pub const GROUP_MEMBERS_MAX: usize = 200;
+/// Bytes of a group's title at most.
+pub const GROUP_TITLE_BYTES_MAX: usize = 128;
+/// Bytes of what a group announces at most.
+pub const GROUP_NOTICE_BYTES_MAX: usize = 2_048;
 /// The bit of a row's flags that says: the body is only the beginning, and the whole is in the history.
 pub const ROW_IS_BEGINNING: u8 = 1;
 /// The bit of hello's features that says: this side knows [`crate::Kind::SessionEnd`].

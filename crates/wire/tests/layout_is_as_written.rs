@@ -49,6 +49,7 @@ fn struct_name(value: &Value) -> &'static str {
         ("conversation", "recent") => "Chat",
         ("uid", "since_seq") => "GroupMember",
         ("device", "generation") => "Device",
+        ("uid", "role") => "GroupRole",
         other => panic!("a new struct begins with {other:?}: name it here"),
     }
 }

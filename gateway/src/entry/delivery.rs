@@ -114,10 +114,13 @@ fn explain(code: RefusalCode) -> Cow<'static, str> {
             "there is no such conversation, or it is not yours to write to"
         }
         RefusalCode::NotMember => "you, or one whom you name, is no member of this group",
-        RefusalCode::NotAllowed => "only the owner of a group may remove members",
+        RefusalCode::NotAllowed => {
+            "your role does not allow this: admins look after plain members, the owner after all"
+        }
         RefusalCode::GroupFull => {
             return format!("a group has at most {GROUP_MEMBERS_MAX} members").into();
         }
+        RefusalCode::Muted => "you may not write in this group before the hint is over",
         RefusalCode::AlreadyMember => "one whom you name is a member of this group already",
         RefusalCode::Draining => "the server is draining; connect again",
         RefusalCode::SessionReplaced => "this device logged in elsewhere",

@@ -175,7 +175,7 @@ impl Entry {
 fn is_page(answer: &Answer) -> bool {
     match answer {
         Answer::Inbox { .. } | Answer::History { .. } | Answer::Chats { .. } => true,
-        Answer::GroupMembers { .. } => true,
+        Answer::GroupMembers { .. } | Answer::GroupInfo { .. } => true,
         Answer::LoggedIn { .. } | Answer::LoggedOut(_) | Answer::Acked { .. } => false,
         Answer::Push { .. } | Answer::Head { .. } | Answer::News(_) | Answer::Chat(_) => false,
         Answer::Devices(_) | Answer::Ended { .. } | Answer::Signal { .. } => false,

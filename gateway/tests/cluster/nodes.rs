@@ -96,9 +96,9 @@ impl World {
             Command::Devices { .. } | Command::EndDevices { .. } | Command::Revoke { .. } => {
                 unreachable!("nobody asks it")
             }
-            Command::GroupHistory { .. } | Command::GroupMembers { .. } => {
-                unreachable!("nobody asks it")
-            }
+            Command::GroupHistory { .. }
+            | Command::GroupMembers { .. }
+            | Command::GroupInfo { .. } => unreachable!("nobody asks it"),
         };
         self.answers.push((node, Delivery { to: reply, answer }));
     }

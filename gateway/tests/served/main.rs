@@ -14,6 +14,7 @@ mod a_peer_sees_who_types;
 mod an_id_keeps_its_answer;
 mod a_login_begins_where_it_says;
 mod a_later_client_is_served;
+mod a_group_has_roles;
 mod a_group_is_served;
 mod a_body_is_copied_twice;
 mod a_drain_loses_nothing;

@@ -202,7 +202,7 @@ pub trait Framed {
 
 framed! {
     Hello Login Send PushAck Heartbeat HeartbeatReply Sync History Chats MarkRead HideChat Logout GroupMembers
-    Renew LoginReply SendAck Refusal Devices EndDevice Signal
+    GroupInfo Renew LoginReply SendAck Refusal Devices EndDevice Signal
 }
 
 /// The bytes of a frame.

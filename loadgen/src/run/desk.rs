@@ -391,6 +391,7 @@ impl Observer for Desk {
             | Event::DevicesPage { .. }
             | Event::DeviceEnded { .. }
             | Event::Signal(_)
+            | Event::GroupInfo { .. }
             | Event::Renewed { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

@@ -1,6 +1,6 @@
 //! Groups for the suite of stores: with entries, rows and marks. It knows no store.
 
-use shard::group::{GroupRow, MarkRow, Member, Members};
+use shard::group::{GroupRow, MarkRow, Member, Members, Settings};
 use shard::rows::{Chain, MessageRow, Read, Row, sample};
 use wire::{ConversationId, MessageId, Seq, Uid};
 
@@ -20,8 +20,11 @@ pub fn group_row(number: u64, position: u64, count: usize) -> GroupRow {
         since: Seq(uid % 5),
         until: Seq(u64::from(uid == 300) * position),
         is_owner: uid == 7,
+        is_admin: uid == u64::MAX,
+        muted_until_ms: uid % 7,
     };
-    let members = Members::new(uids.into_iter().take(count).map(member).collect());
+    let settings = Settings { muted_until_ms: 5, title: Seq(2), notice: Seq(1) };
+    let members = Members::new(uids.into_iter().take(count).map(member).collect()).set(settings);
     GroupRow { group: group(number), position: Seq(position), members }
 }
 

@@ -153,11 +153,12 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
             let code = frame.access::<frames::SessionEnd>()?.code.to_native();
             Heard::Ended { code: RefusalCode::from_wire(code) }
         }
-        Kind::ChatReply | Kind::GroupMembersPage | Kind::Signal => Heard::Other,
-        Kind::DevicesPage | Kind::EndDeviceReply => Heard::Other,
+        Kind::ChatReply | Kind::GroupMembersPage | Kind::GroupInfoReply => Heard::Other,
+        Kind::DevicesPage | Kind::EndDeviceReply | Kind::Signal => Heard::Other,
         Kind::Hello | Kind::Login | Kind::Logout | Kind::Send | Kind::PushAck => said(kind)?,
         Kind::Sync | Kind::History | Kind::Chats => said(kind)?,
-        Kind::MarkRead | Kind::HideChat | Kind::Renew | Kind::GroupMembers => said(kind)?,
+        Kind::MarkRead | Kind::HideChat | Kind::Renew => said(kind)?,
+        Kind::GroupMembers | Kind::GroupInfo => said(kind)?,
         Kind::Devices | Kind::EndDevice => said(kind)?,
     })
 }

@@ -2,10 +2,11 @@
 
 use crate::message::Signal;
 use wire::frames::{
-    ArchivedChatReply, ArchivedChatsPage, ArchivedDevicesPage, ArchivedGroupMembersPage,
-    ArchivedHistoryPage, ArchivedMessage,
+    ArchivedChatReply, ArchivedChatsPage, ArchivedDevicesPage, ArchivedGroupInfoReply,
+    ArchivedGroupMembersPage, ArchivedHistoryPage, ArchivedMessage,
 };
-use wire::{ClientMsgId, ConversationId, Generation, InboxSeq, MessageId, RefusalCode, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, Generation, InboxSeq, MessageId};
+use wire::{RefusalCode, Seq, Uid};
 
 /// Something that the driver or the application may want to know.
 pub enum Event<'a> {
@@ -145,6 +146,13 @@ pub enum Event<'a> {
         request_id: u64,
         /// Whether there was one.
         was_logged_in: bool,
+    },
+    /// Answers a request for what a group is.
+    GroupInfo {
+        /// The request.
+        request_id: u64,
+        /// Its answer.
+        reply: &'a ArchivedGroupInfoReply,
     },
     /// A heartbeat was answered.
     HeartbeatReply {

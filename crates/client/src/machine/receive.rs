@@ -92,6 +92,7 @@ impl Machine {
             Kind::ChatsPage => on_chats_page(&frame, events)?,
             Kind::ChatReply => replies::chat(&frame, events)?,
             Kind::GroupMembersPage => replies::group_members(&frame, events)?,
+            Kind::GroupInfoReply => replies::group_info(&frame, events)?,
             Kind::DevicesPage => replies::devices(&frame, events)?,
             Kind::EndDeviceReply => replies::device_ended(&frame, events)?,
             Kind::InboxHead => {
@@ -119,6 +120,7 @@ impl Machine {
             | Kind::GroupMembers
             | Kind::Devices
             | Kind::EndDevice
+            | Kind::GroupInfo
             | Kind::Renew => {}
         }
         Ok(())
@@ -143,6 +145,7 @@ impl Machine {
             | Kind::DevicesPage
             | Kind::EndDeviceReply
             | Kind::Signal
+            | Kind::GroupInfoReply
             | Kind::InboxHead => matches!(self.phase, Phase::LoggedIn | Phase::Leaving),
             Kind::Hello
             | Kind::Login
@@ -157,6 +160,7 @@ impl Machine {
             | Kind::GroupMembers
             | Kind::Devices
             | Kind::EndDevice
+            | Kind::GroupInfo
             | Kind::Renew => false,
         };
         if is_due { Ok(()) } else { Err(ClientError::Unexpected(kind)) }

@@ -4,7 +4,8 @@ use super::Event;
 use crate::ClientError;
 use wire::RawFrame;
 use wire::frames::{
-    ChatReply, DevicesPage, EndDeviceReply, GroupMembersPage, HistoryPage, RenewReply,
+    ChatReply, DevicesPage, EndDeviceReply, GroupInfoReply, GroupMembersPage, HistoryPage,
+    RenewReply,
 };
 
 pub(super) fn renewed(
@@ -58,5 +59,14 @@ pub(super) fn device_ended(
 ) -> Result<(), ClientError> {
     let was_logged_in = frame.access::<EndDeviceReply>()?.was_logged_in != 0;
     events(Event::DeviceEnded { request_id: frame.header.request_id, was_logged_in });
+    Ok(())
+}
+
+pub(super) fn group_info(
+    frame: &RawFrame<'_>,
+    events: &mut impl FnMut(Event<'_>),
+) -> Result<(), ClientError> {
+    let reply = frame.access::<GroupInfoReply>()?;
+    events(Event::GroupInfo { request_id: frame.header.request_id, reply });
     Ok(())
 }

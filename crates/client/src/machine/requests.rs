@@ -126,6 +126,20 @@ impl Machine {
         Ok(request_id)
     }
 
+    /// What a group is.
+    ///
+    /// # Errors
+    /// [`ClientError::NotLoggedIn`].
+    pub fn group_info(
+        &mut self,
+        group: ConversationId,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, ClientError> {
+        let request_id = self.request()?;
+        encode(out, request_id, frames::GroupInfo { conversation: group.into() });
+        Ok(request_id)
+    }
+
     /// Ends the session; [`super::Event::LoggedOut`] confirms it. Sends from here on wait for another login.
     ///
     /// # Errors

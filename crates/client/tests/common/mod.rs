@@ -70,7 +70,7 @@ macro_rules! encodes {
 encodes!(Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck
     Sync SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead
     SessionEnd Renew RenewReply GroupMembers GroupMembersPage Devices DevicesPage
-    EndDevice EndDeviceReply Signal);
+    EndDevice EndDeviceReply Signal GroupInfo GroupInfoReply);
 
 /// A machine with its clock, and what it said and told.
 pub struct Session {
@@ -233,6 +233,7 @@ pub fn name(event: &Event<'_>) -> String {
             format!("ended {request_id} {was_logged_in}")
         }
         Event::Signal(signal) => format!("{} {:?}", signal.uid, signal.does),
+        Event::GroupInfo { request_id, .. } => format!("group info {request_id}"),
         Event::HeartbeatReply { round_trip_ms } => format!("heartbeat {round_trip_ms}"),
         Event::GoingAway { reconnect_after_ms, .. } => format!("going away {reconnect_after_ms}"),
         Event::LoggedOut => "logged out".to_owned(),

@@ -88,6 +88,8 @@ kinds! {
     "devices_page": DevicesPage [],
     "end_device": EndDevice [],
     "end_device_reply": EndDeviceReply [],
+    "group_info": GroupInfo [],
+    "group_info_reply": GroupInfoReply [],
     "refusal": Refusal [Number "server_time_ms"],
     "going_away": GoingAway [],
     "inbox_head": InboxHead [],

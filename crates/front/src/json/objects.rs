@@ -6,10 +6,10 @@ use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 use wire::frames::{
     Chat, ChatReply, Chats, ChatsPage, Conversation, Device, Devices, DevicesPage, EndDevice,
-    EndDeviceReply, GoingAway, GroupMember, GroupMembers, GroupMembersPage, Heartbeat,
-    HeartbeatReply, HelloReply, HideChat, History, HistoryPage, InboxHead, Login, LoginReply,
-    Logout, LogoutReply, MarkRead, Message, Push, PushAck, Refusal, Renew, RenewReply, Send,
-    SendAck, SessionEnd, Signal, Sync, SyncPage,
+    EndDeviceReply, GoingAway, GroupInfo, GroupInfoReply, GroupMember, GroupMembers,
+    GroupMembersPage, GroupRole, Heartbeat, HeartbeatReply, HelloReply, HideChat, History,
+    HistoryPage, InboxHead, Login, LoginReply, Logout, LogoutReply, MarkRead, Message, Push,
+    PushAck, Refusal, Renew, RenewReply, Send, SendAck, SessionEnd, Signal, Sync, SyncPage,
 };
 
 macro_rules! objects {
@@ -135,6 +135,17 @@ objects! {
     DevicesPage { devices: List<Device>, }
     EndDevice { device: Id, }
     EndDeviceReply { was_logged_in: Flag, }
+    GroupInfo { conversation: Inner<Conversation>, }
+    GroupRole { uid: Id, role: Count<u8>, muted_until_ms: Or<Number, 0>, }
+    GroupInfoReply {
+        conversation: Inner<Conversation>,
+        seq: Number,
+        count: Number,
+        muted_until_ms: Or<Number, 0>,
+        title: Words,
+        notice: Words,
+        roles: List<GroupRole>,
+    }
     Refusal { code: Code, retry_after_ms: Count<u32>, text: Words, }
     GoingAway { code: Code, reconnect_after_ms: Count<u32>, jitter_ms: Count<u32>, }
     InboxHead { inbox_epoch: Id, inbox_head: Number, }

@@ -166,6 +166,11 @@ frames! {
     DevicesPage [0] { devices: Many, }
     EndDevice [0] { device: Digits, }
     EndDeviceReply [0] { was_logged_in: Flag, }
+    GroupInfo [0] { conversation: Whole, }
+    GroupInfoReply [0] {
+        conversation: Whole, seq: Number, count: Number, muted_until_ms: Number, title: Text, notice: Text,
+        roles: Many,
+    }
     Refusal [1] { code: Whole, retry_after_ms: Whole, text: Text, }
     GoingAway [0] { code: Whole, reconnect_after_ms: Whole, jitter_ms: Whole, }
     InboxHead [0] { inbox_epoch: Digits, inbox_head: Number, }
@@ -174,6 +179,7 @@ frames! {
 }
 
 sayable! {
+    GroupRole { uid: Digits, role: Whole, muted_until_ms: Number, }
     GroupMember { uid: Digits, since_seq: Number, is_owner: Flag, }
     Device { device: Digits, generation: Number, silent_s: Whole, platform: Whole, }
     Message {

@@ -11,7 +11,7 @@ use shard::command::{
     Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail, ReplyTo, Send, Session,
     Signal,
 };
-use shard::group::Member;
+use shard::group::{GroupInfo, Member};
 use shard::limits::PARTITIONS;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
@@ -42,12 +42,28 @@ fn group() -> impl Strategy<Value = ConversationId> {
     (1..u64::MAX).prop_map(|number| ConversationId::group(number).unwrap())
 }
 
+fn group_info() -> impl Strategy<Value = GroupInfo> {
+    let texts = any::<[[u8; 3]; 2]>().prop_map(|texts| texts.map(|it| it.to_vec().into()));
+    let all = (any::<[u64; 3]>(), texts, vec(member(), 0..5));
+    all.prop_map(|([seq, count, muted_until_ms], [title, notice], members)| GroupInfo {
+        seq: Seq(seq),
+        count,
+        muted_until_ms,
+        title,
+        notice,
+        members,
+    })
+}
+
 fn member() -> impl Strategy<Value = Member> {
-    any::<([u64; 3], bool)>().prop_map(|([uid, since, until], is_owner)| Member {
+    let any = any::<([u64; 4], [bool; 2])>();
+    any.prop_map(|([uid, since, until, muted_until_ms], [is_owner, is_admin])| Member {
         uid: Uid(uid),
         since: Seq(since),
         until: Seq(until),
         is_owner,
+        is_admin,
+        muted_until_ms,
     })
 }
 
@@ -207,6 +223,8 @@ fn command() -> impl Strategy<Value = Command> {
         (group(), any::<(u64, u64)>(), 1..=256_usize).prop_map(|(group, (uid, after), limit)| {
             Command::GroupMembers { group, uid: Uid(uid), after: Uid(after), limit }
         }),
+        (group(), any::<u64>())
+            .prop_map(|(group, uid)| Command::GroupInfo { group, uid: Uid(uid) }),
         (any::<u64>(), option::of(conversation()), 1..=256_usize).prop_map(
             |(uid, after, limit)| Command::Chats {
                 uid: Uid(uid),
@@ -260,6 +278,7 @@ fn answer() -> impl Strategy<Value = Answer> {
             .prop_map(|(group, count, members)| { Answer::GroupMembers { group, count, members } }),
         vec(device(), 0..5).prop_map(Answer::Devices),
         any::<u32>().prop_map(|count| Answer::Ended { count }),
+        (group(), group_info()).prop_map(|(group, info)| Answer::GroupInfo { group, info }),
         (code(), any::<u32>())
             .prop_map(|(code, retry_after_ms)| Answer::Refused { code, retry_after_ms }),
         code().prop_map(Answer::Closed),

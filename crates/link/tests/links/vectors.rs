@@ -9,7 +9,7 @@ use shard::command::{
     Answer, Begin, ChatChange, Command, Delivery, DeviceState, Login, Mail, ReplyTo, Send, Session,
     Signal,
 };
-use shard::group::Member;
+use shard::group::{GroupInfo, Member};
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
@@ -150,6 +150,7 @@ fn commands() -> Vec<(&'static str, Command)> {
         ),
         ("revoke", Command::Revoke { uid, tokens_s: 28 }),
         ("signal", Command::Signal { uid: Uid(2), signal: typing() }),
+        ("group_info", Command::GroupInfo { group: group(), uid }),
     ]
 }
 
@@ -197,7 +198,15 @@ fn answers() -> Vec<(&'static str, Answer)> {
     let chats = vec![(chat(), Some(message(b"hello"))), (chat(), None)];
     let (code, retry_after_ms) = (RefusalCode::Busy, 100);
     let (since, until, is_owner) = (Seq(6), Seq(0), true);
-    let members = vec![Member { uid: Uid(1), since, until, is_owner }];
+    let (is_admin, muted_until_ms) = (false, 0);
+    let owner = Member { uid: Uid(1), since, until, is_owner, is_admin, muted_until_ms };
+    let admin = Member { uid: Uid(2), is_owner: false, is_admin: true, ..owner };
+    let muted = Member { uid: Uid(3), is_owner: false, muted_until_ms: 30, ..owner };
+    let members = vec![owner];
+    let (title, notice) = (Bytes::from_static(b"walks"), Bytes::from_static(b"at nine"));
+    let (count, muted_until_ms) = (7, 31);
+    let roles = vec![owner, admin, muted];
+    let info = GroupInfo { seq, count, muted_until_ms, title, notice, members: roles };
     let Login { device, generation, .. } = LOGIN;
     let state = DeviceState { device, generation, platform: Platform::WEB, silent_s: 29 };
     vec![
@@ -215,6 +224,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("group_members", Answer::GroupMembers { group: group(), count: 7, members }),
         ("devices", Answer::Devices(vec![state])),
         ("ended", Answer::Ended { count: 2 }),
+        ("group_info", Answer::GroupInfo { group: group(), info }),
         ("refused", Answer::Refused { code, retry_after_ms }),
         ("closed", Answer::Closed(RefusalCode::SessionReplaced)),
         ("signal", Answer::Signal { uid: Uid(2), signal: Signal::read(small_talk(), Uid(1), seq) }),

@@ -1,6 +1,7 @@
 //! Each command with what answers it.
 
 use super::*;
+use crate::group::GroupInfo;
 use crate::rows::ChatRow;
 
 /// Each command with what answers it.
@@ -49,6 +50,10 @@ fn pairs() -> Vec<(Command, Option<Answer>)> {
         (
             Command::GroupMembers { group, uid, after: Uid(0), limit },
             Some(Answer::GroupMembers { group, count: 0, members: vec![] }),
+        ),
+        (
+            Command::GroupInfo { group, uid },
+            Some(Answer::GroupInfo { group, info: GroupInfo::default() }),
         ),
     ]
 }

@@ -199,6 +199,9 @@ impl Shard {
             (Purpose::History(conversation, range, reply), Found::Messages(rows)) => {
                 Conversations::on_history_read(conversation, range, reply, rows, step);
             }
+            (Purpose::Text(group, uid, seq, reply), Found::Messages(rows)) => {
+                self.conversations.on_text_read((group, uid), seq, (reply, rows), step);
+            }
             (Purpose::Chats(version, limit, reply), Found::Chats(rows)) => {
                 Inboxes::on_chats_read((version, limit), reply, rows, step);
             }
@@ -217,6 +220,7 @@ impl Shard {
             Purpose::Load(key) => self.give_up(key, code),
             Purpose::Sync { reply, .. }
             | Purpose::History(.., reply)
+            | Purpose::Text(.., reply)
             | Purpose::Chats(.., reply) => {
                 self.step.refuse(reply, code);
             }

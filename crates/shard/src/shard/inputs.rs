@@ -82,6 +82,7 @@ impl Shard {
             Command::GroupMembers { group, uid, after, limit } => {
                 self.on_group_members(group, (uid, after, limit), reply);
             }
+            Command::GroupInfo { group, uid } => self.on_group_info(group, uid, reply),
             Command::Chats { uid, after, limit } => {
                 if self.step.may_ask(reply) && self.has_user(uid, || again(command)) {
                     self.hear(uid, reply);
@@ -164,6 +165,13 @@ impl Shard {
         let input = || Input::Command(Command::GroupMembers { group, uid, after, limit }, reply);
         if self.has_conversation(group, input) {
             self.conversations.members(group, (uid, after, limit), reply, &mut self.step);
+        }
+    }
+
+    fn on_group_info(&mut self, group: ConversationId, uid: Uid, reply: ReplyTo) {
+        if self.has_conversation(group, || Input::Command(Command::GroupInfo { group, uid }, reply))
+        {
+            self.conversations.info(group, uid, reply, &mut self.step);
         }
     }
 

@@ -68,6 +68,18 @@ pub(super) enum Fault {
     GroupNoNoop,
     /// Let one who left a group read on.
     GroupNoCeiling,
+    /// Let every member do in a group what its role does not allow.
+    GroupAnyRole,
+    /// Store a group without the roles of its members, and what it is set to.
+    GroupForgetSettings,
+    /// Take what is said by those who are muted.
+    GroupNoMute,
+    /// Keep the title that a group had first.
+    GroupKeepTitle,
+    /// Go on with a group that was dissolved.
+    GroupNoEnd,
+    /// Tell of a group what is not committed.
+    GroupInfoAhead,
 }
 
 const NAMES: &[(&str, Fault)] = &[
@@ -103,6 +115,12 @@ const NAMES: &[(&str, Fault)] = &[
     ("group-refuse-soon", Fault::GroupRefuseSoon),
     ("group-no-noop", Fault::GroupNoNoop),
     ("group-no-ceiling", Fault::GroupNoCeiling),
+    ("group-any-role", Fault::GroupAnyRole),
+    ("group-forget-settings", Fault::GroupForgetSettings),
+    ("group-no-mute", Fault::GroupNoMute),
+    ("group-keep-title", Fault::GroupKeepTitle),
+    ("group-no-end", Fault::GroupNoEnd),
+    ("group-info-ahead", Fault::GroupInfoAhead),
 ];
 
 /// A server that acknowledges first writes behind: at most so often. A kill loses what lies between, which a commit

@@ -42,6 +42,8 @@ pub(super) enum Purpose {
     },
     /// From where to where may be read, as it was when it was asked for.
     History(ConversationId, (Seq, Seq), ReplyTo),
+    /// The body of an entry of a group that it is set to by, for whoever asked what the group is.
+    Text(ConversationId, Uid, Seq, ReplyTo),
     /// The list's version when it was asked for, and how many of it.
     Chats(u64, usize, ReplyTo),
     /// The inbox's head when the page was asked for: above it rows were landing, in any order.

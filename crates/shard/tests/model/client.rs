@@ -354,7 +354,7 @@ impl World {
                 (device.session, device.login) = (None, None);
             }
             Answer::LoggedOut(_) | Answer::History { .. } | Answer::Chats { .. } => {}
-            Answer::GroupMembers { .. } => panic!("of no group"),
+            Answer::GroupMembers { .. } | Answer::GroupInfo { .. } => panic!("of no group"),
             Answer::Devices(_) | Answer::Ended { .. } => panic!("nobody asks for devices here"),
             // It was judged when it was said; nobody depends on it.
             Answer::Signal { .. } => {}

@@ -1,12 +1,13 @@
 //! What must hold in the end, by brute force over the log that every later owner finds.
 
-use super::{USERS, World};
+use super::roles::Roles;
+use super::{NEVER_MS, USERS, World};
 use shard::command::{Answer, Command};
-use shard::group::Members;
+use shard::group::{Change, GroupInfo, Member, Members};
 use shard::limits::PREVIEW_BYTES_MAX;
 use shard::rows::{InboxRow, MessageRow};
 use std::collections::{BTreeMap, BTreeSet};
-use wire::{RefusalCode, RowKind, Seq, Uid};
+use wire::{RefusalCode, Role, RowKind, Seq, Uid};
 
 /// Who is a member after each entry, and since when, counted without the code under test.
 struct Counted {
@@ -15,16 +16,25 @@ struct Counted {
     members: Vec<BTreeSet<u64>>,
     /// For each user: the last time it became a member, and the entry that ended it.
     since: BTreeMap<u64, (u64, Option<u64>)>,
+    /// What the members are after the last.
+    roles: Roles,
 }
 
-fn named(row: &MessageRow) -> BTreeSet<u64> {
+pub fn named(row: &MessageRow) -> BTreeSet<u64> {
     let words = row.body.as_chunks::<8>().0;
-    words.iter().map(|word| u64::from_le_bytes(*word)).collect()
+    let skipped = usize::from(matches!(row.kind, RowKind::ROLE_SET | RowKind::MUTED));
+    words[skipped..].iter().map(|word| u64::from_le_bytes(*word)).collect()
+}
+
+/// What the members are after the last entry of a log.
+pub fn roles_of(log: &[MessageRow]) -> Roles {
+    Counted::new(log.to_vec()).roles
 }
 
 impl Counted {
     fn new(log: Vec<MessageRow>) -> Self {
         let (mut members, mut since) = (vec![BTreeSet::new()], BTreeMap::new());
+        let mut roles = Roles::default();
         let mut number = 0;
         for (at, row) in (1..).zip(&log) {
             let before = members.last().unwrap().clone();
@@ -38,6 +48,7 @@ impl Counted {
                 }
                 RowKind::MEMBERS_REMOVED => after.retain(|uid| !named(row).contains(uid)),
                 RowKind::MEMBER_LEFT => _ = after.remove(&by),
+                RowKind::DISSOLVED => after.clear(),
                 _ => {}
             }
             let is_first = row.kind == RowKind::GROUP_CREATED || row.kind == RowKind::NOTHING;
@@ -51,9 +62,10 @@ impl Counted {
             for uid in before.difference(&after) {
                 since.get_mut(uid).unwrap().1 = Some(at);
             }
+            roles.next(row, &after);
             members.push(after);
         }
-        Self { log, members, since }
+        Self { log, members, since, roles }
     }
 
     /// The entries that a user's inbox is to have.
@@ -110,8 +122,8 @@ impl World {
             assert_eq!(seqs, counted.owed(uid), "the inbox of {uid}");
             for row in has {
                 let entry = &counted.log[usize::try_from(row.message.seq.0).unwrap() - 1];
-                let is_long =
-                    entry.kind == RowKind::MESSAGE && entry.body.len() > PREVIEW_BYTES_MAX;
+                let is_cut = matches!(entry.kind, RowKind::MESSAGE | RowKind::ANNOUNCED);
+                let is_long = is_cut && entry.body.len() > PREVIEW_BYTES_MAX;
                 let len = if is_long { PREVIEW_BYTES_MAX } else { entry.body.len() };
                 let body = entry.body.slice(..len);
                 assert_eq!(row.message, MessageRow { body, ..entry.clone() });
@@ -169,6 +181,15 @@ impl World {
         assert_eq!(members.iter().map(|member| member.uid.0).collect::<Vec<_>>(), expect);
         assert_eq!(count, expect.len() as u64);
         assert_eq!(members.iter().filter(|member| member.is_owner).count(), 1);
+        let answer = self.ask(Command::GroupInfo { group: self.group, uid });
+        let Answer::GroupInfo { info, .. } = answer else { panic!("{answer:?}") };
+        assert_eq!((info.seq.0, info.count), (counted.log.len() as u64, expect.len() as u64));
+        let told = |it: &&Member| it.role() != Role::Member || it.muted_until_ms == NEVER_MS;
+        let roles = info.members.iter().filter(told);
+        let roles: Vec<_> = roles.map(|it| (it.uid.0, it.role(), it.muted_until_ms)).collect();
+        assert_eq!(roles, counted.roles.list());
+        let GroupInfo { muted_until_ms, title, notice, .. } = info;
+        assert_eq!((muted_until_ms, title, notice), counted.roles.set_to());
     }
 
     /// What a message's sender has seen is read, and who joins has read what was before.
@@ -205,14 +226,14 @@ impl World {
 /// Whether a refusal was true at some place that is not before what the user may have known.
 fn was_so(counted: &Counted, since: Seq, send: &shard::command::Send, code: RefusalCode) -> bool {
     let mut members = Members::default();
-    let uids = shard::group::uids(&send.body).unwrap_or_default();
-    let uids = if send.kind == RowKind::MESSAGE { Vec::new() } else { uids };
+    let change = Change::of(send.kind, &send.body).unwrap();
+    let made_ms = send.client_msg_id.unix_ms().unwrap();
     let mut judge = |row: Option<&MessageRow>| {
         if let Some(row) = row {
             members = members.after(row.entry()).members;
         }
         let at = row.map_or(Seq(0), |row| row.seq);
-        at >= since && members.may(send.sender, send.kind, &uids) == Err(code)
+        at >= since && members.may(send.sender, &change, made_ms) == Err(code)
     };
     judge(None) || counted.log.iter().any(|row| judge(Some(row)))
 }

@@ -2,21 +2,24 @@
 //! reordered, and users who speak, add, remove and leave until they are answered.
 
 mod check;
+mod roles;
 mod store;
+mod wishes;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng as _, SeedableRng};
 use shard::command::{Answer, Command, Effects, Input, Inputs, Mail, Now, ReplyTo, Send, Session};
-use shard::limits::PREVIEW_BYTES_MAX;
 use shard::partition::{Partition, ShardId, Share};
 use shard::rows::{Completion, Found, Read, Row, Ticket};
 use shard::{Shard, ShardConfig};
 use std::collections::{BTreeMap, VecDeque};
 use store::{Key, Stamp, Tables};
-use wire::{ClientMsgId, ConversationId, DeviceId, RefusalCode, RowKind, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, RefusalCode, RowKind, Seq, Uid};
 
 const SHARDS: u16 = 3;
 pub const USERS: u64 = 6;
+/// A time that no world sees.
+pub const NEVER_MS: u64 = wire::NUMBER_MAX - 1;
 /// Commands beside the first, at most.
 const COMMANDS_MAX: usize = 40;
 /// Steps until everything must be answered, or told.
@@ -71,6 +74,8 @@ pub struct World {
     asked: u64,
     epochs: u32,
     effects: Effects,
+    /// In how many ms what was refused last is to come again.
+    pub wait_ms: u32,
     /// How often each thing happens.
     weights: [u64; 8],
 }
@@ -104,6 +109,7 @@ impl World {
             asked: 0,
             epochs: 1,
             effects: Effects::default(),
+            wait_ms: 0,
             weights: [0; 8],
         };
         world.weights =
@@ -130,49 +136,6 @@ impl World {
 
     pub fn group_owner(&self) -> usize {
         self.owner(Partition::of_conversation(self.group))
-    }
-
-    /// A user wants something new.
-    pub fn wish(&mut self, by: u64, kind: RowKind, uids: &[u64]) -> usize {
-        let number = self.wishes.len();
-        let body = match kind {
-            RowKind::MESSAGE => vec![7; [3, PREVIEW_BYTES_MAX + 9][number % 2]].into(),
-            _ => wire::put_uids(uids.iter().copied().map(Uid).collect()),
-        };
-        let send = Send {
-            conversation: self.group,
-            sender: Uid(by),
-            device: DeviceId(1),
-            client_msg_id: ClientMsgId::new(self.now.unix_ms, number as u128),
-            kind,
-            flags: 0,
-            body,
-            seen: Seq(0),
-        };
-        let acked = self.wishes.iter().filter_map(|wish| wish.answer?.ok()).max();
-        self.wishes.push(Wish { send, since: acked.unwrap_or(Seq(0)), asked: None, answer: None });
-        number
-    }
-
-    /// A message, whose sender may say up to where it has seen the group.
-    fn wish_message(&mut self, by: u64) -> usize {
-        let number = self.wish(by, RowKind::MESSAGE, &[]);
-        let head = self.tables.log(self.group).len() as u64;
-        if self.chance(50) {
-            self.wishes[number].send.seen = Seq(self.below(head + 2));
-        }
-        number
-    }
-
-    fn wish_direct(&mut self) {
-        let (from, to) = (Uid(1 + self.below(USERS)), Uid(1 + self.below(USERS)));
-        let Some(conversation) = ConversationId::direct(from, to) else { return };
-        let client_msg_id = ClientMsgId::new(self.now.unix_ms, 1_000 + self.direct.len() as u128);
-        let (device, kind, flags) = (DeviceId(1), RowKind::MESSAGE, 0);
-        let body = vec![1].into();
-        let (sender, seen) = (from, Seq(0));
-        let send = Send { conversation, sender, device, client_msg_id, kind, flags, body, seen };
-        self.direct.push(Wish { send, since: Seq(0), asked: None, answer: None });
     }
 
     /// Says a wish, for the first time or again, if it does not wait at its owner. Its number is that of the request.
@@ -207,6 +170,11 @@ impl World {
     /// The epoch before the last one.
     pub fn epoch_before(&self) -> u32 {
         self.epochs - 1
+    }
+
+    /// What the clocks show.
+    pub fn unix_ms(&self) -> u64 {
+        self.now.unix_ms
     }
 
     /// Time passes.
@@ -263,10 +231,11 @@ impl World {
         wish.asked = None;
         let answer = if let Answer::Acked { seq, .. } = answer {
             Ok(seq)
-        } else if let Answer::Refused { code, .. } = answer {
+        } else if let Answer::Refused { code, retry_after_ms } = answer {
             if code.is_retryable() {
                 return;
             }
+            self.wait_ms = retry_after_ms;
             Err(code)
         } else {
             panic!("{answer:?}")
@@ -357,10 +326,12 @@ impl World {
             && (waiting.is_empty() || self.chance(50))
         {
             let (by, whom) = (1 + self.below(USERS), 1 + self.below(USERS));
-            waiting = vec![match self.below(10) {
+            waiting = vec![match self.below(14) {
                 0..5 => self.wish_message(by),
                 5..7 => self.wish(by, RowKind::MEMBERS_ADDED, &[whom]),
                 7..9 => self.wish(by, RowKind::MEMBERS_REMOVED, &[whom]),
+                9..11 => self.wish_role(by, whom),
+                11..13 => self.wish_setting(by, whom),
                 _ => self.wish(by, RowKind::MEMBER_LEFT, &[]),
             }];
         }
@@ -422,6 +393,15 @@ impl World {
 
     pub fn is_answered(&self) -> bool {
         self.wishes.iter().chain(&self.direct).all(|wish| wish.answer.is_some())
+    }
+
+    /// Asks the group's owner, and has the answer before anything else happens.
+    pub fn ask_at_once(&mut self, command: Command) -> Answer {
+        self.asked += 1;
+        let (ticket, owner) = (2_000_000 + self.asked, self.group_owner());
+        self.command(command, ticket);
+        self.step(owner);
+        self.answers.remove(&ticket).expect("it is in memory")
     }
 
     /// Asks, and waits for the answer.

@@ -19,7 +19,7 @@ fn a_signal_loads_nobody() {
     let typing = || Command::Signal { uid: Uid(2), signal };
     let unread = |read: &_| panic!("{read:?} for a signal");
     assert_eq!(shard.ask(typing(), unread), [], "nobody is there");
-    let login = Command::Login { uid: Uid(2), device: DeviceId(1), from: Begin::Head };
+    let login = Command::login(Uid(2), DeviceId(1), Begin::Head);
     assert!(matches!(shard.ask(login, |_| false)[..], [Answer::LoggedIn { .. }]));
     assert_eq!(shard.ask(typing(), unread), [Answer::Signal { uid: Uid(2), signal }]);
     assert!(shard.shard.is_idle());

@@ -317,6 +317,7 @@ impl Told {
             | Event::DevicesPage { .. }
             | Event::DeviceEnded { .. }
             | Event::Signal(_)
+            | Event::GroupInfo { .. }
             | Event::HeartbeatReply { .. }
             | Event::GoingAway { .. }
             | Event::LoggedOut => {}

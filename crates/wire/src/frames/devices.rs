@@ -1,7 +1,8 @@
 //! The frames about a user's devices.
 
-use super::{Frame, Kind};
+use super::Frame;
 use crate::exact::{Exact, Walk};
+use crate::kind::Kind;
 use rkyv::{Archive, Archived, Deserialize, Serialize};
 
 frame! { /// Asks for the user's devices that are logged in. Answered by [`DevicesPage`].

@@ -1,7 +1,8 @@
 //! The frame about what a peer does now.
 
-use super::{Conversation, Frame, Kind};
+use super::{Conversation, Frame};
 use crate::exact::{Exact, Walk};
+use crate::kind::Kind;
 use rkyv::{Archive, Archived, Deserialize, Serialize};
 
 frame! { /// Of a 1:1 chat: what is told now or not at all. Never stored, acknowledged or repeated. A note.

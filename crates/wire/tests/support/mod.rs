@@ -119,6 +119,11 @@ any_frame! {
     GoingAway { code: u16, reconnect_after_ms: u32, jitter_ms: u32, }
     GroupMembers { conversation: Conversation, after_uid: u64, limit: u32, }
     GroupMembersPage { conversation: Conversation, count: u64, members: Vec<GroupMember>, }
+    GroupInfo { conversation: Conversation, }
+    GroupInfoReply {
+        conversation: Conversation, seq: u64, count: u64, muted_until_ms: u64, title: Bytes, notice: Bytes,
+        roles: Vec<GroupRole>,
+    }
     Devices { after_generation: u64, limit: u32, }
     DevicesPage { devices: Vec<Device>, }
     EndDevice { device: u64, }
@@ -189,6 +194,7 @@ any_struct! {
         inbox_seq: u64, conversation: Conversation, seq: u64, number: u64, sender: u64, message_id: u64,
         time_ms: u64, client_msg_id: [u8; 16], kind: u8, row_flags: u8, flags: u16, body: Bytes,
     }
+    GroupRole { uid: u64, role: u8, muted_until_ms: u64, }
     GroupMember { uid: u64, since_seq: u64, is_owner: u8, }
     Device { device: u64, generation: u64, silent_s: u32, platform: u8, }
     Chat {

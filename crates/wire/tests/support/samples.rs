@@ -200,6 +200,20 @@ fn ends() -> Vec<AnyFrame> {
         }),
         A::EndDevice(EndDevice { device: 7_216 }),
         A::EndDeviceReply(EndDeviceReply { was_logged_in: 1 }),
+        A::GroupInfo(GroupInfo { conversation: GROUP }),
+        A::GroupInfoReply(GroupInfoReply {
+            conversation: GROUP,
+            seq: 12,
+            count: 3,
+            muted_until_ms: NOW_MS + 60_000,
+            title: Bytes::from_static(b"walks"),
+            notice: Bytes::from_static("at nine, by the bridge".as_bytes()),
+            roles: vec![
+                GroupRole { uid: 9, role: 2, muted_until_ms: 0 },
+                GroupRole { uid: 11, role: 1, muted_until_ms: 0 },
+                GroupRole { uid: 12, role: 0, muted_until_ms: NOW_MS + 30_000 },
+            ],
+        }),
         A::InboxHead(InboxHead { inbox_epoch: 1, inbox_head: 45 }),
         A::SessionEnd(SessionEnd {
             code: RefusalCode::SessionReplaced as u16,
@@ -210,6 +224,12 @@ fn ends() -> Vec<AnyFrame> {
         }),
         A::Signal(Signal { conversation: DIRECT, uid: 7, seq: 5, ttl_ms: 0, kind: 1 }),
     ]
+}
+
+/// A change of a group.
+fn change(kind: u8, seq: u64, body: impl Into<Bytes>) -> AnyFrame {
+    let (conversation, client_msg_id, flags) = (GROUP, id(seq), 0);
+    AnyFrame::Send(Send { conversation, client_msg_id, kind, flags, body: body.into() })
 }
 
 /// More of some kinds, each with what is particular about it.
@@ -237,14 +257,14 @@ pub fn more() -> Vec<(&'static str, AnyFrame)> {
         ("system", A::Push(Push { previous: 44, message: notice(45, 1) })),
         (
             "add",
-            A::Send(Send {
-                conversation: GROUP,
-                client_msg_id: id(6),
-                kind: 17,
-                flags: 0,
-                body: Bytes::from_static(&[9, 0, 0, 0, 0, 0, 0, 0, 11, 1, 0, 0, 0, 0, 0, 0]),
-            }),
+            change(17, 6, Bytes::from_static(&[9, 0, 0, 0, 0, 0, 0, 0, 11, 1, 0, 0, 0, 0, 0, 0])),
         ),
+        (
+            "role",
+            change(21, 7, Bytes::from_static(&[1, 0, 0, 0, 0, 0, 0, 0, 11, 1, 0, 0, 0, 0, 0, 0])),
+        ),
+        ("mute", change(22, 8, [(NOW_MS + 30_000).to_le_bytes(), 12_u64.to_le_bytes()].concat())),
+        ("rename", change(23, 9, Bytes::from_static(b"walks"))),
         ("empty", A::SyncPage(SyncPage { inbox_epoch: 1, inbox_head: 45, messages: vec![] })),
         ("empty", A::HistoryPage(HistoryPage { conversation: DIRECT, messages: vec![] })),
         (

@@ -20,6 +20,7 @@ mod group_members;
 mod devices;
 mod end_device;
 mod signal;
+mod group_info;
 mod logout;
 mod checks;
 
@@ -75,6 +76,7 @@ pub const REQUESTS: &[Request] = &[
     request(Kind::Devices, RateClass::Frame, devices::act),
     request(Kind::EndDevice, RateClass::Frame, end_device::act),
     request(Kind::Signal, RateClass::Signal, signal::act),
+    request(Kind::GroupInfo, RateClass::Frame, group_info::act),
     request(Kind::Logout, RateClass::Frame, logout::act),
 ];
 
@@ -121,6 +123,9 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
             encode(out, request_id, frames::EndDeviceReply { was_logged_in });
         }
         Answer::Signal { signal, .. } => delivery::signal(out, signal),
+        Answer::GroupInfo { group, info } => {
+            encode(out, request_id, group_info::reply(group, info));
+        }
         Answer::Chat(row) => encode(out, request_id, mark_read::reply(&row)),
         Answer::Refused { code, retry_after_ms } => {
             let clock = code.is_of_time().then_some(context.server_time_ms);

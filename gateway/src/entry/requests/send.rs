@@ -52,9 +52,8 @@ fn group_refusal(
     send: &frames::ArchivedSend,
 ) -> Option<RefusalCode> {
     let kind = RowKind(send.kind);
-    let is_possible = group::is_possible(kind, &send.body);
-    let uids = || group::uids(&send.body).unwrap_or_default();
-    if !is_possible || kind != RowKind::MESSAGE && uids().into_iter().any(is_reserved) {
+    let change = group::Change::of(kind, &send.body);
+    if change.is_none_or(|change| change.uids().iter().any(|uid| is_reserved(*uid))) {
         return Some(RefusalCode::OutOfRange);
     }
     // A group has the number that its first id gives it, so that nobody chooses one.

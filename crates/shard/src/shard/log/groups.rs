@@ -5,14 +5,16 @@ use super::conversation::{Conversation, Pending, acked, scoped};
 use super::group::{Group, Verdict};
 use super::{Conversations, Fault};
 use crate::command::{Answer, ReplyTo, Send};
-use crate::group::{self, GroupRow, Members};
+use crate::group::{Change as GroupChange, GroupInfo, GroupRow, Member, Members, Settings};
 use crate::limits::{FANOUT_MAX, FANOUT_TURN, FORWARD_AGAIN_MS, STORE_RETRY_MS};
 use crate::limits::{GROUP_ENTRIES_MAX, MARKED_LOADS, MARKS_PAGE};
 use crate::rows::{MessageRow, Read, Row};
 use crate::shard::commit::Change;
 use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
-use wire::{ClientMsgId, ConversationId, DeviceId, PAGE_BYTES_MAX, RefusalCode, RowKind, Seq, Uid};
+use wire::{
+    ClientMsgId, ConversationId, DeviceId, PAGE_BYTES_MAX, RefusalCode, Role, RowKind, Seq, Uid,
+};
 
 impl Conversations {
     /// Asks which groups are to be loaded though nobody asks for them: a former owner left something of them to be done.
@@ -99,13 +101,15 @@ impl Conversations {
     pub(super) fn admits(&mut self, send: &Send, reply: ReplyTo, step: &mut Step) -> bool {
         let id = send.conversation;
         let (ends, group) = self.group(id);
-        let is_change = send.kind != RowKind::MESSAGE;
-        let uids = if is_change { group::uids(&send.body) } else { None }.unwrap_or_default();
-        let verdict = group.judge(send.sender, (send.kind, &uids), ends);
+        let Some(change) = GroupChange::of(send.kind, &send.body) else {
+            step.refuse_for(reply, RefusalCode::OutOfRange, 0);
+            return false;
+        };
+        let verdict = group.judge(send.sender, (&change, step.now().unix_ms), ends);
         let is_full = self.groups.entries >= GROUP_ENTRIES_MAX;
         match verdict {
             Verdict::Take if !is_full => return true,
-            Verdict::Refuse(code) => step.refuse_for(reply, code, 0),
+            Verdict::Refuse(code, wait_ms) => step.refuse_for(reply, code, wait_ms),
             Verdict::AfterOwn if !is_full => {
                 self.take_nothing(id, step);
                 self.refuse_for_now(send, reply, step);
@@ -318,5 +322,52 @@ impl Conversations {
         let present = members.known().iter().filter(|it| it.is_present() && it.uid > after);
         let members = present.take(limit).copied().collect();
         step.answer(reply, Answer::GroupMembers { group: id, count, members });
+    }
+
+    /// What a group is, for one of its members. Its title, and what it announces, are read from the log, if they are not known.
+    pub fn info(&mut self, id: ConversationId, uid: Uid, reply: ReplyTo, step: &mut Step) {
+        let is_ahead = self.plant.has(Fault::GroupInfoAhead);
+        let ((head, committed), group) = self.group(id);
+        let seq = if is_ahead { head } else { committed };
+        let members = group.members(seq);
+        if !members.has(uid) {
+            return step.refuse(reply, RefusalCode::NotMember);
+        }
+        let Settings { muted_until_ms, title, notice } = members.settings();
+        let texts = [title, notice].map(|seq| group.text(seq).ok_or(seq));
+        let (title, notice) = match texts {
+            [Ok(title), Ok(notice)] => (title, notice),
+            [Err(seq), _] | [_, Err(seq)] => {
+                if step.may_ask(reply) {
+                    let (before, limit, bytes_max) = (seq.next(), 1, PAGE_BYTES_MAX);
+                    let read = Read::Messages { conversation: id, before, limit, bytes_max };
+                    step.ask(read, Purpose::Text(id, uid, seq, reply));
+                }
+                return;
+            }
+        };
+        let (count, now_ms) = (members.present().len() as u64, step.now().unix_ms);
+        let is_told = |it: &&Member| {
+            it.is_present() && (it.role() != Role::Member || it.muted_until_ms > now_ms)
+        };
+        let members = members.known().iter().filter(is_told).copied().collect();
+        let info = GroupInfo { seq, count, muted_until_ms, title, notice, members };
+        step.answer(reply, Answer::GroupInfo { group: id, info });
+    }
+
+    /// The body of an entry was read that a group is set to by, for whoever asked what the group is.
+    pub fn on_text_read(
+        &mut self,
+        (id, uid): (ConversationId, Uid),
+        seq: Seq,
+        (reply, rows): (ReplyTo, Vec<MessageRow>),
+        step: &mut Step,
+    ) {
+        if !self.has(id) {
+            return step.refuse(reply, RefusalCode::Busy);
+        }
+        let row = rows.into_iter().find(|row| row.seq == seq);
+        self.group(id).1.add_text(seq, row.map(|row| row.body).unwrap_or_default());
+        self.info(id, uid, reply, step);
     }
 }

@@ -66,7 +66,10 @@ proptest! {
         prop_assert_eq!(take_user(Key::user(row.uid).as_ref(), &value), Some(row));
 
         let group = ConversationId::group(a).unwrap();
-        let joined = |uid, since| Member { uid, since, until: Seq(0), is_owner: true };
+        let (until, is_owner, is_admin, muted_until_ms) = (Seq(0), true, b % 2 == 0, seq);
+        let joined = |uid, since| {
+            Member { uid, since, until, is_owner, is_admin, muted_until_ms }
+        };
         let members = Members::new(vec![joined(Uid(a.min(b)), Seq(b)), joined(Uid(a.max(b)), Seq(a))]);
         let row = GroupRow { group, position: Seq(seq), members };
         value.clear();

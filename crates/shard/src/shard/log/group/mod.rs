@@ -8,15 +8,16 @@ mod fanout;
 
 pub(super) use fanout::Offer;
 
-use crate::group::{GroupRow, MarkRow, Members};
+use crate::group::{Change as GroupChange, GroupRow, MarkRow, Members};
 use crate::limits::{CHAT_FLUSH_MS, CONVERSATION_WINDOW_MAX, GROUP_LAG_MAX, MARK_LINGER_MS};
 use crate::rows::{MessageRow, Row};
 use crate::shard::commit::Change;
 use crate::shard::plant::{Fault, Plant};
 use crate::shard::step::Step;
+use bytes::Bytes;
 use fanout::Fanout;
 use std::collections::VecDeque;
-use wire::{ConversationId, RefusalCode, Seq, Uid};
+use wire::{ConversationId, RefusalCode, RowKind, Seq, Uid};
 
 /// What groups of a shard have in common.
 #[derive(Default)]
@@ -67,6 +68,8 @@ pub(super) struct Group {
     pub is_ready: bool,
     /// It is among those that are looked after: until then it is kept.
     pub is_tended: bool,
+    /// Bodies of entries that were asked for: of its title, and of what it announces. At most these two.
+    pub texts: Vec<(Seq, Bytes)>,
     plant: Plant,
 }
 
@@ -75,8 +78,8 @@ pub(super) struct Group {
 pub(super) enum Verdict {
     /// It may have the next place.
     Take,
-    /// Never: what that rests on is committed, and stays.
-    Refuse(RefusalCode),
+    /// Never: what that rests on is committed, and stays; or not before so many ms, if it is not 0.
+    Refuse(RefusalCode, u32),
     /// It cannot be said yet.
     Later,
     /// It cannot be said before this owner has committed an entry of its own.
@@ -99,35 +102,51 @@ impl Group {
             has_own: is_alone,
             is_ready: false,
             is_tended: false,
+            texts: Vec::new(),
             plant,
         }
     }
 
     /// An entry has its place.
     pub fn apply(&mut self, row: &MessageRow) {
-        let applied = self.fanout.members().after(row.entry());
+        let members = self.fanout.members();
+        let mut entry = row.entry();
+        let is_late = members.settings().title > Seq(0) && entry.kind == RowKind::RENAMED;
+        let keeps = is_late && self.plant.has(Fault::GroupKeepTitle);
+        if keeps || entry.kind == RowKind::DISSOLVED && self.plant.has(Fault::GroupNoEnd) {
+            entry.kind = RowKind::MESSAGE;
+        }
+        let applied = members.after(entry);
         self.fanout.add(applied);
     }
 
-    /// Judges what is new, by the members after the last entry: what is not committed lives or dies together.
+    /// Judges what is new at this time, Unix ms, by the members after the last entry: what is not committed lives or dies together.
     pub fn judge(
         &self,
         by: Uid,
-        (kind, uids): (wire::RowKind, &[Uid]),
+        (change, now_ms): (&GroupChange, u64),
         ends: (Seq, Seq),
     ) -> Verdict {
         let (head, committed) = ends;
         let at = if self.plant.has(Fault::GroupCommittedMembers) { committed } else { head };
         let members = self.fanout.members_at(at);
         let has_lag = head.0 - self.stored.0 >= GROUP_LAG_MAX;
-        match members.may(by, kind, uids) {
+        let may = match members.may(by, change, now_ms) {
+            Err(RefusalCode::NotAllowed) if self.plant.has(Fault::GroupAnyRole) => Ok(()),
+            Err(RefusalCode::Muted) if self.plant.has(Fault::GroupNoMute) => Ok(()),
+            may => may,
+        };
+        match may {
             Ok(()) if has_lag => Verdict::Later,
             Ok(()) => Verdict::Take,
             Err(_) if members.changed() > committed && !self.plant.has(Fault::GroupRefuseSoon) => {
                 Verdict::Later
             }
             Err(code) if self.has_own || self.plant.has(Fault::GroupNoNoop) => {
-                Verdict::Refuse(code)
+                let until_ms =
+                    if code == RefusalCode::Muted { members.muted_until_ms(by) } else { 0 };
+                let wait_ms = until_ms.saturating_sub(now_ms);
+                Verdict::Refuse(code, u32::try_from(wait_ms).unwrap_or(u32::MAX))
             }
             Err(_) if head == committed && !has_lag => Verdict::AfterOwn,
             Err(_) => Verdict::Later,
@@ -203,7 +222,9 @@ impl Group {
             return;
         }
         let at = if self.plant.has(Fault::GroupRowsAhead) { Seq(u64::MAX) } else { position };
-        let members = self.fanout.members_at(at).clone();
+        let members = self.fanout.members_at(at);
+        let forgets = self.plant.has(Fault::GroupForgetSettings);
+        let members = if forgets { members.without_settings() } else { members.clone() };
         (self.storing, self.stored_ms) = (Some(position), step.now().mono_ms);
         let row = GroupRow { group: self.id, position, members };
         step.commit.push(Row::Group(row), Change::Position(self.id));
@@ -233,6 +254,22 @@ impl Group {
         let member = self.fanout.members().get(uid)?;
         let is_open = member.is_present() || self.plant.has(Fault::GroupNoCeiling);
         Some((member.since, if is_open { committed } else { committed.min(member.until) }))
+    }
+
+    /// The body of an entry that the group is set to by, if it is known.
+    pub fn text(&self, seq: Seq) -> Option<Bytes> {
+        let known = self.texts.iter().find(|(at, _)| *at == seq).map(|(_, text)| text.clone());
+        known.or_else(|| (seq == Seq(0)).then(Bytes::new))
+    }
+
+    /// It is known from now on.
+    pub fn add_text(&mut self, seq: Seq, text: Bytes) {
+        self.texts.retain(|(at, _)| *at != seq);
+        // Those of before are not asked for again.
+        if self.texts.len() == 2 {
+            self.texts.remove(0);
+        }
+        self.texts.push((seq, text));
     }
 
     /// The members after the last committed entry.
