@@ -198,6 +198,7 @@ impl Shards {
                 | Answer::GroupMembers { .. }
                 | Answer::Devices(_)
                 | Answer::Ended { .. }
+                | Answer::Believed
                 | Answer::Signal { .. }
                 | Answer::GroupInfo { .. }
                 | Answer::Refused { .. }

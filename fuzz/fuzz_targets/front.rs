@@ -1,6 +1,6 @@
 //! What a connection says, in pieces: the first byte of the input says how large they are, the second whether the bytes are all
-//! of it, what follows a request in order for a WebSocket with frames or with JSON, what follows one for a token, or what a
-//! server says to a client. Nothing may panic, and the same bytes in one piece are heard as the same.
+//! of it, what follows a request in order for a WebSocket with frames or with JSON, what follows one for a token or a call, or
+//! what a server says to a client. Nothing may panic, and the same bytes in one piece are heard as the same.
 #![no_main]
 
 use front::{Bounds, Carrier, Client, Common, Front, Heard, Subprotocol};
@@ -17,10 +17,14 @@ const REQUEST: &[u8] =
 const POST: &[u8] = b"POST /v1/dev-token HTTP/1.1\r\nHost: localhost\r\n\
     Content-Type: application/json\r\nContent-Length: ";
 
+/// A call, but for the length of its body and what is behind.
+const CALL: &[u8] = b"POST /v1/requests?device=5 HTTP/1.1\r\nHost: x\r\n\
+    Authorization: Bearer a.b.c\r\nContent-Length: ";
+
 fuzz_target!(|input: &[u8]| {
     let [size, manner, bytes @ ..] = input else { return };
     let (size, whole) = (usize::from(*size) + 1, bytes.len().max(1));
-    match manner % 5 {
+    match manner % 7 {
         0 => assert_eq!(heard(bytes, size), heard(bytes, whole)),
         1 => {
             let says = [REQUEST, b"\r\n\r\n", bytes].concat();
@@ -29,6 +33,14 @@ fuzz_target!(|input: &[u8]| {
         2 => tell(bytes, size),
         3 => {
             let says = [REQUEST, b".json\r\n\r\n", bytes].concat();
+            assert_eq!(heard(&says, size), heard(&says, says.len()));
+        }
+        5 => {
+            let says = [CALL, bytes].concat();
+            assert_eq!(heard(&says, size), heard(&says, says.len()));
+        }
+        6 => {
+            let says = [b"GET /v1/poll?".as_slice(), bytes].concat();
             assert_eq!(heard(&says, size), heard(&says, says.len()));
         }
         _ => {
@@ -54,6 +66,11 @@ fn heard(says: &[u8], size: usize) -> (Vec<String>, Vec<u8>) {
                 Heard::Speaks(now) => {
                     carrier = now;
                     format!("{now:?}")
+                }
+                Heard::Calls(caller, user) => {
+                    *user = caller.device;
+                    goes_on = *user != 0;
+                    format!("{caller:?}")
                 }
                 other => format!("{other:?}"),
             });

@@ -409,6 +409,7 @@ impl Core {
         let canary_age_ms = |ok_ms| age_ms.saturating_sub(self.now.mono_ms - ok_ms);
         metrics.canary_ok_ms.set(self.canary.ok_ms().map_or(0, canary_age_ms));
         metrics.connections.set(self.entry.clients() as u64);
+        metrics.polls_waiting.set(self.entry.polls_waiting() as u64);
         metrics.tls_waiting.set(self.tcp.waiting() as u64);
         metrics.users_online.set(self.entry.users_online());
         self.backend.show(self.now, metrics);

@@ -26,12 +26,13 @@ pub fn hear<O: Outboxes>(
     site: Site<'_>,
     turn: &mut Turn<'_, O>,
 ) -> usize {
-    let Some(key) = tcp.key(conn) else { return 0 };
+    let Some(was) = tcp.key(conn) else { return 0 };
+    let mut key = was;
     let Some(reading) = entry.on_bytes(key, turn.now) else { return 0 };
     let Reading { channel, frame_bytes_max, user } = reading;
     let (origins, has_pages) = (site.origins, site.pages.is_some());
     let bounds = Bounds { frame_bytes_max, origins, has_pages, user: user.0 };
-    tcp.read(channel, piece, bounds, |heard| match heard {
+    let copied = tcp.read(channel, piece, bounds, |heard| match heard {
         Heard::Frame(frame) => entry.on_frame(key, frame, turn),
         Heard::Unclear(request_id, code, text) => {
             entry.on_unclear(key, request_id, (code, text), turn)
@@ -50,6 +51,14 @@ pub fn hear<O: Outboxes>(
             let why = if is_given { CloseReason::Page } else { CloseReason::Http };
             entry.on_asked(key, why, turn)
         }
+        Heard::Calls(caller, user) => match entry.on_call(key, &caller, turn) {
+            Some((session, uid)) => {
+                (key, *user) = (session, uid.0);
+                true
+            }
+            None => false,
+        },
+        Heard::Called(calls) => entry.on_called(key, calls, turn),
         Heard::Sealed => entry.on_sealed(key),
         Heard::Raw(bytes) => say(Some(Channel { is_sealed: false, ..channel }), bytes, turn),
         Heard::Waits => unreachable!("the transport keeps who waits"),
@@ -60,7 +69,11 @@ pub fn hear<O: Outboxes>(
         }
         Heard::Closes => entry.on_ended(key, turn),
         Heard::Broken(fault) => entry.on_broken(key, reason(fault), turn),
-    })
+    });
+    if key != was {
+        tcp.rename(conn, key);
+    }
+    copied
 }
 
 /// Writes bytes as they are.

@@ -49,6 +49,13 @@ pub const TCP_BYTES_MAX: usize = 16;
 pub const HANDSHAKES_MAX: u32 = 32;
 /// How often the files of the certificate and its key are looked at, in ms.
 pub const CERTIFICATE_LOOK_EVERY_MS: u64 = 10_000;
+/// How long a connection that carried a call waits for all of the next, in ms: longer than a client rests between polls, so
+/// that it stays logged in, and shorter than pushes are tried for, which nobody hears meanwhile.
+pub const CALL_REST_MS: u64 = 30_000;
+/// How often a connection is looked at whose call is not answered, in ms.
+pub const CALL_LOOK_MS: u64 = 10_000;
+/// Rows of the answer to a poll: a page.
+pub const POLL_ROWS_MAX: usize = wire::PAGE_ROWS_MAX as usize;
 /// Requests of a session that are not answered, beyond which more are refused: three times what the
 /// client library has under way (256 messages and 64 requests).
 pub const REQUESTS_IN_FLIGHT_MAX: u16 = 1_024;

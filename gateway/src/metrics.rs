@@ -26,6 +26,10 @@ service::table! {
         logins: Counter = "longline_logins_total", SUM;
         /// Connections that became WebSockets.
         upgrades: Counter = "longline_upgrades_total", SUM;
+        /// HTTP calls with a token: polls, logins and requests of clients without a WebSocket.
+        calls: Counter = "longline_calls_total", SUM;
+        /// Polls that wait for a message.
+        polls_waiting: Gauge = "longline_polls_waiting", CORE;
         /// TLS handshakes that were done.
         tls_handshakes: Counter = "longline_tls_handshakes_total", SUM;
         /// TLS handshakes that wait for the next turn of their core.

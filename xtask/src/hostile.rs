@@ -37,7 +37,7 @@ pub struct Args {
 }
 
 /// Peers of each manner in a wave.
-const WAVE: [(Manner, usize); 13] = [
+const WAVE: [(Manner, usize); 16] = [
     (Manner::Noise, 1_000),
     (Manner::Silence, 1_000),
     (Manner::Dribble, 100),
@@ -51,10 +51,19 @@ const WAVE: [(Manner, usize); 13] = [
     (Manner::JsonDepth, 100),
     (Manner::JsonUnknown, 100),
     (Manner::JsonDribble, 100),
+    (Manner::CallBody, 100),
+    (Manner::CallNoise, 500),
+    (Manner::CallDribble, 100),
 ];
 /// What those do that are held to see what they cost.
-const HELD_MANNERS: [Manner; 5] =
-    [Manner::Silence, Manner::Dribble, Manner::SlowHead, Manner::Pings, Manner::JsonDribble];
+const HELD_MANNERS: [Manner; 6] = [
+    Manner::Silence,
+    Manner::Dribble,
+    Manner::SlowHead,
+    Manner::Pings,
+    Manner::JsonDribble,
+    Manner::CallDribble,
+];
 /// Peers that log in, and then ask and do not read.
 const SLOW_READERS: u64 = 20;
 /// Their uids, and whose messages they do not read: far from loadgen's.
@@ -144,7 +153,7 @@ impl Scene {
     /// Closed because they said what may not be said, or nothing in time.
     async fn closed(&self) -> Result<u64> {
         let metrics = Metrics::of(&self.gateway.admin).await?;
-        let reasons = ["protocol", "login_timeout", "tls", "http"];
+        let reasons = ["protocol", "login_timeout", "tls", "http", "token"];
         reasons.iter().map(|reason| metrics.closed_for(reason)).sum()
     }
 

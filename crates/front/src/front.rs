@@ -2,19 +2,20 @@
 //! partial.
 
 use crate::asked::Order;
+use crate::call::{Calling, Calls};
 use crate::detect::{Speech, detect};
-use crate::head::{self, Head};
+use crate::head::Head;
 use crate::heard::{Bounds, Carrier, Common, Fault, Heard, Security};
 use crate::json::{self, Unclear};
-use crate::limits::{FIRST_BYTES, JSON_BYTES_MAX, WEBSOCKET_PATH};
+use crate::limits::{FIRST_BYTES, JSON_BYTES_MAX};
 use crate::problem::Problem;
+use crate::reply::PREFLIGHT;
+use crate::request::{Wants, judged};
 use crate::say;
 use crate::sealed::{Sealed, emptied};
 use crate::socket::{Part, Rules, Side, Unfinished};
 use crate::subprotocol::Subprotocol;
 use crate::text::Gathered;
-use crate::upgrade::judge;
-use httparse::Request;
 use tungstenite::protocol::frame::coding::{CloseCode, Data};
 use wire::{FRAME_BYTES_MAX, FrameBuffer, FrameError, RefusalCode};
 
@@ -31,6 +32,10 @@ enum Partial {
     Head(Head),
     /// The body of a request for something else than a WebSocket.
     Order(Order),
+    /// The body of a call.
+    Call(Calling),
+    /// Nothing of the next, while a call is answered.
+    Answer,
     /// A message.
     Talk(Talk),
     /// TLS, and what is partial of what is in it.
@@ -104,11 +109,12 @@ impl Front {
     /// Bytes kept of what is partial.
     pub(crate) fn kept_bytes(&self) -> usize {
         match self.0.as_deref() {
-            None | Some(Partial::Over(_) | Partial::Sealed(..)) => 0,
+            None | Some(Partial::Over(_) | Partial::Sealed(..) | Partial::Answer) => 0,
             Some(Partial::First { count, .. }) => *count,
             Some(Partial::Frames(frames)) => frames.partial_len(),
             Some(Partial::Head(head)) => head.len(),
             Some(Partial::Order(order)) => order.len(),
+            Some(Partial::Call(calling)) => calling.len(),
             Some(Partial::Talk(talk)) => talk.content.kept_bytes(),
         }
     }
@@ -125,7 +131,9 @@ impl Front {
             (Some(Partial::Over(Some(code))), _) => {
                 say::close(out, *code, say::advice(*code, carrier == Carrier::Json));
             }
-            (_, Carrier::Http) => {
+            // Of nothing that came, nothing is said.
+            (None, Carrier::Http) => {}
+            (_, Carrier::Http | Carrier::Call { .. }) => {
                 let is_late = why == Some(RefusalCode::LoginTimeout);
                 let problem = if is_late { Problem::Timeout } else { Problem::Unavailable };
                 problem.write(out);
@@ -145,6 +153,7 @@ impl Partial {
             Carrier::New => Self::First { first: [0; FIRST_BYTES], count: 0 },
             Carrier::Frames => Self::Frames(FrameBuffer::default()),
             Carrier::Http => Self::Head(Head::default()),
+            Carrier::Call { .. } => Self::Answer,
             Carrier::WebSocket => Self::talk(Content::Frames(FrameBuffer::default())),
             Carrier::Json => Self::talk(Content::Text(Gathered::default())),
         }
@@ -160,7 +169,9 @@ impl Partial {
             Self::First { count, .. } => *count > 0,
             Self::Frames(frames) => frames.partial_len() > 0,
             Self::Talk(talk) => !talk.unfinished.is_idle(),
-            Self::Head(_) | Self::Order(_) | Self::Sealed(..) | Self::Over(_) => true,
+            Self::Head(head) => head.len() > 0,
+            Self::Answer => false,
+            Self::Order(_) | Self::Call(_) | Self::Sealed(..) | Self::Over(_) => true,
         }
     }
 }
@@ -229,7 +240,7 @@ impl Content {
                 if is_whole { Ok((copied, goes_on)) } else { Err(CloseCode::Invalid) }
             }
             Self::Text(gathered) => {
-                let read = gathered.add(piece, is_last, |message| ends.text(message));
+                let read = gathered.add(piece, is_last, |text| ends.message(text));
                 read.unwrap_or(Ok((0, true)))
             }
         }
@@ -256,6 +267,8 @@ impl Ends<'_> {
             }
             Partial::Head(head) => self.shake_hands(head, piece),
             Partial::Order(order) => (self.gather(order, piece), 0),
+            Partial::Call(calling) => self.call(calling, piece),
+            Partial::Answer => (self.hold(piece), 0),
             Partial::Talk(mut talk) => match talk.read(piece, self) {
                 Ok((copied, _)) => (Partial::Talk(talk), copied),
                 // Of a session that is over already, its own reason is said.
@@ -359,11 +372,55 @@ impl Ends<'_> {
         Partial::Over(None)
     }
 
+    /// A call is handed over once all of its body is there.
+    fn call(&mut self, mut calling: Calling, piece: &[u8]) -> (Partial, usize) {
+        let Some(behind) = calling.add(piece) else { return (Partial::Call(calling), 0) };
+        (self.take)(Heard::Speaks(Carrier::Call { closes: calling.closes }));
+        (self.bounds.user, self.bounds.frame_bytes_max) = (calling.user, FRAME_BYTES_MAX);
+        let copied = if calling.calls == Calls::Request {
+            self.text(calling.body()).map_or_else(
+                |Unclear { request_id, code, text }| {
+                    (self.take)(Heard::Unclear(request_id.unwrap_or(0), code, &text));
+                    0
+                },
+                |(copied, _)| copied,
+            )
+        } else {
+            (self.take)(Heard::Called(calling.calls));
+            0
+        };
+        (self.hold(behind), copied)
+    }
+
+    /// While a call is answered the next may not be said: how long it would wait is not known.
+    fn hold(&mut self, piece: &[u8]) -> Partial {
+        if piece.is_empty() {
+            return Partial::Answer;
+        }
+        (self.take)(Heard::Broken(Fault::Http));
+        Partial::Over(None)
+    }
+
     /// A request becomes a WebSocket, or asks for something else, or neither.
     fn shake_hands(&mut self, mut head: Head, mut piece: &mut [u8]) -> (Partial, usize) {
         match judged(&mut head, &mut piece, self.bounds) {
             Ok(None) => (Partial::Head(head), 0),
             Ok(Some(Wants::Order(order))) => (self.gather(order, piece), 0),
+            Ok(Some(Wants::Preflight)) => {
+                (self.take)(Heard::Say(PREFLIGHT));
+                (self.take)(Heard::Closes);
+                (Partial::Over(None), 0)
+            }
+            Ok(Some(Wants::Call(call))) => {
+                let mut user = 0;
+                if !(self.take)(Heard::Calls(call.caller(), &mut user)) {
+                    return (Partial::Over(None), 0);
+                }
+                if call.expects {
+                    (self.take)(Heard::Say(b"HTTP/1.1 100 Continue\r\n\r\n"));
+                }
+                self.call(call.of(user), piece)
+            }
             Ok(Some(Wants::Socket(answer, subprotocol))) => {
                 let carrier = match subprotocol {
                     Subprotocol::Frames => Carrier::WebSocket,
@@ -386,12 +443,25 @@ impl Ends<'_> {
         }
     }
 
-    /// Hands over the frames of a message of text.
-    fn text(&mut self, message: &[u8]) -> Result<Read, CloseCode> {
-        let message = str::from_utf8(message).map_err(|_| CloseCode::Invalid)?;
+    /// Hands over the frames of a text.
+    ///
+    /// # Errors
+    /// It stands for none.
+    fn text(&mut self, text: &[u8]) -> Result<Read, Unclear> {
+        let text = str::from_utf8(text).map_err(|error| Unclear {
+            request_id: None,
+            code: RefusalCode::Unsupported,
+            text: error.to_string(),
+        })?;
         let mut frames = Vec::new();
-        match json::read(message, self.bounds.user, &mut frames) {
-            Ok(()) => Ok(self.frames(&mut FrameBuffer::default(), &frames)),
+        json::read(text, self.bounds.user, &mut frames)?;
+        Ok(self.frames(&mut FrameBuffer::default(), &frames))
+    }
+
+    /// Hands over the frames of a message of text.
+    fn message(&mut self, message: &[u8]) -> Result<Read, CloseCode> {
+        match self.text(message) {
+            Ok(read) => Ok(read),
             Err(Unclear { request_id: Some(request_id), code, text }) => {
                 Ok((0, (self.take)(Heard::Unclear(request_id, code, &text))))
             }
@@ -410,31 +480,6 @@ impl Ends<'_> {
         }
         (frames.copied_bytes(), true)
     }
-}
-
-/// What a request is for.
-enum Wants {
-    /// A WebSocket: its answer, and what its messages hold.
-    Socket(String, Subprotocol),
-    /// Something else.
-    Order(Order),
-}
-
-/// Reads a request's head.
-fn judged(
-    head: &mut Head,
-    piece: &mut &mut [u8],
-    bounds: Bounds<'_>,
-) -> Result<Option<Wants>, Problem> {
-    head.read(piece, |bytes, headers| {
-        let mut request = Request::new(headers);
-        let Some(size) = head::size(request.parse(bytes))? else { return Ok(None) };
-        if bounds.has_pages && request.path != Some(WEBSOCKET_PATH) {
-            return Ok(Some((size, Wants::Order(Order::judge(&request)?))));
-        }
-        let (answer, subprotocol) = judge(&request, bounds.origins)?;
-        Ok(Some((size, Wants::Socket(answer, subprotocol))))
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a server hears of a connection, by which bounds, and what the connections of a core share for it.
 
 use crate::asked::Asked;
+use crate::call::{Caller, Calls};
 use rustls::ServerConfig;
 use std::sync::Arc;
 use wire::{FrameError, RawFrame, RefusalCode, Scratch};
@@ -13,12 +14,32 @@ pub enum Carrier {
     New,
     /// Nothing: frames as they are.
     Frames,
-    /// A request that is still coming. No frame can be said yet.
+    /// A request that is still coming, or none. No frame can be said.
     Http,
+    /// A call that is there: the one frame that is said is its answer, and the connection closes behind it or waits for the next.
+    /// Whoever says it goes back to [`Carrier::Http`].
+    Call {
+        /// It closes.
+        closes: bool,
+    },
     /// Messages, a frame in each.
     WebSocket,
     /// Messages of text, a frame as an object in each.
     Json,
+}
+
+impl Carrier {
+    /// Whether what is said answers calls.
+    #[must_use]
+    pub fn carries_calls(self) -> bool {
+        matches!(self, Self::Http | Self::Call { .. })
+    }
+
+    /// Whether a call is there that has no answer yet.
+    #[must_use]
+    pub fn is_call(self) -> bool {
+        matches!(self, Self::Call { .. })
+    }
 }
 
 /// What is heard.
@@ -32,6 +53,10 @@ pub enum Heard<'a> {
     Unclear(u64, RefusalCode, &'a str),
     /// A request for something else than a WebSocket, to be answered: nothing more is heard.
     Asks(Asked<'a>),
+    /// A call, whose body is still to come. If it is believed, the user is said; else it was answered, and nothing more is heard.
+    Calls(Caller<'a>, &'a mut u64),
+    /// A call of which all is there, and which no frame says.
+    Called(Calls),
     /// To be written.
     Say(&'a [u8]),
     /// TLS lies beneath: from now on all that is written is sealed first, by [`crate::Front::seal`].
@@ -44,7 +69,7 @@ pub enum Heard<'a> {
     Agreed,
     /// A ping: [`crate::pong`] answers it.
     Ping(&'a [u8]),
-    /// The client says that it closes: nothing more is heard.
+    /// The client says that it closes, or has all that it asked for: nothing more is heard.
     Closes,
     /// It may not be said: nothing more is heard.
     Broken(Fault),

@@ -1,6 +1,6 @@
 //! What carries frames: from the bytes of a connection to the frames in them, and back. One port serves all of it: a
 //! connection's first bytes say whether they are frames as they are, an HTTP request that becomes a WebSocket, with frames or
-//! JSON in its messages, or TLS with any of these in it.
+//! JSON in its messages, HTTP requests that each stand for a frame as JSON, or TLS with any of these in it.
 //!
 //! Both ends are here: what a server hears, and what a client says. Everything is pure: bytes in, bytes out. It knows no
 //! socket, no session, not what a frame means nor which pages there are; no clock but the one by which rustls lets tickets grow old and judges
@@ -18,7 +18,10 @@ mod problem;
 mod subprotocol;
 mod upgrade;
 mod asked;
+mod call;
+mod reply;
 mod head;
+mod request;
 mod validity;
 mod trust;
 mod tls;
@@ -28,10 +31,12 @@ mod front;
 mod client;
 
 pub use asked::{Asked, Method};
+pub use call::{Caller, Calls, Poll};
 pub use client::{Client, ClientError, Told};
 pub use front::Front;
 pub use heard::{Bounds, Carrier, Common, Fault, Heard, Security};
 pub use limits::*;
+pub use reply::reply;
 pub use rustls::pki_types::ServerName;
 pub use rustls::server::{ClientHello, ResolvesServerCert};
 pub use rustls::sign::CertifiedKey;

@@ -14,6 +14,16 @@ pub const CONTROL_BYTES_MAX: u64 = 125;
 pub const ASKED_BODY_BYTES_MAX: usize = 256;
 /// Where an HTTP request becomes a WebSocket.
 pub const WEBSOCKET_PATH: &str = "/v1/ws";
+/// Where a client without a WebSocket logs in, polls, and requests.
+pub const LOGIN_PATH: &str = "/v1/login";
+/// See [`LOGIN_PATH`].
+pub const POLL_PATH: &str = "/v1/poll";
+/// See [`LOGIN_PATH`].
+pub const REQUESTS_PATH: &str = "/v1/requests";
+/// How long a poll waits that does not say, in seconds: balancers end what is silent for 60 s, some for 30.
+pub const POLL_WAIT_S: u64 = 25;
+/// How long a poll may wait, in seconds.
+pub const POLL_WAIT_S_MAX: u64 = 50;
 /// Bytes of a JSON message from a client that is logged in: a body of [`wire::BODY_BYTES_MAX`] of which all that is not ASCII is
 /// escaped, at most 12 bytes for four of UTF-8, and the keys around it.
 pub const JSON_BYTES_MAX: usize = 128 * 1024;
@@ -26,10 +36,14 @@ pub const PROTOCOL_FRAMES: &str = "longline/1";
 pub const PROTOCOL_HTTP: &str = "http/1.1";
 /// Bytes of a TLS record with all that is around its 16 KiB, by RFC 5246.
 pub const RECORD_BYTES_MAX: usize = 5 + 16 * 1024 + 2_048;
-/// Bytes kept of a client that has not logged in and speaks TLS, in records that are not whole and behind them: a head, or a
-/// hello and a login in one record. A browser's first record has some 1,800.
+/// Bytes kept of a client that shakes hands by TLS, in records that are not whole and behind them. A browser's first record has
+/// some 1,800.
 pub const SEALED_BEFORE_LOGIN_BYTES_MAX: usize = HEAD_BYTES_MAX + 512;
+/// The same of a client that has shaken hands and not logged in: one record, as a client makes it that calls, with its head and
+/// the front of its body in it.
+pub const RECORD_BEFORE_LOGIN_BYTES_MAX: usize = 5 + 16 * 1024 + 256;
 
 const _: () = assert!(ASKED_BODY_BYTES_MAX < HEAD_BYTES_MAX);
-const _: () = assert!(SEALED_BEFORE_LOGIN_BYTES_MAX < RECORD_BYTES_MAX);
+const _: () = assert!(SEALED_BEFORE_LOGIN_BYTES_MAX < RECORD_BEFORE_LOGIN_BYTES_MAX);
+const _: () = assert!(RECORD_BEFORE_LOGIN_BYTES_MAX < RECORD_BYTES_MAX);
 const _: () = assert!(JSON_BYTES_MAX > 3 * wire::BODY_BYTES_MAX + 1_024);

@@ -3,7 +3,8 @@
 
 use crate::heard::{Carrier, Common, Fault, Heard};
 use crate::limits::{
-    PROTOCOL_FRAMES, PROTOCOL_HTTP, RECORD_BYTES_MAX, SEALED_BEFORE_LOGIN_BYTES_MAX,
+    PROTOCOL_FRAMES, PROTOCOL_HTTP, RECORD_BEFORE_LOGIN_BYTES_MAX, RECORD_BYTES_MAX,
+    SEALED_BEFORE_LOGIN_BYTES_MAX,
 };
 use crate::tls::{Read, Tls};
 use rustls::{Error, ServerConfig};
@@ -46,7 +47,11 @@ impl Sealed {
         common: &mut Common,
         take: &mut dyn FnMut(Heard<'_>) -> bool,
     ) -> Opened {
-        let room = room(frame_bytes_max, kept);
+        let room = match (frame_bytes_max < FRAME_BYTES_MAX, self.tls.is_handshaking()) {
+            (true, true) => SEALED_BEFORE_LOGIN_BYTES_MAX.saturating_sub(kept),
+            (true, false) => RECORD_BEFORE_LOGIN_BYTES_MAX.saturating_sub(kept),
+            (false, _) => RECORD_BYTES_MAX,
+        };
         if !self.tls.is_handshaking() {
             return self.open((piece, plain), room, common, take);
         }
@@ -113,15 +118,6 @@ impl Sealed {
     /// Appends what says that nothing more comes.
     pub fn close(&mut self, out: &mut Vec<u8>) {
         let _ = self.tls.close(out);
-    }
-}
-
-/// Bytes that may be kept of records that are not whole, beside so many that are kept of what was in others.
-fn room(frame_bytes_max: usize, kept: usize) -> usize {
-    if frame_bytes_max < FRAME_BYTES_MAX {
-        SEALED_BEFORE_LOGIN_BYTES_MAX.saturating_sub(kept)
-    } else {
-        RECORD_BYTES_MAX
     }
 }
 

@@ -115,6 +115,8 @@ pub enum Answer {
     Closed(RefusalCode),
     /// A page of a user's devices that are logged in, by login.
     Devices(Vec<DeviceState>),
+    /// The token is believed.
+    Believed,
     /// Sessions were ended.
     Ended {
         /// How many.
@@ -154,7 +156,7 @@ impl Answer {
             Self::Head { .. } | Self::News(_) | Self::Chat(_) => 0,
             Self::GroupMembers { .. } | Self::Devices(_) | Self::Ended { .. } => 0,
             Self::GroupInfo { info, .. } => info.title.len() + info.notice.len(),
-            Self::Signal { .. } => 0,
+            Self::Signal { .. } | Self::Believed => 0,
             Self::Refused { .. } | Self::Closed(_) => 0,
         }
     }
@@ -186,7 +188,7 @@ impl Answer {
                 is_limit(info.members.len().max(1)) && self.body_bytes() <= BODY_BYTES_MAX
             }
             Self::Devices(devices) => is_limit(devices.len().max(1)),
-            Self::Ended { .. } => true,
+            Self::Ended { .. } | Self::Believed => true,
             Self::LoggedIn { .. } | Self::LoggedOut(_) | Self::Acked { .. } => true,
             Self::Head { .. } | Self::News(_) | Self::Refused { .. } | Self::Closed(_) => true,
         }

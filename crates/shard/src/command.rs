@@ -84,6 +84,7 @@ macro_rules! commands {
             12 = EndDevices { uid, device, code },
             13 = Revoke { uid, tokens_s },
             14 = Signal { uid, signal },
+            15 = Believe { uid, issued_s },
             32 = GroupHistory { group, uid, before, limit },
             33 = GroupMembers { group, uid, after, limit },
             34 = GroupInfo { group, uid },
@@ -111,6 +112,7 @@ macro_rules! answers {
             13 = Devices(devices),
             14 = Ended { count },
             15 = Signal { uid, signal },
+            16 = Believed,
             32 = GroupMembers { group, count, members },
             33 = GroupInfo { group, info },
         }}
@@ -208,6 +210,14 @@ pub enum Command {
         /// What they are told.
         code: RefusalCode,
     },
+    /// To the user's shard: whether a token is believed still, for what is asked without a login. Answered by
+    /// [`Answer::Believed`].
+    Believe {
+        /// The user.
+        uid: Uid,
+        /// When it was made, in Unix seconds; 0: it does not say.
+        issued_s: u64,
+    },
     /// To the user's shard: believes no token any more that was made up to a time, or does not say when, and ends every
     /// session. Answered by [`Answer::Ended`] once that is durable.
     Revoke {
@@ -290,6 +300,7 @@ impl Command {
             Self::Logout(login) | Self::Register { login, .. } => (user(login.uid), false, true),
             Self::Devices { uid, .. } | Self::EndDevices { uid, .. } => (user(*uid), false, true),
             Self::Revoke { uid, .. } => (user(*uid), true, true),
+            Self::Believe { uid, .. } => (user(*uid), false, true),
             Self::Send(send) => (conversation(send.conversation, send.body.len()), true, true),
             Self::PushAck(login, _) => (user(login.uid), false, false),
             Self::Heartbeat { uid, .. } => (user(*uid), false, true),
@@ -335,7 +346,7 @@ impl Command {
             Self::Signal { uid, signal } => signal.is_possible(*uid),
             Self::EndDevices { code, .. } => code.ends_devices(),
             Self::Login { .. } | Self::Logout(_) | Self::Register { .. } => true,
-            Self::Revoke { .. } => true,
+            Self::Revoke { .. } | Self::Believe { .. } => true,
             Self::PushAck(..) | Self::Heartbeat { .. } => true,
         }
     }
@@ -354,6 +365,7 @@ impl Command {
             Answer::News(_) => matches!(self, Self::Register { .. }),
             Answer::Closed(_) => matches!(self, Self::Register { .. }),
             Answer::Devices(_) => matches!(self, Self::Devices { .. }),
+            Answer::Believed => matches!(self, Self::Believe { .. }),
             Answer::Ended { .. } => {
                 matches!(self, Self::EndDevices { .. } | Self::Revoke { .. })
             }

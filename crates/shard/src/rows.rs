@@ -262,6 +262,14 @@ pub struct Revoked {
     pub logins: Generation,
 }
 
+impl Revoked {
+    /// Whether a token that was made then, in Unix seconds, was taken back; 0: it does not say when.
+    #[must_use]
+    pub fn has_token(self, issued_s: u64) -> bool {
+        self != Self::default() && issued_s <= self.tokens_s
+    }
+}
+
 /// One write. Rows of a batch with the same key overwrite in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "most rows are the large ones")]

@@ -34,7 +34,7 @@ impl Entry {
         };
         let (request_id, (action, request)) = match frame {
             Ok(frame) => {
-                let decided = requests::decide(session.stage(), session.login(), frame);
+                let decided = requests::decide(session.stage(), session.speaker(), frame);
                 (frame.header.request_id, decided)
             }
             Err(error) => (0, (requests::on_error(error), None)),
@@ -65,20 +65,16 @@ impl Entry {
         let Some(session) = self.sessions.get_mut(key).filter(|it| it.is_heard()) else {
             return false;
         };
-        let (stage, channel) = (session.stage(), session.channel());
-        if stage != Stage::Active {
+        if session.stage() != Stage::Active {
             self.end_with(key, request_id, (code, text), turn);
         } else if let Some(refused) = self.refusal(key, None, &Action::Refuse(code), turn) {
             self.answer(key, request_id, refused, turn);
-        } else if let Some(channel) = channel
-            && let Some(mut out) = turn.outboxes.outbox(channel)
+        } else if let Some(((), waiting)) =
+            self.say(key, turn, |out| delivery::refusal(out, request_id, code, text))
         {
-            let before = out.bytes.len();
-            out.frame(|out| delivery::refusal(out, request_id, code, text));
-            let waiting = out.waiting + out.bytes.len() - before;
             self.metrics.refusals.of(code).inc();
             self.metrics.frames_out.inc();
-            self.look_at_waiting(key, (channel, waiting), turn);
+            self.look_at_waiting(key, waiting, turn);
         }
         self.is_heard(key)
     }
@@ -98,8 +94,11 @@ impl Entry {
             }
             Action::Renew { token } => self.renew(key, request_id, &token, turn),
             Action::Submit(command) => {
-                let is_answered = command.needs().answer;
-                self.submit(key, command, is_answered.then_some(request_id), turn);
+                if command.needs().answer {
+                    self.submit_believed(key, (command, request_id), turn);
+                } else {
+                    self.submit(key, command, None, turn);
+                }
             }
             Action::Refuse(code) => {
                 let refused = Answer::Refused { code, retry_after_ms: 0 };
@@ -123,7 +122,7 @@ impl Entry {
     }
 
     /// The refusal of what must wait. What a client owes the server is never refused.
-    fn refusal<O>(
+    pub(super) fn refusal<O>(
         &mut self,
         key: SessionKey,
         request: Option<&Request>,
@@ -139,7 +138,7 @@ impl Entry {
             return self.judge(key, send, turn);
         }
         let session = self.sessions.get_mut(key)?;
-        session.login()?;
+        session.speaker()?;
         let retry_after_ms = self.rate.take(&mut session.rate_due_us, turn.now_us).err()?;
         Some(Answer::Refused { code: RefusalCode::RateLimited, retry_after_ms })
     }
@@ -257,7 +256,7 @@ impl Entry {
 
     /// Hands a request on, or refuses it where it would only wait. Without an id it is not
     /// answered.
-    fn submit<O: Outboxes>(
+    pub(super) fn submit<O: Outboxes>(
         &mut self,
         key: SessionKey,
         command: Command,

@@ -97,10 +97,7 @@ impl Entry {
         (code, text): (RefusalCode, &str),
         turn: &mut Turn<'_, O>,
     ) {
-        let channel = self.channel(key);
-        if let Some(mut out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) {
-            out.frame(|out| delivery::refusal(out, request_id, code, text));
-        }
+        self.say_last(key, turn, |out| delivery::refusal(out, request_id, code, text));
         self.metrics.refusals.of(code).inc();
         self.close(key, reason(code), Do::Close(Some(code)), turn);
     }
@@ -145,6 +142,8 @@ impl Entry {
     /// It is over: logs its session out, or withdraws its login.
     pub(super) fn forget<O>(&mut self, key: SessionKey, why: CloseReason, turn: &mut Turn<'_, O>) {
         self.last_words.remove(&key);
+        self.polls.end(key);
+        self.beliefs.end(key);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let (stage, login) = session.close();
         if stage != Stage::Closing {
@@ -172,11 +171,9 @@ impl Entry {
     /// The last word of a session that this side ends, in the frame that the client knows.
     fn say_end<O: Outboxes>(&mut self, key: SessionKey, code: RefusalCode, turn: &mut Turn<'_, O>) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let (channel, knows_end) = (session.channel(), session.has(Mark::KnowsEnd));
-        let outbox = channel.and_then(|channel| turn.outboxes.outbox(channel));
-        let Some(mut out) = outbox else { return };
-        let say = if knows_end { delivery::session_end } else { delivery::going_away };
-        out.frame(|out| say(out, code));
+        let knows_end = session.has(Mark::KnowsEnd);
+        let end = if knows_end { delivery::session_end } else { delivery::going_away };
+        self.say_last(key, turn, |out| end(out, code));
     }
 
     /// Says that this server will close; whether the client could be told.
@@ -185,12 +182,25 @@ impl Entry {
         key: SessionKey,
         turn: &mut Turn<'_, O>,
     ) -> bool {
-        let channel = self.channel(key);
-        let Some(mut out) = channel.and_then(|channel| turn.outboxes.outbox(channel)) else {
-            return false;
-        };
-        out.frame(|out| delivery::going_away(out, RefusalCode::Draining));
-        true
+        let is_asking = self.sessions.get_mut(key).is_some_and(|it| it.carrier.is_call());
+        if is_asking && !self.is_polling(key) {
+            // The answer is under way.
+            return true;
+        }
+        self.say_last(key, turn, |out| delivery::going_away(out, RefusalCode::Draining))
+    }
+
+    /// Writes what is the last to a client that calls; whether it could be told.
+    fn say_last<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        turn: &mut Turn<'_, O>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.ends_calls();
+        }
+        self.say(key, turn, write).is_some()
     }
 
     /// Where a session's frames go.

@@ -12,7 +12,10 @@ pub mod rate;
 pub mod shared;
 pub mod requests;
 pub mod delivery;
+mod polls;
+mod beliefs;
 mod ask;
+mod call;
 mod tell;
 mod signals;
 mod last_word;
@@ -26,8 +29,10 @@ pub use tickets::Ticket;
 use crate::auth::Auth;
 use crate::metrics::{CloseReason, CoreMetrics};
 use crate::transport::{Carrier, Channel, Outboxes};
+use beliefs::Beliefs;
 use drain::Drain;
 use last_word::LastWord;
+use polls::Polls;
 use rate::Rate;
 use session::{Due, Mark, Session, Stage};
 use shard::command::{Answer, Command, Now, ReplyTo, Session as SessionId};
@@ -136,6 +141,8 @@ pub struct Entry {
     order: Order,
     /// What sessions that leave are told when nothing of theirs is under way any more.
     last_words: HashMap<SessionKey, LastWord>,
+    polls: Polls,
+    beliefs: Beliefs,
     inbox_epoch: u64,
     /// What the owners' clock showed at 0 of the monotonic one, Unix ms, if it is not this process's.
     clock_zero_ms: Option<i64>,
@@ -166,6 +173,8 @@ impl Entry {
             drain: None,
             order: Order::default(),
             last_words: HashMap::new(),
+            polls: Polls::default(),
+            beliefs: Beliefs::default(),
             inbox_epoch: 0,
             clock_zero_ms: None,
             users_online: 0,
@@ -228,7 +237,10 @@ impl Entry {
         let session = self.sessions.get_mut(key)?;
         let mut frame_bytes_max = FRAME_BEFORE_LOGIN_BYTES_MAX;
         if session.stage() == Stage::Active {
-            session.hear(now.mono_ms);
+            // Of a call nothing is heard before all of it is there.
+            if !session.carrier.carries_calls() {
+                session.hear(now.mono_ms);
+            }
             frame_bytes_max = FRAME_BYTES_MAX;
         }
         let user = session.login().map_or(Uid(0), |login| login.uid);
@@ -362,6 +374,7 @@ impl Entry {
         while let Some(keys) = self.wheel.turn(turn.now.mono_ms) {
             keys.into_iter().for_each(|key| self.look_after(key, turn));
         }
+        self.end_polls(turn);
         self.step_drain(turn);
     }
 
@@ -378,6 +391,11 @@ impl Entry {
             Due::Silent => self.end_silent(key, turn),
             Due::TokenOver => self.end(key, RefusalCode::TokenExpired, turn),
             Due::Left => self.say_last_word(key, turn),
+            Due::Idle => {
+                // What is there of the next call is told that it came too late.
+                let how = Do::Close(Some(RefusalCode::LoginTimeout));
+                self.close(key, CloseReason::Idle, how, turn);
+            }
             Due::Probe => {
                 session.mark(Mark::Probed);
                 let channel = session.channel();

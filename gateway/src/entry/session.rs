@@ -1,7 +1,9 @@
 //! What an entry keeps of a session, and what time asks of it. Idle: no heap. It knows no frame.
 
 use super::slab::{Key, Slab};
-use crate::limits::{LEAVE_MS_MAX, PROBE_PERCENT, SESSION_BYTES_MAX, SILENT_PERCENT};
+use crate::limits::{
+    CALL_LOOK_MS, CALL_REST_MS, LEAVE_MS_MAX, PROBE_PERCENT, SESSION_BYTES_MAX, SILENT_PERCENT,
+};
 use crate::transport::{Carrier, Channel, ChannelId};
 use shard::command::Login;
 use wire::{DeviceId, Generation, Platform, Uid};
@@ -18,7 +20,7 @@ pub enum Stage {
     Greeted,
     /// Its login is with the shard.
     LoggingIn,
-    /// It is logged in.
+    /// It is logged in; or it calls, and its token says whose the call is.
     Active,
     /// It has said its last, or is ended: nothing more is heard from it, and what was taken is
     /// answered first.
@@ -31,7 +33,7 @@ pub enum Stage {
 pub struct Session {
     /// Where its frames go; none: it is this process's own.
     channel: Option<ChannelId>,
-    /// Zeros before it holds.
+    /// Zeros before a token says who it is; of generation 0 until it holds.
     login: Login,
     /// The bucket of its rate: see [`super::rate::Rate::take`].
     pub rate_due_us: u64,
@@ -61,6 +63,8 @@ pub enum Mark {
     Sealed = 4,
     /// It wants signals.
     WantsSignals = 8,
+    /// It has the answer to its last call.
+    Last = 16,
 }
 
 const _: () = assert!(Slab::<Session>::BYTES <= SESSION_BYTES_MAX);
@@ -80,6 +84,8 @@ pub enum Due {
     TokenOver,
     /// Its last answers did not come.
     Left,
+    /// It calls no more.
+    Idle,
 }
 
 impl Session {
@@ -134,7 +140,56 @@ impl Session {
     /// Who it is, if it is logged in.
     #[must_use]
     pub fn login(&self) -> Option<Login> {
-        matches!(self.stage, Stage::Active | Stage::Leaving).then_some(self.login)
+        let is_it = matches!(self.stage, Stage::Active | Stage::Leaving);
+        (is_it && self.login.generation != Generation(0)).then_some(self.login)
+    }
+
+    /// Whose its requests are; of generation 0 if they are calls, which need no login.
+    #[must_use]
+    pub fn speaker(&self) -> Option<Login> {
+        let mut login = self.login;
+        if self.carrier.is_call() {
+            login.generation = Generation(0);
+        }
+        matches!(self.stage, Stage::Active | Stage::Leaving).then_some(login)
+    }
+
+    /// Another session on the same connection, of nobody yet.
+    #[must_use]
+    pub fn anew(self, now_ms: u64) -> Self {
+        let (rate_due_us, carrier) = (self.rate_due_us, self.carrier);
+        let anew = Self::new(self.channel(), Stage::New, now_ms);
+        Self { rate_due_us, carrier, ..anew }
+    }
+
+    /// A token says whose its next call is. Who is logged in calls as itself.
+    pub fn call(&mut self, (uid, device): (Uid, DeviceId)) {
+        if self.login().is_none() {
+            self.stage = Stage::Active;
+            self.login = Login { uid, device, generation: Generation(0) };
+        }
+        self.mark(Mark::KnowsEnd);
+    }
+
+    /// The answer to its call is the last.
+    pub fn ends_calls(&mut self) {
+        if self.carrier.is_call() {
+            self.carrier = Carrier::Call { closes: true };
+        }
+    }
+
+    /// It is logged in no more, and may go on to call.
+    pub fn lose_login(&mut self) {
+        self.login.generation = Generation(0);
+    }
+
+    /// Its call is answered.
+    pub fn answered(&mut self, now_ms: u64) {
+        if self.carrier == (Carrier::Call { closes: true }) {
+            self.mark(Mark::Last);
+        }
+        self.carrier = Carrier::Http;
+        self.hear(now_ms);
     }
 
     /// Its token is believed for so many seconds more.
@@ -206,6 +261,10 @@ impl Session {
             let left = LEAVE_MS_MAX.saturating_sub(silent_ms);
             return if left == 0 { Due::Left } else { Due::Later(now_ms + left) };
         }
+        if self.carrier == Carrier::Http && self.stage == Stage::Active {
+            let left = CALL_REST_MS.saturating_sub(silent_ms);
+            return if left == 0 { Due::Idle } else { Due::Later(now_ms + left) };
+        }
         if self.stage != Stage::Active {
             let left = login_timeout_ms.saturating_sub(silent_ms);
             return if left == 0 { Due::LoginTimeout } else { Due::Later(now_ms + left) };
@@ -213,6 +272,9 @@ impl Session {
         let ends_ms = u64::from(self.ends_s) * 1_000;
         if now_ms >= ends_ms {
             return Due::TokenOver;
+        }
+        if self.carrier.is_call() {
+            return Due::Later((now_ms + CALL_LOOK_MS).min(ends_ms));
         }
         let probe_ms = heartbeat_ms * PROBE_PERCENT / 100;
         let end_ms = heartbeat_ms * SILENT_PERCENT / 100;

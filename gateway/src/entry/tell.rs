@@ -89,13 +89,19 @@ impl Entry {
             self.users_online += 1;
             self.metrics.logins.inc();
         } else if let Answer::Closed(code) = &answer {
-            return self.end(key, *code, turn);
+            return self.on_session_over(key, *code, turn);
         } else if let Answer::Refused { code, .. } = &answer {
             if session.stage() == Stage::LoggingIn {
                 return self.end_with(key, request_id, (*code, ""), turn);
             }
             self.stay(key);
         }
+        let answer = if channel.carrier.carries_calls() {
+            self.called(key, (request_id, answer), turn)
+        } else {
+            Some(answer)
+        };
+        let Some(answer) = answer else { return };
         let ends = matches!(answer, Answer::LoggedOut(_));
         self.write(key, (channel, request_id), answer, turn);
         if ends {
@@ -103,14 +109,14 @@ impl Entry {
         }
     }
 
-    fn write<O: Outboxes>(
+    pub(super) fn write<O: Outboxes>(
         &mut self,
         key: SessionKey,
         (channel, request_id): (Channel, u64),
         answer: Answer,
         turn: &mut Turn<'_, O>,
     ) {
-        let Some(mut out) = turn.outboxes.outbox(channel) else { return };
+        let Some(out) = turn.outboxes.outbox(channel) else { return };
         let is_full = out.waiting > OUTBOX_BYTES_MAX;
         let is_signal = matches!(answer, Answer::Signal { .. });
         let is_high = is_signal && out.waiting > OUTBOX_SIGNALS_BYTES_MAX;
@@ -127,25 +133,44 @@ impl Entry {
         self.count(&answer);
         let (inbox_epoch, server_time_ms) = (self.inbox_epoch, self.server_time_ms(turn.now));
         let context = Context { inbox_epoch, server_time_ms };
-        let before = out.bytes.len();
-        let copied = out.frame(|out| requests::answer(out, request_id, answer, context));
+        let said = self.say(key, turn, |out| requests::answer(out, request_id, answer, context));
+        let Some((copied, waiting)) = said else { return };
         self.metrics.frames_out.inc();
         self.metrics.body_copies_bytes.of(CopyStage::Outbox).add(copied as u64);
-        let waiting = out.waiting + out.bytes.len() - before;
-        self.look_at_waiting(key, (channel, waiting), turn);
+        self.look_at_waiting(key, waiting, turn);
     }
 
-    /// Holds back a client for which much waits, and ends one for which too much does.
+    /// Writes one frame to a client. What `write` gave, and the bytes that wait for the client then; none: its channel is gone.
+    pub(super) fn say<T, O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        turn: &mut Turn<'_, O>,
+        write: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> Option<(T, usize)> {
+        let channel = self.channel(key)?;
+        let mut out = turn.outboxes.outbox(channel)?;
+        let before = out.bytes.len();
+        let written = out.frame(write);
+        let waiting = out.waiting + out.bytes.len() - before;
+        self.on_said(key, turn.now.mono_ms);
+        Some((written, waiting))
+    }
+
+    /// Holds back a client for which much waits, and ends one for which too much does, or that has its last answer.
     pub(super) fn look_at_waiting<O>(
         &mut self,
         key: SessionKey,
-        (channel, waiting): (Channel, usize),
+        waiting: usize,
         turn: &mut Turn<'_, O>,
     ) {
-        if waiting > OUTBOX_CLOSE_BYTES {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let channel = session.channel();
+        if session.has(Mark::Last) {
+            self.close(key, CloseReason::Peer, Do::Close(None), turn);
+        } else if waiting > OUTBOX_CLOSE_BYTES {
             self.end_now(key, CloseReason::Unresponsive, turn);
         } else if waiting > OUTBOX_HIGH_BYTES {
-            turn.effects.channels.push((channel, Do::Pause));
+            turn.effects.channels.extend(channel.map(|channel| (channel, Do::Pause)));
         }
     }
 
@@ -179,6 +204,7 @@ fn is_page(answer: &Answer) -> bool {
         Answer::LoggedIn { .. } | Answer::LoggedOut(_) | Answer::Acked { .. } => false,
         Answer::Push { .. } | Answer::Head { .. } | Answer::News(_) | Answer::Chat(_) => false,
         Answer::Devices(_) | Answer::Ended { .. } | Answer::Signal { .. } => false,
+        Answer::Believed => false,
         Answer::Refused { .. } | Answer::Closed(_) => false,
     }
 }

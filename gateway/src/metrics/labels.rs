@@ -51,6 +51,8 @@ labels! {
         LoginTimeout = "login_timeout",
         /// Its token was not believed, or is believed no more.
         Token = "token",
+        /// It carried HTTP calls, and the next did not come in time.
+        Idle = "idle",
         /// It was silent for two heartbeats.
         Silent = "silent",
         /// Pushes or replies stayed unread.
@@ -70,6 +72,8 @@ labels! {
     DropReason("reason") {
         /// The connection is gone.
         ConnectionGone = "connection_gone",
+        /// The connection carries HTTP calls, and no poll waits.
+        NoPoll = "no_poll",
         /// The connection's outbox is full.
         OutboxFull = "outbox_full",
         /// The core's mailbox is full.

@@ -29,7 +29,7 @@ impl Answer {
     pub const NOT_FOUND: Self = Self::text(
         "404 Not Found",
         "",
-        "This is Longline. The chat page is at /, a WebSocket at /v1/ws, with the subprotocol longline.v1 or longline.v1.json.\n",
+        "This is Longline. The chat page is at /, a WebSocket at /v1/ws, with the subprotocol longline.v1 or longline.v1.json, a long poll at /v1/poll.\n",
     );
     pub const WRONG_METHOD_OF_FILE: Self =
         Self::text("405 Method Not Allowed", "Allow: GET, HEAD\r\n", "Ask with GET.\n");

@@ -6,7 +6,7 @@
 pub mod tcp;
 pub mod sealing;
 
-pub use front::Carrier;
+pub use front::{Caller, Calls, Carrier, Poll};
 
 use netring::ConnId;
 use std::num::NonZeroU64;
@@ -71,6 +71,7 @@ impl Outbox<'_> {
             Carrier::WebSocket => front::message(self.bytes, write),
             Carrier::Json => front::text(self.bytes, write),
             Carrier::Http => write(&mut Vec::new()),
+            Carrier::Call { closes } => front::reply(closes, self.bytes, write),
         }
     }
 
@@ -79,7 +80,7 @@ impl Outbox<'_> {
         match self.carrier {
             Carrier::New | Carrier::Frames => write(self.bytes),
             Carrier::WebSocket | Carrier::Json => front::ping(self.bytes),
-            Carrier::Http => {}
+            Carrier::Http | Carrier::Call { .. } => {}
         }
     }
 }

@@ -79,6 +79,13 @@ impl<K: Copy> Tcp<K> {
         Some(self.place(conn)?.as_ref()?.key)
     }
 
+    /// A connection is called so from now on.
+    pub fn rename(&mut self, conn: ConnId, key: K) {
+        if let Some(Some(stream)) = self.place(conn) {
+            stream.key = key;
+        }
+    }
+
     /// Forgets a connection, and says what it was called.
     pub fn remove(&mut self, conn: ConnId) -> Option<K> {
         Some(self.place(conn)?.take()?.key)

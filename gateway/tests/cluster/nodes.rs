@@ -93,9 +93,8 @@ impl World {
             Command::Sync { .. } | Command::History { .. } => unreachable!("nobody asks it"),
             Command::Chats { .. } => unreachable!("nobody asks it"),
             Command::ChangeChat { .. } => unreachable!("nobody asks it"),
-            Command::Devices { .. } | Command::EndDevices { .. } | Command::Revoke { .. } => {
-                unreachable!("nobody asks it")
-            }
+            Command::Devices { .. } | Command::EndDevices { .. } => unreachable!("nobody asks it"),
+            Command::Revoke { .. } | Command::Believe { .. } => unreachable!("nobody asks it"),
             Command::GroupHistory { .. }
             | Command::GroupMembers { .. }
             | Command::GroupInfo { .. } => unreachable!("nobody asks it"),

@@ -1,5 +1,6 @@
 //! A user sees its devices and ends one; so does an operator, who also takes tokens back, for good. Real processes.
 
+use crate::caller::Caller;
 use crate::process::{Gateway, block_on};
 use client::{Client, ClientError, Config, Inbox, Position};
 use rustix::process::Signal;
@@ -79,6 +80,13 @@ fn tokens_that_were_taken_back_are_not_believed_by_the_next_process() {
         assert!(gateway.post("/revoke/7").ends_with("{\"ended\":1}\n"));
         assert_eq!(ended(&mut inbox).await, Some(RefusalCode::TokenRevoked));
         assert!(is_revoked(log_in(&gateway, old.clone()).await));
+        // Nor where nobody is logged in: over HTTP any call brings its token.
+        let request = |token: &str| {
+            let mut caller = Caller::connect(&gateway);
+            let call = (token, "POST /v1/requests?device=1");
+            caller.call(call, r#"{"sync":{"cursor":0,"limit":1}}"#).status
+        };
+        assert_eq!((request(&old), request(&theirs)), (401, 200));
     });
     gateway.signal(Signal::KILL);
     gateway.wait();

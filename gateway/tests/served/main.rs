@@ -6,6 +6,7 @@
 mod process;
 mod peer;
 mod websocket;
+mod caller;
 mod a_gateway_is_ready_while_messages_arrive;
 mod everybody_sees_the_same;
 mod unread_is_what_others_wrote_since;
@@ -31,5 +32,6 @@ mod a_copy_that_is_put_back_begins_anew;
 mod hostile_peers_lose_only_themselves;
 mod a_websocket_is_a_client_like_another;
 mod a_browser_speaks_json;
+mod a_poll_misses_nothing;
 mod a_page_is_there_to_try_out;
 mod tls_is_spoken_on_the_same_port;

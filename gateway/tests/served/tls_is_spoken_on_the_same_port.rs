@@ -370,3 +370,40 @@ fn the_client_library_speaks_tls() {
         assert!(Client::connect(config).await.is_err(), "the certificate is of another name");
     });
 }
+
+/// A message in its first record, and a poll that waits for another on a second connection.
+#[test]
+fn a_client_calls_in_tls() {
+    let place = Place::new();
+    let gateway = place.start("require", &[]);
+    let config = config(&place.root, Some("http/1.1"), rustls::ALL_VERSIONS);
+    let (token, other) = (gateway.token(7), gateway.token(8));
+    let says = |stream: &mut Stream, line: &str, token: &str, body: &str| {
+        let head =
+            format!("{line} HTTP/1.1\r\nHost: im.example\r\nAuthorization: Bearer {token}\r\n");
+        let length = format!("Content-Length: {}\r\n\r\n", body.len());
+        stream.write_all((head + &length + body).as_bytes()).unwrap();
+        stream.flush().unwrap();
+    };
+    let hears = |stream: &mut Stream, part: &str| {
+        let (mut text, mut piece) = (String::new(), [0; 4_096]);
+        while !text.contains(part) {
+            let read = stream.read(&mut piece).unwrap();
+            assert_ne!(read, 0, "{text}");
+            text += str::from_utf8(&piece[..read]).unwrap();
+        }
+        assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+    };
+    let mut polls = connect(&gateway, &config);
+    says(&mut polls, "GET /v1/poll?device=1&wait_s=50", &other, "");
+    let mut asks = connect(&gateway, &config);
+    let text = "x".repeat(12_000);
+    let id: Vec<String> = id(1).iter().map(|byte| format!("{byte:02x}")).collect();
+    let [a, b, c, d, e] =
+        [&id[..4], &id[4..6], &id[6..8], &id[8..10], &id[10..]].map(<[_]>::concat);
+    let send =
+        format!(r#"{{"send":{{"to":"8","client_msg_id":"{a}-{b}-{c}-{d}-{e}","text":"{text}"}}}}"#);
+    says(&mut asks, "POST /v1/requests?device=1", &token, &send);
+    hears(&mut asks, "send_ack");
+    hears(&mut polls, &text);
+}

@@ -43,6 +43,12 @@ pub enum Manner {
     JsonUnknown,
     /// Has one, and says a message so slowly that it never ends.
     JsonDribble,
+    /// Calls with a token that is none, and a body behind it.
+    CallBody,
+    /// Calls with random bytes for a query and a token.
+    CallNoise,
+    /// Calls with headers so slowly that they never end.
+    CallDribble,
 }
 
 /// Longest noise.
@@ -61,6 +67,9 @@ const ENDLESS: usize = 2_000;
 /// A ping of a client without content, under a mask of zeros; and an empty fragment.
 const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
 const FRAGMENT: [u8; 6] = [0, 0x80, 0, 0, 0, 0];
+/// A call, up to its token.
+const CALL: &[u8] =
+    b"POST /v1/requests?device=5 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ";
 /// Brackets in a message, of as many bytes as one may have before the login.
 const BRACKETS: usize = 4_096;
 
@@ -99,6 +108,14 @@ pub async fn misbehave(server: SocketAddr, manner: Manner, mut random: StdRng) -
         Manner::JsonDribble => {
             let says = [json, text(&b" ".repeat(BRACKETS))].concat();
             return dribble(&mut stream, says.chunks(40)).await;
+        }
+        Manner::CallBody => {
+            [CALL, b"a.b.c\r\nContent-Length: 65536\r\n\r\n", &[b' '; FRAME_BYTES_MAX]].concat()
+        }
+        Manner::CallNoise => [CALL, noise().as_slice(), b"\r\n\r\n"].concat(),
+        Manner::CallDribble => {
+            return dribble(&mut stream, [CALL, [b'x'; BRACKETS].as_slice()].concat().chunks(1))
+                .await;
         }
         Manner::Pings => {
             stream.write_all(&asks).await?;

@@ -60,7 +60,12 @@ fn bytes(all: &[Says]) -> Vec<u8> {
 
 /// What is heard of the bytes in pieces: each as long as the next of the sizes, which come again.
 fn heard(bytes: &[u8], sizes: &[usize]) -> (Vec<Kept>, Vec<u8>) {
-    let mut scene = Scene::with_pages();
+    heard_of(0, bytes, sizes)
+}
+
+/// The same of a connection on which this user calls; 0: who is not believed.
+fn heard_of(user: u64, bytes: &[u8], sizes: &[usize]) -> (Vec<Kept>, Vec<u8>) {
+    let mut scene = Scene::called_by(user);
     let mut rest = bytes;
     for size in sizes.iter().cycle() {
         if rest.is_empty() {
@@ -153,6 +158,35 @@ proptest! {
             bytes[at] ^= 1_u8 << bit;
         }
         prop_assert_eq!(heard(&bytes, &sizes), heard(&bytes, &[bytes.len()]));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn of_calls(
+        (nth, user, behind) in (0..4_usize, prop_oneof![Just(0_u64), Just(7)], vec(any::<u8>(), 0..9)),
+        body in prop_oneof![
+            Just(br#"{"id":9,"sync":{"cursor":3,"limit":5}}"#.to_vec()),
+            vec(any::<u8>(), 0..300),
+        ],
+        change in proptest::option::of((0..400_usize, 0..8_u8)),
+        sizes in vec(1..90_usize, 1..20),
+    ) {
+        let lines = ["GET /v1/poll?device=5&cursor=3", "POST /v1/login?device=5", "OPTIONS /v1/poll"];
+        let line = lines.get(nth).unwrap_or(&"POST /v1/requests?device=5");
+        let mut head = format!("{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a.b.c\r\n");
+        if nth == 3 {
+            head += &format!("Expect: 100-continue\r\nContent-Length: {}\r\n", body.len());
+        }
+        let body = if nth == 3 { &body[..] } else { &[] };
+        let mut bytes = [head.as_bytes(), b"\r\n", body, &behind].concat();
+        if let Some((at, bit)) = change {
+            let at = at % bytes.len();
+            bytes[at] ^= 1_u8 << bit;
+        }
+        prop_assert_eq!(heard_of(user, &bytes, &sizes), heard_of(user, &bytes, &[bytes.len()]));
     }
 }
 

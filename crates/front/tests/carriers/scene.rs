@@ -1,6 +1,8 @@
 //! A connection as a server hears it, and what a client says.
 
-use front::{Asked, Bounds, Carrier, Common, Fault, Front, Heard, Method, Subprotocol};
+use front::{
+    Asked, Bounds, Caller, Calls, Carrier, Common, Fault, Front, Heard, Method, Subprotocol,
+};
 use wire::frames::Heartbeat;
 use wire::{FRAME_BYTES_MAX, FrameError, RefusalCode, encode};
 
@@ -14,6 +16,9 @@ pub enum Kept {
     Speaks(Carrier),
     /// A request for something else: how, for what, of which host, with what.
     Asks(Method, String, String, Vec<u8>),
+    /// A call: the token, the device, and for what.
+    Calls(String, u64, Calls),
+    Called(Calls),
     Say(String),
     Sealed,
     Waits,
@@ -34,6 +39,7 @@ pub struct Scene {
     pub origins: Vec<String>,
     pub has_pages: bool,
     pub frame_bytes_max: usize,
+    /// Who is logged in, and who calls; 0: who calls is not believed.
     pub user: u64,
 }
 
@@ -57,6 +63,11 @@ impl Scene {
     /// One of a server that has pages.
     pub fn with_pages() -> Self {
         Self { has_pages: true, ..Self::default() }
+    }
+
+    /// The same, on which this user calls; 0: who calls is not believed.
+    pub fn called_by(user: u64) -> Self {
+        Self { user, ..Self::with_pages() }
     }
 
     /// One whose WebSocket is open; what was heard on the way is forgotten.
@@ -90,7 +101,7 @@ impl Scene {
         };
         let mut by = *carrier;
         front.read(*carrier, &mut piece.to_vec(), (bounds, common), |it| {
-            let goes_on = !matches!(it, Heard::Frame(Err(_)));
+            let mut goes_on = !matches!(it, Heard::Frame(Err(_)));
             heard.push(match it {
                 Heard::Raw(bytes) => {
                     raw.extend_from_slice(bytes);
@@ -110,6 +121,12 @@ impl Scene {
                 Heard::Asks(Asked { method, path, host, body }) => {
                     Kept::Asks(method, path.to_owned(), host.to_owned(), body.to_vec())
                 }
+                Heard::Calls(Caller { token, device, calls }, caller) => {
+                    *caller = *user;
+                    goes_on = *user != 0;
+                    Kept::Calls(token.to_owned(), device, calls)
+                }
+                Heard::Called(calls) => Kept::Called(calls),
                 Heard::Say(bytes) => Kept::Say(String::from_utf8(bytes.to_vec()).unwrap()),
                 Heard::Ping(payload) => Kept::Ping(payload.to_vec()),
                 Heard::Closes => Kept::Closes,
@@ -128,6 +145,11 @@ impl Scene {
     /// It is told that nothing more comes.
     pub fn close(&mut self) {
         self.front.close(&mut self.raw);
+    }
+
+    /// Its call is answered.
+    pub fn answer(&mut self) {
+        self.carrier = Carrier::Http;
     }
 
     /// Its last word.

@@ -2,7 +2,7 @@
 //! where TLS must be, and a handshake waits for its turn.
 
 use crate::scene::{Kept, Scene, frame, masked, request};
-use front::{Carrier, Fault, Read, SEALED_BEFORE_LOGIN_BYTES_MAX, Security, Tls};
+use front::{Carrier, Fault, HEAD_BYTES_MAX, Read, Security, Tls};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -289,10 +289,13 @@ fn faults_are_told_apart() {
 
 #[test]
 fn what_is_kept_before_a_login_is_bounded() {
-    let mut pair = Pair::with(&config("longline/1"), &[700]);
+    let mut pair = Pair::with(&config("http/1.1"), &[700]);
     pair.talk();
     pair.scene.frame_bytes_max = FRAME_BEFORE_LOGIN_BYTES_MAX;
-    pair.say(&vec![0; SEALED_BEFORE_LOGIN_BYTES_MAX + 1_000]);
+    let head = format!("GET /{}", "y".repeat(HEAD_BYTES_MAX / 2));
+    pair.say(head.as_bytes());
+    pair.talk();
+    pair.say(&[b'y'; 16 * 1024]);
     for piece in pair.cut() {
         pair.scene.hear(&piece);
     }
@@ -303,6 +306,23 @@ fn what_is_kept_before_a_login_is_bounded() {
     scene.hear(b"\x16\x03\x01\x40\x00");
     (0..100).for_each(|_| scene.hear(&[1; 100]));
     assert_eq!(scene.heard, [Kept::Sealed, Kept::Broken(Fault::TlsRecord)]);
+}
+
+/// A client that calls says its head and its body in one record, of which nothing is known before all of it came.
+#[test]
+fn the_first_call_comes_in_one_record() {
+    let mut pair = Pair::with(&config("http/1.1"), &[700]);
+    pair.talk();
+    (pair.scene.frame_bytes_max, pair.scene.user) = (FRAME_BEFORE_LOGIN_BYTES_MAX, 7);
+    let body = format!(r#"{{"id":9,"sync":{{"cursor":3,"limit":5}}}}{}"#, " ".repeat(15_000));
+    let head = format!(
+        "POST /v1/requests?device=5 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a.b.c\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    pair.say((head + &body).as_bytes());
+    pair.talk();
+    assert_eq!(pair.scene.heard.last(), Some(&Kept::Frame(Ok(9))));
 }
 
 #[test]

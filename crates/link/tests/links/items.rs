@@ -195,6 +195,8 @@ fn command() -> impl Strategy<Value = Command> {
             let (uid, device) = (Uid(uid), device.map(DeviceId));
             Command::EndDevices { uid, device, code: RefusalCode::Kicked }
         }),
+        any::<(u64, u64)>()
+            .prop_map(|(uid, issued_s)| Command::Believe { uid: Uid(uid), issued_s }),
         any::<(u64, u64)>().prop_map(|(uid, tokens_s)| Command::Revoke { uid: Uid(uid), tokens_s }),
         send().prop_map(Command::Send),
         (login(), any::<u64>()).prop_map(|(login, row)| Command::PushAck(login, InboxSeq(row))),
@@ -278,6 +280,7 @@ fn answer() -> impl Strategy<Value = Answer> {
             .prop_map(|(group, count, members)| { Answer::GroupMembers { group, count, members } }),
         vec(device(), 0..5).prop_map(Answer::Devices),
         any::<u32>().prop_map(|count| Answer::Ended { count }),
+        Just(Answer::Believed),
         (group(), group_info()).prop_map(|(group, info)| Answer::GroupInfo { group, info }),
         (code(), any::<u32>())
             .prop_map(|(code, retry_after_ms)| Answer::Refused { code, retry_after_ms }),

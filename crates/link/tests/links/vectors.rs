@@ -149,6 +149,7 @@ fn commands() -> Vec<(&'static str, Command)> {
             Command::EndDevices { uid, device: Some(device), code: RefusalCode::Kicked },
         ),
         ("revoke", Command::Revoke { uid, tokens_s: 28 }),
+        ("believe", Command::Believe { uid, issued_s: 28 }),
         ("signal", Command::Signal { uid: Uid(2), signal: typing() }),
         ("group_info", Command::GroupInfo { group: group(), uid }),
     ]
@@ -224,6 +225,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("group_members", Answer::GroupMembers { group: group(), count: 7, members }),
         ("devices", Answer::Devices(vec![state])),
         ("ended", Answer::Ended { count: 2 }),
+        ("believed", Answer::Believed),
         ("group_info", Answer::GroupInfo { group: group(), info }),
         ("refused", Answer::Refused { code, retry_after_ms }),
         ("closed", Answer::Closed(RefusalCode::SessionReplaced)),

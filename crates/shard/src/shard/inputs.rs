@@ -49,11 +49,8 @@ impl Shard {
             }
             Command::Register { login, platform } => self.on_register((login, platform), reply),
             Command::Devices { uid, after, limit } => self.on_devices(uid, (after, limit), reply),
-            Command::EndDevices { uid, device, code } => {
-                let user = self.inboxes.devices(uid);
-                let count = Devices::end(user, device, code, &mut self.step);
-                self.step.answer(reply, Answer::Ended { count });
-            }
+            Command::EndDevices { uid, device, code } => self.on_end((uid, device, code), reply),
+            Command::Believe { uid, issued_s } => self.on_believe((uid, issued_s), reply),
             Command::Revoke { uid, tokens_s } => self.on_revoke((uid, tokens_s), reply),
             Command::Heartbeat { uid, time_ms } => {
                 if self.has_user(uid, || again(command)) {
@@ -110,7 +107,7 @@ impl Shard {
         reply: ReplyTo,
     ) {
         let user = self.inboxes.devices(uid).expect("just found");
-        if user.revoked != Revoked::default() && issued_s <= user.revoked.tokens_s {
+        if user.revoked.has_token(issued_s) {
             return self.step.refuse(reply, RefusalCode::TokenRevoked);
         }
         let (begun, claimed) = self.devices.begin(&user, device, from);
@@ -134,6 +131,27 @@ impl Shard {
         let (now, user) = (self.step.now(), self.inboxes.devices(uid));
         let page = user.map_or_else(Vec::new, |user| user.devices.page(after, limit, now));
         self.step.answer(reply, Answer::Devices(page));
+    }
+
+    fn on_end(
+        &mut self,
+        (uid, device, code): (Uid, Option<DeviceId>, RefusalCode),
+        reply: ReplyTo,
+    ) {
+        let user = self.inboxes.devices(uid);
+        let count = Devices::end(user, device, code, &mut self.step);
+        self.step.answer(reply, Answer::Ended { count });
+    }
+
+    fn on_believe(&mut self, (uid, issued_s): (Uid, u64), reply: ReplyTo) {
+        if self.has_user(uid, || Input::Command(Command::Believe { uid, issued_s }, reply)) {
+            let user = self.inboxes.devices(uid).expect("just found");
+            if user.revoked.has_token(issued_s) {
+                self.step.refuse(reply, RefusalCode::TokenRevoked);
+            } else {
+                self.step.answer(reply, Answer::Believed);
+            }
+        }
     }
 
     fn on_revoke(&mut self, (uid, tokens_s): (Uid, u64), reply: ReplyTo) {

@@ -141,7 +141,7 @@ impl Judge {
             Answer::LoggedOut(_) | Answer::Head { .. } | Answer::News(_) => {}
             Answer::History { .. } | Answer::Chats { .. } | Answer::Chat(_) => {}
             Answer::GroupMembers { .. } | Answer::Devices(_) | Answer::Ended { .. } => {}
-            Answer::GroupInfo { .. } | Answer::Signal { .. } => {}
+            Answer::GroupInfo { .. } | Answer::Signal { .. } | Answer::Believed => {}
             Answer::Refused { .. } => {
                 let asked = (process, delivery.to.session.entry, delivery.to.ticket);
                 self.refused.extend(self.asked.get(&asked));

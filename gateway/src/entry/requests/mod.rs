@@ -51,22 +51,28 @@ pub struct Request {
     pub kind: Kind,
     /// Its rates.
     pub rates: RateClass,
+    /// It is of a session: no call makes it.
+    is_of_session: bool,
     act: Act,
 }
 
 type Act = fn(Login, &RawFrame<'_>) -> Result<Action, FrameError>;
 
 const fn request(kind: Kind, rates: RateClass, act: Act) -> Request {
-    Request { kind, rates, act }
+    Request { kind, rates, is_of_session: false, act }
+}
+
+const fn of_session(kind: Kind, rates: RateClass, act: Act) -> Request {
+    Request { is_of_session: true, ..request(kind, rates, act) }
 }
 
 /// All that a session that is logged in may say.
 pub const REQUESTS: &[Request] = &[
     request(Kind::Send, RateClass::Message, send::act),
-    request(Kind::PushAck, RateClass::Owed, push_ack::act),
+    of_session(Kind::PushAck, RateClass::Owed, push_ack::act),
     request(Kind::Heartbeat, RateClass::Frame, heartbeat::act),
-    request(Kind::HeartbeatReply, RateClass::Owed, heartbeat_reply::act),
-    request(Kind::Renew, RateClass::Frame, renew::act),
+    of_session(Kind::HeartbeatReply, RateClass::Owed, heartbeat_reply::act),
+    of_session(Kind::Renew, RateClass::Frame, renew::act),
     request(Kind::Sync, RateClass::Frame, sync::act),
     request(Kind::History, RateClass::Frame, history::act),
     request(Kind::Chats, RateClass::Frame, chats::act),
@@ -75,9 +81,9 @@ pub const REQUESTS: &[Request] = &[
     request(Kind::GroupMembers, RateClass::Frame, group_members::act),
     request(Kind::Devices, RateClass::Frame, devices::act),
     request(Kind::EndDevice, RateClass::Frame, end_device::act),
-    request(Kind::Signal, RateClass::Signal, signal::act),
+    of_session(Kind::Signal, RateClass::Signal, signal::act),
     request(Kind::GroupInfo, RateClass::Frame, group_info::act),
-    request(Kind::Logout, RateClass::Frame, logout::act),
+    of_session(Kind::Logout, RateClass::Frame, logout::act),
 ];
 
 /// Writes an answer as a frame; returns the bytes of the bodies in it, which were copied.
@@ -118,6 +124,8 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
             encode(out, request_id, group_members::reply(group, count, members));
         }
         Answer::Devices(devices) => encode(out, request_id, devices::reply(devices)),
+        // What waited for it is asked then.
+        Answer::Believed => {}
         Answer::Ended { count } => {
             let was_logged_in = (count > 0).into();
             encode(out, request_id, frames::EndDeviceReply { was_logged_in });
@@ -136,7 +144,7 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
     copied
 }
 
-/// Decides about a frame of a session; who it is, is known when it is active.
+/// Decides about a frame of a session; who it is, is known when it is active. Of generation 0, it calls.
 #[must_use]
 pub fn decide(
     stage: Stage,
@@ -154,6 +162,9 @@ pub fn decide(
         }
         (Stage::Active, Some(login)) => {
             let request = REQUESTS.iter().find(|request| Some(request.kind) == kind);
+            if login.generation == Generation(0) && request.is_some_and(|it| it.is_of_session) {
+                return (Action::Refuse(RefusalCode::Unsupported), None);
+            }
             // What only a server says, and what is said once.
             let closes = Ok(Action::Close(RefusalCode::Malformed));
             (request.map_or(closes, |request| (request.act)(login, frame)), request)

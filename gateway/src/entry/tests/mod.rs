@@ -10,6 +10,7 @@ mod outboxes;
 mod own;
 mod clocks;
 mod carriers;
+mod calls;
 
 use super::rate::UserRates;
 use super::*;
