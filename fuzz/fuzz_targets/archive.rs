@@ -37,8 +37,9 @@ fn encode_again(raw: &RawFrame<'_>) -> Option<Vec<u8>> {
     }
     of_kind! {
         Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck Sync
-        SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead SessionEnd
-        Renew RenewReply GroupMembers GroupMembersPage GroupInfo GroupInfoReply
+        SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead
+        SessionEnd Renew RenewReply GroupMembers GroupMembersPage GroupInfo GroupInfoReply Devices DevicesPage
+        EndDevice EndDeviceReply Signal
     }
     Some(out)
 }
