@@ -178,6 +178,16 @@ fields! {
     Peer { id, generation }
 }
 
+impl Field for Box<GroupInfo> {
+    fn write(&self, out: &mut Vec<u8>) {
+        (**self).write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Fault> {
+        GroupInfo::read(from).map(Self::new)
+    }
+}
+
 impl Field for Box<InboxRow> {
     fn write(&self, out: &mut Vec<u8>) {
         (**self).write(out);

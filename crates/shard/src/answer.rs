@@ -75,7 +75,7 @@ pub enum Answer {
         /// The group.
         group: ConversationId,
         /// What it is.
-        info: GroupInfo,
+        info: Box<GroupInfo>,
     },
     /// A page of the inbox.
     Inbox {

@@ -281,7 +281,8 @@ fn answer() -> impl Strategy<Value = Answer> {
         vec(device(), 0..5).prop_map(Answer::Devices),
         any::<u32>().prop_map(|count| Answer::Ended { count }),
         Just(Answer::Believed),
-        (group(), group_info()).prop_map(|(group, info)| Answer::GroupInfo { group, info }),
+        (group(), group_info().prop_map(Box::new))
+            .prop_map(|(group, info)| Answer::GroupInfo { group, info }),
         (code(), any::<u32>())
             .prop_map(|(code, retry_after_ms)| Answer::Refused { code, retry_after_ms }),
         code().prop_map(Answer::Closed),

@@ -226,7 +226,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("devices", Answer::Devices(vec![state])),
         ("ended", Answer::Ended { count: 2 }),
         ("believed", Answer::Believed),
-        ("group_info", Answer::GroupInfo { group: group(), info }),
+        ("group_info", Answer::GroupInfo { group: group(), info: Box::new(info) }),
         ("refused", Answer::Refused { code, retry_after_ms }),
         ("closed", Answer::Closed(RefusalCode::SessionReplaced)),
         ("signal", Answer::Signal { uid: Uid(2), signal: Signal::read(small_talk(), Uid(1), seq) }),

@@ -1,7 +1,6 @@
 //! Each command with what answers it.
 
 use super::*;
-use crate::group::GroupInfo;
 use crate::rows::ChatRow;
 
 /// Each command with what answers it.
@@ -53,7 +52,7 @@ fn pairs() -> Vec<(Command, Option<Answer>)> {
         ),
         (
             Command::GroupInfo { group, uid },
-            Some(Answer::GroupInfo { group, info: GroupInfo::default() }),
+            Some(Answer::GroupInfo { group, info: Box::default() }),
         ),
     ]
 }

@@ -188,7 +188,7 @@ impl World {
         let roles = info.members.iter().filter(told);
         let roles: Vec<_> = roles.map(|it| (it.uid.0, it.role(), it.muted_until_ms)).collect();
         assert_eq!(roles, counted.roles.list());
-        let GroupInfo { muted_until_ms, title, notice, .. } = info;
+        let GroupInfo { muted_until_ms, title, notice, .. } = *info;
         assert_eq!((muted_until_ms, title, notice), counted.roles.set_to());
     }
 

@@ -132,7 +132,7 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
         }
         Answer::Signal { signal, .. } => delivery::signal(out, signal),
         Answer::GroupInfo { group, info } => {
-            encode(out, request_id, group_info::reply(group, info));
+            encode(out, request_id, group_info::reply(group, *info));
         }
         Answer::Chat(row) => encode(out, request_id, mark_read::reply(&row)),
         Answer::Refused { code, retry_after_ms } => {

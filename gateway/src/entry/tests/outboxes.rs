@@ -6,7 +6,6 @@ use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES};
 use crate::limits::{OUTBOX_HIGH_BYTES, OUTBOX_SIGNALS_BYTES_MAX};
 use crate::metrics::DropReason;
 use shard::command::Signal;
-use shard::group::GroupInfo;
 use shard::rows::{Chain, InboxRow, MessageRow};
 use wire::{ClientMsgId, ConversationId, MessageId, RowKind, Seq};
 
@@ -117,7 +116,7 @@ fn pages_for_which_there_is_no_room_are_refused_and_may_be_asked_for_again() {
         Answer::Chats { version: 1, chats: Vec::new(), more: false },
         Answer::History { conversation, rows: Vec::new() },
         Answer::GroupMembers { group: conversation, count: 0, members: Vec::new() },
-        Answer::GroupInfo { group: conversation, info: GroupInfo::default() },
+        Answer::GroupInfo { group: conversation, info: Box::default() },
     ];
     for (page, is_read) in pages.into_iter().flat_map(|page| [(page.clone(), true), (page, false)])
     {

@@ -352,7 +352,7 @@ impl Conversations {
         };
         let members = members.known().iter().filter(is_told).copied().collect();
         let info = GroupInfo { seq, count, muted_until_ms, title, notice, members };
-        step.answer(reply, Answer::GroupInfo { group: id, info });
+        step.answer(reply, Answer::GroupInfo { group: id, info: Box::new(info) });
     }
 
     /// The body of an entry was read that a group is set to by, for whoever asked what the group is.
