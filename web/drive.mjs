@@ -152,6 +152,8 @@ await step("two tabs talk", async () => {
 });
 
 await step("who types is seen, until it stops", async () => {
+  // What was typed for the messages before rests still.
+  await new Promise((done) => setTimeout(done, 3_100));
   await seven.fill("#text", "I am thinking of");
   await until("it is seen", async () => (await eight.textContent("#members")) === "typing …");
   await seven.fill("#text", "");
