@@ -79,7 +79,7 @@ impl Machine {
                 encode(out, request_id, HeartbeatReply { time_ms, inbox_epoch: 0, inbox_head: 0 });
             }
             Kind::HeartbeatReply => self.on_heartbeat_reply(&frame, now_ms, out, events)?,
-            Kind::RenewReply => replies::renewed(&frame, events)?,
+            Kind::RenewReply => events(replies::renewed(&frame)?),
             Kind::SendAck => self.on_send_ack(&frame, now_ms, events)?,
             Kind::Push => self.on_push(frame.access::<Push>()?, now_ms, out, events),
             Kind::SyncPage if self.inbox.is_sync(request_id) => {
@@ -88,13 +88,13 @@ impl Machine {
             }
             // Of a sync that was given up.
             Kind::SyncPage => {}
-            Kind::HistoryPage => replies::history(&frame, events)?,
+            Kind::HistoryPage => events(replies::history(&frame)?),
             Kind::ChatsPage => on_chats_page(&frame, events)?,
-            Kind::ChatReply => replies::chat(&frame, events)?,
-            Kind::GroupMembersPage => replies::group_members(&frame, events)?,
-            Kind::GroupInfoReply => replies::group_info(&frame, events)?,
-            Kind::DevicesPage => replies::devices(&frame, events)?,
-            Kind::EndDeviceReply => replies::device_ended(&frame, events)?,
+            Kind::ChatReply => events(replies::chat(&frame)?),
+            Kind::GroupMembersPage => events(replies::group_members(&frame)?),
+            Kind::GroupInfoReply => events(replies::group_info(&frame)?),
+            Kind::DevicesPage => events(replies::devices(&frame)?),
+            Kind::EndDeviceReply => events(replies::device_ended(&frame)?),
             Kind::InboxHead => {
                 let news = frame.access::<InboxHead>()?;
                 let (epoch, head) = (news.inbox_epoch.to_native(), news.inbox_head.to_native());

@@ -1,72 +1,45 @@
-//! What the application asked for, passed on as it came: the machine keeps nothing of it.
+//! What the application asked for, as the event that passes it on: the machine keeps nothing of it.
 
 use super::Event;
-use crate::ClientError;
-use wire::RawFrame;
 use wire::frames::{
     ChatReply, DevicesPage, EndDeviceReply, GroupInfoReply, GroupMembersPage, HistoryPage,
     RenewReply,
 };
+use wire::{FrameError, RawFrame};
 
-pub(super) fn renewed(
-    frame: &RawFrame<'_>,
-    events: &mut impl FnMut(Event<'_>),
-) -> Result<(), ClientError> {
+type Passed<'a> = Result<Event<'a>, FrameError>;
+
+pub(super) fn renewed<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
     let until_ms = frame.access::<RenewReply>()?.until_ms.to_native();
-    events(Event::Renewed { request_id: frame.header.request_id, until_ms });
-    Ok(())
+    Ok(Event::Renewed { request_id: frame.header.request_id, until_ms })
 }
 
-pub(super) fn history(
-    frame: &RawFrame<'_>,
-    events: &mut impl FnMut(Event<'_>),
-) -> Result<(), ClientError> {
+pub(super) fn history<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
     let page = frame.access::<HistoryPage>()?;
-    events(Event::HistoryPage { request_id: frame.header.request_id, page });
-    Ok(())
+    Ok(Event::HistoryPage { request_id: frame.header.request_id, page })
 }
 
-pub(super) fn chat(
-    frame: &RawFrame<'_>,
-    events: &mut impl FnMut(Event<'_>),
-) -> Result<(), ClientError> {
+pub(super) fn chat<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
     let reply = frame.access::<ChatReply>()?;
-    events(Event::ChatReply { request_id: frame.header.request_id, reply });
-    Ok(())
+    Ok(Event::ChatReply { request_id: frame.header.request_id, reply })
 }
 
-pub(super) fn group_members(
-    frame: &RawFrame<'_>,
-    events: &mut impl FnMut(Event<'_>),
-) -> Result<(), ClientError> {
+pub(super) fn group_members<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
     let page = frame.access::<GroupMembersPage>()?;
-    events(Event::GroupMembersPage { request_id: frame.header.request_id, page });
-    Ok(())
+    Ok(Event::GroupMembersPage { request_id: frame.header.request_id, page })
 }
 
-pub(super) fn devices(
-    frame: &RawFrame<'_>,
-    events: &mut impl FnMut(Event<'_>),
-) -> Result<(), ClientError> {
-    let page = frame.access::<DevicesPage>()?;
-    events(Event::DevicesPage { request_id: frame.header.request_id, page });
-    Ok(())
-}
-
-pub(super) fn device_ended(
-    frame: &RawFrame<'_>,
-    events: &mut impl FnMut(Event<'_>),
-) -> Result<(), ClientError> {
-    let was_logged_in = frame.access::<EndDeviceReply>()?.was_logged_in != 0;
-    events(Event::DeviceEnded { request_id: frame.header.request_id, was_logged_in });
-    Ok(())
-}
-
-pub(super) fn group_info(
-    frame: &RawFrame<'_>,
-    events: &mut impl FnMut(Event<'_>),
-) -> Result<(), ClientError> {
+pub(super) fn group_info<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
     let reply = frame.access::<GroupInfoReply>()?;
-    events(Event::GroupInfo { request_id: frame.header.request_id, reply });
-    Ok(())
+    Ok(Event::GroupInfo { request_id: frame.header.request_id, reply })
+}
+
+pub(super) fn devices<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
+    let page = frame.access::<DevicesPage>()?;
+    Ok(Event::DevicesPage { request_id: frame.header.request_id, page })
+}
+
+pub(super) fn device_ended<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
+    let was_logged_in = frame.access::<EndDeviceReply>()?.was_logged_in != 0;
+    Ok(Event::DeviceEnded { request_id: frame.header.request_id, was_logged_in })
 }
