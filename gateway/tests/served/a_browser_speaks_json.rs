@@ -1,7 +1,7 @@
 //! A client that speaks JSON over WebSocket is a client like another: it logs in, sends to one over TCP and hears from it, on the
 //! same port; what it says wrong is refused under its id, or ends it with words. A real gateway, and tungstenite at the other end.
 
-use crate::peer::{Peer, framed, id, send};
+use crate::peer::{Peer, framed, id, send, uuid};
 use crate::process::Gateway;
 use crate::websocket;
 use serde_json::{Value, json};
@@ -65,20 +65,9 @@ impl Page {
     }
 }
 
-fn start(settings: &[&str]) -> (Gateway, tempfile::TempDir) {
-    let dir = tempfile::tempdir().unwrap();
-    (Gateway::start(dir.path(), settings), dir)
-}
-
-/// A `client_msg_id` as JSON has it.
-fn uuid(random: u128) -> String {
-    let hex: Vec<String> = id(random).iter().map(|byte| format!("{byte:02x}")).collect();
-    [&hex[..4], &hex[4..6], &hex[6..8], &hex[8..10], &hex[10..]].map(<[_]>::concat).join("-")
-}
-
 #[test]
 fn a_page_and_a_peer_over_tcp_talk() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let (mut seven, mut eight) = (Page::logged_in(&gateway, 7), Peer::logged_in(&gateway, 8, 1));
     let long = "ü\n\"".repeat(8_000);
     for (nth, text) in ["hello", "", "\u{1f600}", &long].into_iter().enumerate() {
@@ -108,7 +97,7 @@ fn a_page_and_a_peer_over_tcp_talk() {
 
 #[test]
 fn who_types_is_seen() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let (mut seven, mut eight) = (Page::logged_in(&gateway, 7), Page::logged_in(&gateway, 8));
     seven.say(&json!({"signal": {"to": "8", "kind": 2}}));
     let conversation = json!({"kind": 1, "a": "8", "b": "7"});
@@ -118,7 +107,7 @@ fn who_types_is_seen() {
 
 #[test]
 fn pages_and_chats_are_there() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let (mut seven, mut eight) = (Page::logged_in(&gateway, 7), Page::logged_in(&gateway, 8));
     let client_msg_id = uuid(1);
     let send = json!({"to": "8", "client_msg_id": client_msg_id, "text": "hello"});
@@ -159,7 +148,7 @@ fn pages_and_chats_are_there() {
 
 #[test]
 fn what_is_said_wrong_is_refused_under_its_id() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let mut page = Page::logged_in(&gateway, 7);
     let mut refused = |request: Value, code: u16, words: &str| {
         page.say(&request);
@@ -188,7 +177,7 @@ fn what_is_said_wrong_is_refused_under_its_id() {
 
 #[test]
 fn an_end_has_a_code_and_words() {
-    let (gateway, _dir) = start(&["--login-timeout-ms", "1000"]);
+    let (gateway, _dir) = Gateway::in_new_dir(&["--login-timeout-ms", "1000"]);
     let ends = |says: Message| {
         let mut page = Page::open(&gateway, None).unwrap();
         page.0.send(says).unwrap();
@@ -222,7 +211,7 @@ fn an_end_has_a_code_and_words() {
 
 #[test]
 fn a_page_of_a_foreign_origin_is_not_let_in() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     assert_eq!(Page::open(&gateway, Some("https://evil.example")).err(), Some(403));
     let own: &'static str = format!("http://{}", gateway.listen).leak();
     assert!(Page::open(&gateway, Some(own)).is_ok());

@@ -3,7 +3,7 @@
 //! origin gets nothing, and a drain answers it. The examples of PROTOCOL.md are asked. A real gateway.
 
 use crate::caller::{Answer, Caller};
-use crate::peer::{Peer, id, send};
+use crate::peer::{Peer, id, send, uuid};
 use crate::process::{Gateway, PATIENCE};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -11,17 +11,6 @@ use std::time::{Duration, Instant};
 use wire::frames::Push;
 
 const PROTOCOL: &str = include_str!("../../../crates/wire/PROTOCOL.md");
-
-fn start(settings: &[&str]) -> (Gateway, tempfile::TempDir) {
-    let dir = tempfile::tempdir().unwrap();
-    (Gateway::start(dir.path(), settings), dir)
-}
-
-/// A `client_msg_id` as JSON has it.
-fn uuid(random: u128) -> String {
-    let hex: Vec<String> = id(random).iter().map(|byte| format!("{byte:02x}")).collect();
-    [&hex[..4], &hex[4..6], &hex[6..8], &hex[8..10], &hex[10..]].map(<[_]>::concat).join("-")
-}
 
 /// A device that polls from where it is.
 struct Device {
@@ -60,7 +49,7 @@ impl Device {
 
 #[test]
 fn a_poll_and_a_peer_over_tcp_talk() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let mut device = Device::new(&gateway, 7);
     let mut peer = Peer::logged_in(&gateway, 8, 1);
     let mut caller = Caller::connect(&gateway);
@@ -105,7 +94,7 @@ fn until(gateway: &Gateway, name: &str, value: u64) {
 #[test]
 fn answers_that_are_lost_are_asked_for_again_on_any_connection() {
     const MESSAGES: u64 = 120;
-    let (gateway, _dir) = start(&["--user-rate", "0", "--connection-rate", "0"]);
+    let (gateway, _dir) = Gateway::in_new_dir(&["--user-rate", "0", "--connection-rate", "0"]);
     let mut device = Device::new(&gateway, 7);
     let mut peer = Peer::logged_in(&gateway, 8, 1);
     let mut caller = Caller::connect(&gateway);
@@ -133,7 +122,7 @@ fn answers_that_are_lost_are_asked_for_again_on_any_connection() {
 
 #[test]
 fn a_newer_poll_of_the_device_ends_the_older() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let device = Device::new(&gateway, 7);
     let mut older = Caller::connect(&gateway);
     older.calls((&device.token, &device.line(25)), "");
@@ -151,7 +140,7 @@ fn a_newer_poll_of_the_device_ends_the_older() {
 
 #[test]
 fn a_drain_answers_polls_and_the_exit_is_0() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let device = Device::new(&gateway, 7);
     let mut caller = Caller::connect(&gateway);
     caller.calls((&device.token, &device.line(50)), "");
@@ -168,7 +157,7 @@ fn a_drain_answers_polls_and_the_exit_is_0() {
 
 #[test]
 fn a_page_of_a_foreign_origin_gets_nothing() {
-    let (gateway, _dir) = start(&["--origins", "https://app.example"]);
+    let (gateway, _dir) = Gateway::in_new_dir(&["--origins", "https://app.example"]);
     let token = gateway.token(7);
     for (origin, status) in [("https://app.example", 200), ("https://evil.example", 403)] {
         let line = "POST /v1/login?device=5";
@@ -188,7 +177,7 @@ fn a_page_of_a_foreign_origin_gets_nothing() {
 
 #[test]
 fn whoever_is_slow_or_speaks_out_of_turn_loses_its_own_connection() {
-    let (gateway, _dir) = start(&["--login-timeout-ms", "500"]);
+    let (gateway, _dir) = Gateway::in_new_dir(&["--login-timeout-ms", "500"]);
     let device = Device::new(&gateway, 7);
     let mut slow = Caller::connect(&gateway);
     slow.say("GET /v1/poll?device=5 HTTP/1.1\r\nHost: x\r\nX: ");
@@ -237,7 +226,7 @@ fn is_alike(one: &Value, other: &Value) -> bool {
 
 #[test]
 fn the_examples_of_the_page_are_answered_as_it_says() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let token = gateway.token(7);
     let (calls, answers) = (blocks("```http call"), blocks("```http answer"));
     assert!(calls.len() >= 4 && calls.len() == answers.len());

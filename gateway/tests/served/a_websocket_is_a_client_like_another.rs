@@ -60,18 +60,13 @@ impl Socket {
     }
 }
 
-fn start(settings: &[&str]) -> (Gateway, tempfile::TempDir) {
-    let dir = tempfile::tempdir().unwrap();
-    (Gateway::start(dir.path(), settings), dir)
-}
-
 fn closes(gateway: &Gateway, reason: &str) -> u64 {
     gateway.metric(&format!("longline_closes_total{{reason=\"{reason}\"}}"))
 }
 
 #[test]
 fn messages_go_both_ways_between_a_websocket_and_tcp() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let (mut seven, mut eight) = (Socket::logged_in(&gateway, 7), Peer::logged_in(&gateway, 8, 1));
     for size in [1, 100, 2_000, 32_768] {
         let body = vec![b'x'; size];
@@ -106,7 +101,7 @@ fn messages_go_both_ways_between_a_websocket_and_tcp() {
 
 #[test]
 fn an_end_has_a_code() {
-    let (gateway, _dir) = start(&["--login-timeout-ms", "1000"]);
+    let (gateway, _dir) = Gateway::in_new_dir(&["--login-timeout-ms", "1000"]);
     let mut bad = Socket::open(&gateway, None).unwrap();
     bad.say(&[hello(), login("no token", 1)].concat());
     assert_eq!(bad.closed(), (4004, "BadToken".to_owned()));
@@ -135,7 +130,7 @@ fn an_end_has_a_code() {
 
 #[test]
 fn a_page_connects_from_its_own_host_or_a_listed_origin() {
-    let (gateway, _dir) = start(&["--origins", "https://app.example"]);
+    let (gateway, _dir) = Gateway::in_new_dir(&["--origins", "https://app.example"]);
     assert!(Socket::open(&gateway, Some("https://app.example")).is_ok());
     assert_eq!(Socket::open(&gateway, Some("https://evil.example")).err(), Some(403));
     let own: &'static str = format!("http://{}", gateway.listen).leak();
@@ -145,7 +140,7 @@ fn a_page_connects_from_its_own_host_or_a_listed_origin() {
 
 #[test]
 fn a_ping_is_answered() {
-    let (gateway, _dir) = start(&[]);
+    let (gateway, _dir) = Gateway::in_new_dir(&[]);
     let mut socket = Socket::logged_in(&gateway, 7);
     socket.socket.send(Message::Ping(b"there?".as_ref().into())).unwrap();
     assert_eq!(socket.socket.read().unwrap(), Message::Pong(b"there?".as_ref().into()));
@@ -153,7 +148,7 @@ fn a_ping_is_answered() {
 
 #[test]
 fn what_is_not_served_is_told_so_and_counted() {
-    let (gateway, _dir) = start(&["--login-timeout-ms", "500"]);
+    let (gateway, _dir) = Gateway::in_new_dir(&["--login-timeout-ms", "500"]);
     let answered = |says: &[u8]| {
         let mut stream = TcpStream::connect(gateway.listen).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -184,6 +184,12 @@ pub fn id(random: u128) -> [u8; 16] {
     wire::ClientMsgId::new(u64::try_from(now.as_millis()).unwrap(), random).0
 }
 
+/// A `client_msg_id` as JSON has it.
+pub fn uuid(random: u128) -> String {
+    let hex: Vec<String> = id(random).iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..4], &hex[4..6], &hex[6..8], &hex[8..10], &hex[10..]].map(<[_]>::concat).join("-")
+}
+
 macro_rules! framed {
     ($($name:ident)*) => {$(
         impl Framed for frames::$name {

@@ -41,6 +41,12 @@ impl Gateway {
         Self::start_with(data_dir, settings, [])
     }
 
+    /// The same in a directory of its own, which goes with what is given beside it.
+    pub fn in_new_dir(settings: &[&str]) -> (Self, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        (Self::start(dir.path(), settings), dir)
+    }
+
     /// The same with variables.
     pub fn start_with<const N: usize>(
         data_dir: &Path,
