@@ -268,6 +268,12 @@ impl Revoked {
     pub fn has_token(self, issued_s: u64) -> bool {
         self != Self::default() && issued_s <= self.tokens_s
     }
+
+    /// Whether a login is believed no more.
+    #[must_use]
+    pub fn has_login(self, generation: Generation) -> bool {
+        generation <= self.logins
+    }
 }
 
 /// One write. Rows of a batch with the same key overwrite in order.

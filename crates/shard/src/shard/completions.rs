@@ -82,8 +82,9 @@ impl Shard {
             }
             Change::Position(group) => self.conversations.on_position(group, true),
             Change::Revoked { uid, reply, .. } => {
+                let revoked = self.inboxes.revoked(uid).unwrap_or_default();
                 let user = self.inboxes.devices(uid).expect("a user with rows in flight is kept");
-                let count = Devices::end_revoked(user, &mut self.step);
+                let count = Devices::end_revoked(user, revoked, &mut self.step);
                 self.step.answer(reply, Answer::Ended { count });
             }
         }

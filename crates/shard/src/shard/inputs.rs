@@ -106,21 +106,25 @@ impl Shard {
         from: Begin,
         reply: ReplyTo,
     ) {
-        let user = self.inboxes.devices(uid).expect("just found");
-        if user.revoked.has_token(issued_s) {
+        if self.is_revoked(uid, |revoked| revoked.has_token(issued_s)) {
             return self.step.refuse(reply, RefusalCode::TokenRevoked);
         }
+        let user = self.inboxes.devices(uid).expect("just found");
         let (begun, claimed) = self.devices.begin(&user, device, from);
         if let Some(message_id) = claimed {
             Devices::ask_cursor(begun, message_id, reply, &mut self.step);
         } else if !Devices::ask_tail(&user, begun, reply, &mut self.step) {
-            self.devices.log_in(user, begun, reply, &mut self.step);
+            self.log_in(begun, reply);
         }
     }
 
     fn on_register(&mut self, session: (Login, Platform), reply: ReplyTo) {
         let ((login, platform), uid) = (session, session.0.uid);
         if self.has_user(uid, || Input::Command(Command::Register { login, platform }, reply)) {
+            if self.is_revoked(uid, |revoked| revoked.has_login(login.generation)) {
+                let answer = Answer::Closed(RefusalCode::TokenRevoked);
+                return self.step.answer(reply, answer);
+            }
             let user = self.inboxes.devices(uid).expect("just found");
             self.devices.register(user, session, reply, &mut self.step);
         }
@@ -145,8 +149,7 @@ impl Shard {
 
     fn on_believe(&mut self, (uid, issued_s): (Uid, u64), reply: ReplyTo) {
         if self.has_user(uid, || Input::Command(Command::Believe { uid, issued_s }, reply)) {
-            let user = self.inboxes.devices(uid).expect("just found");
-            if user.revoked.has_token(issued_s) {
+            if self.is_revoked(uid, |revoked| revoked.has_token(issued_s)) {
                 self.step.refuse(reply, RefusalCode::TokenRevoked);
             } else {
                 self.step.answer(reply, Answer::Believed);
@@ -195,10 +198,19 @@ impl Shard {
 
     /// A login goes on. If its user has left memory meanwhile a newer one may wait for that: then this one is to come again.
     pub(super) fn log_in(&mut self, begun: Begun, reply: ReplyTo) {
-        match self.inboxes.devices(begun.login.uid) {
+        let Login { uid, generation, .. } = begun.login;
+        if self.is_revoked(uid, |revoked| revoked.has_login(generation)) {
+            return self.step.refuse(reply, RefusalCode::TokenRevoked);
+        }
+        match self.inboxes.devices(uid) {
             Some(user) => self.devices.log_in(user, begun, reply, &mut self.step),
             None => self.step.refuse(reply, RefusalCode::Busy),
         }
+    }
+
+    /// Whether something of a user in memory is believed no more.
+    fn is_revoked(&self, uid: Uid, has: impl FnOnce(Revoked) -> bool) -> bool {
+        self.inboxes.revoked(uid).is_some_and(has)
     }
 
     /// A session of a user says something.

@@ -32,11 +32,16 @@ impl Asked {
 
     /// What is answered, until nothing follows any more. `fails` is shown each read once, and says whether it is not answered.
     pub fn ask(&mut self, command: Command, fails: impl FnMut(&Read) -> bool) -> Vec<Answer> {
+        self.say(command);
+        self.run(fails)
+    }
+
+    /// What is in one step with what is asked next.
+    pub fn say(&mut self, command: Command) {
         self.requests += 1;
         let session = Session { entry: 0, key: 1 };
         let reply = ReplyTo { session, ticket: self.requests };
         self.inputs.inputs.push(Input::Command(command, reply));
-        self.run(fails)
     }
 
     /// Steps until nothing follows any more; what was said. `fails` as in [`Asked::ask`].

@@ -2,7 +2,6 @@
 
 use super::device::Device;
 use crate::command::{DeviceState, Login, Now, Session};
-use crate::rows::Revoked;
 use std::cmp::Reverse;
 use wire::{DeviceId, Generation, InboxSeq, Platform, Uid};
 
@@ -15,8 +14,6 @@ pub(in super::super) struct UserDevices<'a> {
     pub uid: Uid,
     pub committed: InboxSeq,
     pub tail: InboxSeq,
-    /// What of the user is believed no more.
-    pub revoked: Revoked,
     pub devices: &'a mut DeviceList,
 }
 

@@ -4,7 +4,7 @@ use super::device::Device;
 use super::{Devices, UserDevices, pushes};
 use crate::command::{Answer, Begin, Login, ReplyTo};
 use crate::limits::PUSH_PAGE_ROWS;
-use crate::rows::Read;
+use crate::rows::{Read, Revoked};
 use crate::shard::begun::Begun;
 use crate::shard::reads::Purpose;
 use crate::shard::step::Step;
@@ -81,9 +81,6 @@ impl Devices {
     pub fn log_in(&mut self, user: UserDevices<'_>, begun: Begun, reply: ReplyTo, step: &mut Step) {
         let Begun { login, cursor, platform } = begun;
         let Login { device, generation, .. } = login;
-        if generation <= user.revoked.logins {
-            return step.refuse(reply, RefusalCode::TokenRevoked);
-        }
         if user.devices.of(device).is_some_and(|newer| newer.generation > generation) {
             return step.refuse(reply, RefusalCode::SessionReplaced);
         }
@@ -119,9 +116,6 @@ impl Devices {
         reply: ReplyTo,
         step: &mut Step,
     ) {
-        if login.generation <= user.revoked.logins {
-            return step.answer(reply, Answer::Closed(RefusalCode::TokenRevoked));
-        }
         let head = user.committed;
         let has_room = user.devices.len() < self.devices_max;
         let now = step.now();
@@ -158,9 +152,8 @@ impl Devices {
     }
 
     /// Ends every session whose login is believed no more: how many.
-    pub fn end_revoked(user: UserDevices<'_>, step: &mut Step) -> u32 {
-        let through = user.revoked.logins;
-        end(Some(user), |it| it.generation <= through, RefusalCode::TokenRevoked, step)
+    pub fn end_revoked(user: UserDevices<'_>, revoked: Revoked, step: &mut Step) -> u32 {
+        end(Some(user), |it| revoked.has_login(it.generation), RefusalCode::TokenRevoked, step)
     }
 
     /// A session ends. Its user may not be in memory: then nothing of it is.

@@ -4,7 +4,7 @@ use super::*;
 use crate::command::{Answer, Begin, Login, ReplyTo, Session};
 use crate::limits::{PUSH_TIMEOUT_MS, PUSH_TRIES_MAX};
 use crate::partition::{ShardId, Share};
-use crate::rows::{Chain, InboxRow, Read, Revoked, sample};
+use crate::rows::{Chain, InboxRow, Read, sample};
 use wire::{DeviceId, Generation, InboxSeq, Platform, RefusalCode, Uid};
 
 const UID: Uid = Uid(2);
@@ -14,20 +14,15 @@ struct Room {
     of_user: DeviceList,
     committed: InboxSeq,
     tail: InboxSeq,
-    revoked: Revoked,
     step: Step,
 }
 
 fn lend(devices: &mut DeviceList, committed: u64) -> UserDevices<'_> {
-    lent(devices, (InboxSeq(committed), InboxSeq(1)), Revoked::default())
+    lent(devices, (InboxSeq(committed), InboxSeq(1)))
 }
 
-fn lent(
-    devices: &mut DeviceList,
-    (committed, tail): (InboxSeq, InboxSeq),
-    revoked: Revoked,
-) -> UserDevices<'_> {
-    UserDevices { uid: UID, committed, tail, revoked, devices }
+fn lent(devices: &mut DeviceList, (committed, tail): (InboxSeq, InboxSeq)) -> UserDevices<'_> {
+    UserDevices { uid: UID, committed, tail, devices }
 }
 
 fn rows(places: impl IntoIterator<Item = u64>) -> Vec<InboxRow> {
@@ -46,8 +41,7 @@ impl Room {
         let devices =
             Devices::new(&ShardConfig { devices_max: 2, ..ShardConfig::new(share, 1, 7) });
         let (of_user, committed, tail) = (DeviceList::default(), InboxSeq(0), InboxSeq(1));
-        let revoked = Revoked::default();
-        Self { devices, of_user, committed, tail, revoked, step: Step::of_test() }
+        Self { devices, of_user, committed, tail, step: Step::of_test() }
     }
 
     fn log_in(&mut self, device: u64, from: Begin, connection: u64) -> Vec<Answer> {
@@ -60,8 +54,8 @@ impl Room {
         from: Begin,
         connection: u64,
     ) -> Vec<Answer> {
-        let Self { devices, of_user, committed, tail, revoked, step } = self;
-        let user = lent(of_user, (*committed, *tail), *revoked);
+        let Self { devices, of_user, committed, tail, step } = self;
+        let user = lent(of_user, (*committed, *tail));
         let (begun, _) = devices.begin(&user, (DeviceId(device), platform), from);
         devices.log_in(user, begun, reply(connection), step);
         self.step.take().0
@@ -80,7 +74,7 @@ impl Room {
         let (inbox_seq, chain) = (self.committed, Chain::default());
         let row =
             InboxRow { uid: UID, inbox_seq, flags: 0, chain, message: sample(inbox_seq.0, 0) };
-        let user = lent(&mut self.of_user, (inbox_seq, self.tail), self.revoked);
+        let user = lent(&mut self.of_user, (inbox_seq, self.tail));
         self.devices.push(user, row, None, &mut self.step);
         self.step.take().0
     }
@@ -98,7 +92,7 @@ impl Room {
     fn time_out(&mut self) -> Vec<Answer> {
         self.step.pass(PUSH_TIMEOUT_MS << PUSH_TRIES_MAX);
         while let Some(login) = self.devices.expired(&self.step) {
-            let user = lent(&mut self.of_user, (self.committed, self.tail), self.revoked);
+            let user = lent(&mut self.of_user, (self.committed, self.tail));
             self.devices.on_timer(user, login, &mut self.step);
         }
         self.step.take().0
@@ -171,7 +165,7 @@ fn sessions_end_by_device_or_all() {
     let mut room = Room::new();
     (1..=2).for_each(|device| assert_eq!(room.logged_in(device).device.0, device));
     let end = |room: &mut Room, device: Option<u64>| {
-        let user = lent(&mut room.of_user, (room.committed, room.tail), room.revoked);
+        let user = lent(&mut room.of_user, (room.committed, room.tail));
         let code = RefusalCode::Kicked;
         let count = Devices::end(Some(user), device.map(DeviceId), code, &mut room.step);
         (count, room.step.take().0)
@@ -183,34 +177,6 @@ fn sessions_end_by_device_or_all() {
     assert_eq!(end(&mut room, None), (2, vec![kicked.clone(), kicked]));
     assert!(room.of_user.is_empty());
     assert_eq!(Devices::end(None, None, RefusalCode::Kicked, &mut room.step), 0);
-}
-
-/// Also where its owner is another by then, and where the login was under way.
-#[test]
-fn a_login_that_is_believed_no_more_does_not_hold() {
-    let mut room = Room::new();
-    let first = room.logged_in(1);
-    let (begun, _) = {
-        let Room { devices, of_user, committed, tail, revoked, .. } = &mut room;
-        let user = lent(of_user, (*committed, *tail), *revoked);
-        devices.begin(&user, (DeviceId(2), Platform::UNKNOWN), Begin::Head)
-    };
-    room.revoked = Revoked { tokens_s: 0, logins: room.devices.last_login() };
-    let Room { devices, of_user, committed, tail, revoked, step } = &mut room;
-    let place = (*committed, *tail);
-    devices.log_in(lent(of_user, place, *revoked), begun, reply(2), step);
-    let code = RefusalCode::TokenRevoked;
-    assert_eq!(step.take().0, [Answer::Refused { code, retry_after_ms: 0 }]);
-    assert_eq!(Devices::end_revoked(lent(of_user, place, *revoked), step), 1);
-    assert_eq!(step.take().0, [Answer::Closed(code)]);
-    let session = (first, Platform::UNKNOWN);
-    devices.register(lent(of_user, place, *revoked), session, reply(1), step);
-    assert_eq!(step.take().0, [Answer::Closed(code)]);
-    assert!(room.of_user.is_empty());
-    let later = room.logged_in(1);
-    room.step.take();
-    let user = lent(&mut room.of_user, (room.committed, room.tail), room.revoked);
-    assert_eq!(Devices::end_revoked(user, &mut room.step), 0, "{later:?}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ use super::step::Step;
 use crate::command::Mail;
 use crate::limits::CHAT_LAG_MAX;
 use crate::partition::Partition;
-use crate::rows::{ChatRow, InboxRow, MessageRow, Row};
+use crate::rows::{ChatRow, InboxRow, MessageRow, Revoked, Row};
 use chat::Chat;
 use hashbrown::HashMap;
 use marks::Held;
@@ -81,6 +81,11 @@ impl Inboxes {
     #[inline]
     pub fn devices(&mut self, uid: Uid) -> Option<UserDevices<'_>> {
         self.users.get_mut(&uid).map(|user| lend(uid, user))
+    }
+
+    /// What of a user in memory is believed no more.
+    pub fn revoked(&self, uid: Uid) -> Option<Revoked> {
+        self.users.get(&uid).map(|user| user.revoked())
     }
 
     /// Nothing of a user's inbox below this place is there any more.
@@ -250,6 +255,6 @@ impl Inboxes {
 }
 
 fn lend(uid: Uid, user: &mut User) -> UserDevices<'_> {
-    let (committed, tail, revoked) = (user.committed(), user.tail(), user.revoked());
-    UserDevices { uid, committed, tail, revoked, devices: &mut user.devices }
+    let (committed, tail) = (user.committed(), user.tail());
+    UserDevices { uid, committed, tail, devices: &mut user.devices }
 }
