@@ -1,11 +1,12 @@
 //! From a frame to a command: what may be asked at all, how often, and how much at once.
 
+use super::beliefs::Waiting;
 use super::delivery;
 use super::last_word::LastWord;
 use super::rate::Rate;
 use super::requests::{self, Action, RateClass, Request};
 use super::session::{Mark, SessionKey, Stage};
-use super::{Entry, Turn};
+use super::{Entry, Ticket, Turn};
 use crate::auth::{Claims, TokenError};
 use crate::limits::{RECONNECT_JITTER_MS, REQUESTS_IN_FLIGHT_MAX};
 use crate::metrics::CopyStage;
@@ -17,7 +18,7 @@ use wire::RefusalCode;
 use wire::frames::{HelloReply, RenewReply};
 use wire::{
     Bytes, DeviceId, FEATURE_SESSION_END, FEATURE_SIGNALS, FrameError, NUMBER_MAX, Platform,
-    RawFrame,
+    RawFrame, Uid,
 };
 
 impl Entry {
@@ -221,7 +222,7 @@ impl Entry {
         }
     }
 
-    /// The session lasts as long as a newer token of the same user; one that is not believed
+    /// The session lasts as long as a newer token of the same user, if its shard believes that; one that is not believed
     /// changes nothing.
     fn renew<O: Outboxes>(
         &mut self,
@@ -230,28 +231,64 @@ impl Entry {
         token: &Bytes,
         turn: &mut Turn<'_, O>,
     ) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
-        let outbox = session.channel().and_then(|channel| turn.outboxes.outbox(channel));
-        let Some(mut out) = outbox else { return };
-        let now_s = turn.now.unix_ms / 1_000;
-        let judged = self.auth.verify(token, now_s).and_then(|claims| {
-            let is_own = session.login().is_some_and(|login| login.uid == claims.uid);
+        let login = self.sessions.get_mut(key).and_then(|session| session.login());
+        let judged = self.auth.verify(token, turn.now.unix_ms / 1_000).and_then(|claims| {
+            let is_own = login.is_some_and(|login| login.uid == claims.uid);
             if is_own { Ok(claims) } else { Err(TokenError::bad("is another user's")) }
         });
         match judged {
             Ok(claims) => {
                 let until_s = self.auth.believed_until_unix_s(&claims);
-                session.renew(until_s.saturating_sub(now_s), turn.now.mono_ms);
-                let until_ms = until_s.saturating_mul(1_000).min(NUMBER_MAX - 1);
-                out.frame(|out| wire::encode(out, request_id, RenewReply { until_ms }));
+                let token = (claims.uid, claims.issued_unix_s);
+                self.believe(key, token, (Waiting::Renewal { until_s }, request_id), turn);
             }
             Err(error) => {
                 let (code, text) = (error.code(), error.to_string());
                 self.metrics.refusals.of(code).inc();
-                out.frame(|out| delivery::refusal(out, request_id, code, &text));
+                if self
+                    .say(key, turn, |out| delivery::refusal(out, request_id, code, &text))
+                    .is_some()
+                {
+                    self.metrics.frames_out.inc();
+                }
             }
         }
-        self.metrics.frames_out.inc();
+    }
+
+    /// Asks whether a user's token that was made then, in Unix seconds, is believed.
+    pub(super) fn believe<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        (uid, issued_s): (Uid, u64),
+        (waiting, request_id): (Waiting, u64),
+        turn: &mut Turn<'_, O>,
+    ) {
+        let asked = self.ask(key, Command::Believe { uid, issued_s }, request_id, turn);
+        if let Some(ticket) = asked {
+            self.beliefs.hold(ticket, waiting);
+        }
+    }
+
+    /// The token is believed.
+    pub(super) fn on_believed<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        (waiting, request_id): (Waiting, u64),
+        turn: &mut Turn<'_, O>,
+    ) {
+        let session = self.sessions.get_mut(key).filter(|it| it.stage() != Stage::Closing);
+        let Some(session) = session else { return };
+        match waiting {
+            Waiting::Call(command) => self.submit(key, command, Some(request_id), turn),
+            Waiting::Renewal { until_s } => {
+                session.renew(until_s.saturating_sub(turn.now.unix_ms / 1_000), turn.now.mono_ms);
+                let until_ms = until_s.saturating_mul(1_000).min(NUMBER_MAX - 1);
+                let reply = RenewReply { until_ms };
+                if self.say(key, turn, |out| wire::encode(out, request_id, reply)).is_some() {
+                    self.metrics.frames_out.inc();
+                }
+            }
+        }
     }
 
     /// Hands a request on, or refuses it where it would only wait. Without an id it is not
@@ -266,15 +303,28 @@ impl Entry {
         if matches!(command, Command::Send(_)) {
             self.metrics.sends.inc();
         }
-        let Some(request_id) = request_id else {
-            return turn.effects.commands.push((command, self.unanswered(key)));
-        };
+        match request_id {
+            Some(request_id) => drop(self.ask(key, command, request_id, turn)),
+            None => turn.effects.commands.push((command, self.unanswered(key))),
+        }
+    }
+
+    /// Hands on what is to be answered: under which ticket. None: it is refused.
+    pub(super) fn ask<O: Outboxes>(
+        &mut self,
+        key: SessionKey,
+        command: Command,
+        request_id: u64,
+        turn: &mut Turn<'_, O>,
+    ) -> Option<Ticket> {
         let in_flight = self.sessions.get_mut(key).map_or(0, |session| session.in_flight);
         if in_flight >= REQUESTS_IN_FLIGHT_MAX {
             let (code, retry_after_ms) = (RefusalCode::Busy, BUSY_RETRY_MS);
-            return self.answer(key, request_id, Answer::Refused { code, retry_after_ms }, turn);
+            self.answer(key, request_id, Answer::Refused { code, retry_after_ms }, turn);
+            return None;
         }
-        let reply = self.ticket(key, request_id);
+        let (ticket, reply) = self.ticket(key, request_id);
         turn.effects.commands.push((command, reply));
+        Some(ticket)
     }
 }

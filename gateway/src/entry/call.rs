@@ -2,6 +2,7 @@
 //! connection will do, of any gateway. A poll makes its connection the device's session, as a login does; what else is called
 //! for needs none.
 
+use super::beliefs::Waiting;
 use super::polls::Next;
 use super::requests::Action;
 use super::session::{Session, SessionKey};
@@ -52,7 +53,9 @@ impl Entry {
         let session = self.sessions.get_mut(key)?;
         session.call(who);
         session.end_in(left_s, turn.now.mono_ms);
-        self.beliefs.begin(key, claims.issued_unix_s);
+        if session.login().is_none() {
+            self.beliefs.begin(key, claims.issued_unix_s);
+        }
         Some((key, claims.uid))
     }
 
@@ -111,7 +114,7 @@ impl Entry {
         session.hear(turn.now.mono_ms);
         let platform = Platform::UNKNOWN;
         session.log_in(platform);
-        let issued_s = self.beliefs.issued_s(key);
+        let issued_s = self.beliefs.take_issued_s(key);
         let command = Command::Login { uid, device, from, platform, issued_s };
         self.submit(key, command, Some(0), turn);
     }
@@ -129,9 +132,8 @@ impl Entry {
         let Some(Login { uid, .. }) = session.and_then(|session| session.speaker()) else {
             return self.submit(key, command, Some(request_id), turn);
         };
-        let issued_s = self.beliefs.issued_s(key);
-        self.beliefs.hold(key, command);
-        self.submit(key, Command::Believe { uid, issued_s }, Some(request_id), turn);
+        let issued_s = self.beliefs.take_issued_s(key);
+        self.believe(key, (uid, issued_s), (Waiting::Call(command), request_id), turn);
     }
 
     /// Asks for what a poll is to be answered with.
@@ -146,15 +148,9 @@ impl Entry {
     pub(super) fn called<O: Outboxes>(
         &mut self,
         key: SessionKey,
-        (request_id, answer): (u64, Answer),
+        answer: Answer,
         turn: &mut Turn<'_, O>,
     ) -> Option<Answer> {
-        if let Answer::Believed = answer {
-            if let Some(command) = self.beliefs.take(key) {
-                self.submit(key, command, Some(request_id), turn);
-            }
-            return None;
-        }
         let cursor = self.polls.cursor(key);
         let next = match (&answer, cursor) {
             (Answer::Push { .. } | Answer::News(_), None) => {

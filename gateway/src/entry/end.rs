@@ -51,7 +51,7 @@ impl Entry {
                 session.hear(turn.now.mono_ms);
                 self.wheel.place(key, turn.now.mono_ms + LEAVE_MS_MAX);
                 self.last_words.insert(key, LastWord::LoggingOut);
-                let reply = self.ticket(key, request_id);
+                let (_, reply) = self.ticket(key, request_id);
                 turn.effects.commands.push((Command::Logout(login), reply));
             }
             (word, _) => self.part(key, word, turn),

@@ -351,7 +351,7 @@ impl Entry {
         turn: &mut Turn<'_, O>,
     ) {
         let reply = match request_id {
-            Some(request_id) => self.ticket(key, request_id),
+            Some(request_id) => self.ticket(key, request_id).1,
             None => self.unanswered(key),
         };
         turn.effects.commands.push((command, reply));
@@ -423,13 +423,13 @@ impl Entry {
         self.sessions.get_mut(key).is_some_and(|session| session.is_heard())
     }
 
-    /// A request's way back.
-    fn ticket(&mut self, key: SessionKey, request_id: u64) -> ReplyTo {
+    /// A request's ticket, and its way back.
+    fn ticket(&mut self, key: SessionKey, request_id: u64) -> (Ticket, ReplyTo) {
         if let Some(session) = self.sessions.get_mut(key) {
             session.in_flight += 1;
         }
         let ticket = self.tickets.give(key, request_id);
-        ReplyTo { ticket: ticket.to_bits(), ..self.unanswered(key) }
+        (ticket, ReplyTo { ticket: ticket.to_bits(), ..self.unanswered(key) })
     }
 
     /// For a command that nobody waits for.

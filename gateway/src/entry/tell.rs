@@ -29,6 +29,11 @@ impl Entry {
             if let Some(session) = self.sessions.get_mut(key) {
                 session.in_flight -= 1;
             }
+            let waiting = self.beliefs.take(ticket, &answer);
+            if let (Answer::Believed, Some(waiting)) = (&answer, waiting) {
+                self.on_believed(key, (waiting, request_id), turn);
+                return self.look_at_leaving(key, turn);
+            }
         }
         self.answer(key, request_id, answer, turn);
         self.look_at_leaving(key, turn);
@@ -97,7 +102,7 @@ impl Entry {
             self.stay(key);
         }
         let answer = if channel.carrier.carries_calls() {
-            self.called(key, (request_id, answer), turn)
+            self.called(key, answer, turn)
         } else {
             Some(answer)
         };

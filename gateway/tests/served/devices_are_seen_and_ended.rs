@@ -92,10 +92,12 @@ fn tokens_that_were_taken_back_are_not_believed_by_the_next_process() {
     gateway.wait();
     let gateway = Gateway::start(dir.path(), &[]);
     block_on(async {
-        assert!(is_revoked(log_in(&gateway, old).await));
+        assert!(is_revoked(log_in(&gateway, old.clone()).await));
         assert!(log_in(&gateway, theirs).await.is_ok());
         // A token of the second of the revoke is taken for an older one.
         while is_revoked(log_in(&gateway, gateway.token(7)).await) {}
-        assert!(log_in(&gateway, gateway.token(7)).await.is_ok());
+        let (client, _inbox) = log_in(&gateway, gateway.token(7)).await.unwrap();
+        assert!(is_revoked(client.renew(old).await), "nor does it lengthen a later session");
+        client.renew(gateway.token(7)).await.unwrap();
     });
 }

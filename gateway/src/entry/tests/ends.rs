@@ -288,10 +288,25 @@ fn a_session_is_renewed_in_place() {
     let refused = |id| (Kind::Refusal, id, Some(RefusalCode::BadToken));
     assert_eq!(scene.told(client), [refused(5), refused(6)]);
     let second = scene.token(7);
-    scene.hear(client, &renew(7, &second));
+    let renews = |scene: &mut Scene, id, token: &str, issued_ms: u64, answer| {
+        scene.effects.commands.clear();
+        scene.hear(client, &renew(id, token));
+        let (command, reply) = scene.asked();
+        let issued_s = issued_ms / 1_000;
+        assert_eq!(command, Command::Believe { uid: Uid(7), issued_s });
+        assert_eq!(scene.told(client), [], "it waits for that");
+        scene.answer(reply, answer);
+        scene.told(client)
+    };
+    let now_ms = START_MS + 1_800_000;
+    let revoked = Answer::Refused { code: RefusalCode::TokenRevoked, retry_after_ms: 0 };
+    let told = renews(&mut scene, 9, &second, now_ms, revoked);
+    assert_eq!(told, [(Kind::Refusal, 9, Some(RefusalCode::TokenRevoked))]);
+    let told = renews(&mut scene, 7, &second, now_ms, Answer::Believed);
+    assert_eq!(told, [(Kind::RenewReply, 7, None)]);
     // The longer counts, whatever comes last.
-    scene.hear(client, &renew(8, &first));
-    assert_eq!(scene.told(client), [(Kind::RenewReply, 7, None), (Kind::RenewReply, 8, None)]);
+    let told = renews(&mut scene, 8, &first, START_MS, Answer::Believed);
+    assert_eq!(told, [(Kind::RenewReply, 8, None)]);
     minutes(&mut scene, 59);
     assert_eq!(scene.told(client), [], "the first token has been over for half an hour");
     scene.pass(90_000);
