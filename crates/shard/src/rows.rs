@@ -5,6 +5,7 @@ use crate::limits::PREVIEW_BYTES_MAX;
 use bytes::Bytes;
 use wire::{BODY_BYTES_MAX, ClientMsgId, ConversationId, Generation, InboxSeq, MessageId};
 use wire::{RowKind, Seq, Uid};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// What identifies everything in a log before a row: a hash of the ids of all rows before it. A row that a former owner
 /// wrote late, behind others than those it was taken after, does not fit.
@@ -117,7 +118,7 @@ pub struct InboxRow {
     /// Of the rows before it, by their conversations and seqs.
     pub chain: Chain,
     /// The conversation's row. In a mark ([`RowKind::READ`], [`RowKind::HIDDEN`]) `seq` is the place up to which it is read, `number`
-    /// how many messages are unread behind that, `message_id` the row's own place in the inbox.
+    /// how many messages are unread behind that, `message_id` [`InboxRow::mark_id`].
     pub message: MessageRow,
 }
 
@@ -129,6 +130,23 @@ impl InboxRow {
     #[must_use]
     pub fn is_possible(&self) -> bool {
         self.message.is_possible() && is_of(self.message.conversation, self.uid)
+    }
+
+    /// The id of a mark: a hash of its place, its time in Unix ms, and its conversation. Another mark at that place, in a store that
+    /// was put back, has another; a device names it when it logs in. Never 0, below 2^63. In rows of earlier releases it is the place.
+    #[must_use]
+    pub fn mark_id(
+        (uid, inbox_seq): (Uid, InboxSeq),
+        time_ms: u64,
+        conversation: ConversationId,
+    ) -> MessageId {
+        let (kind, a, b) = conversation.parts();
+        let mut bytes = [0; 48];
+        let fields = [uid.0, inbox_seq.0, time_ms, kind.into(), a, b];
+        for (bytes, field) in bytes.chunks_exact_mut(8).zip(fields) {
+            bytes.copy_from_slice(&field.to_le_bytes());
+        }
+        MessageId((xxh3_64(&bytes) >> 1).max(1))
     }
 
     /// Whether it is no row of the conversation, but says what the user has read or hidden.

@@ -62,11 +62,9 @@ pub fn signal(out: &mut Vec<u8>, signal: Signal) {
     encode(out, 0, frames::Signal { conversation, uid, seq, ttl_ms, kind });
 }
 
-/// A row of an inbox. One that is no message has no id of one.
+/// A row of an inbox.
 pub fn inbox_message(row: InboxRow) -> Message {
-    let is_mark = row.is_mark();
-    let message = message(row.message, row.inbox_seq, row.flags);
-    Message { message_id: if is_mark { 0 } else { message.message_id }, ..message }
+    message(row.message, row.inbox_seq, row.flags)
 }
 
 /// A row of a conversation, with its place in an inbox if it has one there.

@@ -4,7 +4,7 @@
 use crate::asked::Asked;
 use bytes::Bytes;
 use shard::ShardConfig;
-use shard::command::{Answer, Begin, Command, Now, Send};
+use shard::command::{Answer, Begin, ChatChange, Command, Now, Send};
 use shard::partition::{ShardId, Share};
 use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, MessageId, RowKind, Seq, Uid};
 
@@ -25,9 +25,13 @@ impl World {
     }
 
     fn send(&mut self, number: u128) -> MessageId {
+        self.send_as(Uid(1), number)
+    }
+
+    fn send_as(&mut self, sender: Uid, number: u128) -> MessageId {
         let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
         let client_msg_id = ClientMsgId::new(NOW.unix_ms, number);
-        let (sender, device, kind) = (Uid(1), DeviceId(1), RowKind::MESSAGE);
+        let (device, kind) = (DeviceId(1), RowKind::MESSAGE);
         let body = Bytes::from_static(b"a body");
         let send = Send {
             conversation,
@@ -99,6 +103,28 @@ fn a_device_that_has_another_message_at_its_row_is_counted_and_begins_anew() {
         assert_eq!(world.log_in_with(row, INBOX_EPOCH, id), InboxSeq(0), "row {row}");
         assert_eq!(world.0.shard.forked_logins(), row);
     }
+}
+
+/// A row that is no message names what it is as well.
+#[test]
+fn a_device_that_has_another_mark_at_its_row_is_counted_and_begins_anew() {
+    let marked = |later_ms| {
+        let mut world = World::new(0);
+        world.send_as(Uid(2), 1);
+        world.0.now.unix_ms += later_ms;
+        world.0.now.mono_ms += later_ms;
+        let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
+        let (uid, change) = (Uid(1), ChatChange::Read(Seq(1)));
+        world.ask(Command::ChangeChat { uid, conversation, change });
+        let answers = world.ask(Command::Sync { uid, after: InboxSeq(1), limit: 1 });
+        let [Answer::Inbox { rows, .. }] = &answers[..] else { panic!("{answers:?}") };
+        (world, rows[0].message.message_id)
+    };
+    let ((mut world, ours), (_, other)) = (marked(0), marked(1));
+    assert!(ours != other && ours != MessageId(0) && ours.0 < 1 << 63);
+    assert_eq!(world.log_in_with(2, INBOX_EPOCH, ours), InboxSeq(2));
+    assert_eq!(world.log_in_with(2, INBOX_EPOCH, other), InboxSeq(0));
+    assert_eq!(world.0.shard.forked_logins(), 1);
 }
 
 #[test]

@@ -8,12 +8,12 @@ use super::Inboxes;
 use super::chat::Chat;
 use crate::command::{ChatChange, ReplyTo};
 use crate::limits::MARK_REST_MS;
-use crate::rows::{Chain, ChatRow, MessageRow, Row};
+use crate::rows::{Chain, ChatRow, InboxRow, MessageRow, Row};
 use crate::shard::commit::Change;
 use crate::shard::plant::Fault;
 use crate::shard::step::Step;
 use bytes::Bytes;
-use wire::{ClientMsgId, ConversationId, MessageId, RefusalCode, RowKind, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, RefusalCode, RowKind, Seq, Uid};
 
 type Key = (Uid, ConversationId);
 
@@ -141,14 +141,15 @@ impl Inboxes {
         let rested_ms = step.now().mono_ms + MARK_REST_MS;
         chat.marks.get_or_insert_default().rests_until_ms = rested_ms;
         self.resting.push_back((rested_ms, key));
-        let place = self.users.get(&uid).expect("it is loaded").next_place();
+        let place = (uid, self.users.get(&uid).expect("it is loaded").next_place());
+        let time_ms = step.now().unix_ms;
         let mark = MessageRow {
             conversation,
             seq,
             number,
-            message_id: MessageId(place.0),
+            message_id: InboxRow::mark_id(place, time_ms, conversation),
             sender: uid,
-            time_ms: step.now().unix_ms,
+            time_ms,
             kind,
             flags: 0,
             chain: Chain::default(),
