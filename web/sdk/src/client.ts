@@ -113,7 +113,7 @@ export class Client {
   #queue: Promise<void> = Promise.resolve();
   /** Rows are missing that chats and histories have: until they are read, the cursor is not stored. */
   #isCatchingUp = false;
-  #withheld: Change["cursor"];
+  #withheld: Change["position"];
   readonly #waiting = new Map<number, Waiting>();
   readonly #acks = new Map<string, { resolve: (message: Message) => void; reject: (error: Error) => void }>();
   /** Ids of sends that the store has and that are not over. */
@@ -382,9 +382,9 @@ export class Client {
     const cursor = effects.findLast((it) => it.do === "cursor");
     if (effects.some((it) => it.do === "missing")) this.#isCatchingUp = true;
     const change = changeOf(effects);
-    if (this.#isCatchingUp && change.cursor) {
-      this.#withheld = change.cursor;
-      delete change.cursor;
+    if (this.#isCatchingUp && change.position) {
+      this.#withheld = change.position;
+      delete change.position;
     }
     try {
       if (Object.keys(change).length > 0) await this.#store.commit(change);
@@ -395,7 +395,7 @@ export class Client {
       return this.#comeBack();
     }
     for (const effect of effects) this.#do(effect, socket);
-    if (cursor && this.#machine) this.#run(this.#machine.onStored(cursor.cursor, nowMs()));
+    if (cursor && this.#machine) this.#run(this.#machine.onStored(cursor.position.cursor, nowMs()));
     if (this.#machine?.mayLeave) {
       this.#lose();
       this.#comeBack();
@@ -484,9 +484,9 @@ export class Client {
       return;
     }
     this.#isCatchingUp = false;
-    const cursor = this.#withheld;
+    const position = this.#withheld;
     this.#withheld = undefined;
-    if (cursor) this.#queue = this.#queue.then(() => this.#store.commit({ cursor }));
+    if (position) this.#queue = this.#queue.then(() => this.#store.commit({ position }));
   }
 
   #setState(it: Events["state"]): void {
@@ -528,7 +528,7 @@ function changeOf(effects: Effect[]): Change {
         keep.set(effect.send.client_msg_id, effect.send);
         break;
       case "cursor":
-        change.cursor = { cursor: effect.cursor, epoch: effect.epoch };
+        change.position = effect.position;
         break;
       default:
     }

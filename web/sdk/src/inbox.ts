@@ -1,6 +1,21 @@
 // Which inbox rows are new, which are known, which are missing. The one place that moves the cursor. It asks for nothing
 // itself: the machine sees in `wantsSync` that rows are missing.
 
+import type { Id } from "./wire.js";
+
+/** How far a device has an inbox: what is stored with the messages, and told at a login. */
+export interface Position {
+  /** The last row; 0: none. */
+  cursor: number;
+  /** The inbox's; "0": the device has nothing. */
+  epoch: Id;
+  /** The `message_id` of the row at the cursor; "0": not known. */
+  messageId: Id;
+}
+
+/** Nothing is here. */
+export const NOTHING: Position = { cursor: 0, epoch: "0", messageId: "0" };
+
 /** Stands for a sync while missed rows are pushed: no request has it. */
 const PUSHES = -1;
 
@@ -15,21 +30,27 @@ export class Inbox {
   /** When to ask again. */
   syncDueMs = Infinity;
 
-  /** `cursor` is the last row of the unbroken run that is here, of this epoch. */
-  constructor(
-    public cursor: number,
-    public epoch: string,
-  ) {
-    this.#head = cursor;
-    this.#syncFrom = cursor;
+  /** The last row of the unbroken run that is here. */
+  cursor: number;
+  epoch: Id;
+  /** What is at the cursor; "0": not known. */
+  messageId: Id;
+
+  constructor({ cursor, epoch, messageId }: Position) {
+    [this.cursor, this.epoch, this.messageId] = [cursor, epoch, messageId];
+    [this.#head, this.#syncFrom] = [cursor, cursor];
+  }
+
+  get position(): Position {
+    return { cursor: this.cursor, epoch: this.epoch, messageId: this.messageId };
   }
 
   /** Takes a login's reply. True if the cursor was of another inbox, and was forgotten. */
-  onLogin(epoch: string, head: number, cursor: number): boolean {
+  onLogin(epoch: Id, head: number, cursor: number): boolean {
     const isFresh = this.cursor === 0;
     const isReset = this.epoch !== epoch || cursor < this.cursor;
     if (isReset) this.reset(epoch);
-    this.cursor = cursor;
+    this.#jump(cursor);
     this.#head = Math.max(head, cursor);
     this.forgetSync();
     return isReset && !isFresh;
@@ -45,8 +66,9 @@ export class Inbox {
   }
 
   /** Another inbox: from its first row. */
-  reset(epoch: string): void {
-    [this.cursor, this.epoch, this.#head, this.#syncFrom] = [0, epoch, 0, 0];
+  reset(epoch: Id): void {
+    this.#jump(0);
+    [this.epoch, this.#head, this.#syncFrom] = [epoch, 0, 0];
     this.forgetSync();
   }
 
@@ -54,29 +76,29 @@ export class Inbox {
     this.#head = Math.max(this.#head, head);
   }
 
-  onPush(previous: number, row: number): Pushed {
+  onPush(previous: number, row: number, messageId: Id): Pushed {
     this.sawHead(row);
     if (row <= this.cursor) return "duplicate";
     if (previous <= this.cursor) {
-      this.cursor = row;
+      [this.cursor, this.messageId] = [row, messageId];
       return "next";
     }
     return this.#syncId !== 0 ? "dropped" : "gap";
   }
 
   /** The row of a message that this device sent: if it is the next one, the cursor moves to it. Says so. */
-  onOwnRow(row: number): boolean {
+  onOwnRow(row: number, messageId: Id): boolean {
     if (row !== this.cursor + 1) return false;
-    this.cursor = row;
+    [this.cursor, this.messageId] = [row, messageId];
     this.sawHead(row);
     return true;
   }
 
   /** A row of a page: the cursor before it, or nothing if it was known. */
-  onSyncRow(row: number): number | undefined {
+  onSyncRow(row: number, messageId: Id): number | undefined {
     if (row <= this.cursor) return undefined;
     const before = this.cursor;
-    this.cursor = row;
+    [this.cursor, this.messageId] = [row, messageId];
     this.sawHead(row);
     return before;
   }
@@ -86,7 +108,7 @@ export class Inbox {
     const lastGone = Math.min(tail - 1, this.#head);
     if (lastGone <= this.cursor) return undefined;
     const after = this.cursor;
-    this.cursor = lastGone;
+    this.#jump(lastGone);
     return [after, lastGone + 1];
   }
 
@@ -120,8 +142,13 @@ export class Inbox {
     }
     // Nothing lies between where the sync began and the head.
     const skipped: [number, number] | undefined = head > this.cursor ? [this.cursor, head] : undefined;
-    this.cursor = Math.max(this.cursor, head);
+    this.#jump(Math.max(this.cursor, head));
     this.#head = this.cursor;
     return skipped;
+  }
+
+  /** The cursor is there, without the row. */
+  #jump(cursor: number): void {
+    if (cursor !== this.cursor) [this.cursor, this.messageId] = [cursor, "0"];
   }
 }

@@ -4,7 +4,7 @@
 // `nowMs` is everywhere the caller's clock, one that does not go back.
 
 import { Acks } from "./acks.js";
-import { Inbox } from "./inbox.js";
+import { Inbox, type Position } from "./inbox.js";
 import {
   ACK_TIMEOUT_MS_MAX,
   HEARTBEAT_MS_MIN,
@@ -38,6 +38,7 @@ import {
   nextOf,
   type Signal,
   SIGNAL_STOPPED,
+  PLATFORM_WEB,
 } from "./wire.js";
 
 /** What is to be done, in order. What is to be stored is stored before what follows it is said or told. */
@@ -51,7 +52,7 @@ export type Effect =
   /** A device of the user read a conversation up to `seq`, or hid it: `unread` messages are behind that. */
   | { do: "mark"; conversation: Conversation; seq: number; unread: number; isHidden: boolean }
   /** The cursor moved. */
-  | { do: "cursor"; cursor: number; epoch: string }
+  | { do: "cursor"; position: Position }
   /** The inbox began anew: what is known of its rows is to be forgotten. */
   | { do: "reset"; epoch: string }
   /** The inbox has no rows between these two: chats and histories have them. */
@@ -94,9 +95,8 @@ export interface Draft {
 
 export interface Beginning {
   device: Id;
-  /** The last row that is stored, of that epoch; 0 and "0" for none. */
-  cursor: number;
-  epoch: string;
+  /** How far the inbox is stored. */
+  position: Position;
   /** Sends of before, in order. */
   outbox: Kept[];
   /** 0 up to 1. */
@@ -133,9 +133,9 @@ export class Machine {
   /** What the peer was told last. */
   #signaled: { key: string; atMs: number; hasStopped: boolean } | undefined;
 
-  constructor({ device, cursor, epoch, outbox, random }: Beginning) {
-    [this.#device, this.#random, this.#stored] = [device, random, cursor];
-    this.#inbox = new Inbox(cursor, epoch);
+  constructor({ device, position, outbox, random }: Beginning) {
+    [this.#device, this.#random, this.#stored] = [device, random, position.cursor];
+    this.#inbox = new Inbox(position);
     for (const kept of outbox) this.#orderLast = this.#outbox.push(kept, this.#nextId()).kept.order;
   }
 
@@ -165,10 +165,12 @@ export class Machine {
   onConnected(token: string, nowMs: number): Effect[] {
     this.#phase = "logging in";
     this.#watchMs = nowMs + LOGIN_TIMEOUT_MS;
-    const { cursor, epoch } = this.#inbox;
+    const { cursor, epoch, messageId } = this.#inbox;
     // A device that has nothing begins at the head; what is older comes by chats and histories.
-    const from = epoch === "0" ? { from_head: true } : { cursor, inbox_epoch: epoch };
-    return [this.#say({ id: this.#nextId(), login: { token, device: this.#device, ...from } })];
+    const has = { cursor, inbox_epoch: epoch, message_id: messageId };
+    const from = epoch === "0" ? { from_head: true } : has;
+    const login = { token, device: this.#device, platform: PLATFORM_WEB, ...from };
+    return [this.#say({ id: this.#nextId(), login })];
   }
 
   /** The connection is gone. What is not acked waits for the next. */
@@ -308,7 +310,7 @@ export class Machine {
     const isLate = this.#phase === "logging in" && !BEFORE_LOGIN.has(kind);
     if (!isLate) this.#hear(kind, said, nowMs, out);
     if (this.#inbox.cursor !== before || this.#isReset) {
-      out.push({ do: "cursor", cursor: this.#inbox.cursor, epoch: this.#inbox.epoch });
+      out.push({ do: "cursor", position: this.#inbox.position });
     }
     return out;
   }
@@ -392,7 +394,7 @@ export class Machine {
   }
 
   #onSendAck(requestId: number, it: any, nowMs: number, out: Effect[]): void {
-    const isNext = this.#inbox.onOwnRow(it.inbox_seq);
+    const isNext = this.#inbox.onOwnRow(it.inbox_seq, it.message_id);
     // A send that was repeated is acked twice.
     const send = this.#outbox.take(requestId)?.kept;
     if (send) {
@@ -415,7 +417,7 @@ export class Machine {
 
   #onPush(it: any, nowMs: number, out: Effect[]): void {
     const message: Message = it.message;
-    switch (this.#inbox.onPush(it.previous, message.inbox_seq)) {
+    switch (this.#inbox.onPush(it.previous, message.inbox_seq, message.message_id)) {
       case "next": {
         const isMissed = this.#inbox.expectsPushes();
         if (this.#inbox.isSynced()) this.#acks.owe(nowMs);
@@ -461,7 +463,7 @@ export class Machine {
     this.#hearTail(it.inbox_tail, out);
     const rows: Message[] = it.messages;
     for (const message of rows) {
-      const cursor = this.#inbox.onSyncRow(message.inbox_seq);
+      const cursor = this.#inbox.onSyncRow(message.inbox_seq, message.message_id);
       if (cursor === undefined) continue;
       if (message.inbox_seq > cursor + 1) {
         out.push({ do: "missing", after: cursor, before: message.inbox_seq });

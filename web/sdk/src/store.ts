@@ -1,14 +1,14 @@
 // What a device keeps over reloads: who it is, its cursor with the messages up to it, and what is not acked. In memory, or in
 // IndexedDB. It knows no connection.
 
+import { NOTHING, type Position } from "./inbox.js";
 import type { Kept } from "./outbox.js";
 import { type Chat, type Conversation, type Id, keyOf, type Message } from "./wire.js";
 
 /** What is there at the start. */
 export interface Saved {
   device: Id;
-  cursor: number;
-  epoch: string;
+  position: Position;
   /** In order. */
   outbox: Kept[];
 }
@@ -18,7 +18,7 @@ export interface Change {
   /** Everything that came of the inbox is forgotten first. */
   isReset?: boolean;
   messages?: Message[];
-  cursor?: { cursor: number; epoch: string };
+  position?: Position;
   keep?: Kept[];
   /** Ids of sends that are kept no more. */
   drop?: string[];
@@ -44,7 +44,7 @@ function newDevice(): Id {
 
 /** Forgotten when the program ends. */
 export class MemoryStore implements Store {
-  readonly #saved: Saved = { device: newDevice(), cursor: 0, epoch: "0", outbox: [] };
+  readonly #saved: Saved = { device: newDevice(), position: NOTHING, outbox: [] };
   #messages = new Map<string, Map<number, Message>>();
   #chats = new Map<string, Chat>();
 
@@ -64,7 +64,7 @@ export class MemoryStore implements Store {
     const gone = new Set([...(change.drop ?? []), ...(change.keep ?? []).map((it) => it.client_msg_id)]);
     const left = this.#saved.outbox.filter((it) => !gone.has(it.client_msg_id));
     this.#saved.outbox = [...left, ...(change.keep ?? [])].sort((a, b) => a.order - b.order);
-    if (change.cursor) Object.assign(this.#saved, change.cursor);
+    if (change.position) this.#saved.position = change.position;
   }
 
   async messages(conversation: Conversation, limit: number): Promise<Message[]> {
@@ -114,9 +114,10 @@ export class IndexedDbStore implements Store {
       device = newDevice();
       meta.put(device, "device");
     }
-    const { cursor, epoch } = (await done(meta.get("cursor"))) ?? { cursor: 0, epoch: "0" };
+    // One that an earlier release stored has no `messageId`.
+    const position: Position = { ...NOTHING, ...(await done(meta.get("cursor"))) };
     const outbox: Kept[] = await done(at.objectStore("outbox").getAll());
-    return { device, cursor, epoch, outbox: outbox.sort((a, b) => a.order - b.order) };
+    return { device, position, outbox: outbox.sort((a, b) => a.order - b.order) };
   }
 
   commit(change: Change): Promise<void> {
@@ -136,7 +137,7 @@ export class IndexedDbStore implements Store {
     for (const it of change.chats ?? []) chats.put(it, keyOf(it.conversation));
     for (const id of change.drop ?? []) outbox.delete(id);
     for (const it of change.keep ?? []) outbox.put(it);
-    if (change.cursor) at.objectStore("meta").put(change.cursor, "cursor");
+    if (change.position) at.objectStore("meta").put(change.position, "cursor");
     return new Promise((resolve, reject) => {
       at.oncomplete = () => resolve();
       at.onabort = () => reject(at.error);

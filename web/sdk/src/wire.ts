@@ -60,6 +60,8 @@ export const SIGNAL_READ = 1;
 export const SIGNAL_TYPING = 2;
 export const SIGNAL_RECORDING = 3;
 export const SIGNAL_STOPPED = 4;
+/** What a device is: a browser. */
+export const PLATFORM_WEB = 7;
 /** The bit of a server's features that says: it passes signals on. */
 export const FEATURE_SIGNALS = 2n;
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Kept } from "../src/outbox.js";
 import { timeOf, uuidv7 } from "../src/uuid.js";
-import { groupOf, uidsBody, uidsOf } from "../src/wire.js";
+import { groupOf, PLATFORM_WEB, uidsBody, uidsOf } from "../src/wire.js";
 import { CHAT, EPOCH, NOW, Scene, message, refusal } from "./scene.js";
 
 const kept = (order: number, is_written: boolean, timeMs = NOW): Kept => ({
@@ -22,12 +22,41 @@ test("a login says the cursor, and a device that has nothing begins at the head"
   const known = new Scene(4);
   known.login();
   const [login] = known.said("login");
-  assert.deepEqual(login.login, { token: "token", device: "9", cursor: 4, inbox_epoch: EPOCH });
+  const has = { cursor: 4, inbox_epoch: EPOCH, message_id: "0" };
+  assert.deepEqual(login.login, { token: "token", device: "9", platform: PLATFORM_WEB, ...has });
   const fresh = new Scene(0, "0");
   fresh.login({ cursor: 40 });
   assert.equal(fresh.said("login")[0].login.from_head, true);
   assert.equal(fresh.took("reset").length, 0, "a fresh device forgets nothing");
-  assert.deepEqual(fresh.took("cursor").at(-1), { do: "cursor", cursor: 40, epoch: EPOCH });
+  assert.deepEqual(fresh.took("cursor").at(-1), {
+    do: "cursor",
+    position: { cursor: 40, epoch: EPOCH, messageId: "0" },
+  });
+});
+
+test("a login names what is at the cursor, if that was told", () => {
+  const named = (scene: Scene) => {
+    scene.took("say");
+    scene.machine.onDisconnected();
+    scene.login();
+    return scene.said("login").at(-1).login.message_id;
+  };
+  const scene = Scene.online(4);
+  scene.push(5);
+  assert.equal(named(scene), message(5).message_id);
+  scene.send("a");
+  const [{ id }] = scene.said("send");
+  scene.hear({ id, send_ack: { message_id: "77", seq: 6, time_ms: NOW, inbox_seq: 6 } });
+  assert.equal(named(scene), "77");
+  scene.push(8, 7);
+  const [sync] = scene.said("sync");
+  const messages = [message(7), message(8)];
+  scene.hear({ id: sync.id, sync_page: { inbox_epoch: EPOCH, inbox_head: 8, messages, inbox_tail: 1 } });
+  assert.equal(named(scene), message(8).message_id);
+  scene.machine.onDisconnected();
+  scene.login({ head: 20, tail: 11 });
+  assert.equal(scene.machine.cursor, 10);
+  assert.equal(named(scene), "0", "the row before the tail was not told");
 });
 
 test("each push is handed over once, in order; a gap is asked for", () => {

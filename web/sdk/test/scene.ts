@@ -16,7 +16,8 @@ export class Scene {
     // A sequence that is no constant, and the same each time.
     let state = 1;
     const random = () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
-    this.machine = new Machine({ device: "9", cursor, epoch, outbox, random });
+    const position = { cursor, epoch, messageId: "0" };
+    this.machine = new Machine({ device: "9", position, outbox, random });
   }
 
   /** One that is logged in; what it did on the way is forgotten. */
