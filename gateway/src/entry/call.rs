@@ -90,6 +90,10 @@ impl Entry {
             return false;
         };
         match (calls, session.login()) {
+            // It is told of the inbox that there is, also where it has nothing.
+            (Calls::Poll(poll), None) if poll.inbox_epoch != self.inbox_epoch => {
+                self.log_in_caller(key, after(poll), turn);
+            }
             (Calls::Poll(poll), login) => {
                 let cursor = InboxSeq(poll.cursor);
                 self.polls.begin(key, cursor, poll.wait_s * 1_000);

@@ -393,9 +393,15 @@ fn a_client_calls_in_tls() {
             text += str::from_utf8(&piece[..read]).unwrap();
         }
         assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+        text
     };
     let mut polls = connect(&gateway, &config);
-    says(&mut polls, "GET /v1/poll?device=1&wait_s=50", &other, "");
+    says(&mut polls, "POST /v1/login?device=1", &other, "");
+    let text = hears(&mut polls, "login_reply");
+    let (_, epoch) = text.split_once(r#""inbox_epoch":""#).unwrap();
+    let (epoch, _) = epoch.split_once('"').unwrap();
+    let line = format!("GET /v1/poll?device=1&inbox_epoch={epoch}&wait_s=50");
+    says(&mut polls, &line, &other, "");
     let mut asks = connect(&gateway, &config);
     let text = "x".repeat(12_000);
     let id: Vec<String> = id(1).iter().map(|byte| format!("{byte:02x}")).collect();

@@ -219,6 +219,18 @@ fn a_device_that_has_another_inbox_is_told_where_it_begins() {
 }
 
 #[test]
+fn a_poll_of_another_inbox_is_told_of_this_one_also_if_it_has_nothing() {
+    let mut scene = Scene::new();
+    let client = scene.connect();
+    scene.calls(client, (7, "GET /v1/poll?device=1&cursor=0&inbox_epoch=8"), "");
+    let (_, reply) = scene.asked();
+    scene.answer(reply, begun(7, 0));
+    let (status, body) = scene.answered(client);
+    assert_eq!((status, &body["login_reply"]["inbox_epoch"]), (200, &"9".into()));
+    assert_eq!(scene.entry.polls_waiting(), 0);
+}
+
+#[test]
 fn a_request_needs_no_login_and_is_its_own_users() {
     let mut scene = Scene::new();
     let client = scene.connect();
