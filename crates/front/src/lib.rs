@@ -29,6 +29,8 @@ mod heard;
 mod sealed;
 mod front;
 mod client;
+mod answer;
+mod poller;
 
 pub use asked::{Asked, Method};
 pub use call::{Caller, Calls, Poll};
@@ -36,6 +38,7 @@ pub use client::{Client, ClientError, Told};
 pub use front::Front;
 pub use heard::{Bounds, Carrier, Common, Fault, Heard, Security};
 pub use limits::*;
+pub use poller::{Lane, Poller};
 pub use reply::reply;
 pub use rustls::pki_types::ServerName;
 pub use rustls::server::{ClientHello, ResolvesServerCert};

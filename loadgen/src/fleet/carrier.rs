@@ -26,16 +26,23 @@ pub enum Carrier {
     Tls,
     /// WebSocket in TLS.
     Wss,
+    /// HTTP: a connection that polls, and one for requests when there are some.
+    Poll,
 }
 
 impl Carrier {
     /// What messages hold; none: there are none.
     pub(super) fn subprotocol(self) -> Option<Subprotocol> {
         match self {
-            Self::Tcp | Self::Tls => None,
+            Self::Tcp | Self::Tls | Self::Poll => None,
             Self::Ws | Self::Wss => Some(Subprotocol::Frames),
             Self::Json => Some(Subprotocol::Json),
         }
+    }
+
+    /// Connections of a session.
+    pub fn connections(self) -> usize {
+        if self == Self::Poll { 2 } else { 1 }
     }
 
     /// TLS lies beneath.
@@ -82,6 +89,7 @@ impl fmt::Display for Carrier {
             Self::Json => "WebSocket as JSON",
             Self::Tls => "TLS",
             Self::Wss => "WebSocket in TLS",
+            Self::Poll => "HTTP long poll",
         })
     }
 }

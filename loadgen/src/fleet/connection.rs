@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use client::machine::Machine;
+use front::Poller;
 use netring::ConnId;
 
 /// Where a connection stands.
@@ -25,6 +26,8 @@ pub(super) struct Connection {
     pub tls: Option<Box<front::Tls>>,
     /// Of a connection that is a WebSocket, or will be.
     pub socket: Option<Box<front::Client>>,
+    /// Of one that polls.
+    pub polling: Option<Box<Polling>>,
     /// When its one timer fires; `u64::MAX` for never.
     pub timer_ms: u64,
     pub dialed_ns: u64,
@@ -35,6 +38,15 @@ pub(super) struct Connection {
     pub wanted: bool,
 }
 
+/// What a session has beside the connection that polls.
+pub(super) struct Polling {
+    pub poller: Poller,
+    /// The connection of its requests.
+    pub requests: Option<ConnId>,
+    /// That is dialed.
+    pub is_open: bool,
+}
+
 impl Connection {
     pub fn new(machine: Machine, target: usize) -> Self {
         Self {
@@ -42,12 +54,18 @@ impl Connection {
             conn: None,
             tls: None,
             socket: None,
+            polling: None,
             timer_ms: u64::MAX,
             dialed_ns: 0,
             target,
             state: State::Away,
             wanted: false,
         }
+    }
+
+    /// Whether a connection is the one of its requests.
+    pub fn requests_by(&self, conn: ConnId) -> bool {
+        self.polling.as_ref().is_some_and(|polling| polling.requests == Some(conn))
     }
 }
 

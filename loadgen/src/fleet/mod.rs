@@ -5,6 +5,8 @@ mod carrier;
 mod clock;
 mod connection;
 mod observer;
+mod polling;
+mod sealing;
 mod sources;
 mod timers;
 
@@ -18,7 +20,7 @@ use client::machine::{Credentials, Machine, Turn};
 use client::{ClientError, Position};
 use clock::SessionClock;
 use connection::{Connection, Places, State};
-use front::{RECORD_BYTES_MAX, Told};
+use front::Told;
 use netring::names::Names;
 use netring::{ConnId, NetRing};
 use sources::Sources;
@@ -74,7 +76,7 @@ impl Fleet {
     ) -> Result<Self, Failure> {
         let (version, targets) = (names.version(), names.found().addresses);
         // Connections that are closing keep their slots a little longer.
-        let slots = connections_max + under_way_max + 64;
+        let slots = connections_max * carrier.connections() + under_way_max + 64;
         let config =
             netring::Config { connections_max: slots, buffer_count: 1_024, ..Default::default() };
         let ring = NetRing::new(config)
@@ -178,6 +180,9 @@ impl Fleet {
     ) -> R {
         let Self { ring, packer, connections, plain, .. } = self;
         let connection = &mut connections[index];
+        if connection.polling.is_some() {
+            return self.say_by_calls(index, write);
+        }
         let mut nowhere = Vec::new();
         let out = connection.conn.and_then(|conn| ring.outbox(conn)).unwrap_or(&mut nowhere);
         let Some(mut tls) = connection.tls.take() else { return write(packer, connection, out) };
@@ -227,14 +232,10 @@ impl Fleet {
                 }
             }
             netring::Event::ConnectFailed { conn, error } => {
-                if let Some(index) = self.place(conn) {
-                    self.lose(index, &error.to_string(), observer);
-                }
+                self.on_gone(conn, &error.to_string(), observer);
             }
             netring::Event::Closed { conn, reason } => {
-                if let Some(index) = self.place(conn) {
-                    self.lose(index, &format!("closed: {reason:?}"), observer);
-                }
+                self.on_gone(conn, &format!("closed: {reason:?}"), observer);
             }
             netring::Event::Accepted { .. }
             | netring::Event::AcceptPaused
@@ -246,20 +247,19 @@ impl Fleet {
         }
     }
 
-    fn on_connected(&mut self, index: usize, conn: ConnId) {
-        let target = self.target(index);
-        let Some(trust) = &self.trust else { return self.begin(index) };
-        let Some(out) = self.ring.outbox(conn) else { return };
-        match trust.begin(target, out) {
-            Ok(tls) => self.connections[index].tls = Some(Box::new(tls)),
-            Err(why) => {
-                self.fatal = Some(Failure::Preflight(format!("could not speak TLS: {why}")))
-            }
+    /// A connection is gone. One of requests is dialed again for the next.
+    fn on_gone(&mut self, conn: ConnId, why: &str, observer: &mut impl Observer) {
+        let Some(index) = self.place(conn) else { return };
+        if !self.connections[index].requests_by(conn) || !self.lets_go(index) {
+            self.lose(index, why, observer);
         }
     }
 
     /// What carries frames begins.
     fn begin(&mut self, index: usize) {
+        if self.carrier == Carrier::Poll {
+            self.begin_polling(index);
+        }
         let Some(subprotocol) = self.carrier.subprotocol() else { return self.log_in(index) };
         let target = self.target(index).to_string();
         let socket = self.say(index, |_, _, out| front::Client::ask(&target, subprotocol, out));
@@ -284,35 +284,13 @@ impl Fleet {
         observer: &mut impl Observer,
     ) {
         self.now_ns = now_ns();
-        let Some(mut tls) = self.connections[index].tls.take() else {
-            return self.on_opened(index, conn, bytes, observer);
-        };
-        let (mut opened, mut records) =
-            (std::mem::take(&mut self.opened), std::mem::take(&mut self.records));
-        let was_handshaking = tls.is_handshaking();
-        let read = tls.read(bytes, RECORD_BYTES_MAX, (&mut records, &mut opened));
-        let agreed = was_handshaking && !tls.is_handshaking();
-        self.connections[index].tls = Some(tls);
-        if let Some(out) = self.ring.outbox(conn) {
-            out.extend_from_slice(&records);
+        if self.connections[index].polling.is_some() {
+            return self.on_answers(index, conn, bytes, observer);
         }
-        if agreed {
-            self.begin(index);
+        if self.connections[index].tls.is_some() {
+            return self.on_records(index, conn, bytes, observer);
         }
-        if !opened.is_empty() {
-            self.on_opened(index, conn, &mut opened, observer);
-        }
-        opened.clear();
-        records.clear();
-        (self.opened, self.records) = (opened, records);
-        if let (Err(error), true) = (read, self.connections[index].conn == Some(conn)) {
-            if was_handshaking {
-                self.fatal = Some(Failure::preflight("speak TLS", &error));
-            } else {
-                observer.damaged(index, &error.to_string());
-            }
-            self.lose(index, &error.to_string(), observer);
-        }
+        self.on_opened(index, conn, bytes, observer);
     }
 
     /// Bytes came, out of records if there are any.
@@ -486,9 +464,13 @@ impl Fleet {
         if let Some(conn) = connection.conn.take() {
             self.ring.close_now(conn);
         }
+        self.end_polling(index);
     }
 
     fn place(&self, conn: ConnId) -> Option<usize> {
-        self.places.get(conn).filter(|index| self.connections[*index].conn == Some(conn))
+        self.places.get(conn).filter(|index| {
+            let connection = &self.connections[*index];
+            connection.conn == Some(conn) || connection.requests_by(conn)
+        })
     }
 }
