@@ -76,6 +76,13 @@ const DRILLS: &[Drill] = &[
         prints: NOTHING_BROKEN,
     },
     Drill {
+        name: "a verified load over HTTP",
+        short: "debug/loadgen run --serve --carrier poll --users 100 --window 4 --duration 5s",
+        long: "debug/loadgen run --serve --carrier poll --users 500 --window 4 --duration 60s",
+        exits: UNBROKEN,
+        prints: NOTHING_BROKEN,
+    },
+    Drill {
         name: "a verified load of groups",
         short: "debug/loadgen run --serve --users 200 --window 4 --duration 5s --groups 20 --group-size 3..100 \
                 --group-share 0.3 --membership-changes 5 --read-share 0.1",
@@ -95,113 +102,113 @@ const DRILLS: &[Drill] = &[
     },
     Drill {
         name: "kill and resume",
-        short: "cargo xtask crash --cycles 2",
-        long: "cargo xtask crash --cycles 20",
+        short: "debug/xtask crash --cycles 2",
+        long: "debug/xtask crash --cycles 20",
         exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "kill and resume sees an ack before the commit",
-        short: "cargo xtask crash --cycles 1 --planted ack-before-commit",
-        long: "cargo xtask crash --cycles 3 --planted ack-before-commit",
+        short: "debug/xtask crash --cycles 1 --planted ack-before-commit",
+        long: "debug/xtask crash --cycles 3 --planted ack-before-commit",
         exits: &[4],
         prints: BROKEN,
     },
     Drill {
         name: "kill and resume sees a retry taken for a new message",
-        short: "cargo xtask crash --cycles 1 --planted skip-dedup",
-        long: "cargo xtask crash --cycles 3 --planted skip-dedup",
+        short: "debug/xtask crash --cycles 1 --planted skip-dedup",
+        long: "debug/xtask crash --cycles 3 --planted skip-dedup",
         exits: &[4],
         prints: BROKEN,
     },
     Drill {
         name: "damaged data directories",
-        short: "cargo xtask damage --seeds 12 --large 2000",
-        long: "cargo xtask damage --seeds 200",
+        short: "debug/xtask damage --seeds 12 --large 2000",
+        long: "debug/xtask damage --seeds 200",
         exits: &[0],
         prints: &["otherwise 0", "kept: Damage"],
     },
     Drill {
         name: "copies that are put back",
-        short: "cargo xtask restore --times 1",
-        long: "cargo xtask restore",
+        short: "debug/xtask restore --times 1",
+        long: "debug/xtask restore",
         exits: &[0],
         prints: &["faults 0", "kept: Restore"],
     },
     Drill {
         name: "a bad network",
-        short: "cargo xtask lossy --seconds 6",
-        long: "cargo xtask lossy --seconds 60",
+        short: "debug/xtask lossy --seconds 6",
+        long: "debug/xtask lossy --seconds 60",
         exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "hostile peers",
-        short: "cargo xtask hostile --seconds 4",
-        long: "cargo xtask hostile",
+        short: "debug/xtask hostile --seconds 4",
+        long: "debug/xtask hostile",
         exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "what operators meet",
-        short: "cargo xtask operators",
-        long: "cargo xtask operators",
+        short: "debug/xtask operators",
+        long: "debug/xtask operators",
         exits: &[0],
         prints: &[" cases end as docs/operations.md says"],
     },
     Drill {
         name: "a cluster",
-        short: "cargo xtask cluster demo --seconds 8",
-        long: "cargo xtask cluster demo",
+        short: "debug/xtask cluster demo --seconds 8",
+        long: "debug/xtask cluster demo",
         exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "a node's death",
-        short: "cargo xtask cluster takeover --times 1",
-        long: "cargo xtask cluster takeover",
+        short: "debug/xtask cluster takeover --times 1",
+        long: "debug/xtask cluster takeover",
         exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "a cluster's faults",
-        short: "cargo xtask cluster chaos --seconds 40",
-        long: "cargo xtask cluster chaos",
+        short: "debug/xtask cluster chaos --seconds 40",
+        long: "debug/xtask cluster chaos",
         exits: &[0],
         prints: SOUND,
     },
     Drill {
         name: "a cluster's faults with leases that are ignored",
-        short: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
-        long: "cargo xtask cluster chaos --seconds 20 --planted ignore-lease",
+        short: "debug/xtask cluster chaos --seconds 20 --planted ignore-lease",
+        long: "debug/xtask cluster chaos --seconds 20 --planted ignore-lease",
         exits: &[4],
         prints: BROKEN,
     },
     Drill {
         name: "retries through two gateways",
-        short: "cargo xtask promises retries",
-        long: "cargo xtask promises retries",
+        short: "debug/xtask promises retries",
+        long: "debug/xtask promises retries",
         exits: &[0],
         prints: &["kept: Retries"],
     },
     Drill {
         name: "a session that was replaced",
-        short: "cargo xtask promises half-dead",
-        long: "cargo xtask promises half-dead",
+        short: "debug/xtask promises half-dead",
+        long: "debug/xtask promises half-dead",
         exits: &[0],
         prints: &["kept: HalfDead"],
     },
     Drill {
         name: "instruction counts",
-        short: "cargo xtask bench counts",
-        long: "cargo xtask bench counts",
+        short: "debug/xtask bench counts",
+        long: "debug/xtask bench counts",
         exits: &[0],
         prints: &[" instructions"],
     },
     Drill {
         name: "hostile bytes",
-        short: "cargo xtask fuzz --seconds 10",
-        long: "cargo xtask fuzz --seconds 300",
+        short: "debug/xtask fuzz --seconds 10",
+        long: "debug/xtask fuzz --seconds 300",
         exits: &[0],
         prints: &["no bad input found"],
     },
@@ -209,15 +216,15 @@ const DRILLS: &[Drill] = &[
 
 /// Not for CI, whose time is bounded: drills with a Cassandra of their own, a next release, the build of what people run.
 const LONG_ONLY: &[Step] = &[
-    Step::new("clocks that are wrong", "cargo xtask clocks").that_prints(&["kept: Clocks"]),
-    Step::new("a slow store", "cargo xtask promises slow-store").that_prints(&["kept: SlowStore"]),
-    Step::new("a kill of Cassandra", "cargo xtask promises cql-durability")
+    Step::new("clocks that are wrong", "debug/xtask clocks").that_prints(&["kept: Clocks"]),
+    Step::new("a slow store", "debug/xtask promises slow-store").that_prints(&["kept: SlowStore"]),
+    Step::new("a kill of Cassandra", "debug/xtask promises cql-durability")
         .that_prints(&["kept: CqlDurability"]),
-    Step::new("a rolling upgrade", "cargo xtask cluster upgrade").that_prints(SOUND),
+    Step::new("a rolling upgrade", "debug/xtask cluster upgrade").that_prints(SOUND),
     // The short form plants one fault in a cluster: it proves that its judge finds one.
     Step {
         name: "a cluster's faults with leases that others end too soon",
-        line: "cargo xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
+        line: "debug/xtask cluster chaos --seconds 20 --planted takeover-without-waiting",
         exits: &[4],
         prints: BROKEN,
     },
@@ -259,7 +266,7 @@ mod tests {
         let long_only = LONG_ONLY.iter().map(|step| step.line);
         let lines = DRILLS.iter().flat_map(|drill| [drill.short, drill.long]).chain(long_only);
         for line in lines {
-            let Some(words) = line.strip_prefix("cargo xtask ") else { continue };
+            let Some(words) = line.strip_prefix("debug/xtask ") else { continue };
             let words = ["xtask"].into_iter().chain(words.split_whitespace());
             assert!(Command::try_parse_from(words).is_ok(), "{line}");
         }
