@@ -235,6 +235,31 @@ await step("a second tab of a user waits for the first", async () => {
   await again.close();
 });
 
+await step("where no WebSocket comes through, polls over HTTP do, also over a restart", async () => {
+  const behind = await browser.newContext();
+  const sockets = [];
+  await behind.routeWebSocket(/v1\/ws/, (socket) => {
+    sockets.push(socket);
+    socket.close();
+  });
+  const [nine, ten] = [await tab(behind, 9), await tab(behind, 10)];
+  await online(nine);
+  await online(ten);
+  assert.ok(sockets.length >= 4, `each tries two: ${sockets.length}`);
+  await begin(nine, "10");
+  const texts = numbered("polled", 30);
+  await writeAll(nine, texts.slice(0, 10));
+  await begin(ten, "9");
+  await holds(ten, texts.slice(0, 10));
+  await writeAll(nine, texts.slice(10, 20));
+  await gateway.end("SIGKILL");
+  gateway = await Gateway.start();
+  await writeAll(nine, texts.slice(20));
+  await holds(nine, texts);
+  await holds(ten, texts);
+  await behind.close();
+});
+
 await step("it goes by keyboard alone", async () => {
   await seven.keyboard.press("Escape");
   await until("the list has the focus", () => seven.evaluate(() => document.activeElement?.closest("#chats") !== null));

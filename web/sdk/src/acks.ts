@@ -6,12 +6,14 @@ import { ACK_DELAY_MS, ACK_ROWS_MAX } from "./limits.js";
 export class Acks {
   /** When what is owed is written at the latest. */
   dueMs = Infinity;
+  /** Nothing is gathered: who waits says nothing more before. */
+  isEach = false;
   #rows = 0;
 
   /** A pushed row was taken, and the server waits for nothing. */
   owe(nowMs: number): void {
     this.#rows += 1;
-    this.dueMs = Math.min(this.dueMs, this.#rows < ACK_ROWS_MAX ? nowMs + ACK_DELAY_MS : nowMs);
+    this.dueMs = Math.min(this.dueMs, this.#rows < ACK_ROWS_MAX && !this.isEach ? nowMs + ACK_DELAY_MS : nowMs);
   }
 
   /** The server waits: it repeats a push, or has more rows than it may push. */

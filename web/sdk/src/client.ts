@@ -1,8 +1,9 @@
 // The client: drives a machine over WebSockets, with a store and timers. It decides nothing that the machine decides.
 
-import { BODY_BYTES_MAX, CONNECT_TIMEOUT_MS, PAGE_ROWS_MAX, REQUEST_TIMEOUT_MS, REQUESTS_PENDING_MAX } from "./limits.js";
+import { BODY_BYTES_MAX, CONNECT_TIMEOUT_MS, PAGE_ROWS_MAX, REQUEST_TIMEOUT_MS, REQUESTS_PENDING_MAX, SOCKETS_FAILED_MAX } from "./limits.js";
 import { type Effect, Machine } from "./machine.js";
 import type { Kept } from "./outbox.js";
+import { PollSocket, type Socket } from "./poll.js";
 import { type Change, MemoryStore, type Store } from "./store.js";
 import {
   type Chat,
@@ -43,6 +44,8 @@ export interface Options {
   store?: Store;
   /** Default: the global one, of a browser or of Node 22 or later. */
   WebSocket?: typeof globalThis.WebSocket;
+  /** By what it connects. Default: by a WebSocket; where two in a row do not come to a login, the next polls over HTTP; from then on it tries both in turns. */
+  carrier?: "websocket" | "poll";
   /** 0 up to 1. Default: cryptographic. */
   random?: () => number;
 }
@@ -100,7 +103,9 @@ export class Client {
   readonly #options: Options;
   readonly #store: Store;
   #machine: Machine | undefined;
-  #socket: WebSocket | undefined;
+  #socket: Socket | undefined;
+  /** WebSockets in a row over which nobody could log in. */
+  #socketsFailed = 0;
   #state: State = "closed";
   #token: string | undefined;
   /** A token was refused since the last login. */
@@ -304,23 +309,23 @@ export class Client {
     // What the store was to keep is in it before the login says the cursor.
     await this.#queue;
     if (this.#state !== "connecting") return;
-    const Socket = this.#options.WebSocket ?? globalThis.WebSocket;
-    const socket = new Socket(this.#options.url, ["longline.v1.json"]);
+    const socket = this.#connection();
     this.#socket = socket;
     const late = setTimeout(() => {
       if (this.#socket === socket && socket.readyState === 0) this.cut();
     }, CONNECT_TIMEOUT_MS);
     socket.onopen = () => {
       clearTimeout(late);
-      if (this.#socket === socket) this.#run(this.#machine!.onConnected(this.#token!, nowMs()));
+      if (this.#socket !== socket) return;
+      this.#run(this.#machine!.onConnected(this.#token!, nowMs(), socket instanceof PollSocket));
     };
-    socket.onmessage = ({ data }) => {
+    socket.onmessage = ({ data }: { data: unknown }) => {
       if (this.#socket !== socket) return;
       const text = String(data);
       this.#tell("wire", { isSaid: false, text });
       this.#run(this.#machine!.onMessage(text, nowMs()));
     };
-    socket.onclose = ({ code, reason }) => {
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       clearTimeout(late);
       if (this.#socket !== socket) return;
       this.#end ??= this.#machine!.onClosed(code, reason);
@@ -329,10 +334,20 @@ export class Client {
     };
   }
 
+  /** A new connection. */
+  #connection(): Socket {
+    const { url, carrier, WebSocket = globalThis.WebSocket } = this.#options;
+    const hasFailed = this.#socketsFailed >= SOCKETS_FAILED_MAX && carrier === undefined;
+    // A WebSocket may come through again some day: the next connection is one.
+    if (hasFailed) this.#socketsFailed -= 1;
+    return carrier === "poll" || hasFailed ? new PollSocket(url) : new WebSocket(url, ["longline.v1.json"]);
+  }
+
   /** The connection is no more. */
   #lose(): void {
     const socket = this.#socket;
     this.#socket = undefined;
+    if (this.#state === "connecting" && socket && !(socket instanceof PollSocket)) this.#socketsFailed += 1;
     clearTimeout(this.#timer);
     socket?.close();
     this.#machine?.onDisconnected();
@@ -378,7 +393,7 @@ export class Client {
     this.#timer = setTimeout(onTimer, Math.max(0, due - nowMs()));
   }
 
-  async #carryOut(effects: Effect[], socket: WebSocket | undefined): Promise<void> {
+  async #carryOut(effects: Effect[], socket: Socket | undefined): Promise<void> {
     const cursor = effects.findLast((it) => it.do === "cursor");
     if (effects.some((it) => it.do === "missing")) this.#isCatchingUp = true;
     const change = changeOf(effects);
@@ -402,7 +417,7 @@ export class Client {
     }
   }
 
-  #do(effect: Effect, socket: WebSocket | undefined): void {
+  #do(effect: Effect, socket: Socket | undefined): void {
     switch (effect.do) {
       case "say":
         if (socket && socket === this.#socket && socket.readyState === 1) {
@@ -453,6 +468,7 @@ export class Client {
         return;
       case "logged in":
         this.#isTokenRefused = false;
+        if (!(socket instanceof PollSocket)) this.#socketsFailed = 0;
         if (this.#isCatchingUp) void this.#catchUp();
         return this.#setState({ state: "online" });
       case "reply": {

@@ -43,3 +43,8 @@ export const REQUEST_TIMEOUT_MS = 10_000;
 /** How old a message id may be, and how far ahead of the server's clock. */
 export const ID_AGE_MS_MAX = 86_400_000;
 export const CLOCK_SKEW_MS_MAX = 10_000;
+/** How long a poll waits for a row, in seconds; and time to its answer, in ms. */
+export const POLL_WAIT_S = 25;
+export const POLL_TIMEOUT_MS = 35_000;
+/** WebSockets in a row over which nobody could log in, after which a client polls. */
+export const SOCKETS_FAILED_MAX = 2;

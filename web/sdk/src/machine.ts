@@ -161,8 +161,9 @@ export class Machine {
     return this.#phase === "leaving" && !this.#outbox.isInFlight();
   }
 
-  /** There is a connection: says the login. */
-  onConnected(token: string, nowMs: number): Effect[] {
+  /** There is a connection: says the login. On one that polls each row is acknowledged as soon as it is stored. */
+  onConnected(token: string, nowMs: number, isPolling = false): Effect[] {
+    this.#acks.isEach = isPolling;
     this.#phase = "logging in";
     this.#watchMs = nowMs + LOGIN_TIMEOUT_MS;
     const { cursor, epoch, messageId } = this.#inbox;
