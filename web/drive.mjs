@@ -155,9 +155,9 @@ await step("who types is seen, until it stops", async () => {
   // What was typed for the messages before rests still.
   await new Promise((done) => setTimeout(done, 3_100));
   await seven.fill("#text", "I am thinking of");
-  await until("it is seen", async () => (await eight.textContent("#members")) === "typing …");
+  await until("it is seen", async () => (await eight.textContent("#doing")) === "typing …");
   await seven.fill("#text", "");
-  await until("it is over", async () => (await eight.textContent("#members")) === "");
+  await until("it is over", async () => (await eight.textContent("#doing")) === "");
   // The next is let in again only after a rest, and ends with its message.
   await new Promise((done) => setTimeout(done, 3_100));
   await seven.fill("#text", "you");
@@ -165,7 +165,7 @@ await step("who types is seen, until it stops", async () => {
   await write(seven, "you");
   texts.push("you");
   await holds(eight, texts);
-  assert.equal(await eight.textContent("#members"), "");
+  assert.equal(await eight.textContent("#doing"), "");
 });
 
 await step("100 messages while one is offline, and back", async () => {
@@ -226,6 +226,36 @@ await step("a group is made, and everybody hears", async () => {
     await page.locator("#log .bubble p", { hasText: "hello, all" }).waitFor();
   }
   await nine.close();
+});
+
+await step("a group has a name, an announcement and roles, and its members come and go", async () => {
+  const row = (page, uid) => page.locator("#group-members li", { hasText: `User ${uid}` });
+  await seven.click("#members");
+  await seven.fill("#new-title", "Walks");
+  await seven.press("#new-title", "Enter");
+  await eight.locator("#title", { hasText: "Walks" }).waitFor();
+  await eight.locator("#log .event", { hasText: "named the group Walks" }).waitFor();
+  await seven.fill("#new-notice", "Sunday at nine");
+  await seven.press("#new-notice", "Enter");
+  await eight.click("#members");
+  await eight.locator("#notice", { hasText: "Sunday at nine" }).waitFor();
+  assert.equal(await eight.locator("#title-form").isVisible(), false, "a member gives no name");
+  await row(seven, 8).getByRole("button", { name: "Mute" }).click();
+  await row(seven, 8).locator(".role", { hasText: "muted" }).waitFor();
+  await write(eight, "may I?");
+  await eight.locator("#log .failed .meta", { hasText: "not sent" }).waitFor();
+  await row(seven, 8).getByRole("button", { name: "Unmute" }).click();
+  await row(seven, 8).getByRole("button", { name: "Make admin" }).click();
+  await row(eight, 9).getByRole("button", { name: "Remove" }).click();
+  await seven.locator("#members", { hasText: "2 members" }).waitFor();
+  await seven.fill("#new-members", "9, 10");
+  await seven.press("#new-members", "Enter");
+  await eight.locator("#members", { hasText: "4 members" }).waitFor();
+  await write(eight, "now I may");
+  await seven.locator("#log .bubble p", { hasText: "now I may" }).waitFor();
+  await eight.locator("#group-ends").getByRole("button", { name: "Leave" }).click();
+  await seven.locator("#members", { hasText: "3 members" }).waitFor();
+  await eight.locator("#members").waitFor({ state: "hidden" });
 });
 
 await step("a second tab of a user waits for the first", async () => {

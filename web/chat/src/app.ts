@@ -1,6 +1,18 @@
 // The chat page: what a person does to the client and the model, and what is drawn of them.
 
-import { Client, type Events, type Id, keyOf, openStore, type Conversation, chatOf, RequestError } from "@longline/client";
+import {
+  chatOf,
+  Client,
+  type Conversation,
+  type Events,
+  type Id,
+  keyOf,
+  openStore,
+  RequestError,
+  ROLE_ADMIN,
+  ROLE_MEMBER,
+  ROLE_OWNER,
+} from "@longline/client";
 import { isPartial, Model, SHOWN_MAX, type Talk, textOf } from "./model.js";
 
 function at<T extends HTMLElement>(id: string): T {
@@ -16,6 +28,8 @@ function made(name: string, classes: string, ...content: (Node | string)[]): HTM
 }
 
 const WIRE_LINES_MAX = 200;
+/** The code of a refusal: the user is no member of the group. */
+const NOT_MEMBER = 22;
 const model = new Model();
 let client: Client;
 let uid: Id;
@@ -125,7 +139,8 @@ async function begin(): Promise<void> {
   });
   client.on("pending", redraw);
   client.on("failed", ({ send, text }) => {
-    model.failed.push({ send, text });
+    // Who asked for a change of a group is told by it.
+    if (send.kind === 1) model.failed.push({ send, text });
     redraw();
   });
   client.on("reset", () => {
@@ -165,9 +180,24 @@ async function refresh(talk: Talk): Promise<void> {
 
 async function learnMembers(talk: Talk): Promise<void> {
   if (talk.conversation.kind !== 2 || client.state !== "online") return;
-  const members = await client.members(talk.conversation).catch(() => []);
-  if (members.length > 0) talk.members = members.map((it) => it.uid);
+  try {
+    talk.members = (await client.members(talk.conversation)).map((it) => it.uid);
+    talk.info = await client.groupInfo(talk.conversation);
+  } catch (error) {
+    // Who is no member any more is not told who is.
+    if (error instanceof RequestError && error.code === NOT_MEMBER) [talk.members, talk.info] = [[], undefined];
+  }
   redraw();
+}
+
+/** Asks for a change of the open group, and says why if it is refused. */
+async function change(make: (group: Conversation) => Promise<unknown>): Promise<void> {
+  if (!model.open) return;
+  try {
+    await make(model.open.conversation);
+  } catch (error) {
+    showBanner((error as Error).message);
+  }
 }
 
 /** The open conversation is on the screen. */
@@ -285,8 +315,11 @@ function drawTalk(): void {
   const log = at("log");
   at("send-form").hidden = !talk;
   at("title").textContent = talk ? model.nameOf(talk) : "";
-  const members = talk && talk.members.length > 0 ? `${talk.members.length} members` : "";
-  at("members").textContent = talk?.doing(performance.now()) || members;
+  const isOfGroup = (talk?.members.length ?? 0) > 0;
+  at("members").hidden = !isOfGroup;
+  at("members").textContent = `${talk?.members.length} members`;
+  at("doing").textContent = talk?.doing(performance.now()) ?? "";
+  drawGroup(isOfGroup ? talk : undefined);
   if (!talk) {
     log.replaceChildren(made("p", "nothing", "Choose a conversation, or write to somebody by number."));
     return;
@@ -329,6 +362,54 @@ function drawTalk(): void {
   if (rows.length === 0) rows.push(made("p", "nothing", "Nothing was said yet."));
   log.replaceChildren(...rows);
   if (isStuck) log.scrollTop = log.scrollHeight;
+}
+
+const MUTE_MS = 3_600_000;
+let drawnGroup = "";
+
+/** Who is in the open group, and what this user may do there. It is drawn anew when it differs: a person may be typing. */
+function drawGroup(talk: Talk | undefined): void {
+  const isShown = talk !== undefined && at("members").ariaExpanded === "true";
+  at("group").hidden = !isShown;
+  const role = talk?.roleOf(uid) ?? ROLE_MEMBER;
+  const drawn = isShown ? JSON.stringify([keyOf(talk.conversation), talk.members, talk.info, role]) : "";
+  if (drawn === drawnGroup) return;
+  drawnGroup = drawn;
+  if (!isShown) return;
+  at("notice").hidden = !talk.info?.notice;
+  at("notice").textContent = talk.info?.notice ?? "";
+  at("title-form").hidden = at("notice-form").hidden = role < ROLE_ADMIN;
+  at<HTMLInputElement>("new-title").value = talk.info?.title ?? "";
+  at<HTMLInputElement>("new-notice").value = talk.info?.notice ?? "";
+  at("group-members").replaceChildren(...talk.members.map((member) => memberRow(talk, member, role)));
+  const leave = button("Leave", () => change((group) => client.leaveGroup(group)));
+  const end = button("End the group", () => change((group) => client.endGroup(group)));
+  at("group-ends").replaceChildren(leave, ...(role === ROLE_OWNER ? [end] : []));
+}
+
+function memberRow(talk: Talk, member: Id, role: number): HTMLElement {
+  const theirs = talk.roleOf(member);
+  const isMuted = talk.mutedUntilMs(member) > Date.now();
+  const what = [{ [ROLE_ADMIN]: "admin", [ROLE_OWNER]: "owner" }[theirs], isMuted ? "muted" : ""].filter(Boolean).join(", ");
+  const row = made("li", "", made("span", "name", member === uid ? "You" : `User ${member}`), made("span", "role", what));
+  const does = (text: string, make: (group: Conversation) => Promise<unknown>) => row.append(button(text, () => change(make)));
+  if (member === uid) return row;
+  if (role === ROLE_OWNER) {
+    const other = theirs === ROLE_ADMIN ? ROLE_MEMBER : ROLE_ADMIN;
+    does(other === ROLE_ADMIN ? "Make admin" : "Make member", (group) => client.setRole(group, other, [member]));
+  }
+  if (role > theirs) {
+    does(isMuted ? "Unmute" : "Mute", (group) => client.mute(group, isMuted ? 0 : Date.now() + MUTE_MS, [member]));
+    does("Remove", (group) => client.removeMembers(group, [member]));
+  }
+  return row;
+}
+
+function button(text: string, onclick: () => unknown): HTMLElement {
+  const element = made("button", "", text) as HTMLButtonElement;
+  element.type = "button";
+  element.onclick = () => void onclick();
+  return element;
 }
 
 async function earlier(talk: Talk, seq: number): Promise<void> {
@@ -444,6 +525,24 @@ at("log").onscroll = () => {
   const log = at("log");
   isStuck = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
 };
+at("members").onclick = () => {
+  at("members").ariaExpanded = String(at("members").ariaExpanded !== "true");
+  drawTalk();
+};
+/** A form of the open group: what is typed goes to the server. */
+function onTyped(form: string, input: string, make: (group: Conversation, typed: string) => Promise<unknown>): void {
+  at<HTMLFormElement>(form).onsubmit = (event) => {
+    event.preventDefault();
+    const { value } = at<HTMLInputElement>(input);
+    void change((group) => make(group, value.trim()));
+  };
+}
+onTyped("title-form", "new-title", (group, title) => client.setTitle(group, title));
+onTyped("notice-form", "new-notice", (group, notice) => client.announce(group, notice));
+onTyped("add-form", "new-members", async (group, typed) => {
+  await client.addMembers(group, typed.match(/[1-9][0-9]*/g) ?? []);
+  at<HTMLInputElement>("new-members").value = "";
+});
 at("back").onclick = leaveTalk;
 at("offline").onclick = () => void (client.state === "closed" || client.state === "stopped" ? client.connect() : client.close());
 at("cut").onclick = () => client.cut();

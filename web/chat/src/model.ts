@@ -3,16 +3,29 @@
 import {
   type Chat,
   type Conversation,
+  GROUP_CREATED,
+  GROUP_ENDED,
+  type GroupInfo,
   type Id,
   type Kept,
   keyOf,
+  MEMBER_LEFT,
+  MEMBERS_ADDED,
+  MEMBERS_MUTED,
+  MEMBERS_REMOVED,
   type Message,
+  NOTICE_GIVEN,
   peerOf,
+  ROLE_ADMIN,
+  ROLE_MEMBER,
+  ROLE_OWNER,
+  ROLES_GIVEN,
   type Signal,
   SIGNAL_READ,
   SIGNAL_RECORDING,
   SIGNAL_STOPPED,
   SIGNAL_TYPING,
+  TITLE_GIVEN,
   uidsOf,
 } from "@longline/client";
 
@@ -30,7 +43,9 @@ export class Talk {
   isHidden = false;
   /** The newest, as the list of chats has it: it may have no text. */
   recent: Message | undefined;
+  /** Of a group. */
   members: Id[] = [];
+  info: GroupInfo | undefined;
   draft = "";
 
   constructor(readonly conversation: Conversation) {}
@@ -48,6 +63,19 @@ export class Talk {
   /** What the peer does now; nothing once it is over. */
   doing(nowMs: number): string {
     return this.does && nowMs < this.does.untilMs ? this.does.what : "";
+  }
+
+  /** What somebody is in a group. */
+  roleOf(uid: Id): number {
+    return this.info?.roles.find((it) => it.uid === uid)?.role ?? ROLE_MEMBER;
+  }
+
+  /** Until when somebody may not write in a group, Unix ms. */
+  mutedUntilMs(uid: Id): number {
+    const role = this.roleOf(uid);
+    const own = this.info?.roles.find((it) => it.uid === uid)?.muted_until_ms ?? 0;
+    if (role === ROLE_OWNER) return 0;
+    return role === ROLE_MEMBER ? Math.max(own, this.info?.muted_until_ms ?? 0) : own;
   }
 
   /** Ascending, without a gap up to the newest. */
@@ -124,7 +152,8 @@ export class Model {
     return talks.sort((a, b) => b.lastMs - a.lastMs);
   }
 
-  nameOf({ conversation, members }: Talk): string {
+  nameOf({ conversation, members, info }: Talk): string {
+    if (info?.title) return info.title;
     if (conversation.kind === 1) return `User ${peerOf(conversation, this.uid)}`;
     if (conversation.kind === 3) return "Notices";
     const others = members.filter((it) => it !== this.uid);
@@ -139,16 +168,37 @@ export function isPartial(message: Message): boolean {
 /** What a message says, for a person. */
 export function textOf(message: Pick<Message, "kind" | "text" | "body" | "sender">): string {
   if (message.kind === 1) return message.text ?? `${message.body?.length ?? 0} characters of base64`;
-  const uids = message.kind < 19 ? uidsOf(message.body ?? bodyOf(message.text)).join(", ") : "";
+  const who = `User ${message.sender}`;
+  const bytes = message.body ?? bodyOf(message.text);
   switch (message.kind) {
-    case 16:
-      return `User ${message.sender} made the group${uids ? ` with ${uids}` : ""}`;
-    case 17:
-      return `User ${message.sender} added ${uids}`;
-    case 18:
-      return `User ${message.sender} removed ${uids}`;
-    case 19:
-      return `User ${message.sender} left`;
+    case TITLE_GIVEN:
+      return message.text ? `${who} named the group ${message.text}` : `${who} took the group's name away`;
+    case NOTICE_GIVEN:
+      return message.text ? `${who} announced: ${message.text}` : `${who} took the announcement away`;
+    case GROUP_ENDED:
+      return `${who} ended the group`;
+    case ROLES_GIVEN: {
+      const [role, ...uids] = uidsOf(bytes);
+      const what = { [ROLE_MEMBER]: "a member", [ROLE_ADMIN]: "an admin", [ROLE_OWNER]: "the owner" }[Number(role)];
+      return `${who} made ${uids.join(", ")} ${what ?? "something new"}`;
+    }
+    case MEMBERS_MUTED: {
+      const [until, ...uids] = uidsOf(bytes);
+      const whom = uids.join(", ") || "everybody";
+      return until === "0" ? `${who} lets ${whom} write again` : `${who} muted ${whom} for a while`;
+    }
+    default:
+  }
+  const uids = message.kind < MEMBER_LEFT ? uidsOf(bytes).join(", ") : "";
+  switch (message.kind) {
+    case GROUP_CREATED:
+      return `${who} made the group${uids ? ` with ${uids}` : ""}`;
+    case MEMBERS_ADDED:
+      return `${who} added ${uids}`;
+    case MEMBERS_REMOVED:
+      return `${who} removed ${uids}`;
+    case MEMBER_LEFT:
+      return `${who} left`;
     default:
       return "";
   }

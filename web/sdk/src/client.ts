@@ -11,16 +11,27 @@ import {
   type ChatsPage,
   chatOf,
   type Conversation,
+  type Device,
+  GROUP_ENDED,
+  type GroupInfo,
   type GroupMember,
   type GroupMembersPage,
   type HistoryPage,
   type Id,
+  MEMBER_LEFT,
+  MEMBERS_ADDED,
+  MEMBERS_MUTED,
+  MEMBERS_REMOVED,
   type Message,
   type Next,
+  NOTICE_GIVEN,
+  ROLES_GIVEN,
+  setBody,
   type Signal,
   SIGNAL_RECORDING,
   SIGNAL_STOPPED,
   SIGNAL_TYPING,
+  TITLE_GIVEN,
   uidsBody,
 } from "./wire.js";
 
@@ -202,6 +213,46 @@ export class Client {
     return this.#sent(this.#machine?.createGroup(uidsBody(members), nowMs()));
   }
 
+  addMembers(group: Conversation, uids: Id[]): Promise<Message> {
+    return this.#change(group, MEMBERS_ADDED, { body: uidsBody(uids) });
+  }
+
+  removeMembers(group: Conversation, uids: Id[]): Promise<Message> {
+    return this.#change(group, MEMBERS_REMOVED, { body: uidsBody(uids) });
+  }
+
+  leaveGroup(group: Conversation): Promise<Message> {
+    return this.#change(group, MEMBER_LEFT, { body: "" });
+  }
+
+  /** Gives members a role. The owner's is given to one: the group is handed over. */
+  setRole(group: Conversation, role: number, uids: Id[]): Promise<Message> {
+    return this.#change(group, ROLES_GIVEN, { body: setBody(role, uids) });
+  }
+
+  /** Nobody of these writes before a time, in Unix ms; without uids no plain member does. 0: they may again. */
+  mute(group: Conversation, untilMs: number, uids: Id[] = []): Promise<Message> {
+    return this.#change(group, MEMBERS_MUTED, { body: setBody(untilMs, uids) });
+  }
+
+  setTitle(group: Conversation, title: string): Promise<Message> {
+    return this.#change(group, TITLE_GIVEN, { text: title });
+  }
+
+  /** Announces something, in place of what was announced before. */
+  announce(group: Conversation, notice: string): Promise<Message> {
+    return this.#change(group, NOTICE_GIVEN, { text: notice });
+  }
+
+  /** Nobody is a member any more. */
+  endGroup(group: Conversation): Promise<Message> {
+    return this.#change(group, GROUP_ENDED, { body: "" });
+  }
+
+  async #change(conversation: Conversation, kind: number, is: { text: string } | { body: string }): Promise<Message> {
+    return this.#sent(this.#machine?.send({ conversation, kind, ...is }, nowMs()));
+  }
+
   /** Messages before `beforeSeq` (0: the newest), ascending. They are stored. */
   async history(conversation: Conversation, beforeSeq = 0, limit = 64): Promise<Message[]> {
     const value = { conversation, before_seq: beforeSeq, limit };
@@ -261,6 +312,21 @@ export class Client {
   async members(conversation: Conversation): Promise<GroupMember[]> {
     const value = { conversation, limit: PAGE_ROWS_MAX };
     return (await this.#ask<GroupMembersPage>("group_members", value)).members;
+  }
+
+  /** What a group is: its title, what is announced, roles, who is muted. */
+  groupInfo(conversation: Conversation): Promise<GroupInfo> {
+    return this.#ask("group_info", { conversation });
+  }
+
+  /** The user's devices that are logged in. */
+  async devices(): Promise<Device[]> {
+    return (await this.#ask<{ devices: Device[] }>("devices", { limit: PAGE_ROWS_MAX })).devices;
+  }
+
+  /** Ends what a device of the user is logged in as, perhaps this one. Whether it was. */
+  async endDevice(device: Id): Promise<boolean> {
+    return (await this.#ask<{ was_logged_in: boolean }>("end_device", { device })).was_logged_in;
   }
 
   #place(to: Id | Conversation): Conversation {

@@ -98,6 +98,29 @@ export interface GroupMembersPage {
   members: GroupMember[];
 }
 
+/** What a group is, as its members are told. */
+export interface GroupInfo {
+  conversation: Conversation;
+  /** The last row that counts. */
+  seq: number;
+  count: number;
+  title: string;
+  /** What is announced. */
+  notice: string;
+  /** Until when nobody writes who is a plain member, Unix ms; none or 0: they may. */
+  muted_until_ms?: number;
+  /** The owner, admins, and who is muted. All others are members. */
+  roles: { uid: Id; role?: number; muted_until_ms?: number }[];
+}
+
+/** A device of the user that is logged in. */
+export interface Device {
+  device: Id;
+  generation: number;
+  silent_s: number;
+  platform: number;
+}
+
 /** Codes of refusals that a program looks at. */
 export const Code = {
   BadToken: 4,
@@ -109,7 +132,19 @@ export const Code = {
 
 /** Kinds of rows that change a group. */
 export const GROUP_CREATED = 16;
-export const GROUP_LAST = 20;
+export const MEMBERS_ADDED = 17;
+export const MEMBERS_REMOVED = 18;
+export const MEMBER_LEFT = 19;
+export const ROLES_GIVEN = 21;
+export const MEMBERS_MUTED = 22;
+export const TITLE_GIVEN = 23;
+export const NOTICE_GIVEN = 24;
+export const GROUP_ENDED = 25;
+export const GROUP_LAST = GROUP_ENDED;
+/** Roles in a group: a plain member, an admin, the owner. */
+export const ROLE_MEMBER = 0;
+export const ROLE_ADMIN = 1;
+export const ROLE_OWNER = 2;
 /** Kinds of rows that are in inboxes only: what a device of the user did. */
 export const MARK_READ = 2;
 export const MARK_HIDDEN = 3;
@@ -124,6 +159,7 @@ export function nextOf(code: number): Next {
     case 17: // SessionReplaced
     case 18: // TooManyDevices
     case 28: // Kicked
+    case 31: // EndedByUser
       return "stop";
     case Code.BadToken:
     case Code.TokenExpired:
@@ -136,13 +172,13 @@ export function nextOf(code: number): Next {
 
 /** Whether a refused request may be made again as it was. */
 export function isRetryable(code: number, retryAfterMs: number): boolean {
-  const known = code >= 1 && code <= 29;
+  const known = code >= 1 && code <= 31;
   return known ? [6, 7, 8, 9, Code.IdInFuture, 16].includes(code) : retryAfterMs > 0;
 }
 
 /** Whether a refusal with this code closes the connection. */
 export function endsConnection(code: number): boolean {
-  return [1, 2, 3, 4, 5, 17, 18, 20, 21, 28, 29].includes(code);
+  return [1, 2, 3, 4, 5, 17, 18, 20, 21, 28, 29, 31].includes(code);
 }
 
 /** The chat of two users. */
@@ -185,6 +221,13 @@ export function uidsBody(uids: Id[]): string {
   const view = new DataView(bytes.buffer);
   sorted.forEach((uid, at) => view.setBigUint64(8 * at, uid, true));
   return btoa(String.fromCharCode(...bytes));
+}
+
+/** The body of a row that gives these users a value, a role or a time, in base64. */
+export function setBody(value: number, uids: Id[]): string {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
+  return btoa(String.fromCharCode(...bytes) + atob(uidsBody(uids)));
 }
 
 /** The users that such a body names. */

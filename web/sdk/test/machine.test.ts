@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Kept } from "../src/outbox.js";
 import { timeOf, uuidv7 } from "../src/uuid.js";
-import { groupOf, PLATFORM_WEB, uidsBody, uidsOf } from "../src/wire.js";
+import { groupOf, nextOf, PLATFORM_WEB, setBody, uidsBody, uidsOf } from "../src/wire.js";
 import { CHAT, EPOCH, NOW, Scene, message, refusal } from "./scene.js";
 
 const kept = (order: number, is_written: boolean, timeMs = NOW): Kept => ({
@@ -351,6 +351,12 @@ test("a reply has the number of its request, and what is unknown is passed over"
   scene.hear({});
   assert.deepEqual(scene.did.filter((it) => it.do !== "say"), []);
   assert.equal(new Scene().machine.request("chats", { limit: 9 }), undefined, "not logged in");
+});
+
+test("the body of a change has a value, then users ascending", () => {
+  assert.deepEqual(uidsOf(setBody(2, ["9", "8"])), ["2", "8", "9"]);
+  assert.deepEqual(uidsOf(setBody(0, [])), ["0"]);
+  assert.equal(nextOf(31), "stop", "a user who ended a device does not want it back");
 });
 
 test("a group is named by its maker and the id that makes it", () => {
