@@ -2,6 +2,8 @@
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// `CLOCK_MONOTONIC` in ns.
 #[must_use]
@@ -31,6 +33,13 @@ fn ns(clock: ClockId) -> u64 {
 #[must_use]
 pub fn unix() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A second of the wall clock by RFC 3339, in UTC.
+#[must_use]
+pub fn rfc_3339(unix: Duration) -> String {
+    let at = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(unix.as_secs());
+    at.format(&Rfc3339).expect("a clock shows a year of four digits")
 }
 
 /// A number that no other run has: the wall clock in ms, and the process.

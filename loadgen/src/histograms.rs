@@ -3,6 +3,7 @@
 use crate::limits::{LATENCY_DIGITS, LATENCY_NS_MAX};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Samples that must lie beyond a percentile for it to be told.
@@ -73,30 +74,44 @@ impl Latency {
 
     /// The few numbers that a summary has.
     #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the mean of whole ns"
+    )]
     pub fn brief(&self) -> Brief {
         Brief {
             n: self.0.len(),
             p50: self.quantile(0.5),
+            p90: self.quantile(0.9),
             p99: self.quantile(0.99),
             p999: self.quantile(0.999),
+            p9999: self.quantile(0.9999),
             max: self.0.max(),
+            mean: if self.0.is_empty() { 0 } else { self.0.mean().round() as u64 },
         }
     }
 }
 
 /// A distribution in a few numbers, ns. A percentile that too few samples lie beyond is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Brief {
     /// Samples.
     pub n: u64,
     /// Median.
     pub p50: Option<u64>,
+    /// 90 of 100 are not above.
+    pub p90: Option<u64>,
     /// 99 of 100 are not above.
     pub p99: Option<u64>,
     /// 999 of 1,000 are not above.
     pub p999: Option<u64>,
+    /// 9,999 of 10,000 are not above.
+    pub p9999: Option<u64>,
     /// The largest.
     pub max: u64,
+    /// The mean; 0 of none.
+    pub mean: u64,
 }
 
 /// The times of a message that are told apart.

@@ -6,6 +6,7 @@ pub mod limits;
 pub mod out_dir;
 pub mod scenario;
 pub mod clock;
+pub mod about;
 pub mod units;
 pub mod body;
 pub mod friends;

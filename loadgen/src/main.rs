@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use loadgen::failure::{self, Failure};
-use loadgen::{compare, doctor, herd, keeper, merge, run, runs, scenario, search};
+use loadgen::{compare, doctor, herd, keeper, merge, report, run, runs, scenario, search};
+use std::io::Write;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -34,6 +35,8 @@ enum Command {
     Storm(herd::StormArgs),
     /// Says what this machine can carry.
     Doctor,
+    /// Prints the JSON Schema of summary.json.
+    Schema,
     /// Not for people: ends a server of loadgen's own when loadgen is gone.
     #[command(hide = true)]
     KeepServer(keeper::KeepArgs),
@@ -66,6 +69,11 @@ fn main() -> ExitCode {
         Command::Storm(args) => herd::storm(&args),
         Command::KeepServer(args) => keeper::keep(&args),
         Command::Doctor => doctor::doctor().map(|()| failure::PASS),
+        Command::Schema => {
+            // Whoever stopped reading has read enough.
+            let _ = std::io::stdout().write_all(report::schema().as_bytes());
+            Ok(failure::PASS)
+        }
     };
     match ended {
         Ok(code) => code.into(),

@@ -7,6 +7,7 @@ use crate::out_dir::{self, OutArgs};
 use crate::report::{self, Generator, Machine, Measured, Summary};
 use crate::run::{GroupLatencies, Plan, Shard};
 use crate::server_cost::Cost;
+use crate::verify::Example;
 use std::path::{Path, PathBuf};
 
 /// Puts the results of the processes of one run together: those of --shard 0/N to N-1/N.
@@ -105,7 +106,7 @@ fn merged(parts: Vec<Part>) -> Part {
     summary.stages.clear();
     summary.before_events_e2e_ns = Brief::default();
     summary.verdict_reasons = of_shard(&summary.plan, &summary.verdict_reasons);
-    summary.examples = of_shard(&summary.plan, &summary.examples);
+    name_shard(&summary.plan, &mut summary.examples);
     for part in parts {
         sum.latencies.add(&part.latencies);
         sum.own_sched.add(&part.own_sched);
@@ -124,14 +125,22 @@ fn of_shard(plan: &Plan, lines: &[String]) -> Vec<String> {
     lines.iter().map(|line| format!("shard {}: {line}", plan.shard)).collect()
 }
 
-fn add(sum: &mut Summary, other: Summary) {
+/// Says of which process faults are.
+fn name_shard(plan: &Plan, examples: &mut [Example]) {
+    for example in examples {
+        example.text = format!("shard {}: {}", plan.shard, example.text);
+    }
+}
+
+fn add(sum: &mut Summary, mut other: Summary) {
     let mut reasons = of_shard(&other.plan, &other.verdict_reasons);
     if other.verdict > sum.verdict {
         sum.verdict = other.verdict;
         std::mem::swap(&mut sum.verdict_reasons, &mut reasons);
     }
     sum.verdict_reasons.extend(reasons);
-    sum.examples.extend(of_shard(&other.plan, &other.examples));
+    name_shard(&other.plan, &mut other.examples);
+    sum.examples.append(&mut other.examples);
     sum.interrupted |= other.interrupted;
     for (sum, other) in [
         (&mut sum.sent, other.sent),

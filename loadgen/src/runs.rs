@@ -1,5 +1,7 @@
 //! Runs and their reports, one after the other against one target. A run knows nothing of its report.
 
+use crate::about::About;
+use crate::clock::unix;
 use crate::failure::Failure;
 use crate::out_dir;
 use crate::report::Report;
@@ -28,6 +30,8 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
 /// Runs against one target, one after the other.
 pub struct Runs {
     target: Target,
+    /// For a person.
+    named: String,
     out: Option<PathBuf>,
     count: usize,
 }
@@ -39,7 +43,8 @@ impl Runs {
     /// It is not there, or cannot be started.
     pub fn new(target: &TargetArgs, out: Option<PathBuf>) -> Result<Self, Failure> {
         out.as_deref().map_or(Ok(()), make)?;
-        Ok(Self { target: Target::find(target, out.as_deref())?, out, count: 0 })
+        let named = target.named();
+        Ok(Self { target: Target::find(target, out.as_deref())?, named, out, count: 0 })
     }
 
     /// One more, with its files in a directory of its own.
@@ -64,8 +69,9 @@ impl Runs {
     }
 
     fn watch(&self, plan: Plan, out: Option<&Path>) -> Result<Report, Failure> {
+        let began = unix();
         let watched = run::watch_all(&plan, &self.target, out)?;
-        Ok(Report::new(plan, &watched))
+        Ok(Report::new(plan, &watched, About::ended(began, self.named.clone())))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the server costs, read from `/proc`: its CPU and memory, and the kernel's memory for sockets. It knows
 //! processes by their ids and nothing of what they do.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fs::read_to_string;
 
@@ -59,7 +60,7 @@ fn tcp_bytes(sockstat: &str) -> u64 {
 }
 
 /// The server's part of a summary. `None`: no process was given, or there was nothing to divide by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// CPU time in the measured interval over messages delivered in it.
     pub cpu_us_per_message: Option<f64>,

@@ -2,13 +2,15 @@
 
 use crate::histograms::{Latencies, Latency};
 use crate::units::duration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 /// A bound on one figure of one distribution.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[schemars(with = "String")]
 pub struct Slo {
     /// A name of [`Latencies::named`].
     latency: &'static str,
@@ -24,7 +26,7 @@ enum Figure {
 }
 
 /// A bound beside what was measured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured {
     /// The bound, as it was written.
     pub slo: String,
@@ -32,6 +34,14 @@ pub struct Measured {
     pub bound_ns: u64,
     /// What was measured, ns; `None`: too few samples to tell.
     pub value_ns: Option<u64>,
+}
+
+impl Measured {
+    /// Whether it was kept; none: too few samples to tell.
+    #[must_use]
+    pub fn is_kept(&self) -> Option<bool> {
+        self.value_ns.map(|value_ns| value_ns < self.bound_ns)
+    }
 }
 
 impl Slo {

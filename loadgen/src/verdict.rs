@@ -6,10 +6,13 @@ use crate::histograms::COMPARED;
 use crate::limits::{IN_FLIGHT_MAX, TIMER_NS};
 use crate::slo::Measured;
 use crate::units::time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a run is worth. What is later in the list comes before all that is earlier.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The figures are the server's, at the load that was asked for, and no promise was broken.
@@ -50,6 +53,37 @@ impl Verdict {
             Self::Unanswered => "unanswered",
             Self::TargetDown => "target-down",
             Self::Broken => "broken",
+        }
+    }
+
+    /// What it means, for a person who reads it for the first time.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Valid => {
+                "The figures are the server's, at the load that was asked for, and no promise was broken."
+            }
+            Self::SloMissed => {
+                "The figures are the server's and no promise was broken, but it was slower than was asked for."
+            }
+            Self::TooShort => {
+                "There were too few messages to say whose figures these are: run longer."
+            }
+            Self::ServerLimited => {
+                "The server did not keep up: the figures are its own, at less than the load that was asked for."
+            }
+            Self::MachineLimited => {
+                "This machine did not let the generator run: the figures are not the server's. Promises were checked all the same."
+            }
+            Self::GeneratorLimited => {
+                "The generator was too slow: the figures are its own, not the server's. Promises were checked all the same."
+            }
+            Self::Interrupted => "A signal ended the run early: what came until then is judged.",
+            Self::Unanswered => "The server never answered some messages.",
+            Self::TargetDown => {
+                "The server went and did not come back, or inboxes could not be read: nothing is proven."
+            }
+            Self::Broken => "A promise was broken. Nothing else counts.",
         }
     }
 

@@ -29,6 +29,7 @@ mod operators;
 mod fuzz;
 mod deny;
 mod web;
+mod truth;
 
 use std::process::ExitCode;
 
@@ -75,6 +76,8 @@ enum Command {
     Deny(deny::Args),
     /// The web page: its tests, its built files, and a Chromium that drives it. Installs what it needs.
     Web(web::Args),
+    /// Whether loadgen says what is so: each verdict and count against what was planted, its files as others read them.
+    LoadgenTruth(truth::Args),
 }
 
 fn main() -> ExitCode {
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Deny(args) => deny::run(&args),
         Command::Web(args) => web::run(&args),
+        Command::LoadgenTruth(args) => truth::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

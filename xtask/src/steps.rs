@@ -89,6 +89,16 @@ impl Tally {
         }
     }
 
+    /// Does what is no line for a shell, and counts it as a step.
+    pub fn judge(&mut self, name: &'static str, judge: impl FnOnce() -> Result<()>) {
+        println!("\n== {name}");
+        let started = Instant::now();
+        let problem = judge().err().map(|error| format!("{error:#}"));
+        println!("== {name}: {}", problem.as_deref().unwrap_or("ok"));
+        self.times.push((name, started.elapsed()));
+        self.count(name, problem, Counts::default());
+    }
+
     /// Adds one step: its tests when it ran some, else itself.
     fn count(&mut self, name: &str, problem: Option<String>, counts: Counts) {
         let Counts { passed, failed } = counts;

@@ -49,7 +49,7 @@ fn percentile_table(latency: &Latency) -> String {
 pub(super) fn series(path: &Path, seconds: &[SecondRow]) -> io::Result<()> {
     let mut out = String::from(
         "second,phase,length_s,sent,acked,delivered,refused,logged_in,e2e_p50_ns,e2e_p99_ns,e2e_max_ns,sched_p99_ns,\
-         held_p99_ns,to_members\n",
+         held_p99_ns,to_members,server_cpus,server_rss_bytes\n",
     );
     for (nth, row) in (1..).zip(seconds) {
         let SecondCounts { phase, sent, acked, delivered, refused, logged_in, to_members, .. } =
@@ -57,11 +57,13 @@ pub(super) fn series(path: &Path, seconds: &[SecondRow]) -> io::Result<()> {
         let cell = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
         let [p50, p99, sched, held] =
             [row.e2e_p50, row.e2e_p99, row.sched_p99, row.held_p99].map(cell);
+        let rss = cell(row.server_rss);
+        let cpus = row.server_cpus.map_or(String::new(), |cpus| format!("{cpus:.3}"));
         let (phase, length_s, e2e_max) = (phase.name(), row.counts.seconds(), row.e2e_max);
         writeln!(
             out,
             "{nth},{phase},{length_s:.3},{sent},{acked},{delivered},{refused},{logged_in},{p50},{p99},{e2e_max},\
-             {sched},{held},{to_members}"
+             {sched},{held},{to_members},{cpus},{rss}"
         )
         .expect("memory");
     }

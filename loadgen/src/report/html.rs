@@ -1,27 +1,57 @@
-//! The run as one HTML file that needs nothing else: verdict, numbers, plots.
+//! The run as one HTML file, for a person who was not there: what it is worth, what was checked and what was not, the figures,
+//! plots, what happened, what was asked for, and where it ran.
 
+use super::page::{document, escape, part, table as rows_of};
+use super::plots;
 use super::result::Report;
-use super::svg::{Line, Plot, step};
+use super::summary::{Event, Summary};
 use super::table::table;
-use crate::histograms::Latency;
-use crate::run::{Phase, SecondCounts, SecondRow};
-use crate::units::time;
+use crate::about::Host;
+use crate::histograms::Brief;
+use crate::run::Outcome;
+use crate::units::{bytes, latency, number, time};
 use crate::verdict::Verdict;
-
-const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:900px;margin:2em auto;padding:0 1em;color:#111}\
-    .banner{padding:.8em 1em;border-radius:6px;color:#fff;font-size:1.1em}.good{background:#047857}\
-    .bad{background:#b91c1c}.doubt{background:#b45309}pre{background:#f4f4f5;padding:1em;overflow-x:auto;\
-    font-size:12.5px;line-height:1.4}svg{width:100%}svg text{font:12px system-ui,sans-serif}\
-    .grid{stroke:#ddd;stroke-width:1}.line{fill:none;stroke-width:1.8}h2{margin-top:2em;font-size:1.15em}";
-
-/// Length of a whole second of the run.
-const SECOND_NS: u64 = 1_000_000_000;
+use crate::verify::Example;
+use serde_json::Value;
 
 /// The page.
 pub(super) fn page(report: &Report) -> String {
     let summary = &report.summary;
-    let name = summary.verdict.name();
-    let class = match summary.verdict {
+    let about = &summary.about;
+    let title = format!("Load run of {}", about.started.replace('T', " ").replace('Z', " UTC"));
+    let [cpus, memory] = plots::server(report).unwrap_or_default();
+    let body = [
+        format!("<p class=\"faint\">{}</p>", escape(&about.target)),
+        banner(summary),
+        tiles(summary),
+        part("Bounds", &bounds(summary)),
+        part("What was checked", &checked(summary)),
+        part("Faults", &faults(&summary.examples)),
+        part("Latency", &latencies(summary)),
+        part(
+            "Latency by percentile, up to the slowest",
+            &plots::percentiles(&report.latencies.named()),
+        ),
+        part("End to end, second by second", &plots::e2e(report)),
+        part("Messages a second", &plots::throughput(report)),
+        part("CPUs that the server was busy with", &cpus),
+        part("The server's memory", &memory),
+        part("What happened", &events(&summary.events)),
+        part("Until the last member of a group has it, by members", &plots::groups(report)),
+        part("What was asked for", &plan(summary)),
+        part("Where it ran", &place(summary)),
+        format!(
+            "<details><summary>As on the terminal</summary><pre>{}</pre></details>",
+            escape(&table(summary))
+        ),
+    ];
+    document(&title, &body.concat())
+}
+
+/// The verdict, and what it means.
+fn banner(summary: &Summary) -> String {
+    let verdict = summary.verdict;
+    let class = match verdict {
         Verdict::Valid => "good",
         Verdict::Broken | Verdict::TargetDown | Verdict::Unanswered => "bad",
         Verdict::SloMissed
@@ -31,161 +61,213 @@ pub(super) fn page(report: &Report) -> String {
         | Verdict::MachineLimited
         | Verdict::GeneratorLimited => "doubt",
     };
-    let text = match summary.verdict_reasons.as_slice() {
-        [] if !summary.plan.drain => "valid; inboxes were not read back".to_owned(),
-        [] if summary.unanswered() > 0 => {
-            format!("valid; {} messages, as allowed, were never answered", summary.unanswered())
-        }
-        [] => "valid, and every message accounted for".to_owned(),
-        reasons => format!("{name}: {}", reasons.join("; ")),
-    };
-    let plan = serde_json::to_string_pretty(&summary.plan).unwrap_or_default();
-    let body = format!(
-        "<p class=\"banner {class}\">{}</p><pre>{}</pre><h2>Latency by percentile</h2>{}{}\
-         <h2>Messages a second</h2>{}<h2>End to end, second by second</h2>{}<h2>Plan</h2><pre>{}</pre>",
-        escape(&text),
-        escape(&table(summary)),
-        percentiles(&report.latencies.named()),
-        groups(report),
-        throughput(report),
-        e2e(report),
-        escape(&plan)
-    );
-    document(&format!("loadgen: {name}"), &body)
+    let reasons: String =
+        summary.verdict_reasons.iter().map(|reason| format!("<br>{}", escape(reason))).collect();
+    let (name, meaning) = (verdict.name(), verdict.meaning());
+    format!("<p class=\"banner {class}\"><b>{name}</b>{}{reasons}</p>", escape(meaning))
 }
 
-/// A page that needs nothing else, with such a title and body.
-pub(crate) fn document(title: &str, body: &str) -> String {
+fn tiles(summary: &Summary) -> String {
+    let us = summary.server.cpu_us_per_message;
+    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let memory = summary.server.rss_bytes.map(|rss| bytes(rss as f64));
+    let unknown = || "not measured".to_owned();
+    let tile = |name: &str, value: String| {
+        format!("<div><b>{}</b><span class=\"faint\">{name}</span></div>", escape(&value))
+    };
+    let tiles = [
+        tile("messages a second", number(summary.throughput_per_s)),
+        tile("end to end, p50", latency(summary.e2e_ns.p50)),
+        tile("end to end, p99", latency(summary.e2e_ns.p99)),
+        tile("durable ack, p99", latency(summary.ack_ns.p99)),
+        tile("server CPU a message", us.map_or_else(unknown, |us| format!("{us:.1} us"))),
+        tile("server memory", memory.unwrap_or_else(unknown)),
+    ];
+    format!("<div class=\"tiles\">{}</div>", tiles.concat())
+}
+
+fn bounds(summary: &Summary) -> String {
+    let row = |it: &crate::slo::Measured| {
+        let kept = match it.is_kept() {
+            Some(true) => "kept",
+            Some(false) => "missed",
+            None => "too few messages to tell",
+        };
+        vec![it.slo.clone(), latency(it.value_ns), kept.to_owned()]
+    };
+    rows_of(&["bound", "measured#", ""], &summary.slos.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What every message was held against, and what this run says nothing of.
+fn checked(summary: &Summary) -> String {
+    let Summary { sent, acked, delivered, unknown, refused, plan, .. } = summary;
+    let counts = summary.named_faults().map(|(name, count)| {
+        let of = if count == 0 { "0".to_owned() } else { format!("{count}: a promise was broken") };
+        vec![name.to_owned(), of]
+    });
+    let mut absent = Vec::new();
+    let mut is_absent = |condition: bool, text: String| {
+        if condition {
+            absent.push(format!("<li>{}</li>", escape(&text)));
+        }
+    };
+    is_absent(
+        !plan.drain || summary.verdict == Verdict::TargetDown,
+        "What inboxes, histories and lists of chats have at the end: nothing was read back.".into(),
+    );
+    is_absent(
+        summary.unread_users > 0,
+        format!("{} inboxes that could not be read.", summary.unread_users),
+    );
+    is_absent(plan.groups == 0, "Groups: there were none (--groups).".into());
+    is_absent(plan.read_share == 0.0, "Read positions: nobody read (--read-share).".into());
+    is_absent(plan.devices == 1, "Several devices: each user had one (--devices).".into());
+    is_absent(
+        plan.offline_share == 0.0,
+        "Users who come back: everybody was there (--offline-share).".into(),
+    );
+    let absent = if absent.is_empty() {
+        String::new()
+    } else {
+        format!("<p>Not checked:</p><ul>{}</ul>", absent.concat())
+    };
     format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
-         <style>{STYLE}</style><h1>loadgen</h1>{body}</html>\n"
+        "<p>{sent} messages sent, each once: {acked} acknowledged, {delivered} delivered, {refused} refused for good, \
+         {unknown} without an answer.</p>{}{absent}",
+        rows_of(&["fault", "messages#"], &counts)
     )
 }
 
-pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+fn faults(examples: &[Example]) -> String {
+    let row = |it: &Example| vec![it.found.clone(), it.fault.clone(), it.text.clone()];
+    rows_of(&["found", "fault", "what…"], &examples.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Messages to groups, until the last member has it, by size; and 1:1 messages beside them.
-fn groups(report: &Report) -> String {
-    let named = report.groups.last().map(|(members, last)| (format!("up to {members}"), last));
-    let named: Vec<(String, &Latency)> = named.collect();
-    if named.is_empty() {
-        return String::new();
-    }
-    let lines: Vec<(&str, &Latency)> = named
-        .iter()
-        .map(|(name, latency)| (name.as_str(), *latency))
-        .chain([("1:1", report.groups.direct_latency())])
-        .collect();
-    format!("<h2>Until the last member of a group has it, by members</h2>{}", percentiles(&lines))
-}
-
-/// Latency over percentile; the x axis is stretched so that each nine has the same width.
-fn percentiles(latencies: &[(&str, &Latency)]) -> String {
-    let most = latencies.iter().map(|(_, latency)| latency.0.len()).max();
-    let nines = most.unwrap_or(0).max(10).ilog10();
-    let marks: [(&str, f64); 6] = [
-        ("0 %", 1.0),
-        ("90 %", 10.0),
-        ("99 %", 1e2),
-        ("99.9 %", 1e3),
-        ("99.99 %", 1e4),
-        ("99.999 %", 1e5),
+fn latencies(summary: &Summary) -> String {
+    let row = |name: &str, what: &str, brief: Brief| {
+        let Brief { n, p50, p90, p99, p999, p9999, max, mean } = brief;
+        let mut row = vec![name.to_owned()];
+        row.extend([p50, p90, p99, p999, p9999].map(latency));
+        row.extend([time(max), time(mean), n.to_string(), what.to_owned()]);
+        row
+    };
+    let mut rows = vec![
+        row("end to end", "due to each device of the recipient", summary.e2e_ns),
+        row("ack", "due to durable ack", summary.ack_ns),
+        row("raw", "written to each device of the recipient", summary.raw_ns),
+        row("held", "reached to written: the server takes no more for now", summary.held_ns),
+        row("sched", "due to reached: the generator and its machine", summary.sched_ns),
     ];
-    let shown = marks.into_iter().take(nines as usize + 1);
-    let x_marks: Vec<(f64, String)> =
-        shown.map(|(text, inverse)| (inverse.log10(), text.into())).collect();
-    let lines = latencies.iter().map(|(name, latency)| Line { name, points: curve(latency) });
-    let y_text = nanoseconds;
-    Plot { x_label: "percentile", x_marks, y_text, y_log: true, lines: lines.collect() }.draw()
-}
-
-/// A latency's quantiles, as far as ten samples lie beyond.
-fn curve(latency: &Latency) -> Vec<(f64, f64)> {
-    let positions = (0..=250).map(|step| f64::from(step) / 50.0);
-    #[allow(clippy::cast_precision_loss, reason = "a plot")]
-    let point = |x: f64| Some((x, latency.quantile(1.0 - 10f64.powf(-x))? as f64));
-    positions.filter_map(point).collect()
-}
-
-/// The whole seconds that can be compared: what came while everything was read back is not one of them.
-fn whole(seconds: &[SecondRow]) -> Vec<(f64, &SecondRow)> {
-    let whole = |(_, row): &(f64, &SecondRow)| {
-        row.counts.length_ns == SECOND_NS && row.counts.phase != Phase::Settling
-    };
-    (1u32..).map(f64::from).zip(seconds).filter(whole).collect()
-}
-
-fn throughput(report: &Report) -> String {
-    let seconds = &report.seconds;
-    let line = |name, of: fn(&SecondCounts) -> u64| Line {
-        name,
-        points: whole(seconds)
-            .into_iter()
-            .map(|(nth, SecondRow { counts, .. })| (nth, counts.rate(of(counts))))
-            .collect(),
-    };
-    let lines = vec![
-        line("sent", |counts| counts.sent),
-        line("acked", |counts| counts.acked),
-        line("delivered", |counts| counts.delivered),
-    ];
-    by_second(report, |y| format!("{y:.0}"), false, lines)
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a plot")]
-fn e2e(report: &Report) -> String {
-    let seconds = &report.seconds;
-    let line = |name, of: fn(&SecondRow) -> Option<u64>| Line {
-        name,
-        points: whole(seconds)
-            .into_iter()
-            .filter_map(|(nth, row)| Some((nth, of(row)? as f64)))
-            .collect(),
-    };
-    let lines = vec![line("p50", |row| row.e2e_p50), line("p99", |row| row.e2e_p99)];
-    by_second(report, nanoseconds, true, lines)
-}
-
-fn by_second(
-    report: &Report,
-    y_text: fn(f64) -> String,
-    y_log: bool,
-    lines: Vec<Line<'_>>,
-) -> String {
-    let seconds = &report.seconds;
-    let count = f64::from(u32::try_from(whole(seconds).len()).unwrap_or(u32::MAX));
-    let gap = step(count / 10.0).max(1.0);
-    let mut x_marks = vec![(1.0, "1".to_owned())];
-    let mut x = gap;
-    while x <= count {
-        if x > 1.0 {
-            x_marks.push((x, format!("{x:.0}")));
+    if summary.stages.len() > 1 {
+        for (nth, stage) in (1..).zip(&summary.stages) {
+            rows.push(row(&format!("stage {nth}"), "end to end", stage.e2e_ns));
         }
-        x += gap;
     }
-    let warm_up =
-        whole(seconds).iter().filter(|(_, row)| row.counts.phase == Phase::WarmUp).count();
-    if warm_up > 0 {
-        let last = f64::from(u32::try_from(warm_up).unwrap_or(u32::MAX));
-        x_marks.retain(|(x, _)| (x - last - 0.5).abs() > gap / 2.0);
-        x_marks.push((last + 0.5, "warm-up ends".to_owned()));
-    }
-    let measured_from = 0.5 + f64::from(u32::try_from(warm_up).unwrap_or(u32::MAX));
-    for (nth, event) in (1..).zip(&report.summary.events) {
-        let x = measured_from + event.at_s;
-        x_marks.retain(|(mark, _)| (mark - x).abs() > gap / 2.0);
-        x_marks.push((x, format!("event {nth}")));
-    }
-    Plot { x_label: "second", x_marks, y_text, y_log, lines }.draw()
+    let headings = [
+        "",
+        "p50#",
+        "p90#",
+        "p99#",
+        "p99.9#",
+        "p99.99#",
+        "max#",
+        "mean#",
+        "messages#",
+        "from, to…",
+    ];
+    let unanswered = match summary.unanswered() {
+        0 => String::new(),
+        count => format!(
+            "<p>{count} were never answered: they count as the time that they waited, and may have taken longer.</p>"
+        ),
+    };
+    rows_of(&headings, &rows) + &unanswered
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "marks of a plot are whole ns"
-)]
-pub(crate) fn nanoseconds(ns: f64) -> String {
-    time(ns.round() as u64)
+/// The commands of the timeline: their numbers are in the plots.
+fn events(events: &[Event]) -> String {
+    let row = |(nth, it): (u32, &Event)| {
+        let ms = |ms: u64| time(ms * 1_000_000);
+        let ended = match &it.outcome {
+            Some(Outcome { ended, took_ms, .. }) => format!("{ended} after {}", ms(*took_ms)),
+            None => "its time did not come".to_owned(),
+        };
+        let felt = it.felt;
+        let recovered = felt.recovered_ms.map_or("nothing was slowed".to_owned(), ms);
+        vec![
+            nth.to_string(),
+            format!("{} s", it.at_s),
+            it.command.clone(),
+            ended,
+            ms(felt.silence_ms),
+            recovered,
+            format!("{} of {}", felt.acked, felt.in_flight),
+        ]
+    };
+    let headings = [
+        "",
+        "at#",
+        "command…",
+        "ended",
+        "no ack for#",
+        "as fast again after#",
+        "in flight, acked#",
+    ];
+    rows_of(&headings, &(1..).zip(events).map(row).collect::<Vec<_>>())
+}
+
+/// The plan, a value a row.
+fn plan(summary: &Summary) -> String {
+    let Ok(Value::Object(plan)) = serde_json::to_value(&summary.plan) else { return String::new() };
+    let row = |(name, value): (&String, &Value)| {
+        let (name, text) = match (name.strip_suffix("_ns"), value.as_u64()) {
+            (Some(name), Some(ns)) => (name, time(ns)),
+            _ => (name.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+        };
+        vec![name.replace('_', " "), text]
+    };
+    let command = format!("<p><code>{}</code></p>", escape(&summary.about.command));
+    command + &rows_of(&["", "…"], &plan.iter().map(row).collect::<Vec<_>>())
+}
+
+fn place(summary: &Summary) -> String {
+    let about = &summary.about;
+    let Host { name, kernel, cpu, cpus, memory_bytes } = &about.host;
+    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let memory = format!("{:.1} GiB", *memory_bytes as f64 / (1u64 << 30) as f64);
+    let generator = &summary.generator;
+    let machine = &summary.machine;
+    let kept = &machine.kept;
+    let known = |ns: Option<u64>| ns.map_or_else(|| "not measured".to_owned(), time);
+    let rows = [
+        ("began, ended", format!("{}, {}", about.started, about.ended)),
+        ("loadgen", about.version.clone()),
+        ("host", format!("{name}, {kernel}")),
+        ("CPUs", if cpu.is_empty() { cpus.to_string() } else { format!("{cpus}, {cpu}") }),
+        ("memory", memory),
+        (
+            "generator",
+            format!(
+                "{} connections in {:.2} s; its busiest thread used {:.0} % of a CPU",
+                generator.connections,
+                generator.login_s,
+                generator.cpu_share_max * 100.0
+            ),
+        ),
+        (
+            "kept from running",
+            format!(
+                "{} times, {} in all, {} at most: {} messages late",
+                kept.count,
+                time(kept.total_ns),
+                time(kept.max_ns),
+                machine.excused
+            ),
+        ),
+        ("waits for a CPU, quota, hypervisor", {
+            let waits = [machine.run_delay_ns, machine.throttled_ns, machine.steal_ns];
+            waits.map(known).join(", ")
+        }),
+    ];
+    rows_of(&["", "…"], &rows.map(|(name, text)| vec![name.to_owned(), text]))
 }

@@ -4,8 +4,10 @@ mod summary;
 mod result;
 mod table;
 mod files;
-pub(crate) mod html;
 pub(crate) mod svg;
+pub(crate) mod plots;
+pub(crate) mod page;
+mod html;
 
 pub use result::Report;
 pub use summary::{Event, Generator, Machine, Measured, SUMMARY_VERSION, Summary};
@@ -33,6 +35,16 @@ impl Report {
         std::fs::write(out.join("steps.csv"), self.steps.csv())?;
         std::fs::write(out.join("report.html"), html::page(self))
     }
+}
+
+/// The JSON Schema of `summary.json`, as `loadgen/summary.schema.json` has it.
+///
+/// # Panics
+/// Never: a schema is JSON.
+#[must_use]
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Summary);
+    serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
 }
 
 /// The distribution that is no part of [`Latencies`].

@@ -1,6 +1,7 @@
 //! A run's result. It does not know how it is shown.
 
 use super::summary::{Summary, summarise};
+use crate::about::About;
 use crate::histograms::{Latencies, Latency};
 use crate::run::{GroupLatencies, Plan, SecondRow, Steps, Watched};
 
@@ -23,8 +24,8 @@ pub struct Report {
 impl Report {
     /// From what was seen.
     #[must_use]
-    pub fn new(plan: Plan, watched: &Watched) -> Self {
-        let (summary, latencies, own_sched) = summarise(plan, watched);
+    pub fn new(plan: Plan, watched: &Watched, about: About) -> Self {
+        let (summary, latencies, own_sched) = summarise(plan, watched, about);
         Self {
             summary,
             latencies,

@@ -1,5 +1,6 @@
 //! The numbers of a run, as `summary.json` has them.
 
+use crate::about::About;
 use crate::histograms::{Brief, Latencies, Latency};
 use crate::machine::Taken;
 use crate::run::{
@@ -7,18 +8,22 @@ use crate::run::{
     SizeFigures, StageFigures, Watched,
 };
 use crate::server_cost::Cost;
+use crate::slo;
 use crate::verdict::{Facts, OpenFacts, Verdict, judge};
-use crate::verify::{Fault, Faults, Reach, Totals};
+use crate::verify::{Example, Fault, Faults, Reach, Totals};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Raised when a field changes its meaning or goes.
-pub const SUMMARY_VERSION: u32 = 2;
+pub const SUMMARY_VERSION: u32 = 3;
 
 /// `summary.json`. Counts are over the whole run, warm-up included; latencies and rates over the measured time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// [`SUMMARY_VERSION`].
     pub version: u32,
+    /// What was run, where and when.
+    pub about: About,
     /// What the run is worth.
     pub verdict: Verdict,
     /// Why, worst first, unless valid.
@@ -75,6 +80,8 @@ pub struct Summary {
     pub e2e_ns: Brief,
     /// Written to each device of the recipient.
     pub raw_ns: Brief,
+    /// The bounds that were asked for, beside what was measured.
+    pub slos: Vec<slo::Measured>,
     /// Of groups, if there are any.
     #[serde(default)]
     pub groups: Option<GroupFigures>,
@@ -98,12 +105,12 @@ pub struct Summary {
     pub events: Vec<Event>,
     /// Due to recipient, of messages that were due before the first of them.
     pub before_events_e2e_ns: Brief,
-    /// The first few faults, in words.
-    pub examples: Vec<String>,
+    /// The first few faults of each kind.
+    pub examples: Vec<Example>,
 }
 
 /// A command of the timeline, and what was felt of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Since measuring began, s.
     pub at_s: f64,
@@ -116,7 +123,7 @@ pub struct Event {
 }
 
 /// What became of messages to groups.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GroupFigures {
     /// Changes of members that were made, with those that made the groups.
     pub changes: u64,
@@ -136,7 +143,7 @@ impl GroupFigures {
 }
 
 /// The measured time.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Measured {
     /// Its length.
     pub seconds: f64,
@@ -151,7 +158,7 @@ pub struct Measured {
 }
 
 /// The generator's own cost.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Generator {
     /// CPU of all threads in the measured time over messages delivered in it.
     pub cpu_us_per_message: Option<f64>,
@@ -165,7 +172,7 @@ pub struct Generator {
 
 /// What the machine took from the generator in the measured time. `None`: the kernel does not count
 /// it.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     /// Times that a thread wanted to run and was kept from it, by whatever. They are in all
     /// latencies.
@@ -300,7 +307,11 @@ fn group_figures(plan: &Plan, watched: &Watched, totals: &Totals) -> Option<Grou
 }
 
 /// The summary, the distributions, and `sched` without what the machine made late.
-pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies, Latency) {
+pub(super) fn summarise(
+    plan: Plan,
+    watched: &Watched,
+    about: About,
+) -> (Summary, Latencies, Latency) {
     let (own_sched, marks) = (watched.own_sched(), watched.marks());
     let (totals, faults, latencies, counters) = watched.sum();
     let count = |fault| faults.count(fault);
@@ -315,6 +326,7 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies, L
     let throughput_per_s = if seconds > 0.0 { delivered as f64 / seconds } else { 0.0 };
     let summary = Summary {
         version: SUMMARY_VERSION,
+        about,
         verdict: judged.verdict(),
         verdict_reasons: judged.reasons(),
         interrupted: watched.ended_early(EndedEarly::Interrupted),
@@ -341,6 +353,7 @@ pub(super) fn summarise(plan: Plan, watched: &Watched) -> (Summary, Latencies, L
         ack_ns,
         e2e_ns,
         raw_ns,
+        slos: plan.slos.iter().map(|slo| slo.measure(&latencies)).collect(),
         groups: group_figures(&plan, watched, &totals),
         throughput_per_s,
         server: watched.cost(delivered),

@@ -1,6 +1,7 @@
 //! Line plots as SVG text. It knows axes and lines, not what they show.
 
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 300.0;
@@ -8,7 +9,8 @@ const LEFT: f64 = 84.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 28.0;
 const BOTTOM: f64 = 44.0;
-const COLOURS: [&str; 4] = ["#2563eb", "#dc2626", "#059669", "#9333ea"];
+/// Names of colours in the page's style, which has two schemes.
+const COLOURS: [&str; 5] = ["c1", "c2", "c3", "c4", "c5"];
 
 /// A named line; points ascend in x.
 pub(crate) struct Line<'a> {
@@ -26,6 +28,24 @@ pub(crate) struct Plot<'a> {
     /// Decades instead of steps.
     pub y_log: bool,
     pub lines: Vec<Line<'a>>,
+    /// A part of the x axis that is not measured, and why.
+    pub shaded: Option<(f64, f64, &'a str)>,
+    /// What happened, at points' x.
+    pub notes: Vec<(f64, String)>,
+}
+
+impl Default for Plot<'_> {
+    fn default() -> Self {
+        Self {
+            x_label: "",
+            x_marks: Vec::new(),
+            y_text: |y| y.to_string(),
+            y_log: false,
+            lines: Vec::new(),
+            shaded: None,
+            notes: Vec::new(),
+        }
+    }
 }
 
 impl Plot<'_> {
@@ -44,8 +64,14 @@ impl Plot<'_> {
             let share = (scale(y) - scale(low)) / (scale(high) - scale(low));
             HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
         };
-        let mut out = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">");
+        let names: Vec<&str> = self.lines.iter().map(|line| line.name).collect();
+        let label = format!("{} by {}", names.join(", "), self.x_label);
+        let mut out = format!(
+            "<div class=\"plot\"><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{label}\">"
+        );
         let mut add = |text: String| out.push_str(&text);
+        let bottom = HEIGHT - BOTTOM;
+        add(self.shade(x_last, x_of));
         for mark in &y_marks {
             let (y, text) = (y_of(*mark), (self.y_text)(*mark));
             add(format!(
@@ -59,7 +85,7 @@ impl Plot<'_> {
             ));
         }
         for (x, text) in &self.x_marks {
-            let (x, bottom) = (x_of(*x), HEIGHT - BOTTOM);
+            let x = x_of(*x);
             add(format!(
                 "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\" class=\"grid\"/>"
             ));
@@ -68,6 +94,7 @@ impl Plot<'_> {
                 bottom + 16.0
             ));
         }
+        add(self.note(x_first..=x_last, x_of));
         let middle = (WIDTH + LEFT) / 2.0;
         add(format!(
             "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
@@ -79,11 +106,39 @@ impl Plot<'_> {
             add(path(line, colour, x_of, y_of));
             let x = LEFT + 110.0 * f64::from(u32::try_from(nth).expect("a few lines"));
             add(format!(
-                "<text x=\"{x}\" y=\"16\" fill=\"{colour}\">\u{25ac} {}</text>",
+                "<text x=\"{x}\" y=\"16\" class=\"{colour}\">\u{25ac} {}</text>",
                 line.name
             ));
         }
-        out + "</svg>"
+        out + "</svg></div>"
+    }
+
+    fn shade(&self, x_last: f64, x_of: impl Fn(f64) -> f64) -> String {
+        let Some((from, to, why)) = self.shaded else { return String::new() };
+        let (from, to) = (x_of(from), x_of(to.min(x_last)));
+        format!(
+            "<rect x=\"{from:.1}\" width=\"{:.1}\" y=\"{TOP}\" height=\"{}\" class=\"shaded\"/>\
+             <text x=\"{:.1}\" y=\"{}\" class=\"faint\">{why}</text>",
+            to - from,
+            HEIGHT - BOTTOM - TOP,
+            from + 4.0,
+            HEIGHT - BOTTOM - 6.0
+        )
+    }
+
+    fn note(&self, shown: RangeInclusive<f64>, x_of: impl Fn(f64) -> f64) -> String {
+        let notes = self.notes.iter().filter(|(x, _)| shown.contains(x));
+        let note = |(x, text): &(f64, String)| {
+            let x = x_of(*x);
+            format!(
+                "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{}\" class=\"note\"/>\
+                 <text x=\"{:.1}\" y=\"{}\" class=\"noted\">{text}</text>",
+                HEIGHT - BOTTOM,
+                x + 4.0,
+                TOP + 12.0
+            )
+        };
+        notes.map(note).collect()
     }
 
     /// Marks that enclose all values: decades, or about five steps of 1, 2 or 5.
@@ -129,7 +184,7 @@ fn path(
         write!(data, "{command}{:.1} {:.1}", x_of(*x), y_of(*y))
             .expect("writing to memory does not fail");
     }
-    format!("<path d=\"{data}\" stroke=\"{colour}\" class=\"line\"/>")
+    format!("<path d=\"{data}\" class=\"line {colour}\"/>")
 }
 
 #[cfg(test)]
@@ -138,16 +193,25 @@ mod tests {
 
     fn plot(points: Vec<(f64, f64)>, y_log: bool) -> String {
         let lines = vec![Line { name: "a", points }];
-        Plot { x_label: "x", x_marks: vec![], y_text: |y| format!("{y}"), y_log, lines }.draw()
+        Plot { x_label: "x", y_log, lines, ..Plot::default() }.draw()
     }
 
     #[test]
     fn marks_enclose_the_values() {
         for y_log in [false, true] {
             let svg = plot(vec![(0.0, 3.0), (1.0, 470.0)], y_log);
-            assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"), "{svg}");
+            assert!(svg.contains("<svg") && svg.ends_with("</svg></div>"), "{svg}");
             assert!(svg.contains(if y_log { ">1000<" } else { ">500<" }), "{svg}");
         }
+    }
+
+    #[test]
+    fn what_happened_is_noted_where_the_axis_reaches() {
+        let lines = vec![Line { name: "a", points: vec![(1.0, 1.0), (9.0, 2.0)] }];
+        let notes = vec![(3.0, "first".to_owned()), (30.0, "beyond".to_owned())];
+        let svg =
+            Plot { lines, notes, shaded: Some((1.0, 2.0, "warm-up")), ..Plot::default() }.draw();
+        assert!(svg.contains(">first<") && svg.contains(">warm-up<") && !svg.contains("beyond"));
     }
 
     #[test]

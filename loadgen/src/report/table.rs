@@ -44,7 +44,7 @@ pub(crate) fn table(summary: &Summary) -> String {
         ("e2e", summary.e2e_ns),
         ("raw", summary.raw_ns),
     ];
-    for (name, Brief { n, p50, p99, p999, max }) in rows {
+    for (name, Brief { n, p50, p99, p999, max, .. }) in rows {
         let [p50, p99, p999, max] = [latency(p50), latency(p99), latency(p999), time(max)];
         line(format!("  {name:<10} {p50:>12} {p99:>12} {p999:>12} {max:>12} {n:>10}"));
     }

@@ -12,6 +12,7 @@ use crate::schedule::{Arrivals, Stage};
 use crate::slo::Slo;
 use crate::target::TargetArgs;
 use crate::units::{amount, count, duration, sizes};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::Path;
@@ -126,7 +127,7 @@ pub struct RunArgs {
 }
 
 /// How messages are offered.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Load {
     /// At a rate, messages a second.
@@ -144,7 +145,7 @@ pub enum Load {
 }
 
 /// The arguments, checked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// Users.
     pub users: usize,
@@ -209,7 +210,7 @@ pub struct Plan {
 }
 
 /// A command on the timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedEvent {
     /// Since measuring began, ns.
     pub at_ns: u64,

@@ -4,6 +4,7 @@ use super::args::Plan;
 use crate::clock::now_ns;
 use crate::target::Target;
 use rustix::process::{Pid, Signal, kill_process_group};
+use schemars::JsonSchema;
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -30,7 +31,7 @@ struct Begun {
 }
 
 /// How a command ended.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
 pub struct Outcome {
     /// In words: its exit code, its signal, or why it could not be started.
     pub ended: String,

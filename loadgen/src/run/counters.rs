@@ -3,11 +3,12 @@
 use crate::histograms::Latencies;
 use crate::limits::LOST_REASONS_MAX;
 use crate::units;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Counts of a run, added over threads.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Counters {
     /// Messages due in the measured time, by the schedule; in a closed loop those sent.
     pub planned: u64,
@@ -215,6 +216,10 @@ pub struct SecondRow {
     pub sched_p99: Option<u64>,
     /// The server's part of the delay before writing, 99th percentile, ns.
     pub held_p99: Option<u64>,
+    /// CPUs that the server was busy with; `None`: no process was given.
+    pub server_cpus: Option<f64>,
+    /// Its resident memory, bytes.
+    pub server_rss: Option<u64>,
 }
 
 impl SecondRow {
@@ -248,6 +253,8 @@ impl From<&Second> for SecondRow {
             e2e_max: e2e.0.max(),
             sched_p99: sched.quantile(0.99),
             held_p99: held.quantile(0.99),
+            server_cpus: None,
+            server_rss: None,
         }
     }
 }

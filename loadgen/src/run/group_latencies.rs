@@ -1,6 +1,7 @@
 //! What was measured of messages to groups, by how many members they go to. It knows no groups.
 
 use crate::histograms::{Brief, Latency};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Groups up to so many members are told together.
@@ -18,7 +19,7 @@ pub struct GroupLatencies {
 }
 
 /// What was measured of groups up to a size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SizeFigures {
     /// Members at most, and more than the size before has.
     pub members_max: usize,

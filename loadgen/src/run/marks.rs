@@ -2,6 +2,7 @@
 //! when events are due, not what they are.
 
 use crate::histograms::{Brief, Latency};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An ack that took so many times as long as the slowest before the first event was slowed by one.
@@ -36,7 +37,7 @@ pub struct Marks {
 }
 
 /// What was felt of an event. What the next one changes, as the end of a stop, is felt of the one that it ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Felt {
     /// Messages that waited for an answer when it came.
     pub in_flight: u64,

@@ -4,10 +4,11 @@
 //! privilege, and cannot stop with the thread. It reads no clock itself.
 
 use crate::limits::LATE_NS;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Times that a thread was kept from running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Kept {
     /// How many.
     pub count: u64,

@@ -1,6 +1,7 @@
 //! What was measured of each stage of a run, by when messages were due. It knows no rates.
 
 use crate::histograms::{Brief, Latency};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The stages of a run, in order. A run of one has none: its figures are the run's.
@@ -18,7 +19,7 @@ struct Of {
 }
 
 /// What was measured of a stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageFigures {
     /// Messages due in it.
     pub planned: u64,

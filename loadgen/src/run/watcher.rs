@@ -37,6 +37,8 @@ pub(super) struct Watcher<'a> {
     told: Vec<usize>,
     /// Seconds that not all threads have told.
     open: VecDeque<Second>,
+    /// The last look at the server beside a second, and when it was.
+    beside: (u64, Option<Sample>),
     /// An empty one, for the next.
     spare: Option<Second>,
     watched: Watched,
@@ -58,6 +60,7 @@ impl<'a> Watcher<'a> {
             drains: false,
             told: vec![0; plan.own_threads().len()],
             open: VecDeque::new(),
+            beside: (0, None),
             spare: None,
             watched,
         };
@@ -146,7 +149,8 @@ impl<'a> Watcher<'a> {
                 let wrote = logs.write(&second);
                 wrote.map_err(|error| Failure::preflight("write the interval logs", error))?;
             }
-            let row = SecondRow::from(&second);
+            let mut row = SecondRow::from(&second);
+            self.look_beside(&mut row);
             self.progress.say(&row.line(self.watched.seconds.len() + 1));
             self.watched.seconds.push(row);
             second.clear();
@@ -155,9 +159,23 @@ impl<'a> Watcher<'a> {
         Ok(())
     }
 
+    /// The server in the second that has just been told.
+    fn look_beside(&mut self, row: &mut SecondRow) {
+        let now = (now_ns(), self.pid.and_then(Sample::of));
+        let (at_ns, before) = std::mem::replace(&mut self.beside, now);
+        row.server_rss = now.1.map(|sample| sample.rss_bytes);
+        if let Some((before, after)) = before.zip(now.1) {
+            let busy_ns = after.cpu_us.saturating_sub(before.cpu_us) * 1_000;
+            #[allow(clippy::cast_precision_loss, reason = "ns of a second")]
+            let cpus = busy_ns as f64 / now.0.saturating_sub(at_ns).max(1) as f64;
+            row.server_cpus = Some(cpus);
+        }
+    }
+
     fn start(&mut self, watch: &Watch) -> Result<(), Failure> {
         self.look();
         let now = now_ns();
+        self.beside = (now, self.pid.and_then(Sample::of));
         let start_ns = now + self.start_delay_ns()?;
         self.watched.login_ns = now - self.watched.started_ns;
         let measure_ns = start_ns + self.plan.warmup_ns;

@@ -1,7 +1,8 @@
 //! A search as one HTML file: the result, the tables, latency and CPU over the rate.
 
 use super::found::{Found, Point};
-use crate::report::html;
+use crate::report::page::{document, escape};
+use crate::report::plots::nanoseconds;
 use crate::report::svg::{Line, Plot};
 use crate::units::number;
 
@@ -11,11 +12,11 @@ pub(super) fn page(found: &Found) -> String {
     let class = if found.exit_code() == 0 { "good" } else { "doubt" };
     let body = format!(
         "<p class=\"banner {class}\">{}</p><pre>{}</pre><h2>End to end over the rate</h2>{}",
-        html::escape(found.headline().trim_start_matches("search").trim()),
-        html::escape(&table),
+        escape(found.headline().trim_start_matches("search").trim()),
+        escape(&table),
         plot(found)
     );
-    html::document("loadgen: search", &body)
+    document("A search for the highest rate", &body)
 }
 
 fn plot(found: &Found) -> String {
@@ -32,6 +33,7 @@ fn plot(found: &Found) -> String {
         line("p99.9", |point| point.e2e_ns.p999),
     ];
     let x_marks = points.iter().map(|point| (point.rate, number(point.rate))).collect();
-    let y_text = html::nanoseconds;
-    Plot { x_label: "messages a second", x_marks, y_text, y_log: true, lines }.draw()
+    let y_text = nanoseconds;
+    Plot { x_label: "messages a second", x_marks, y_text, y_log: true, lines, ..Plot::default() }
+        .draw()
 }

@@ -1,7 +1,11 @@
 //! What was found wrong: counts, each message once a kind, and a few examples in words.
 
+use crate::clock::{rfc_3339, unix};
 use crate::limits::{EXAMPLES_MAX, FAULTS_REMEMBERED_MAX};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use std::fmt;
 
 /// A broken promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,23 @@ impl Fault {
     ];
 }
 
+/// A fault that was found, for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Example {
+    /// Its kind, by name.
+    pub fault: String,
+    /// When it was found, by RFC 3339 in UTC: one of the end while everything was read back.
+    pub found: String,
+    /// What was seen.
+    pub text: String,
+}
+
+impl fmt::Display for Example {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.fault, self.text)
+    }
+}
+
 /// Names a message within a run, so that it is one fault however often it is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
@@ -74,7 +95,7 @@ pub(super) enum Subject {
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     counts: [u64; Fault::ALL.len()],
-    examples: Vec<String>,
+    examples: Vec<Example>,
     examples_of: [usize; Fault::ALL.len()],
     seen: HashSet<(u8, Subject)>,
 }
@@ -94,7 +115,7 @@ impl Faults {
 
     /// The first few of each kind, for a person.
     #[must_use]
-    pub fn examples(&self) -> &[String] {
+    pub fn examples(&self) -> &[Example] {
         &self.examples
     }
 
@@ -110,7 +131,8 @@ impl Faults {
         self.counts[at] += 1;
         if self.examples_of[at] < EXAMPLES_MAX {
             self.examples_of[at] += 1;
-            self.examples.push(format!("{}: {}", Fault::ALL[at].1, detail()));
+            let (fault, found) = (Fault::ALL[at].1.to_owned(), rfc_3339(unix()));
+            self.examples.push(Example { fault, found, text: detail() });
         }
     }
 

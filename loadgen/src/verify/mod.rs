@@ -16,7 +16,7 @@ mod in_groups;
 #[cfg(test)]
 mod tests;
 
-pub use faults::{Fault, Faults};
+pub use faults::{Example, Fault, Faults};
 pub use groups::{Changing, Group, GroupNo, Groups, Reach, Reached, Sent};
 pub use run_set::RunSet;
 

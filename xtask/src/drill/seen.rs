@@ -38,7 +38,8 @@ impl Seen {
             *sum += count(name)?;
         }
         for example in summary["examples"].as_array().into_iter().flatten() {
-            println!("seen: {}", example.as_str().unwrap_or("an example that is no text"));
+            let word = |name: &str| example[name].as_str().unwrap_or("?");
+            println!("seen: {}: {}", word("fault"), word("text"));
         }
         match count("unread_users")? {
             unread if unread > 0 && !self.is_broken() => {
