@@ -3,6 +3,7 @@
 mod counts;
 mod figures;
 mod load;
+mod against;
 mod path;
 mod remote;
 mod idle;
@@ -22,7 +23,7 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// A message's whole path, under closed and open loads, against the relay floor.
+    /// A message's whole path, under closed and open loads, against the relay floor or another build.
     Path(path::Args),
     /// Memory and CPU of connections that only stay.
     Idle(idle::Args),

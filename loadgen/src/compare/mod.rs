@@ -43,11 +43,13 @@ pub struct CompareArgs {
 type Of = fn(&Summary) -> Option<f64>;
 
 /// What is compared of two runs.
-const FIGURES: [(&str, Of); 6] = [
+const FIGURES: [(&str, Of); 8] = [
     ("ack p50", |summary| ns(summary.ack_ns.p50)),
     ("ack p99", |summary| ns(summary.ack_ns.p99)),
+    ("ack p99.9", |summary| ns(summary.ack_ns.p999)),
     ("e2e p50", |summary| ns(summary.e2e_ns.p50)),
     ("e2e p99", |summary| ns(summary.e2e_ns.p99)),
+    ("e2e p99.9", |summary| ns(summary.e2e_ns.p999)),
     ("throughput", |summary| Some(summary.throughput_per_s)),
     ("server CPU", |summary| summary.server.cpu_us_per_message),
 ];

@@ -1,9 +1,12 @@
-//! `cargo xtask bench path`: every load on the gateway and on the relay floor in turn, one table, and the first bar.
+//! `cargo xtask bench path`: every load on the gateway and on the relay floor in turn, one table, and the first bar. Or, with
+//! `--against`, on another build of the gateway.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::against;
 use super::figures::{Figures, bar};
 use super::load::{self, Load, Server, Target};
 
@@ -11,7 +14,7 @@ use super::load::{self, Load, Server, Target};
 #[derive(clap::Args)]
 pub struct Args {
     /// Rounds; in each, every load runs on both servers, one after the other. The table has medians.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "against")]
     rounds: u32,
     /// Measured seconds of a run.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
@@ -19,6 +22,12 @@ pub struct Args {
     /// Only these windows and rates, such as `--only window=256,rate=2000`.
     #[arg(long, value_delimiter = ',', value_parser = parse_load)]
     only: Vec<Load>,
+    /// Another build of the gateway, to be compared with this one in pairs of runs, instead of the relay floor.
+    #[arg(long, value_name = "BINARY")]
+    against: Option<PathBuf>,
+    /// Pairs of runs a load, with `--against`.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(2..), requires = "against")]
+    pairs: u32,
 }
 
 const LOADS: &[Load] = &[
@@ -53,6 +62,10 @@ impl Pair {
 
 /// Measures, prints the table, then the bars.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(binary) = &args.against {
+        let loads = if args.only.is_empty() { against::LOADS } else { &args.only };
+        return against::run(binary, loads, (args.pairs, args.seconds));
+    }
     load::build(load::FLOOR_AND_GATEWAY)?;
     let loads = if args.only.is_empty() { LOADS } else { &args.only };
     let mut runs: Vec<(Vec<Figures>, Vec<Figures>)> = vec![Default::default(); loads.len()];
