@@ -19,7 +19,7 @@ pub const USERS: u64 = 6;
 const FEW: u64 = 400;
 /// Sends of one user under way.
 const WINDOW: usize = 16;
-/// Bytes of a body in a large index: with both inboxes, 14,000 messages are more than one journal holds.
+/// Bytes of a body in a large index: with 14,000 messages it is filled before the stop and at it.
 const LARGE_BYTES: usize = 2_000;
 const SMALL_BYTES: usize = 300;
 /// All of it may take this long.
@@ -30,7 +30,7 @@ const SENDING_MAX: Duration = Duration::from_secs(120);
 pub enum Kind {
     /// Killed while messages were under way.
     KilledUnderLoad,
-    /// Stopped in order, with tables and journals in the index.
+    /// Stopped in order, with several tables of each kind in the index.
     StoppedLarge,
     /// Stopped in order, started, and killed before anything was said.
     KilledAtOnce,

@@ -31,7 +31,7 @@ pub struct Args {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// Messages in the large index; with few, it has no tables.
+    /// Messages in the large index; with few, it has one table of each kind.
     #[arg(long, default_value_t = 14_000)]
     large: u64,
 }

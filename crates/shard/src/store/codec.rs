@@ -55,6 +55,11 @@ impl Key {
         Self::new().conversation(conversation).number(seq.0)
     }
 
+    /// What the keys of a conversation's messages begin with, and no others.
+    pub fn messages(conversation: ConversationId) -> Self {
+        Self::new().conversation(conversation)
+    }
+
     /// Of a client's id: time first, so that new ones are appended.
     pub fn client_msg_id(id: ClientMsgId, conversation: ConversationId, sender: Uid) -> Self {
         Self::new().raw(&id.0).conversation(conversation).number(sender.0)
@@ -95,7 +100,7 @@ impl Key {
         Self::users_end()
     }
 
-    /// Of a user. Before every chat of it.
+    /// Of a user. What the keys of its inbox and of its chats begin with, and no others: before all of them.
     pub fn user(uid: Uid) -> Self {
         Self::new().number(uid.0)
     }
@@ -285,6 +290,17 @@ pub fn take_recent(_: &[u8], value: &[u8]) -> Option<MessageRow> {
     take_content(content, conversation, seq)
 }
 
+/// How many bytes of a message's key name its conversation.
+pub fn conversation_len(key: &[u8]) -> usize {
+    let a = uid_len(key.get(1..).unwrap_or_default());
+    1 + a + uid_len(key.get(1 + a..).unwrap_or_default())
+}
+
+/// How many bytes of the key of an inbox row or a chat name its user.
+pub fn uid_len(key: &[u8]) -> usize {
+    1 + usize::from(key.first().copied().unwrap_or(0))
+}
+
 /// Whether a key stands apart from the rows that its table has its name of.
 pub fn is_apart(key: &[u8]) -> bool {
     key.first() == Some(&APART)
@@ -398,6 +414,11 @@ pub fn put_mark(value: &mut Vec<u8>, row: &MarkRow) {
 /// The group of a mark at a key.
 pub fn take_mark(key: &[u8], value: &[u8]) -> Option<ConversationId> {
     Fields(value).head()?;
+    take_mark_key(key)
+}
+
+/// The same of a mark that may be closed.
+pub fn take_mark_key(key: &[u8]) -> Option<ConversationId> {
     group_of(GROUP_MARK_PREFIX, key)
 }
 

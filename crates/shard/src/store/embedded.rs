@@ -1,5 +1,5 @@
 //! The embedded store: commits go to the shard's log, which the core itself writes; the index follows behind, on a thread of
-//! its own, and answers reads.
+//! its own, which holds in memory what the index lacks, and answers reads.
 //!
 //! A read must know every commit asked for before it. While one of those is being written the read waits here; then the
 //! index is given the records, and the read after them.
@@ -14,17 +14,17 @@ use flume::{Receiver, Sender};
 use super::damage::Damage;
 use super::end::{End, EndFile};
 use super::expire::{Expiry, Retention};
+use super::held::Held;
 use super::home::Home;
 use super::index::{Index, Reply, Request, Wake};
 use super::limits::{
-    EXPIRE_ROUND_MS, EXPIRE_SLICE_MS, INDEX_BATCH_BYTES, INDEX_DELAY, JOURNAL_BYTES_MIN, READS_MAX,
+    EXPIRE_ROUND_MS, EXPIRE_SLICE_MS, FILLING_BYTES, INDEX_BATCH_BYTES, INDEX_DELAY, READS_MAX,
     REPLIES_MAX, REQUESTS_MAX,
 };
 use super::log::{Front, LogWrite};
 use super::open::{Opened, open};
 use super::plant::Plant;
 use super::space::Space;
-use super::tables::Sizes;
 use crate::command::Now;
 use crate::group::MEMBER_BYTES;
 use crate::rows::{Completion, Read, Row, StoreError, Ticket};
@@ -36,11 +36,8 @@ pub struct EmbeddedConfig {
     pub home: Home,
     /// Commits are refused while less than this is free. It must hold the journals and one compaction.
     pub reserve_bytes: u64,
-    /// Rows of a kind in memory before they are flushed. Three kinds are busy, up to four tables each. 8, 16, 32 MiB:
-    /// each step saves 1 µs of CPU a message.
-    pub memtable_bytes: u64,
-    /// The index's own journals on disk; also what is read again at the start after a crash. At least 64 MiB.
-    pub journal_bytes_max: u64,
+    /// Bytes of records in memory for which the index is filled.
+    pub filling_bytes: usize,
     /// How much of an inbox is kept.
     pub retention: Retention,
 }
@@ -52,16 +49,9 @@ impl EmbeddedConfig {
         Self {
             home,
             reserve_bytes: 512 * 1024 * 1024,
-            memtable_bytes: 16 * 1024 * 1024,
-            journal_bytes_max: 128 * 1024 * 1024,
+            filling_bytes: FILLING_BYTES,
             retention: Retention::default(),
         }
-    }
-
-    pub(super) fn sizes(&self) -> Sizes {
-        let Self { memtable_bytes, journal_bytes_max, .. } = *self;
-        assert!(journal_bytes_max >= JOURNAL_BYTES_MIN, "fjall takes no less");
-        Sizes { memtable_bytes, journal_bytes_max }
     }
 }
 
@@ -114,19 +104,22 @@ impl EmbeddedStore {
     }
 
     fn start(config: EmbeddedConfig, wake: Wake) -> Result<Self, Damage> {
-        let sizes = config.sizes();
-        let EmbeddedConfig { home, reserve_bytes, retention, .. } = config;
-        let Opened { tables, files, through, front, end } = open(&home, sizes)?;
+        let EmbeddedConfig { home, reserve_bytes, filling_bytes, retention } = config;
+        let Opened { tables, files, through, front, end } = open(&home)?;
         let io = |error| Damage::io(&home.dir, error);
         let space = Space::new(&home.dir, reserve_bytes).map_err(io)?;
         let (requests, asked) = flume::bounded(REQUESTS_MAX);
         let (told, replies) = flume::bounded(REPLIES_MAX);
         let index = Index {
             home: home.clone(),
-            sizes,
+            filling_bytes,
             tables: Some(tables),
+            held: Held::default(),
             files,
             expiry: Expiry::new(retention),
+            is_filling: false,
+            to_expire: None,
+            begins_round: true,
             applied: through,
             replies: told,
             wake,
@@ -213,6 +206,7 @@ impl EmbeddedStore {
     pub fn pass_time(&mut self, now: Now) {
         self.mono_ms = now.mono_ms;
         if self.expire_at_ms.take_if(|at| *at <= now.mono_ms).is_some() {
+            self.hand_over();
             self.ask(Request::Expire(now));
         }
     }
@@ -258,7 +252,7 @@ impl EmbeddedStore {
     /// See [`super::Store::in_flight`].
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.front.commits() + self.reads
+        self.front.commits() + self.reads + usize::from(self.expire_at_ms.is_none())
     }
 
     /// See [`super::Store::close`].

@@ -1,21 +1,33 @@
-//! The thread that does what blocks: puts the log's records into the index, answers reads, syncs the index, and makes
+//! The thread that does what blocks: holds the log's records, fills the index with them, answers reads of both, and makes
 //! segments free again. It acknowledges nothing: the log is durable before it hears of it.
+//!
+//! Records are held until they are as many bytes as are asked for, or [`FILLING_SEGMENTS`] segments are full, or a round of what goes begins, or
+//! the store is closed. Then the index is filled, a slice at a time, with requests served between slices; then it is synced,
+//! which writes down how far it has the log (`SYNCED`); then what it has is let go, and the segments are free. If the process
+//! dies before `SYNCED` is written, the log is replayed from the former place, over what part of it the keyspaces have: the
+//! same rows under the same keys. If it dies after that, segments that were not freed are at the next start. While the disk is
+//! slow, or the merging of tables, full segments wait; at `SEGMENTS_MAX` the front has none to write to, and the shard refuses.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{iter, mem, thread};
 
 use flume::{Receiver, RecvTimeoutError, Sender};
 
 use super::damage::{Damage, is_no_room};
 use super::expire::Expiry;
+use super::filling::{Rows, fill};
+use super::held::Held;
 use super::home::Home;
-use super::limits::{DAMAGE_TEXTS_MAX, RECORD_BYTES_MAX, REOPEN_BYTES, SPACE_CHECK_INTERVAL};
+use super::limits::{
+    DAMAGE_TEXTS_MAX, FILLING_SEGMENTS, FILLING_WAIT, MERGE_WAIT, REOPEN_BYTES,
+    SPACE_CHECK_INTERVAL,
+};
 use super::log::{Record, Segment, SegmentFiles, Through};
 use super::open::reopen;
-use super::read::{ReadError, read};
+use super::read::{ReadError, View, read};
 use super::space::free_bytes;
-use super::tables::{Sizes, Tables, WriteError};
+use super::tables::{Tables, WriteError};
 use crate::command::Now;
 use crate::rows::{Completion, Read, StoreError, Ticket};
 
@@ -53,15 +65,25 @@ pub enum Reply {
 /// What the index's thread has.
 pub struct Index {
     pub home: Home,
-    pub sizes: Sizes,
+    /// Bytes of records for which it is filled.
+    pub filling_bytes: usize,
     /// None while there is no room for it.
     pub tables: Option<Tables>,
+    /// What of the log is not in `tables`, or not known to be durable there.
+    pub held: Held,
     pub files: SegmentFiles,
     pub expiry: Expiry,
+    /// It is being filled, and fjall's journal may be taken.
+    pub is_filling: bool,
+    /// Asked for and not done: a little of what is too old then is to go.
+    pub to_expire: Option<Now>,
+    /// Nothing of a round of what goes was done.
+    pub begins_round: bool,
     /// How much of the log the front has given.
     pub applied: Through,
     pub replies: Sender<Reply>,
     pub wake: Wake,
+    /// Full segments, whose records are held or were.
     pub sealed: Vec<Segment>,
     /// Segments that the front wants.
     pub owed: usize,
@@ -70,6 +92,31 @@ pub struct Index {
     pub damaged: Vec<String>,
     /// What was told of room.
     pub has_room: bool,
+}
+
+/// The index while it is being filled: between slices it does what is asked for.
+struct Open<'a> {
+    index: &'a mut Index,
+    requests: &'a Receiver<Request>,
+}
+
+impl Rows for Open<'_> {
+    fn held(&self) -> &Held {
+        &self.index.held
+    }
+
+    fn pause(&mut self) -> bool {
+        self.index.serve(self.requests.drain());
+        self.index.tables.is_some() && self.index.failure.is_none()
+    }
+
+    fn wait(&mut self) {
+        match self.requests.recv_timeout(FILLING_WAIT) {
+            Ok(first) => self.index.serve(iter::once(first).chain(self.requests.drain())),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => thread::park_timeout(FILLING_WAIT),
+        }
+    }
 }
 
 impl Index {
@@ -81,34 +128,59 @@ impl Index {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let (mut records, mut reads, mut expires) = (Vec::new(), Vec::new(), None);
-            for request in first.into_iter().chain(requests.drain()) {
-                match request {
-                    Request::Apply(more) => records.extend(more),
-                    Request::Read(ticket, question) => reads.push((ticket, question)),
-                    Request::Expire(now) => expires = Some(now),
-                    Request::Sealed(segment) => {
-                        self.sealed.push(segment);
-                        self.owed += 1;
-                    }
-                }
-            }
             self.look_for_room();
-            self.apply(records);
-            self.answer(reads);
-            self.supply();
-            if let Some(now) = expires {
-                self.expire(now);
+            self.serve(first.into_iter().chain(requests.drain()));
+            if self.is_due() {
+                self.fill(requests);
+            }
+            if let Some(now) = self.to_expire.take() {
+                self.expire(now, requests);
             }
         }
-        self.sync();
+        self.fill(requests);
         self.failure.map_or(Ok(()), Err)
     }
 
-    /// What there was no room for is tried again.
+    /// Does what is asked for, but what goes: that waits until the index is filled.
+    fn serve(&mut self, requests: impl Iterator<Item = Request>) {
+        let (mut records, mut reads) = (Vec::new(), Vec::new());
+        for request in requests {
+            match request {
+                Request::Apply(more) => records.extend(more),
+                Request::Read(ticket, question) => reads.push((ticket, question)),
+                Request::Expire(now) => self.to_expire = Some(now),
+                Request::Sealed(segment) => {
+                    self.sealed.push(segment);
+                    self.owed += 1;
+                }
+            }
+        }
+        self.apply(records);
+        self.answer(reads);
+        self.supply();
+    }
+
+    /// What there was no room for is tried again, and what waits for tables to be merged.
     fn patience(&self) -> Duration {
-        let lacks_room = self.owed > 0 || self.tables.is_none();
-        if lacks_room { SPACE_CHECK_INTERVAL } else { Duration::MAX }
+        let waits_for_merges = self.has_much() && self.failure.is_none();
+        match &self.tables {
+            Some(_) if waits_for_merges => MERGE_WAIT,
+            Some(_) if self.owed == 0 => Duration::MAX,
+            Some(_) | None => SPACE_CHECK_INTERVAL,
+        }
+    }
+
+    /// Whether so much is held that the index is to be filled.
+    fn is_due(&self) -> bool {
+        self.has_much() && self.may_be_filled()
+    }
+
+    fn has_much(&self) -> bool {
+        self.held.bytes() >= self.filling_bytes || self.sealed.len() >= FILLING_SEGMENTS
+    }
+
+    fn may_be_filled(&self) -> bool {
+        self.tables.as_ref().is_some_and(|tables| !tables.is_behind())
     }
 
     fn fail(&mut self, reason: String) {
@@ -151,7 +223,7 @@ impl Index {
         if self.tables.is_some() || self.failure.is_some() || !self.may_reopen() {
             return;
         }
-        match reopen(&self.home, self.sizes, self.applied) {
+        match reopen(&self.home) {
             Ok(tables) => {
                 tracing::info!(dir = %self.home.dir.display(), "there is room for the index again");
                 self.tables = Some(tables);
@@ -168,25 +240,16 @@ impl Index {
         }
     }
 
-    /// Some records at a time, so that a batch stays within the memory of one record and a half.
-    fn apply(&mut self, mut records: Vec<Record>) {
-        while !records.is_empty() && self.failure.is_none() {
-            let mut bytes = 0;
-            let fits = |record: &&Record| {
-                bytes += record.bytes().len();
-                bytes <= RECORD_BYTES_MAX
-            };
-            let count = records.iter().take_while(fits).count().max(1);
-            let last = &records[count - 1];
-            let through = Through { place: last.end(), newest_id_ms: last.newest_id_ms() };
-            self.applied = through;
-            if let Some(tables) = &mut self.tables {
-                let items = records[..count].iter().flat_map(Record::items);
-                if let Err(error) = tables.write(items, (through, self.files.newest())) {
-                    self.on_write_failed(&error);
-                }
-            }
-            records.drain(..count);
+    fn apply(&mut self, records: Vec<Record>) {
+        let Some(last) = records.last() else { return };
+        self.applied = Through { place: last.end(), newest_id_ms: last.newest_id_ms() };
+        for record in records {
+            self.held.insert(record.items()).expect("this program wrote the record");
+        }
+        let may_mark = self.failure.is_none() && !self.is_filling;
+        let Some(tables) = self.tables.as_mut().filter(|_| may_mark) else { return };
+        if let Err(error) = tables.mark_log(self.applied, self.files.newest()) {
+            self.on_write_failed(&error);
         }
     }
 
@@ -206,7 +269,7 @@ impl Index {
             return Err(failure.clone());
         }
         let Some(tables) = &self.tables else { return Err(StoreError::Unavailable) };
-        read(tables, question).map_err(|error| {
+        read(View { tables, held: &self.held }, question).map_err(|error| {
             self.on_unreadable(&error);
             StoreError::Unavailable
         })
@@ -230,8 +293,12 @@ impl Index {
         self.reply(Reply::Damaged(text));
     }
 
-    /// A little of what is too old goes. What cannot be read stays, and is told.
-    fn expire(&mut self, now: Now) {
+    /// A little of what is too old goes. What cannot be read stays, and is told. Only what is in the index goes, so a round begins
+    /// with all of it there.
+    fn expire(&mut self, now: Now, requests: &Receiver<Request>) {
+        if self.begins_round && !self.held.is_empty() && self.may_be_filled() {
+            self.fill(requests);
+        }
         let mut is_more = false;
         if let Some(tables) = self.tables.as_ref().filter(|_| self.failure.is_none()) {
             match self.expiry.slice(tables, now) {
@@ -242,16 +309,12 @@ impl Index {
                 Err(error) => self.on_write_failed(&error),
             }
         }
+        self.begins_round = !is_more;
         self.reply(Reply::Expired(is_more));
     }
 
     /// Gives the front the segments it wants, as far as there are any.
     fn supply(&mut self) {
-        // For each full segment: with four the log's own writes waited behind one large sync, and the p99.9 of an ack at
-        // 5,000/s was 10 to 56 ms instead of 4 to 8.
-        if !self.sealed.is_empty() {
-            self.sync();
-        }
         while self.owed > 0 && self.failure.is_none() {
             match self.files.prepare(self.applied.place) {
                 Ok(Some(segment)) => {
@@ -272,14 +335,32 @@ impl Index {
         }
     }
 
-    fn sync(&mut self) {
+    /// Puts everything that is held now into the index, and makes the segments free that it was in. What comes meanwhile is held.
+    fn fill(&mut self, requests: &Receiver<Request>) {
         if self.failure.is_some() {
             return;
         }
-        let Some(tables) = &mut self.tables else { return };
-        match tables.sync(self.applied, self.files.newest()) {
-            Ok(()) => mem::take(&mut self.sealed).into_iter().for_each(|it| self.files.release(it)),
-            Err(error) => self.on_write_failed(&error),
+        let Some(tables) = &self.tables else { return };
+        let (through, segment, sealed) = (self.applied, self.files.newest(), self.sealed.len());
+        let sorted = self.held.sorted();
+        let filled = if self.held.is_empty() && !tables.has_rows_in_memory() {
+            Ok(true)
+        } else {
+            let keyspaces = tables.to_be_filled(through, segment);
+            self.is_filling = true;
+            fill(&keyspaces, &sorted, &mut Open { index: self, requests })
+        };
+        self.is_filling = false;
+        let Some(tables) = self.tables.as_mut().filter(|_| self.failure.is_none()) else { return };
+        let synced = match filled {
+            Ok(_) => tables.sync(through, segment),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = synced {
+            return self.on_write_failed(&error);
         }
+        self.held.forget(&sorted);
+        self.sealed.drain(..sealed).for_each(|segment| self.files.release(segment));
+        self.supply();
     }
 }

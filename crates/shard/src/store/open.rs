@@ -14,10 +14,12 @@ use std::io;
 
 use super::damage::Damage;
 use super::end::{END, End, EndFile};
+use super::filling::fill;
+use super::held::Held;
 use super::home::Home;
-use super::log::{FoundSegment, Front, Items, Known, Segment, SegmentFiles, Through, recover};
+use super::log::{BadItem, FoundSegment, Front, Known, Segment, SegmentFiles, Through, recover};
 use super::synced::{SYNCED, Synced};
-use super::tables::{Sizes, Tables, WriteError, database};
+use super::tables::{Tables, WriteError, database};
 
 /// A shard's parts, in agreement.
 pub struct Opened {
@@ -30,7 +32,7 @@ pub struct Opened {
 }
 
 /// Opens them, and replays what the index lacks. Blocks.
-pub fn open(home: &Home, sizes: Sizes) -> Result<Opened, Damage> {
+pub fn open(home: &Home) -> Result<Opened, Damage> {
     let (boot, known_end) = End::read(home)?;
     home.check_boot(boot, &home.path(END))?;
     let synced = Synced::read(home)?;
@@ -51,14 +53,20 @@ pub fn open(home: &Home, sizes: Sizes) -> Result<Opened, Damage> {
         }
         Some(_) => {}
     }
-    let mut tables = Tables::open(home, sizes, synced.as_ref())?;
+    let mut tables = Tables::open(home, synced.as_ref())?;
     let from = synced.map(|synced| synced.through).unwrap_or_default();
     let (applied, segment) = tables.knows()?;
     let known = [known_end, Known { by: home.path("index"), place: applied.place, segment }];
     let newest = files.newest();
-    let (through, records) = recover((&files, &found), from, &known, |items, through| {
-        tables.write(items, (through, newest)).map_err(|error| written(home, error))
+    let mut held = Held::default();
+    let (through, records) = recover((&files, &found), from, &known, |items, _| {
+        held.insert(items).map_err(|BadItem| Damage::Newer(home.path("log")))
     })?;
+    if records > 0 || tables.has_rows_in_memory() {
+        let sorted = held.sorted();
+        fill(&tables.to_be_filled(through, newest), &sorted, &mut held)
+            .map_err(|error| written(home, error))?;
+    }
     if records > 0 {
         tracing::info!(records, dir = %home.dir.display(), "replayed the log");
     }
@@ -84,33 +92,111 @@ fn prepare(files: &mut SegmentFiles, from: u64) -> io::Result<Segment> {
     files.prepare(from)?.ok_or_else(none)
 }
 
-/// Opens the index again, in a process that has lost it for want of room, and replays the log from what was synced up to
-/// `target`: what lies behind is still to come.
-pub fn reopen(home: &Home, sizes: Sizes, target: Through) -> Result<Tables, Damage> {
+/// Opens the index again, in a process that has lost it for want of room, as it was last synced: what it may lack is held.
+pub fn reopen(home: &Home) -> Result<Tables, Damage> {
     let (_, synced) =
         Synced::read(home)?.ok_or_else(|| Damage::file(&home.path(SYNCED), "is gone"))?;
-    let mut tables = Tables::open(home, sizes, Some(&synced))?;
-    let (files, found) = SegmentFiles::open(home)?;
-    let newest = files.newest();
-    let apply = |items: Items<'_>, through: Through| {
-        if through.place > target.place {
-            return Ok(());
-        }
-        tables.write(items, (through, newest)).map_err(|error| written(home, error))
-    };
-    let (through, _) = recover((&files, &found), synced.through, &[], apply)?;
-    if through.place < target.place {
-        let (end, wanted) = (through.place, target.place);
-        return Err(Damage::file(files.dir(), format!("ends at block {end}, not at {wanted}")));
-    }
-    Ok(tables)
+    Tables::open(home, Some(&synced))
 }
 
 fn written(home: &Home, error: WriteError) -> Damage {
-    let dir = home.path("index");
     match error {
-        WriteError::Database(error) => database(&dir, error),
+        WriteError::Database(error) => database(&home.path("index"), error),
         WriteError::Io(error) => Damage::io(&home.path(SYNCED), error),
-        WriteError::BadItem => Damage::Newer(home.path("log")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::{ConversationId, InboxSeq, Seq, Uid};
+
+    use super::*;
+    use crate::group::MarkRow;
+    use crate::rows::{Found, Read, Row, Ticket, UserRow, sample};
+    use crate::store::filling::Rows;
+    use crate::store::read::{View, read};
+
+    /// Rows of which only so many keyspaces are filled: then the process dies.
+    struct Dies {
+        held: Held,
+        keyspaces: usize,
+    }
+
+    impl Rows for Dies {
+        fn held(&self) -> &Held {
+            &self.held
+        }
+
+        fn pause(&mut self) -> bool {
+            self.keyspaces -= 1;
+            self.keyspaces > 0
+        }
+
+        fn wait(&mut self) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// What round after round writes: one more message, the same user again, a mark that is open every other time.
+    fn rows(round: u64) -> [Row; 3] {
+        let chats_version = round;
+        let group = ConversationId::group(9).unwrap();
+        [
+            Row::Message(sample(round, 100)),
+            Row::User(UserRow { chats_version, ..UserRow::empty(Uid(1)) }),
+            Row::Mark(MarkRow { group, is_open: round % 2 == 1 }),
+        ]
+    }
+
+    fn check(tables: &Tables, rounds: u64) {
+        let ask = |question| {
+            let view = View { tables, held: &Held::default() };
+            read(view, question).unwrap_or_else(|error| panic!("{}", error.text(tables)))
+        };
+        let Row::Message(newest) = rows(rounds)[0].clone() else { unreachable!("it is one") };
+        let conversation = newest.conversation;
+        let (before, limit, bytes_max) = (Seq(u64::MAX), 1_000, 1 << 20);
+        let found = ask(Read::Messages { conversation, before, limit, bytes_max });
+        let Found::Messages(messages) = found else { panic!("{found:?}") };
+        assert_eq!(messages.len() as u64, rounds);
+        assert_eq!(messages.last(), Some(&newest));
+        let found = ask(Read::User { uid: Uid(1) });
+        let Found::User { row: Some(row), head: InboxSeq(0), .. } = found else {
+            panic!("{found:?}")
+        };
+        assert_eq!(row.chats_version, rounds);
+        let found = ask(Read::Marks { after: None, limit: 9 });
+        let Found::Marks(open) = found else { panic!("{found:?}") };
+        assert_eq!(open.len() as u64, rounds % 2);
+    }
+
+    #[test]
+    fn a_filling_that_was_cut_between_two_keyspaces_is_made_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let opening = |boot| Home { boot, ..Home::alone(dir.path()).unwrap() };
+        for (boot, round) in (1..).zip(1..=12_u64) {
+            let home = opening(boot);
+            let Opened { tables, files, mut front, mut end, .. } = open(&home).unwrap();
+            if round > 1 {
+                check(&tables, round - 1);
+            }
+            front.commit(Ticket(round), &rows(round));
+            let write = front.next_write().unwrap();
+            let result = write.perform();
+            front.on_written(write, result);
+            end.write(front.end());
+            let (records, _) = front.take_written();
+            let mut held = Held::default();
+            let last = records.last().unwrap();
+            let through = Through { place: last.end(), newest_id_ms: last.newest_id_ms() };
+            records.iter().for_each(|record| held.insert(record.items()).unwrap());
+            let sorted = held.sorted();
+            let keyspaces = 1 + usize::try_from(round).unwrap() % 6;
+            let mut dies = Dies { held, keyspaces };
+            let is_whole =
+                fill(&tables.to_be_filled(through, files.newest()), &sorted, &mut dies).unwrap();
+            assert_eq!(is_whole, keyspaces == 6);
+        }
+        check(&open(&opening(13)).unwrap().tables, 12);
     }
 }

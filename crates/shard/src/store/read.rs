@@ -1,12 +1,14 @@
-//! Questions to the tables, answered. Blocks; knows neither tickets nor threads.
+//! Questions to the index and to what is held, answered. Blocks; knows neither tickets nor threads.
 
-use std::ops::Bound::{Excluded, Included};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use fjall::{Guard, Keyspace};
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 use super::codec::{Key, is_apart, take_chat, take_group, take_id, take_inbox, take_mark};
-use super::codec::{take_message, take_number, take_recent, take_user};
+use super::codec::{take_mark_key, take_message, take_number, take_recent, take_user};
+use super::held::Held;
+use super::log::{Item, Table};
 use super::tables::Tables;
 use crate::page::Page;
 use crate::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Read};
@@ -34,52 +36,113 @@ pub enum ReadError {
 type Result<T> = std::result::Result<T, ReadError>;
 type Decode<T> = fn(&[u8], &[u8]) -> Option<T>;
 
+/// What is in the index, and what is held, which is newer. A log grows at its end, without a hole, and of a conversation and of
+/// the inbox of a user whose chats were never stored the first row never goes: so where the first row is held, all are, and
+/// below the first that is held the index has the rest.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The index.
+    pub tables: &'a Tables,
+    /// What it lacks.
+    pub held: &'a Held,
+}
+
 /// Answers one question.
-pub fn read(tables: &Tables, read: Read) -> Result<Found> {
+pub fn read(view: View<'_>, read: Read) -> Result<Found> {
     Ok(match read {
-        Read::User { uid } => user(tables, uid)?,
+        Read::User { uid } => user(view, uid)?,
         Read::Conversation { conversation } => {
-            Found::Messages(messages(tables, conversation, Seq(u64::MAX), Page::new(1, 0))?)
+            // New ones are many, and the filter of a key costs less than a range.
+            let first = Key::message(conversation, Seq(1));
+            let is_there = view.has(Table::Messages, Key::messages(conversation), first);
+            let limit = usize::from(is_there);
+            Found::Messages(messages(view, conversation, Seq(u64::MAX), Page::new(limit, 0))?)
         }
-        Read::Group { group } => self::group(tables, group)?,
-        Read::Marks { after, limit } => Found::Marks(marks(tables, after, limit)?),
+        Read::Group { group } => self::group(view, group)?,
+        Read::Marks { after, limit } => Found::Marks(marks(view, after, limit)?),
         Read::Messages { conversation, before, limit, bytes_max } => {
-            Found::Messages(messages(tables, conversation, before, Page::new(limit, bytes_max))?)
+            Found::Messages(messages(view, conversation, before, Page::new(limit, bytes_max))?)
         }
         Read::ByClientMsgId { sender, conversation, client_msg_id } => {
-            let found = by_client_msg_id(tables, sender, conversation, client_msg_id)?;
+            let found = by_client_msg_id(view, sender, conversation, client_msg_id)?;
             Found::Messages(found.into_iter().collect())
         }
         Read::Inbox { uid, after, limit, bytes_max } => {
-            let after = after.max(InboxSeq(tail(tables, uid)?.0.saturating_sub(1)));
-            Found::Inbox(inbox(tables, uid, after, Page::new(limit, bytes_max))?)
+            let after = after.max(before(tail(view.tables, uid)?));
+            Found::Inbox(inbox(view, uid, after, Page::new(limit, bytes_max))?)
         }
-        Read::Tail { uid, from, head } => Found::Tail(first(tables, uid, (from, head))?),
+        Read::Tail { uid, from, head } => Found::Tail(first(view, uid, (from, head))?),
         Read::Chat { uid, conversation } => {
-            Found::Chat(get(&tables.chats, Key::chat(uid, conversation).as_ref(), take_chat)?)
+            Found::Chat(view.get(Table::Chats, Key::chat(uid, conversation), take_chat)?)
         }
         Read::Chats { uid, after, limit, bytes_max } => {
-            Found::Chats(chats(tables, uid, after, Page::new(limit, bytes_max))?)
+            Found::Chats(chats(view, uid, after, Page::new(limit, bytes_max))?)
         }
     })
 }
 
-fn user(tables: &Tables, uid: Uid) -> Result<Found> {
-    let row = get(&tables.users, Key::user(uid).as_ref(), take_user)?;
+impl View<'_> {
+    fn get<T>(self, table: Table, key: Key, decode: Decode<T>) -> Result<Option<T>> {
+        match self.held.get(table, key.as_ref()) {
+            Some(item) => self.decode(item, decode).map(Some),
+            None => get(self.tables.keyspace(table), key.as_ref(), decode),
+        }
+    }
+
+    fn decode<T>(self, item: Item<'_>, decode: Decode<T>) -> Result<T> {
+        let value = [item.head, item.content].concat();
+        let row = decode(item.key, &value);
+        row.ok_or_else(|| no_row(self.tables.keyspace(item.table), item.key))
+    }
+
+    /// Whether a log may have a row, if its first one has that key. One that cannot be read may be there.
+    fn has(self, table: Table, log: Key, first: Key) -> bool {
+        let found = || self.tables.keyspace(table).contains_key(first.as_ref());
+        self.held.first(table, log.as_ref()).is_some() || found().unwrap_or(true)
+    }
+
+    /// The place of the first message of a conversation that is held.
+    fn first_message(self, conversation: ConversationId) -> Result<Option<Seq>> {
+        let first = self.held.first(Table::Messages, Key::messages(conversation).as_ref());
+        first.map(|item| Ok(self.decode(item, take_message)?.seq)).transpose()
+    }
+
+    /// The place of the first row of an inbox that is held.
+    fn first_held(self, uid: Uid) -> Result<Option<InboxSeq>> {
+        let first = self.held.first(Table::Inbox, Key::user(uid).as_ref());
+        first.map(|item| Ok(self.decode(item, take_inbox)?.inbox_seq)).transpose()
+    }
+}
+
+fn user(view: View<'_>, uid: Uid) -> Result<Found> {
+    let row = view.get(Table::Users, Key::user(uid), take_user)?;
+    let is_new = || !view.has(Table::Inbox, Key::user(uid), Key::inbox(uid, InboxSeq(1)));
+    if row.is_none() && is_new() {
+        let (head, chain) = Default::default();
+        return Ok(Found::User { row, head, chain, tail: Vec::new() });
+    }
     let through = row.map_or(InboxSeq(0), |row| row.chats_through);
-    let tail = inbox(tables, uid, through, Page::unlimited())?;
+    let tail = inbox(view, uid, through, Page::unlimited())?;
     let last = match tail.last() {
         Some(row) => Some((row.inbox_seq, row.next_chain())),
-        None => inbox_end(tables, uid)?.map(|row| (row.inbox_seq, row.next_chain())),
+        None => inbox_end(view, uid)?.map(|row| (row.inbox_seq, row.next_chain())),
     };
     let (head, chain) = last.unwrap_or((InboxSeq(0), Chain::default()));
     Ok(Found::User { row, head, chain, tail })
 }
 
-fn inbox_end(tables: &Tables, uid: Uid) -> Result<Option<InboxRow>> {
+fn inbox_end(view: View<'_>, uid: Uid) -> Result<Option<InboxRow>> {
+    let held = view.held.range((Table::Inbox, Key::user(uid).as_ref()), (Unbounded, Unbounded));
+    if let Some(last) = held.last() {
+        return view.decode(last, take_inbox).map(Some);
+    }
     let keys = (Key::inbox(uid, InboxSeq(0)), Key::inbox(uid, InboxSeq(u64::MAX)));
-    let last = tables.inbox.range(keys.0..=keys.1).next_back();
-    last.map(|guard| decode((&tables.inbox, keys), guard, take_inbox)).transpose()
+    let last = view.tables.inbox.range(keys.0..=keys.1).next_back();
+    last.map(|guard| decode((&view.tables.inbox, keys), guard, take_inbox)).transpose()
+}
+
+fn before(place: InboxSeq) -> InboxSeq {
+    InboxSeq(place.0.saturating_sub(1))
 }
 
 /// Below this place nothing of an inbox is shown, whatever is there; 0: nothing has gone.
@@ -88,100 +151,186 @@ pub fn tail(tables: &Tables, uid: Uid) -> Result<InboxSeq> {
     Ok(InboxSeq(place.unwrap_or(0)))
 }
 
-fn first(tables: &Tables, uid: Uid, (from, head): (InboxSeq, InboxSeq)) -> Result<InboxSeq> {
-    let from = tail(tables, uid)?.max(from);
+fn first(view: View<'_>, uid: Uid, (from, head): (InboxSeq, InboxSeq)) -> Result<InboxSeq> {
+    let from = tail(view.tables, uid)?.max(from);
     if from > head {
         return Ok(head.next());
     }
+    let end = view.first_held(uid)?.map_or(head, |held| head.min(before(held)));
+    if from <= end {
+        let keys = (Key::inbox(uid, from), Key::inbox(uid, end));
+        let first = view.tables.inbox.range(keys.0..=keys.1).next();
+        let decode = |guard| decode((&view.tables.inbox, keys), guard, take_inbox);
+        if let Some(row) = first.map(decode).transpose()? {
+            return Ok(row.inbox_seq);
+        }
+    }
     let keys = (Key::inbox(uid, from), Key::inbox(uid, head));
-    let first = tables.inbox.range(keys.0..=keys.1).next();
-    let first = first.map(|guard| decode((&tables.inbox, keys), guard, take_inbox)).transpose()?;
+    let keys = (Included(keys.0.as_ref()), Included(keys.1.as_ref()));
+    let first = view.held.range((Table::Inbox, Key::user(uid).as_ref()), keys).next();
+    let first = first.map(|item| view.decode(item, take_inbox)).transpose()?;
     Ok(first.map_or(head.next(), |row| row.inbox_seq))
 }
 
 fn messages(
-    tables: &Tables,
+    view: View<'_>,
     conversation: ConversationId,
-    before: Seq,
+    mut before: Seq,
     mut page: Page,
 ) -> Result<Vec<MessageRow>> {
-    let keys = (Key::message(conversation, Seq(0)), Key::message(conversation, before));
-    let range = tables.messages.range(keys.0..keys.1).rev();
-    let fits = |row: &MessageRow| page.take_message(&row.body);
-    let mut rows = collect((&tables.messages, keys), range, take_message, fits)?;
+    let name = Key::messages(conversation);
+    let end = Key::message(conversation, before);
+    let held = (Table::Messages, name.as_ref());
+    let mut rows = Vec::new();
+    for item in view.held.range(held, (Unbounded, Excluded(end.as_ref()))).rev() {
+        let row = view.decode(item, take_message)?;
+        if !page.take_message(&row.body) {
+            break;
+        }
+        rows.push(row);
+    }
+    before = before.min(view.first_message(conversation)?.unwrap_or(before));
+    if !page.is_full() && before > Seq(1) {
+        let keys = (Key::message(conversation, Seq(0)), Key::message(conversation, before));
+        let range = view.tables.messages.range(keys.0..keys.1).rev();
+        let fits = |row: &MessageRow| page.take_message(&row.body);
+        rows.extend(collect((&view.tables.messages, keys), range, take_message, fits)?);
+    }
     rows.reverse();
     Ok(rows)
 }
 
-fn group(tables: &Tables, group: ConversationId) -> Result<Found> {
-    let row = get(&tables.users, Key::group(group).as_ref(), take_group)?;
+fn group(view: View<'_>, group: ConversationId) -> Result<Found> {
+    let row = view.get(Table::Groups, Key::group(group), take_group)?;
+    let name = Key::messages(group);
+    if row.is_none() && !view.has(Table::Messages, name, Key::message(group, Seq(1))) {
+        return Ok(Found::Group(None, Vec::new()));
+    }
     let from = row.as_ref().map_or(Seq(0), |row| row.position);
-    let keys = (Key::message(group, from), Key::message(group, Seq(u64::MAX)));
-    let range = tables.messages.range(keys.0..keys.1);
-    let entries = collect((&tables.messages, keys), range, take_message, |_| true)?;
+    let end = view.first_message(group)?.unwrap_or(Seq(u64::MAX));
+    let mut entries = Vec::new();
+    if from < end {
+        let keys = (Key::message(group, from), Key::message(group, end));
+        let range = view.tables.messages.range(keys.0..keys.1);
+        entries = collect((&view.tables.messages, keys), range, take_message, |_| true)?;
+    }
+    let from = Key::message(group, from);
+    let held = (Included(from.as_ref()), Unbounded);
+    for item in view.held.range((Table::Messages, name.as_ref()), held) {
+        entries.push(view.decode(item, take_message)?);
+    }
     Ok(Found::Group(row, entries))
 }
 
 fn marks(
-    tables: &Tables,
+    view: View<'_>,
     after: Option<ConversationId>,
     limit: usize,
 ) -> Result<Vec<ConversationId>> {
+    let table = &view.tables.users;
     let keys = (Key::group_mark(after), Key::group_marks_end());
-    let range = tables.users.range((Excluded(keys.0), Excluded(keys.1))).take(limit);
-    collect((&tables.users, keys), range, take_mark, |_| true)
+    let stored = table.range((Excluded(keys.0), Excluded(keys.1)));
+    let stored = stored.map(|guard| decode((table, keys), guard, take_mark).map(|of| (of, true)));
+    let held = view.held.marks(keys.0.as_ref()).map(|item| {
+        let group = take_mark_key(item.key).ok_or_else(|| no_row(table, item.key))?;
+        Ok((group, !item.is_removal()))
+    });
+    let merged = merged(held, stored, |(group, _)| *group);
+    let open = merged.filter_map(|it| it.map(|(group, is)| is.then_some(group)).transpose());
+    open.take(limit).collect()
+}
+
+/// Rows of both in the order of their keys; of equal keys the one that is held.
+fn merged<T, K: Ord>(
+    held: impl Iterator<Item = Result<T>>,
+    stored: impl Iterator<Item = Result<T>>,
+    key: impl Fn(&T) -> K,
+) -> impl Iterator<Item = Result<T>> {
+    let (mut held, mut stored) = (held.peekable(), stored.peekable());
+    std::iter::from_fn(move || {
+        // What cannot be read comes first: it ends the answer.
+        let key = |row: Option<&Result<T>>| row.map(|row| row.as_ref().ok().map(&key));
+        match (key(held.peek()), key(stored.peek())) {
+            (Some(newer), Some(older)) if newer > older => stored.next(),
+            (None, _) => stored.next(),
+            (newer, older) => {
+                if newer == older {
+                    stored.next();
+                }
+                held.next()
+            }
+        }
+    })
 }
 
 fn by_client_msg_id(
-    tables: &Tables,
+    view: View<'_>,
     sender: Uid,
     conversation: ConversationId,
     id: ClientMsgId,
 ) -> Result<Option<MessageRow>> {
     let key = Key::client_msg_id(id, conversation, sender);
-    let Some(seq) = get(&tables.ids, key.as_ref(), take_id)? else { return Ok(None) };
-    get(&tables.messages, Key::message(conversation, seq).as_ref(), take_message)
+    let Some(seq) = view.get(Table::Ids, key, take_id)? else { return Ok(None) };
+    view.get(Table::Messages, Key::message(conversation, seq), take_message)
 }
 
-fn inbox(tables: &Tables, uid: Uid, after: InboxSeq, mut page: Page) -> Result<Vec<InboxRow>> {
-    let keys = (Key::inbox(uid, after), Key::inbox(uid, InboxSeq(u64::MAX)));
-    let range = tables.inbox.range((Excluded(keys.0), Included(keys.1)));
-    collect((&tables.inbox, keys), range, take_inbox, |row| page.take_message(&row.message.body))
-}
-
-fn chats(
-    tables: &Tables,
-    uid: Uid,
-    after: Option<ConversationId>,
-    mut page: Page,
-) -> Result<Vec<(ChatRow, Option<MessageRow>)>> {
-    let range = match after {
-        Some(after) => (Excluded(Key::chat(uid, after)), Included(Key::chats_end(uid))),
-        None => (Included(Key::user(uid)), Included(Key::chats_end(uid))),
-    };
+fn inbox(view: View<'_>, uid: Uid, after: InboxSeq, mut page: Page) -> Result<Vec<InboxRow>> {
+    let last = view.first_held(uid)?.map_or(InboxSeq(u64::MAX), before);
     let mut rows = Vec::new();
-    for guard in tables.chats.range(range) {
+    if last > after {
+        let keys = (Key::inbox(uid, after), Key::inbox(uid, last));
+        let range = view.tables.inbox.range((Excluded(keys.0), Included(keys.1)));
+        let fits = |row: &InboxRow| page.take_message(&row.message.body);
+        rows = collect((&view.tables.inbox, keys), range, take_inbox, fits)?;
+    }
+    let (name, after) = (Key::user(uid), Key::inbox(uid, after));
+    let held = (Table::Inbox, name.as_ref());
+    for item in view.held.range(held, (Excluded(after.as_ref()), Unbounded)) {
         if page.is_full() {
             break;
         }
-        let keys = (Key::user(uid), Key::chats_end(uid));
-        let row = with_message(tables, decode((&tables.chats, keys), guard, take_chat)?)?;
-        if !page.take_chat(row.1.as_ref()) {
-            break;
+        let row = view.decode(item, take_inbox)?;
+        if page.take_message(&row.message.body) {
+            rows.push(row);
         }
-        rows.push(row);
     }
     Ok(rows)
 }
 
-fn with_message(tables: &Tables, row: ChatRow) -> Result<(ChatRow, Option<MessageRow>)> {
+fn chats(
+    view: View<'_>,
+    uid: Uid,
+    after: Option<ConversationId>,
+    mut page: Page,
+) -> Result<Vec<(ChatRow, Option<MessageRow>)>> {
+    let name = Key::user(uid);
+    let keys = (after.map_or(name, |after| Key::chat(uid, after)), Key::chats_end(uid));
+    let held = (Excluded(keys.0.as_ref()), Included(keys.1.as_ref()));
+    let held = view.held.range((Table::Chats, name.as_ref()), held);
+    let held = held.map(|item| view.decode(item, take_chat));
+    let stored = view.tables.chats.range((Excluded(keys.0), Included(keys.1)));
+    let stored = stored.map(|guard| decode((&view.tables.chats, keys), guard, take_chat));
+    let mut rows = Vec::new();
+    for row in merged(held, stored, |row| row.conversation) {
+        if page.is_full() {
+            break;
+        }
+        let row = with_message(view, row?)?;
+        if page.take_chat(row.1.as_ref()) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+fn with_message(view: View<'_>, row: ChatRow) -> Result<(ChatRow, Option<MessageRow>)> {
     let key = Key::inbox(row.uid, row.recent_inbox_seq);
-    let newest = get(&tables.inbox, key.as_ref(), take_inbox)?.map(|row| row.message);
+    let newest = view.get(Table::Inbox, key, take_inbox)?.map(|row| row.message);
     if newest.is_some() || row.recent_seq == Seq(0) {
         return Ok((row, newest));
     }
     let key = Key::recent(row.uid, row.conversation);
-    let kept = get(&tables.chats, key.as_ref(), take_recent)?;
+    let kept = get(&view.tables.chats, key.as_ref(), take_recent)?;
     Ok((row, kept.filter(|kept| kept.seq == row.recent_seq)))
 }
 

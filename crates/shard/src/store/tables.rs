@@ -1,7 +1,7 @@
-//! The index of the log in fjall: which keyspace holds what, how it is tuned, how records are written. Blocks.
+//! The index of the log in fjall: which keyspace holds what, how it is tuned, how it is marked and synced. Blocks. What of the
+//! log goes into it does so past fjall's memtables and journals ([`super::filling`]); they take marks, and what goes.
 //!
-//! It knows neither tickets nor threads. One keyspace a kind of row: one for all, with a prefix in the key, cost
-//! the same CPU (13.1 and 13.3 µs a message), but could not leave the filter off where only ranges are read.
+//! It knows neither tickets nor threads. One keyspace a kind of row: its tables are filled in the order of one kind of key.
 
 use std::io;
 use std::ops::Bound::{Excluded, Included, Unbounded};
@@ -20,8 +20,8 @@ use super::damage::{Damage, is_no_room};
 use super::home::{Home, words};
 use super::index_files;
 use super::journals::{self, Journals};
-use super::limits::{INDEX_DELAY, SEALED_MEMTABLES_MAX, SEALED_WAIT};
-use super::log::{Item, Table, Through};
+use super::limits::{INDEX_DELAY, JOURNAL_BYTES_MAX, SEALED_MEMTABLES_MAX, SEALED_WAIT};
+use super::log::{Table, Through};
 use super::synced::{JournalPart, Synced};
 
 /// Bits of filter a key: 1 % of the lookups of a key that is not there read a block.
@@ -29,26 +29,30 @@ const FILTER_BITS: f32 = 10.0;
 /// Tables in level 0 that start a compaction: fewer, larger merges than with fjall's 4, and well below the 20 where it
 /// slows writes down. On a noisy machine 4 to 8 saved about 2 µs a message, 8 to 16 about 1 more.
 const LEVEL_0_TABLES: u8 = 12;
+/// Where the index is filled no further until they are merged: twice as many.
+const LEVEL_0_TABLES_MAX: usize = 2 * LEVEL_0_TABLES as usize;
+/// What goes of a kind of row, in memory before it is flushed; what comes is never there.
+const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 /// Blocks kept in memory, a shard. Pages are read once, by whoever was away; more would not be hit.
 const CACHE_BYTES: u64 = 24 * 1024 * 1024;
 
-/// The key, in every keyspace, of what it says of itself: a batch that it took. Behind every row. In `log` that is one of the
-/// last [`INDEX_DELAY`]; in the others an older one. A batch for a read of a new conversation is a few rows, and six marks in
-/// each were more than those.
-const MARK: [u8; 1] = [u8::MAX];
-/// Every keyspace is marked anew after so much of a memtable: so each table that is flushed because it is full has a mark.
-const MARKS_A_MEMTABLE: u64 = 4;
+/// The key, in every keyspace, of what it says of itself: how far it has the log. Behind every row. `log` says how far the log
+/// was handed to the index, as it was within the last [`INDEX_DELAY`] or when filling began; the others what they were last
+/// filled with.
+pub const MARK: [u8; 1] = [u8::MAX];
 const MARK_KIND: [u8; 4] = *b"LLM1";
 /// The keyspaces, in the order of their numbers.
 pub const KEYSPACES: [&str; 6] = ["messages", "ids", "inbox", "chats", "users", "log"];
 const LOG: usize = KEYSPACES.len() - 1;
+/// Those that have rows: all before `log`.
+pub const ROW_KEYSPACES: usize = LOG;
 
 /// A shard's database.
 pub struct Tables {
     home: Home,
     dir: PathBuf,
     database: Database,
-    /// (conversation, seq). Read by ranges only.
+    /// (conversation, seq).
     pub messages: Keyspace,
     /// (client's id, conversation, sender) to the message's seq.
     pub ids: Keyspace,
@@ -61,21 +65,12 @@ pub struct Tables {
     /// Nothing but its mark.
     log: Keyspace,
     journals: Journals,
-    /// Bytes of rows for which every keyspace is marked, and those written since.
-    marked_bytes: u64,
-    unmarked_bytes: u64,
     /// When `log` was marked.
     marked_at: Option<Instant>,
 }
 
-/// How large the database's parts may grow.
-#[derive(Clone, Copy, Debug)]
-pub struct Sizes {
-    /// Rows of a kind in memory before they are flushed.
-    pub memtable_bytes: u64,
-    /// The journals on disk.
-    pub journal_bytes_max: u64,
-}
+/// A keyspace, and its mark once it is filled.
+pub type Marked = (Keyspace, Vec<u8>);
 
 /// Why rows were not written.
 #[derive(Debug, thiserror::Error)]
@@ -83,12 +78,9 @@ pub enum WriteError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] fjall::Error),
-    /// A file beside it could not be written.
+    /// A file of it, or beside it, could not be written.
     #[error("could not write what is synced: {0}")]
     Io(#[from] io::Error),
-    /// A whole record holds what this program does not write.
-    #[error("a record holds items of an unknown kind; start the version that wrote it")]
-    BadItem,
 }
 
 impl Tables {
@@ -96,7 +88,7 @@ impl Tables {
     ///
     /// # Errors
     /// It is damaged, or the disk is; nothing was changed then, but for what fjall itself takes for cut short.
-    pub fn open(home: &Home, sizes: Sizes, synced: Option<&Synced>) -> Result<Self, Damage> {
+    pub fn open(home: &Home, synced: Option<&Synced>) -> Result<Self, Damage> {
         let dir = home.path("index");
         let mut gone = Vec::new();
         match synced {
@@ -110,31 +102,30 @@ impl Tables {
             }
             None => {}
         }
-        let tables = Self::open_database(home, sizes).map_err(|error| database(&dir, error))?;
+        let tables = Self::open_database(home).map_err(|error| database(&dir, error))?;
         if let Some(synced) = synced {
             tables.check(synced, &gone)?;
         }
         Ok(tables)
     }
 
-    fn open_database(home: &Home, sizes: Sizes) -> fjall::Result<Self> {
+    fn open_database(home: &Home) -> fjall::Result<Self> {
         let dir = home.path("index");
         let database = Database::builder(&dir)
             .worker_threads(1)
             .cache_size(CACHE_BYTES)
-            .max_journaling_size(sizes.journal_bytes_max)
+            .max_journaling_size(JOURNAL_BYTES_MAX)
             .manual_journal_persist(true)
             .open()?;
         let bloom = FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(FILTER_BITS));
         let keyspace = |at: usize| {
             let name = KEYSPACES[at];
-            let is_ranged = matches!(name, "messages" | "log");
             let filter =
-                if is_ranged { FilterPolicy::disabled() } else { FilterPolicy::all(bloom) };
+                if name == "log" { FilterPolicy::disabled() } else { FilterPolicy::all(bloom) };
             let leveled = Leveled::default().with_l0_threshold(LEVEL_0_TABLES);
             database.keyspace(name, || {
                 KeyspaceCreateOptions::default()
-                    .max_memtable_size(sizes.memtable_bytes)
+                    .max_memtable_size(MEMTABLE_BYTES)
                     .manual_journal_persist(true)
                     .compaction_strategy(Arc::new(leveled))
                     .filter_policy(filter)
@@ -148,8 +139,6 @@ impl Tables {
             users: keyspace(4)?,
             log: keyspace(5)?,
             journals: Journals::default(),
-            marked_bytes: sizes.memtable_bytes / MARKS_A_MEMTABLE,
-            unmarked_bytes: 0,
             marked_at: None,
             home: home.clone(),
             dir,
@@ -161,6 +150,7 @@ impl Tables {
     /// what was in a journal that is gone is in tables.
     fn check(&self, synced: &Synced, gone: &[JournalPart]) -> Result<(), Damage> {
         for keyspace in self.keyspaces() {
+            let mut in_tables = None;
             for table in keyspace.tree.current_version().iter_tables() {
                 let named = table.path.file_name().and_then(|name| name.to_str()?.parse().ok());
                 if named != Some(table.id()) {
@@ -170,7 +160,8 @@ impl Tables {
                 let mark = Slice::from(MARK);
                 // Of what cannot be read the iterator may give the same error for ever.
                 if let Some(Ok(row)) = table.range(mark.clone()..=mark).next() {
-                    self.take_mark(keyspace, &row.value)?;
+                    let (through, _) = self.take_mark(keyspace, &row.value)?;
+                    in_tables = in_tables.max(Some(through.place));
                 }
             }
             let (through, _) = self.mark(keyspace)?;
@@ -178,6 +169,10 @@ impl Tables {
                 let (has, of) = (through.place, synced.through.place);
                 let what = format!("lacks rows: it has the log up to block {has} of {of}");
                 return Err(Damage::file(keyspace.path(), what));
+            }
+            // What was synced is in tables, whatever journals there were; see `sync`.
+            if in_tables >= Some(synced.through.place) {
+                continue;
             }
             let persisted = keyspace.tree.get_highest_persisted_seqno();
             if let Some(part) = gone.iter().find(|part| Some(part.last_batch) > persisted) {
@@ -224,26 +219,33 @@ impl Tables {
         [messages, ids, inbox, chats, users, log]
     }
 
-    /// Writes items, in order; not durable before the next [`Tables::sync`]. With them the log is here up to `through`, whose
-    /// newest segment has that number; at times that is written with them.
-    pub fn write<'a, E>(
-        &mut self,
-        items: impl Iterator<Item = Result<Item<'a>, E>>,
-        (through, segment): (Through, u64),
-    ) -> Result<(), WriteError> {
-        self.wait_for_worker()?;
-        let mut batch = self.database.batch();
-        let mut value = Vec::new();
-        for item in items {
-            self.put(&mut batch, item.map_err(|_| WriteError::BadItem)?, &mut value);
-            self.unmarked_bytes += value.len() as u64;
+    /// The keyspaces of rows, each with what it says of itself once it was filled up to `through`, when the newest
+    /// segment has that number.
+    pub fn to_be_filled(&self, through: Through, segment: u64) -> [Marked; ROW_KEYSPACES] {
+        std::array::from_fn(|number| {
+            (self.keyspaces()[number].clone(), self.stamp(number, (through, segment)))
+        })
+    }
+
+    /// The keyspace of a table's rows.
+    pub fn keyspace(&self, table: Table) -> &Keyspace {
+        self.keyspaces()[table.keyspace()]
+    }
+
+    fn stamp(&self, number: usize, (through, segment): (Through, u64)) -> Vec<u8> {
+        let body = words(&[number as u64, through.place, through.newest_id_ms, segment]);
+        self.home.stamp(MARK_KIND, &body)
+    }
+
+    /// The log was handed to the index up to `through`: written down now and then, and not durable before the next
+    /// [`Tables::sync`]. Fails if fjall's own thread has.
+    pub fn mark_log(&mut self, through: Through, segment: u64) -> Result<(), WriteError> {
+        if self.marked_at.is_some_and(|at| at.elapsed() < INDEX_DELAY) {
+            return Ok(());
         }
-        if self.unmarked_bytes >= self.marked_bytes {
-            self.put_marks(&mut batch, through, segment);
-        } else if self.marked_at.is_none_or(|at| at.elapsed() >= INDEX_DELAY) {
-            self.put_mark(&mut batch, LOG, (through, segment));
-            self.marked_at = Some(Instant::now());
-        }
+        self.marked_at = Some(Instant::now());
+        let mut batch = self.batch()?;
+        batch.insert(&self.log, MARK, self.stamp(LOG, (through, segment)));
         Ok(batch.commit()?)
     }
 
@@ -253,38 +255,16 @@ impl Tables {
         Ok(self.database.batch())
     }
 
-    fn put(&self, batch: &mut OwnedWriteBatch, item: Item<'_>, value: &mut Vec<u8>) {
-        let table = match item.table {
-            Table::Messages => &self.messages,
-            Table::Ids => &self.ids,
-            Table::Inbox => &self.inbox,
-            Table::Chats => &self.chats,
-            Table::Users | Table::Groups | Table::Marks => &self.users,
-        };
-        if item.table == Table::Marks && item.head.is_empty() {
-            return batch.remove(table, Slice::from(item.key));
-        }
-        value.clear();
-        value.extend_from_slice(item.head);
-        value.extend_from_slice(item.content);
-        batch.insert(table, Slice::from(item.key), Slice::from(value.as_slice()));
+    /// Some of the rows are in memtables and journals only: what goes, or what an earlier release put there. Filling puts all of
+    /// it into tables.
+    pub fn has_rows_in_memory(&self) -> bool {
+        let rows = &self.keyspaces()[..ROW_KEYSPACES];
+        rows.iter().any(|it| it.tree.get_highest_memtable_seqno().is_some())
     }
 
-    fn put_marks(&mut self, batch: &mut OwnedWriteBatch, through: Through, segment: u64) {
-        (0..KEYSPACES.len()).for_each(|number| self.put_mark(batch, number, (through, segment)));
-        self.unmarked_bytes = 0;
-        self.marked_at = Some(Instant::now());
-    }
-
-    fn put_mark(
-        &self,
-        batch: &mut OwnedWriteBatch,
-        number: usize,
-        (through, segment): (Through, u64),
-    ) {
-        let body = words(&[number as u64, through.place, through.newest_id_ms, segment]);
-        let mark = self.home.stamp(MARK_KIND, &body);
-        batch.insert(self.keyspaces()[number], MARK, mark);
+    /// So many tables wait for being merged that a read would have to look into too many.
+    pub fn is_behind(&self) -> bool {
+        self.keyspaces().iter().any(|it| it.tree.l0_run_count() >= LEVEL_0_TABLES_MAX)
     }
 
     /// Until the worker has flushed enough, or has died: then `persist` fails.
@@ -296,15 +276,18 @@ impl Tables {
         Ok(())
     }
 
-    /// Makes everything written durable: all of the log up to `through`, whose newest segment has that number.
+    /// The keyspaces were filled with all of the log up to `through`, whose newest segment has that number, and have no rows in
+    /// memory. That they are is durable then: a start needs no journal for what was synced.
     pub fn sync(&mut self, through: Through, segment: u64) -> Result<(), WriteError> {
-        let mut batch = self.database.batch();
-        self.put_marks(&mut batch, through, segment);
-        batch.commit()?;
+        self.marked_at = None;
+        self.mark_log(through, segment)?;
         self.database.persist(PersistMode::SyncAll)?;
         let last_batch = self.log.tree.get_highest_seqno().unwrap_or(0);
         let journals = self.journals.look(&self.dir, last_batch)?;
-        Ok(Synced { through, segment, journals }.write(&self.home)?)
+        Synced { through, segment, journals }.write(&self.home)?;
+        // Fjall lets journals and old versions of its own files go when a memtable is flushed; otherwise that may never be.
+        self.log.rotate_memtable()?;
+        Ok(())
     }
 
     /// The file that cannot be read where these keys are, or the keyspace's folder.
@@ -356,7 +339,6 @@ impl WriteError {
         match self {
             Self::Database(error) => io_of(error).is_some_and(is_no_room),
             Self::Io(error) => is_no_room(error),
-            Self::BadItem => false,
         }
     }
 }
@@ -383,15 +365,8 @@ fn io_of(error: &fjall::Error) -> Option<&io::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::EmbeddedConfig;
-
-    fn write(tables: &mut Tables, place: u64, bytes: usize) {
-        let head = vec![0; bytes];
-        let key = place.to_be_bytes();
-        let item = Item { table: Table::Messages, key: &key, head: &head, content: &[] };
-        let items = std::iter::once(Ok::<_, io::Error>(item));
-        tables.write(items, (Through { place, newest_id_ms: 0 }, 7)).unwrap();
-    }
+    use crate::store::filling::fill;
+    use crate::store::held::Held;
 
     fn marks(tables: &Tables) -> Vec<u64> {
         let marks = tables.keyspaces().into_iter().map(|it| tables.mark(it).unwrap());
@@ -399,23 +374,63 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_marked_now_and_then_and_every_keyspace_by_a_part_of_a_memtable_or_a_sync() {
+    fn the_log_is_marked_now_and_then_and_by_a_sync() {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::alone(dir.path()).unwrap();
-        let sizes = EmbeddedConfig::new(home.clone()).sizes();
-        let part = usize::try_from(sizes.memtable_bytes / MARKS_A_MEMTABLE).unwrap();
-        let mut tables = Tables::open(&home, sizes, None).unwrap();
-        write(&mut tables, 1, 100);
+        let mut tables = Tables::open(&home, None).unwrap();
+        let through = |place| Through { place, newest_id_ms: 0 };
+        tables.mark_log(through(1), 7).unwrap();
         assert_eq!(marks(&tables), [0, 0, 0, 0, 0, 1]);
         assert_eq!(tables.knows().unwrap().0.place, 1);
-        write(&mut tables, 2, part);
-        assert_eq!(marks(&tables), [2; 6]);
-        write(&mut tables, 3, part - 1);
-        assert_eq!(marks(&tables), [2; 6], "it was marked just now");
+        tables.mark_log(through(2), 7).unwrap();
+        assert_eq!(tables.knows().unwrap().0.place, 1, "it was marked just now");
         tables.marked_at = tables.marked_at.and_then(|at| at.checked_sub(INDEX_DELAY));
-        write(&mut tables, 4, 0);
-        assert_eq!(marks(&tables), [2, 2, 2, 2, 2, 4]);
-        tables.sync(Through { place: 5, newest_id_ms: 0 }, 7).unwrap();
-        assert_eq!(marks(&tables), [5; 6]);
+        tables.mark_log(through(3), 7).unwrap();
+        assert_eq!(tables.knows().unwrap(), (through(3), 7));
+        tables.sync(through(5), 7).unwrap();
+        assert_eq!(tables.knows().unwrap(), (through(5), 7));
+    }
+
+    #[test]
+    fn a_journal_may_be_gone_if_what_was_synced_is_in_tables() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::alone(dir.path()).unwrap();
+        let mut tables = Tables::open(&home, None).unwrap();
+        let mut held = Held::default();
+        let mut sync = |tables: &mut Tables, place| {
+            let through = Through { place, newest_id_ms: 0 };
+            fill(&tables.to_be_filled(through, 7), &held.sorted(), &mut held).unwrap();
+            tables.sync(through, 7).unwrap();
+            // Its journals may go once what it has is flushed.
+            while tables.log.sealed_memtable_count() > 0 {
+                std::thread::yield_now();
+            }
+            Synced { through, segment: 7, journals: Vec::new() }
+        };
+        let part = |tables: &Tables| {
+            let last_batch = tables.log.tree.get_highest_seqno().unwrap();
+            [JournalPart { number: 0, bytes: 1, checksum: 0, last_batch }]
+        };
+        let synced = sync(&mut tables, 5);
+        // The log's mark came behind everything else: no table of rows is as new.
+        tables.check(&synced, &part(&tables)).unwrap();
+        // What goes is in memory and in a journal until the next filling.
+        let mut batch = tables.batch().unwrap();
+        batch.insert(&tables.users, [0x10], [1]);
+        batch.commit().unwrap();
+        assert!(tables.has_rows_in_memory());
+        let synced = sync(&mut tables, 5);
+        assert!(!tables.has_rows_in_memory());
+        tables.check(&synced, &part(&tables)).unwrap();
+        // As the releases before wrote it: rows and marks in journals.
+        let through = Through { place: 6, newest_id_ms: 0 };
+        let mut batch = tables.batch().unwrap();
+        for (number, keyspace) in tables.keyspaces().into_iter().enumerate() {
+            batch.insert(keyspace, MARK, tables.stamp(number, (through, 7)));
+        }
+        batch.commit().unwrap();
+        let synced = Synced { through, segment: 7, journals: Vec::new() };
+        let text = tables.check(&synced, &part(&tables)).unwrap_err().to_string();
+        assert!(text.contains("0.jnl is gone"), "{text}");
     }
 }

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::EmbeddedConfig;
 use super::damage::Damage;
 use super::data_dir::{Boot, DataDirError, Layout, lock};
 use super::end::{END, End};
@@ -120,8 +119,7 @@ fn verify_log(home: &Home, parts: &Parts, report: &mut Report) {
 fn verify_index(home: &Home, parts: &Parts, report: &mut Report) {
     let Some(synced) = &parts.synced else { return rebuild(home, parts, report) };
     let before = report.damaged.len();
-    let sizes = EmbeddedConfig::new(home.clone()).sizes();
-    let opened = Tables::open(home, sizes, Some(synced));
+    let opened = Tables::open(home, Some(synced));
     if let Some(tables) = report.take(opened) {
         let mut rows = 0_u64;
         let damaged = tables.verify(|table, key, value| {

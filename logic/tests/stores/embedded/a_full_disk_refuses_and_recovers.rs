@@ -61,7 +61,7 @@ fn take_the_rest(ballast: &Path) {
 /// Others take the last byte, also what the index needs; then there is room again.
 fn fill_to_the_last_byte(dir: &Path) {
     let mut driven =
-        Driven::open(EmbeddedConfig { memtable_bytes: MIB as u64, ..config(&dir.join("shard-0")) })
+        Driven::open(EmbeddedConfig { filling_bytes: MIB, ..config(&dir.join("shard-0")) })
             .unwrap();
     assert_eq!(commit(&mut driven, 1), Ok(()));
     let ballast = dir.join("ballast");

@@ -21,7 +21,7 @@ const SMALL: Uid = Uid(1);
 const WINDOW: u64 = 64;
 
 fn open(dir: &Path) -> Driven {
-    let config = EmbeddedConfig { memtable_bytes: 1024 * 1024, ..config(dir) };
+    let config = EmbeddedConfig { filling_bytes: 1024 * 1024, ..config(dir) };
     Driven::open(config).unwrap()
 }
 

@@ -5,6 +5,7 @@ mod a_full_disk_refuses_and_recovers;
 mod acked_survives_a_kill;
 mod damage_is_refused_where_it_is_read;
 mod log_is_the_truth;
+mod what_is_held_answers_as_what_is_stored;
 mod what_is_old_goes;
 mod cost;
 

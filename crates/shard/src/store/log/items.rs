@@ -3,8 +3,6 @@
 //! An item is a table (1 byte), the key's length (1), the value's length (4, little-endian), the key, the value.
 //! An inbox row whose message stands right before it in the record leaves the content out: it shares the message's.
 
-use std::ops::Range;
-
 use wire::{ConversationId, Seq};
 
 use super::Buffer;
@@ -36,7 +34,8 @@ pub enum Table {
     Marks,
 }
 
-const TABLES: [Table; 7] = [
+/// In the order of their numbers.
+pub const TABLES: [Table; 7] = [
     Table::Messages,
     Table::Ids,
     Table::Inbox,
@@ -45,6 +44,19 @@ const TABLES: [Table; 7] = [
     Table::Groups,
     Table::Marks,
 ];
+
+impl Table {
+    /// The number of the keyspace that has its rows.
+    pub fn keyspace(self) -> usize {
+        match self {
+            Self::Messages => 0,
+            Self::Ids => 1,
+            Self::Inbox => 2,
+            Self::Chats => 3,
+            Self::Users | Self::Groups | Self::Marks => 4,
+        }
+    }
+}
 
 /// A key, and its value in two parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +69,21 @@ pub struct Item<'a> {
     pub head: &'a [u8],
     /// ... and ends with this.
     pub content: &'a [u8],
+}
+
+impl Item<'_> {
+    /// It says that there is nothing at its key.
+    pub fn is_removal(&self) -> bool {
+        self.table == Table::Marks && self.head.is_empty()
+    }
+}
+
+/// Where an item is in its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    at: u32,
+    /// Where the content that it shares is, and how long.
+    content: (u32, u32),
 }
 
 /// Writes rows one after the other into one buffer.
@@ -139,7 +166,8 @@ fn put(out: &mut Buffer, table: u8, key: Key, value: impl FnOnce(&mut Vec<u8>)) 
 pub struct Items<'a> {
     payload: &'a [u8],
     at: usize,
-    content: Range<usize>,
+    /// Where the last message's value is, and how long.
+    content: (u32, u32),
 }
 
 /// A payload whose checksum was right and whose items are not: written by another program.
@@ -148,31 +176,16 @@ pub struct BadItem;
 
 impl<'a> Items<'a> {
     pub fn new(payload: &'a [u8]) -> Self {
-        Self { payload, at: 0, content: 0..0 }
+        Self { payload, at: 0, content: (0, 0) }
     }
 
-    fn read(&mut self) -> Option<Item<'a>> {
-        let payload = self.payload;
-        let (head, rest) = payload[self.at..].split_first_chunk::<HEAD_BYTES>()?;
-        let [tag, key_len, len @ ..] = *head;
-        let table = *TABLES.get(usize::from(tag & !SHARES))?;
-        let len = usize::try_from(u32::from_le_bytes(len)).ok()?;
-        let (key, rest) = rest.split_at_checked(usize::from(key_len))?;
-        let (value, _) = rest.split_at_checked(len)?;
-        let end = self.at + HEAD_BYTES + key.len() + len;
-        if table == Table::Messages {
-            self.content = end - len..end;
-        }
-        let content = if tag & SHARES == 0 { &[][..] } else { &payload[self.content.clone()] };
-        self.at = end;
-        Some(Item { table, key, head: value, content })
+    /// All of the items' bytes.
+    pub fn payload(&self) -> &'a [u8] {
+        self.payload
     }
-}
 
-impl<'a> Iterator for Items<'a> {
-    type Item = Result<Item<'a>, BadItem>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    /// The next item, and where it is.
+    pub fn next_with_spot(&mut self) -> Option<Result<(Spot, Item<'a>), BadItem>> {
         if self.at == self.payload.len() {
             return None;
         }
@@ -181,6 +194,56 @@ impl<'a> Iterator for Items<'a> {
             self.at = self.payload.len();
         }
         Some(item.ok_or(BadItem))
+    }
+
+    fn read(&mut self) -> Option<(Spot, Item<'a>)> {
+        let at = u32::try_from(self.at).ok()?;
+        let (item, shares, end) = read(self.payload, self.at)?;
+        if item.table == Table::Messages {
+            let len = item.head.len();
+            self.content = (u32::try_from(end - len).ok()?, u32::try_from(len).ok()?);
+        }
+        let spot = Spot { at, content: if shares { self.content } else { (0, 0) } };
+        self.at = end;
+        Some((spot, Item { content: content(self.payload, spot)?, ..item }))
+    }
+}
+
+/// The item at a place, without what it shares; whether it shares; where it ends.
+fn read(payload: &[u8], at: usize) -> Option<(Item<'_>, bool, usize)> {
+    let (head, rest) = payload.get(at..)?.split_first_chunk::<HEAD_BYTES>()?;
+    let [tag, key_len, len @ ..] = *head;
+    let table = *TABLES.get(usize::from(tag & !SHARES))?;
+    let len = usize::try_from(u32::from_le_bytes(len)).ok()?;
+    let (key, rest) = rest.split_at_checked(usize::from(key_len))?;
+    let (head, _) = rest.split_at_checked(len)?;
+    let end = at + HEAD_BYTES + key.len() + len;
+    Some((Item { table, key, head, content: &[] }, tag & SHARES != 0, end))
+}
+
+fn content(payload: &[u8], spot: Spot) -> Option<&[u8]> {
+    let [from, len] = [spot.content.0, spot.content.1].map(|it| usize::try_from(it).ok());
+    payload.get(from?..)?.get(..len?)
+}
+
+impl Spot {
+    /// The item there.
+    ///
+    /// # Panics
+    /// The payload is not the one that it was found in.
+    pub fn item(self, payload: &[u8]) -> Item<'_> {
+        let at = usize::try_from(self.at).expect("it was an index");
+        let item = read(payload, at).map(|(item, ..)| item).zip(content(payload, self));
+        let (item, content) = item.expect("it was found there");
+        Item { content, ..item }
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Result<Item<'a>, BadItem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.next_with_spot()?.map(|(_, item)| item))
     }
 }
 

@@ -16,7 +16,9 @@ mod recovery;
 
 pub use buffer::Buffer;
 pub use front::{Front, LogWrite};
-pub use items::{Item, Items, Table};
+pub use items::{BadItem, Item, Items, Spot, Table};
+#[cfg(test)]
+pub use items::{TABLES, Writer};
 pub use record::Record;
 pub use recovery::{Known, Through, recover};
 pub use segment::{FoundSegment, Segment, SegmentFiles};
