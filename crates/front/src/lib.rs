@@ -39,7 +39,7 @@ pub use front::Front;
 pub use heard::{Bounds, Carrier, Common, Fault, Heard, Security};
 pub use limits::*;
 pub use poller::{Lane, Poller};
-pub use reply::reply;
+pub use reply::{Said, reply, said, status};
 pub use rustls::pki_types::ServerName;
 pub use rustls::server::{ClientHello, ResolvesServerCert};
 pub use rustls::sign::CertifiedKey;

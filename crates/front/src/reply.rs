@@ -12,6 +12,8 @@ const EVERY_PAGE: &str = "Access-Control-Allow-Origin: *\r\n";
 pub(crate) const PREFLIGHT: &[u8] = b"HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: *\r\n\
     Access-Control-Allow-Methods: GET, POST\r\nAccess-Control-Allow-Headers: Authorization, Content-Type\r\n\
     Access-Control-Max-Age: 7200\r\nVary: Origin\r\nConnection: close\r\n\r\n";
+/// The status of what is no refusal.
+const OK: &str = "200 OK";
 /// A small frame: the acknowledgement of a message.
 const FRAME_BYTES: usize = 256;
 
@@ -23,31 +25,64 @@ const FRAME_BYTES: usize = 256;
 pub fn reply<T>(closes: bool, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let mut frames = Vec::with_capacity(FRAME_BYTES);
     let written = write(&mut frames);
-    let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
-    if let Some(frame) = buffer.read(&frames, FRAME_BYTES_MAX).next(&mut scratch) {
-        append(&frame.expect("this side writes frames"), closes, out);
+    if let Some(said) = said(&frames) {
+        append(&said, closes, out);
     }
     written
 }
 
-fn append(frame: &RawFrame<'_>, closes: bool, out: &mut Vec<u8>) {
-    let mut body = Vec::with_capacity(2 * FRAME_BYTES);
-    json::write(frame, &mut body).expect("this side writes frames");
+/// What one frame is over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The status and its words.
+    pub status: &'static str,
+    /// How long to wait before the same, in ms; 0: it is of no use, or needs none.
+    pub wait_ms: u32,
+    /// JSON: the frame's object under its key; of a refusal a problem by RFC 9457, with the object in it.
+    pub body: Vec<u8>,
+}
+
+impl Said {
+    /// What the body is.
+    #[must_use]
+    pub fn content_type(&self) -> &'static str {
+        if self.status == OK { "application/json" } else { "application/problem+json" }
+    }
+}
+
+/// What the one frame in these bytes is over HTTP; none: there is no frame.
+///
+/// # Panics
+/// They are no frame.
+#[must_use]
+pub fn said(frames: &[u8]) -> Option<Said> {
+    let (mut buffer, mut scratch) = (FrameBuffer::default(), Scratch::default());
+    let mut read = buffer.read(frames, FRAME_BYTES_MAX);
+    read.next(&mut scratch).map(|frame| of(&frame.expect("this side writes frames")))
+}
+
+fn append(said: &Said, closes: bool, out: &mut Vec<u8>) {
     let mut more = EVERY_PAGE.to_owned();
     if closes {
         more += "Connection: close\r\n";
     }
+    if said.wait_ms > 0 {
+        more += &format!("Retry-After: {}\r\n", said.wait_ms.div_ceil(1_000));
+    }
+    if said.status.starts_with("401") {
+        more += "WWW-Authenticate: Bearer\r\n";
+    }
+    write(out, said.status, (said.content_type(), &more), &said.body);
+}
+
+fn of(frame: &RawFrame<'_>) -> Said {
+    let mut body = Vec::with_capacity(2 * FRAME_BYTES);
+    json::write(frame, &mut body).expect("this side writes frames");
     let Some(Refused { code, wait_ms, text }) = Refused::of(frame) else {
-        return write(out, "200 OK", ("application/json", &more), &body);
+        return Said { status: OK, wait_ms: 0, body };
     };
     let code = RefusalCode::from_wire(code).expect("this side says what it knows");
     let (status, title) = (status(code), format!("{code:?}"));
-    if wait_ms > 0 {
-        more += &format!("Retry-After: {}\r\n", wait_ms.div_ceil(1_000));
-    }
-    if status.starts_with("401") {
-        more += "WWW-Authenticate: Bearer\r\n";
-    }
     let number = &status[..3];
     let detail = serde_json::to_string(&text).expect("a text");
     let mut problem = format!(
@@ -56,7 +91,7 @@ fn append(frame: &RawFrame<'_>, closes: bool, out: &mut Vec<u8>) {
     .into_bytes();
     // The frame's object goes on behind what every problem has.
     problem.extend_from_slice(&body[1..]);
-    write(out, status, ("application/problem+json", &more), &problem);
+    Said { status, wait_ms, body: problem }
 }
 
 /// What a frame refuses with.
@@ -90,7 +125,8 @@ impl Refused {
 }
 
 /// The status that says the same as a code.
-fn status(code: RefusalCode) -> &'static str {
+#[must_use]
+pub fn status(code: RefusalCode) -> &'static str {
     match code {
         RefusalCode::Malformed
         | RefusalCode::UnsupportedVersion

@@ -1,7 +1,8 @@
 //! What a field of a frame is in an object, and how objects are read and written field by field. It does not know which forms
 //! fields have, nor which there are.
 
-use super::values::{ID, Key, Number, Numbers};
+use super::shapes::{Property, Shape};
+use super::values::{Bounded, ID, Key, Number, Numbers};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
@@ -35,6 +36,9 @@ pub(super) trait Field {
         None
     }
 
+    /// Its keys, and what stands there.
+    fn shape(name: &'static str) -> Vec<Property>;
+
     /// Whether a key is one of its.
     fn has(name: &str, key: &str) -> bool {
         name == key || Self::OTHER == Some(key)
@@ -43,6 +47,12 @@ pub(super) trait Field {
 
 /// A struct of frames.
 pub(super) trait Object: Sized {
+    /// What it is called.
+    const NAME: &'static str;
+
+    /// Its keys, and what stands there.
+    fn shape() -> Vec<Property>;
+
     /// Writes its fields.
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 
@@ -65,6 +75,16 @@ impl Added {
     fn name(self) -> &'static str {
         let (Self::Number(name) | Self::Id(name) | Self::Numbers(name)) = self;
         name
+    }
+
+    /// Its key, and what stands there; what is 0 is not there.
+    pub fn shape(self) -> Property {
+        let shape = match self {
+            Self::Number(_) => Shape::Number(<u64 as Bounded>::MAX),
+            Self::Id(_) => Shape::Id,
+            Self::Numbers(_) => Shape::Numbers,
+        };
+        Property::sometimes(self.name(), shape)
     }
 
     /// Writes what a frame has of it from this place of its extension on; a number that is 0 is as if it were not there.

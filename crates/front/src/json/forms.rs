@@ -1,6 +1,7 @@
 //! The forms that fields have in objects: under which keys, and as what. It does not know which fields there are.
 
 use super::fields::{Field, Object, Whole, Writing};
+use super::shapes::{Property, Shape};
 use super::values::{Bounded, ID, Number, Text};
 use base64::Engine;
 use base64::display::Base64Display;
@@ -17,6 +18,10 @@ pub(super) struct Id;
 
 impl Field for Id {
     type Value = u64;
+
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![Property::always(name, Shape::Id)]
+    }
 
     fn write<M: SerializeMap>(
         value: &u64,
@@ -37,6 +42,10 @@ pub(super) struct Count<T>(PhantomData<T>);
 impl<T: Bounded> Field for Count<T> {
     type Value = T;
 
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![Property::always(name, Shape::Number(T::MAX))]
+    }
+
     fn write<M: SerializeMap>(value: &T, name: &'static str, map: &mut M) -> Result<(), M::Error> {
         let number: u64 = (*value).into();
         map.serialize_entry(name, &number)
@@ -53,6 +62,10 @@ pub(super) struct Flag;
 impl Field for Flag {
     type Value = u8;
 
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![Property::always(name, Shape::Flag)]
+    }
+
     fn write<M: SerializeMap>(value: &u8, name: &'static str, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry(name, &(*value != 0))
     }
@@ -68,6 +81,11 @@ pub(super) struct Or<F, const ABSENT: u8>(PhantomData<F>);
 impl<F: Field<Value: From<u8> + PartialEq>, const ABSENT: u8> Field for Or<F, ABSENT> {
     type Value = F::Value;
     const OTHER: Option<&'static str> = F::OTHER;
+
+    fn shape(name: &'static str) -> Vec<Property> {
+        let shape = F::shape(name).into_iter();
+        shape.map(|property| Property { is_always: false, ..property }).collect()
+    }
 
     fn write<M: SerializeMap>(
         value: &Self::Value,
@@ -104,6 +122,10 @@ const UUID: Text<[u8; 16]> = Text {
 impl Field for MsgId {
     type Value = [u8; 16];
 
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![Property::always(name, Shape::Uuid)]
+    }
+
     fn write<M: SerializeMap>(
         value: &[u8; 16],
         name: &'static str,
@@ -130,6 +152,10 @@ const WORDS: Text<Bytes> =
 
 impl Field for Words {
     type Value = Bytes;
+
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![Property::always(name, Shape::Words)]
+    }
 
     fn write<M: SerializeMap>(
         value: &Bytes,
@@ -162,6 +188,10 @@ const TEXT: &str = "text";
 impl Field for Body {
     type Value = Bytes;
     const OTHER: Option<&'static str> = Some(TEXT);
+
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![Property::sometimes(TEXT, Shape::Words), Property::sometimes(name, Shape::Base64)]
+    }
 
     fn write<M: SerializeMap>(
         value: &Bytes,
@@ -199,6 +229,13 @@ impl Field for Code {
     type Value = u16;
     const OTHER: Option<&'static str> = Some("name");
 
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![
+            Property::always(name, Shape::Number(u16::MAX.into())),
+            Property::sometimes("name", Shape::Words),
+        ]
+    }
+
     fn write<M: SerializeMap>(
         value: &u16,
         name: &'static str,
@@ -229,6 +266,10 @@ pub(super) struct Inner<T>(PhantomData<T>);
 impl<T: Object> Field for Inner<T> {
     type Value = T;
 
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![Property::always(name, Shape::Object(T::NAME))]
+    }
+
     fn write<M: SerializeMap>(value: &T, name: &'static str, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry(name, &Writing(value))
     }
@@ -243,6 +284,10 @@ pub(super) struct List<T>(PhantomData<T>);
 
 impl<T: Object> Field for List<T> {
     type Value = Vec<T>;
+
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![Property::always(name, Shape::List(T::NAME))]
+    }
 
     fn write<M: SerializeMap>(
         value: &Vec<T>,
@@ -269,6 +314,13 @@ pub(super) struct Place;
 impl Field for Place {
     type Value = Conversation;
     const OTHER: Option<&'static str> = Some("to");
+
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![
+            Property::sometimes("to", Shape::Id),
+            Property::sometimes(name, Shape::Object(Conversation::NAME)),
+        ]
+    }
 
     fn write<M: SerializeMap>(
         value: &Conversation,
@@ -298,6 +350,10 @@ pub(super) struct Behind;
 impl Field for Behind {
     type Value = Conversation;
 
+    fn shape(name: &'static str) -> Vec<Property> {
+        vec![Property::sometimes(name, Shape::Object(Conversation::NAME))]
+    }
+
     fn write<M: SerializeMap>(
         value: &Conversation,
         name: &'static str,
@@ -320,4 +376,10 @@ impl Field for Behind {
     fn absent() -> Option<Conversation> {
         Some(Conversation::NONE)
     }
+}
+
+/// The bytes of base64 with its padding; none: it is none.
+#[must_use]
+pub fn bytes(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }

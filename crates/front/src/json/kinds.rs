@@ -1,6 +1,7 @@
 //! Which frames have a form in JSON: a row a kind, with its key and the names of the numbers in its extension.
 
-use super::fields::{Added, More, Reading, named};
+use super::fields::{Added, More, Object, Reading, named};
+use super::shapes::Property;
 use super::write::{Says, append};
 use serde::de::{Error, MapAccess};
 use std::marker::PhantomData;
@@ -52,6 +53,18 @@ macro_rules! kinds {
                 Some(Kind::Hello) | None => {}
             }
             Ok(())
+        }
+
+        /// Of a kind of frame that has a form: its key, the name of its object, and what may stand there beside it.
+        #[must_use]
+        pub fn describes(kind: Kind) -> Option<(&'static str, &'static str, Vec<Property>)> {
+            match kind {
+                $(Kind::$kind => {
+                    let added: &[Added] = &[$(Added::$form($name)),*];
+                    Some(($key, frames::$kind::NAME, added.iter().map(|it| it.shape()).collect()))
+                })*
+                Kind::Hello => None,
+            }
         }
 
         #[cfg(test)]

@@ -4,6 +4,7 @@
 //! a frame means.
 
 mod values;
+mod shapes;
 mod fields;
 mod forms;
 mod objects;
@@ -11,5 +12,8 @@ mod write;
 mod kinds;
 mod read;
 
-pub use kinds::write;
+pub use forms::bytes;
+pub use kinds::{describes, write};
+pub use objects::described;
 pub use read::{Unclear, read};
+pub use shapes::{Described, Property, Shape};

@@ -2,6 +2,7 @@
 
 use super::fields::{Field, More, Object, end, fill, next_key};
 use super::forms::{Behind, Body, Code, Count, Flag, Id, Inner, List, MsgId, Or, Place, Words};
+use super::shapes::{Described, Property};
 use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 use wire::frames::{
@@ -15,6 +16,12 @@ use wire::frames::{
 macro_rules! objects {
     ($($name:ident { $($field:ident: $form:ty,)* })*) => {$(
         impl Object for $name {
+            const NAME: &'static str = stringify!($name);
+
+            fn shape() -> Vec<Property> {
+                [$(<$form>::shape(stringify!($field)),)*].concat()
+            }
+
             fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
                 $(<$form>::write(&self.$field, stringify!($field), map)?;)*
                 Ok(())
@@ -35,7 +42,13 @@ macro_rules! objects {
                 Ok(Self { $($field: end::<$form, A::Error>($field, stringify!($field))?,)* })
             }
         }
-    )*};
+    )*
+        /// Every object, with its keys. What a kind of frame has beside its object says [`super::describes`].
+        #[must_use]
+        pub fn described() -> Vec<Described> {
+            vec![$(($name::NAME, $name::shape()),)*]
+        }
+    };
 }
 
 /// A number of 64 bits that is below 2^53.
