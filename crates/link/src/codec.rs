@@ -136,7 +136,7 @@ records! {
     Signal { [conversation, sender, seq, ttl_ms, kind] }
     Member { [uid, since, until, is_owner]; is_admin, muted_until_ms }
     GroupInfo { [seq, count, muted_until_ms] title, notice, members }
-    DeviceState { [device, generation, platform, silent_s] }
+    DeviceState { [device, generation, platform, silent_s]; acked }
     OwnerRow { [partition, epoch, holder] }
     NodeAddress { [node] address }
     Reach { [serves] nodes }

@@ -135,6 +135,9 @@ pub struct DeviceState {
     pub platform: Platform,
     /// How long it has said nothing, in s.
     pub silent_s: u32,
+    /// It has acknowledged the inbox up to this row; 0: nothing, or a node of an earlier release does not say. Rows that it sent
+    /// itself may be above it.
+    pub acked: InboxSeq,
 }
 
 impl Answer {

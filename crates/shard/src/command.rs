@@ -15,8 +15,8 @@ use crate::partition::Partition;
 use crate::rows::is_of;
 use bytes::Bytes;
 use wire::{
-    BODY_BYTES_MAX, ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId,
-    Platform, RefusalCode, RowKind, Seq, Uid,
+    BODY_BYTES_MAX, ClientMsgId, ConversationId, ConversationKind, DeviceId, Generation, InboxSeq,
+    MessageId, Platform, RefusalCode, RowKind, Seq, Uid,
 };
 
 /// A message on its way into a conversation.
@@ -85,6 +85,7 @@ macro_rules! commands {
             13 = Revoke { uid, tokens_s },
             14 = Signal { uid, signal },
             15 = Believe { uid, issued_s },
+            16 = Tell(send),
             32 = GroupHistory { group, uid, before, limit },
             33 = GroupMembers { group, uid, after, limit },
             34 = GroupInfo { group, uid },
@@ -147,6 +148,8 @@ pub enum Command {
     },
     /// To the conversation's shard. Answered by [`Answer::Acked`].
     Send(Send),
+    /// To the user's shard: what an account of the system tells a user. Answered by [`Answer::Acked`].
+    Tell(Send),
     /// To the user's shard. Not answered.
     PushAck(Login, InboxSeq),
     /// To the user's shard. Answered by [`Answer::Head`].
@@ -301,7 +304,9 @@ impl Command {
             Self::Devices { uid, .. } | Self::EndDevices { uid, .. } => (user(*uid), false, true),
             Self::Revoke { uid, .. } => (user(*uid), true, true),
             Self::Believe { uid, .. } => (user(*uid), false, true),
-            Self::Send(send) => (conversation(send.conversation, send.body.len()), true, true),
+            Self::Send(send) | Self::Tell(send) => {
+                (conversation(send.conversation, send.body.len()), true, true)
+            }
             Self::PushAck(login, _) => (user(login.uid), false, false),
             Self::Heartbeat { uid, .. } => (user(*uid), false, true),
             Self::Signal { uid, .. } => (user(*uid), false, false),
@@ -331,6 +336,13 @@ impl Command {
                     && send.body.len() <= BODY_BYTES_MAX
                     && (!is_group || group::is_possible(send.kind, &send.body))
             }
+            Self::Tell(send) => {
+                let is_message = send.kind == RowKind::MESSAGE && send.body.len() <= BODY_BYTES_MAX;
+                send.conversation.is_possible()
+                    && send.conversation.kind() == ConversationKind::System
+                    && send.sender.is_account()
+                    && is_message
+            }
             Self::GroupHistory { group, limit, .. } | Self::GroupMembers { group, limit, .. } => {
                 group.is_possible() && group.is_group() && is_limit(*limit)
             }
@@ -358,7 +370,7 @@ impl Command {
             Answer::Refused { .. } => self.needs().answer,
             Answer::LoggedIn { .. } => matches!(self, Self::Login { .. }),
             Answer::LoggedOut(_) => matches!(self, Self::Logout(_)),
-            Answer::Acked { .. } => matches!(self, Self::Send(_)),
+            Answer::Acked { .. } => matches!(self, Self::Send(_) | Self::Tell(_)),
             Answer::GroupMembers { .. } => matches!(self, Self::GroupMembers { .. }),
             Answer::GroupInfo { .. } => matches!(self, Self::GroupInfo { .. }),
             Answer::Head { .. } => matches!(self, Self::Heartbeat { .. }),

@@ -84,6 +84,24 @@ impl fmt::Display for Platform {
     }
 }
 
+impl Uid {
+    /// What the uid of an account of the system begins with.
+    const ACCOUNT: u64 = 1 << 63;
+
+    /// As whom an account of the system speaks, by its number from 1; none for 0. Only the system says what has such a sender in a
+    /// [`ConversationKind::System`].
+    #[must_use]
+    pub fn account(number: u32) -> Option<Self> {
+        (number != 0).then_some(Self(Self::ACCOUNT | u64::from(number)))
+    }
+
+    /// Whether it is that of an account.
+    #[must_use]
+    pub fn is_account(self) -> bool {
+        u32::try_from(self.0 ^ Self::ACCOUNT).is_ok_and(|number| number != 0)
+    }
+}
+
 impl MessageId {
     /// Bits of the count.
     pub const COUNT_BITS: u32 = 33;
@@ -379,6 +397,17 @@ mod tests {
         let id = ClientMsgId::new(0x0123_4567_89ab, u128::MAX);
         assert_eq!(id.unix_ms(), Some(0x0123_4567_89ab));
         assert_eq!(ClientMsgId([0; 16]).unix_ms(), None);
+    }
+
+    #[test]
+    fn an_account_is_nobody_else() {
+        assert_eq!(Uid::account(0), None);
+        for number in [1, u32::MAX] {
+            assert!(Uid::account(number).is_some_and(Uid::is_account));
+        }
+        for uid in [0, 1, u64::from(u32::MAX), 1 << 63, (1 << 63) + (1 << 32), u64::MAX] {
+            assert!(!Uid(uid).is_account(), "{uid}");
+        }
     }
 
     #[test]

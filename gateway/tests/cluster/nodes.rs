@@ -88,6 +88,7 @@ impl World {
                 }
                 Answer::LoggedOut(login.generation)
             }
+            Command::Tell(_) => unreachable!("nobody asks it"),
             Command::PushAck(..) | Command::Heartbeat { .. } => unreachable!("nobody asks it"),
             Command::Signal { .. } => unreachable!("nobody asks it"),
             Command::Sync { .. } | Command::History { .. } => unreachable!("nobody asks it"),

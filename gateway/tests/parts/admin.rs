@@ -14,7 +14,7 @@ use shard::owner::NodeId;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
-use wire::{DeviceId, Generation, Platform, RefusalCode, Uid};
+use wire::{DeviceId, Generation, InboxSeq, Platform, RefusalCode, Uid};
 
 fn start() -> (Admin, Seen) {
     let dir = tempfile::tempdir().unwrap();
@@ -100,6 +100,7 @@ fn what_is_asked_of_a_users_shard_goes_to_a_core_and_comes_back() {
         generation: Generation(5),
         platform: Platform::IOS,
         silent_s: 9,
+        acked: InboxSeq(4),
     };
     let (busy, retry_after_ms) = (RefusalCode::Busy, 100);
     let end = |device| Command::EndDevices { uid, device, code };

@@ -184,6 +184,11 @@ fn command() -> impl Strategy<Value = Command> {
             }
         ),
         login().prop_map(Command::Logout),
+        (1..u64::MAX, send(), 1..u32::MAX).prop_map(|(uid, send, account)| {
+            let conversation = ConversationId::system(Uid(uid)).unwrap();
+            let (sender, kind) = (Uid::account(account).unwrap(), RowKind::MESSAGE);
+            Command::Tell(Send { conversation, sender, kind, ..send })
+        }),
         (login(), any::<u8>()).prop_map(|(login, platform)| {
             let platform = Platform(platform);
             Command::Register { login, platform }
@@ -291,11 +296,14 @@ fn answer() -> impl Strategy<Value = Answer> {
 }
 
 fn device() -> impl Strategy<Value = DeviceState> {
-    any::<(u64, u64, u8, u32)>().prop_map(|(device, generation, platform, silent_s)| DeviceState {
-        device: DeviceId(device),
-        generation: Generation(generation),
-        platform: Platform(platform),
-        silent_s,
+    any::<(u64, u64, u8, u32, u64)>().prop_map(|(device, generation, platform, silent_s, acked)| {
+        DeviceState {
+            device: DeviceId(device),
+            generation: Generation(generation),
+            platform: Platform(platform),
+            silent_s,
+            acked: InboxSeq(acked),
+        }
     })
 }
 

@@ -114,6 +114,8 @@ fn commands() -> Vec<(&'static str, Command)> {
         seen: Seq(0),
     };
     let (uid, device) = (Uid(1), DeviceId(2));
+    let told = ConversationId::system(Uid(2)).unwrap();
+    let account = Uid::account(5).unwrap();
     let change = |change| Command::ChangeChat { uid, conversation: small_talk(), change };
     let history = |before| Command::History { conversation: group(), before, limit: 256 };
     vec![
@@ -128,7 +130,8 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("chats_after", Command::Chats { uid, after: Some(small_talk()), limit: 1 }),
         ("read", change(ChatChange::Read(Seq(7)))),
         ("hide", change(ChatChange::Hide)),
-        ("send_seen", Command::Send(Send { seen: Seq(5), ..send })),
+        ("send_seen", Command::Send(Send { seen: Seq(5), ..send.clone() })),
+        ("tell", Command::Tell(Send { conversation: told, sender: account, ..send })),
         ("group_history", Command::GroupHistory { group: group(), uid, before: None, limit: 256 }),
         ("group_members", Command::GroupMembers { group: group(), uid, after: Uid(5), limit: 256 }),
         (
@@ -184,7 +187,15 @@ fn former() -> Vec<(&'static str, Item)> {
         ("answer.inbox", answer(inbox(vec![inbox_row(), inbox_row()], none))),
         ("answer.inbox_empty", answer(inbox(vec![], none))),
         ("item.pong", Item::Pong { number: 26, unix_ms: 0 }),
+        ("answer.devices", answer(Answer::Devices(vec![device()]))),
     ]
+}
+
+/// As a former release told of it, which did not say what it has acknowledged.
+fn device() -> DeviceState {
+    let Login { device, generation, .. } = LOGIN;
+    let (platform, silent_s) = (Platform::WEB, 29);
+    DeviceState { device, generation, platform, silent_s, acked: InboxSeq(0) }
 }
 
 fn typing() -> Signal {
@@ -209,7 +220,8 @@ fn answers() -> Vec<(&'static str, Answer)> {
     let roles = vec![owner, admin, muted];
     let info = GroupInfo { seq, count, muted_until_ms, title, notice, members: roles };
     let Login { device, generation, .. } = LOGIN;
-    let state = DeviceState { device, generation, platform: Platform::WEB, silent_s: 29 };
+    let (platform, silent_s) = (Platform::WEB, 29);
+    let state = DeviceState { device, generation, platform, silent_s, acked: head };
     vec![
         ("logged_in_tail", logged_in(InboxSeq(3))),
         ("logged_out", Answer::LoggedOut(Generation(3))),
@@ -223,7 +235,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("chats", Answer::Chats { version: 17, chats, more: true }),
         ("chat", Answer::Chat(chat())),
         ("group_members", Answer::GroupMembers { group: group(), count: 7, members }),
-        ("devices", Answer::Devices(vec![state])),
+        ("devices_acked", Answer::Devices(vec![state])),
         ("ended", Answer::Ended { count: 2 }),
         ("believed", Answer::Believed),
         ("group_info", Answer::GroupInfo { group: group(), info: Box::new(info) }),

@@ -90,3 +90,30 @@ fn only_a_registration_is_answered_by_the_end_of_its_session() {
         assert_eq!(command.is_answered_by(&closed), is_registration, "{command:?}");
     }
 }
+
+#[test]
+fn only_an_account_tells_and_only_where_the_system_speaks() {
+    let told = Send {
+        conversation: ConversationId::system(Uid(1)).unwrap(),
+        sender: Uid::account(5).unwrap(),
+        device: DeviceId(0),
+        client_msg_id: ClientMsgId([5; 16]),
+        kind: RowKind::MESSAGE,
+        flags: 0,
+        body: Bytes::from_static(b"hello"),
+        seen: Seq(0),
+    };
+    let command = Command::Tell(told.clone());
+    assert!(command.is_possible());
+    assert_eq!(command.partition(), Partition::of_user(Uid(1)));
+    let conversation = ConversationId::direct(Uid(1), Uid(2)).unwrap();
+    for other in [
+        Send { conversation, ..told.clone() },
+        Send { sender: Uid(1), ..told.clone() },
+        Send { kind: RowKind::READ, ..told.clone() },
+        Send { body: Bytes::from(vec![0; BODY_BYTES_MAX + 1]), ..told.clone() },
+    ] {
+        assert!(!Command::Tell(other).is_possible());
+    }
+    assert!(!Command::Send(told).is_possible(), "a client does not say it");
+}

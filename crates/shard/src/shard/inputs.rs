@@ -31,7 +31,7 @@ impl Shard {
     fn on_command(&mut self, command: Command, reply: ReplyTo) {
         let again = |command| Input::Command(command, reply);
         match command {
-            Command::Send(send) => self.on_send(send, reply),
+            Command::Send(send) | Command::Tell(send) => self.on_send(send, reply),
             Command::PushAck(login, row) => {
                 if let Some(user) = self.inboxes.devices(login.uid) {
                     Devices::ack(user, login, row, &mut self.step);

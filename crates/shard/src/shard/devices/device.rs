@@ -77,8 +77,9 @@ impl Device {
 
     /// As its user sees it.
     pub fn state(&self, now: Now) -> DeviceState {
-        let Self { device, generation, platform, .. } = *self;
-        DeviceState { device, generation, platform, silent_s: self.silence_s(now).into() }
+        let Self { device, generation, platform, acked, .. } = *self;
+        let silent_s = self.silence_s(now).into();
+        DeviceState { device, generation, platform, silent_s, acked }
     }
 
     pub fn platform(&self) -> Platform {
