@@ -1,5 +1,6 @@
 //! The command line: what may be typed, and what it does.
 
+use crate::api::{self, ApiKey, Scopes};
 use crate::auth::{self, sign};
 use crate::config::Config;
 use crate::serve::{data_dir_failed, serve};
@@ -33,6 +34,8 @@ enum Command {
     Run(Run<Config>),
     /// Print a token for trying out.
     Token(Token),
+    /// Make a key for a business system and print it once, or end one. Gateways that run read the keys again at a hangup.
+    ApiKey(ApiKeyArgs),
     /// Print what a running gateway says of itself, as JSON.
     Status(Layers<Config>),
     /// Read all of a data directory that no process uses, and print what is damaged; exit with 0 or 74.
@@ -55,6 +58,24 @@ struct Token {
 }
 
 #[derive(Args, Debug)]
+struct ApiKeyArgs {
+    /// What it is called, in the log of calls too.
+    #[arg(long)]
+    name: String,
+    /// What it is good for, with commas between: read, send, system, devices, kick, groups.
+    #[arg(long, required_unless_present = "end")]
+    scope: Option<Scopes>,
+    /// How long it is good for: a number and s, m, h or d.
+    #[arg(long, default_value = "90d", value_parser = ttl_s, value_name = "TIME")]
+    expires: u64,
+    /// End the key of that name.
+    #[arg(long, conflicts_with = "scope")]
+    end: bool,
+    #[command(flatten)]
+    layers: Layers<Config>,
+}
+
+#[derive(Args, Debug)]
 struct Directory {
     /// The data directory.
     #[arg(value_name = "DIR")]
@@ -71,6 +92,7 @@ pub fn main(cli: Cli) -> ExitCode {
             serve(config)
         }),
         Command::Token(token) => print_token(&token),
+        Command::ApiKey(key) => change_api_key(key),
         Command::Status(layers) => layers.load().and_then(|config| show(config.admin, "/status")),
         Command::Check(directory) => check_directory(&directory.path),
         Command::Restored(directory) => DataDir::restored(&directory.path).map_err(data_dir_failed),
@@ -80,7 +102,8 @@ pub fn main(cli: Cli) -> ExitCode {
 
 fn look(config: &Config) -> Result<(), Fatal> {
     auth::check(config).map_err(|e| Fatal::Config(e.to_string()))?;
-    tls::check(config).map_err(|e| Fatal::Config(e.to_string()))
+    tls::check(config).map_err(|e| Fatal::Config(e.to_string()))?;
+    api::keyring(config).map(drop).map_err(Fatal::Config)
 }
 
 fn check_directory(path: &Path) -> Result<(), Fatal> {
@@ -99,6 +122,14 @@ fn print_token(token: &Token) -> Result<(), Fatal> {
     let signed = sign(&config, Uid(token.uid), unix_ms() / 1_000, token.ttl);
     let token = signed.map_err(|e| Fatal::Config(e.to_string()))?;
     stdout::print(&format!("{token}\n"));
+    Ok(())
+}
+
+fn change_api_key(typed: ApiKeyArgs) -> Result<(), Fatal> {
+    let config = typed.layers.load()?;
+    let makes = typed.scope.map(|scopes| (scopes, typed.expires));
+    let shown = api::change_keys(&config, ApiKey { name: typed.name, makes });
+    stdout::print(&format!("{}\n", shown.map_err(Fatal::Config)?));
     Ok(())
 }
 

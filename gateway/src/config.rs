@@ -36,6 +36,13 @@ service::settings! {
     admin: SocketAddr = "127.0.0.1:7401", ANY;
     /// Whether `admin` may be other than a loopback address.
     admin_allow_remote: bool = "false", ANY;
+    /// Where business systems call over HTTP, with TLS if `tls` is not off. Empty: nowhere.
+    api_listen: Option<SocketAddr> = "", ANY;
+    /// File with what stands for their keys, as `gateway api-key` makes it; read again at a hangup. Empty: `api-keys` in
+    /// `data_dir`.
+    api_keys_file: Option<PathBuf> = "", ANY;
+    /// Calls a second that a key may make, and messages that it may send to many, with bursts of twice as many. 0: no limit.
+    api_rate: u32 = "1000", between(0, 1_000_000);
     /// The directory of the embedded store and of the key for trying out. Made at the first start.
     data_dir: PathBuf = "./longline-data", ANY;
     /// Cores to use: one executor and one shard each. 0: one for each CPU that this process may use. If there are just as
@@ -153,6 +160,16 @@ impl Config {
                 add("tls", "needs tls_key: give the file with the certificate's key");
             }
             _ => {}
+        }
+        if let Some(api) = self.api_listen {
+            if self.tls == TlsMode::Off && !api.ip().is_loopback() && !is_typed {
+                let advice = "is not a loopback address, and keys go over it as they are: give tls = \"require\" with \
+                              tls_certificate and tls_key, or tls = \"off\" if something in front speaks TLS";
+                add("api_listen", advice);
+            }
+            if api.port() != 0 && (api == self.listen || api == self.admin) {
+                add("api_listen", "is the same as listen or admin: give another port");
+            }
         }
         if self.listen == self.admin && self.listen.port() != 0 {
             add("admin", "is the same as listen: give another port");

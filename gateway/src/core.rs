@@ -256,7 +256,8 @@ impl Core {
                     let asks = self.canary.on_answer(request_id, &answer, self.now);
                     self.ask_for_canary(asks);
                 } else if self.questions.session() == key {
-                    self.questions.on_answer(request_id, answer);
+                    let context = self.entry.context(self.now);
+                    self.questions.on_answer(request_id, (answer, context));
                 }
             }
         }

@@ -22,4 +22,5 @@ pub mod hear;
 pub mod backend;
 pub mod canary;
 pub mod questions;
+pub mod api;
 pub mod serve;

@@ -2,7 +2,7 @@
 
 mod labels;
 
-pub use labels::{CloseReason, CopyStage, DropReason};
+pub use labels::{ApiResult, CloseReason, CopyStage, DropReason};
 
 use std::sync::{Arc, OnceLock};
 
@@ -28,6 +28,8 @@ service::table! {
         upgrades: Counter = "longline_upgrades_total", SUM;
         /// HTTP calls with a token: polls, logins and requests of clients without a WebSocket.
         calls: Counter = "longline_calls_total", SUM;
+        /// Calls of business systems, by what came of them.
+        api_calls: Counters<ApiResult> = "longline_api_calls_total", SUM;
         /// Polls that wait for a message.
         polls_waiting: Gauge = "longline_polls_waiting", CORE;
         /// TLS handshakes that were done.

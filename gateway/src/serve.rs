@@ -1,6 +1,7 @@
 //! From a configuration to a served gateway: keys, numbers, the admin server, then the cores.
 
 use crate::admin::{self, Seen};
+use crate::api::{self, Desk, Door, Keyring};
 use crate::auth::Auth;
 use crate::backend::remote::Cluster;
 use crate::backend::{Backend, Local, Post, Remote};
@@ -15,6 +16,7 @@ use crate::questions::Question;
 use crate::setup::Setup;
 use crate::tls::{self, Opened, Watch};
 use flume::{Receiver, Sender};
+use front::Security;
 use service::clock::unix_ms;
 use service::config::{self, Settings};
 use service::cores::{self, Plan, RING_TICK};
@@ -27,6 +29,7 @@ use shard::command::Now;
 use shard::host::Host;
 use shard::partition::{ShardId, Share};
 use shard::store::{DataDir, DataDirError, EmbeddedConfig, Retention};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -55,7 +58,9 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     let auth = Arc::new(Auth::open(&config).map_err(|e| Fatal::Config(e.to_string()))?);
     let metrics = Arc::new(Metrics::new(cores.into()));
     let opened = tls::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
-    shutdown.reload_by(reload(&auth, &config, watch(&config, opened.as_ref(), &metrics)?));
+    let keyring = api::keyring(&config).map_err(Fatal::Config)?.map(Arc::new);
+    let watch = watch(&config, opened.as_ref(), &metrics)?;
+    shutdown.reload_by(reload((&auth, keyring.clone()), &config, watch));
     let setup = Setup {
         config: config.clone(),
         pages: Pages::of(&config, &auth).map(Arc::new),
@@ -70,7 +75,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         clocks: Arc::default(),
     };
     let (questions, asked) = Directory::new(cores.into());
-    let admin = admin::start(Seen {
+    let seen = Seen {
         config: config.clone(),
         certificates: opened.map(|opened| opened.certificates),
         metrics: setup.metrics.clone(),
@@ -79,16 +84,12 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
         clocks: setup.clocks.clone(),
         questions: questions.clone(),
         names: cluster.as_ref().map(|cluster| cluster.names().clone()).unwrap_or_default(),
-    })
-    .map_err(|e| {
-        let at = config.admin;
-        Fatal::Environment(format!(
-            "could not serve admin on {at}: {e}; stop what uses it or give another --admin"
-        ))
-    })?;
+    };
+    let api = open_api(&config, seen.clone(), (keyring, &setup))?;
+    let admin = admin::start(seen).map_err(|e| taken("admin", config.admin, &e))?;
     let announce = |listen: SocketAddr| {
         let at = admin.address();
-        let line = start_line(&config, listen, at);
+        let line = start_line(&config, listen, (at, api.as_ref().map(Door::address)));
         ready::announce(&line, listen, at, config.ready_file.as_deref())
             .map_err(|e| config.refuse("ready_file", &format!("could not be written: {e}")))
     };
@@ -115,10 +116,17 @@ fn remote(cluster: &Cluster, core: u16) -> Backend {
 }
 
 /// What a person and whoever started the process read at the start.
-fn start_line(config: &Config, listen: SocketAddr, admin: SocketAddr) -> String {
+fn start_line(
+    config: &Config,
+    listen: SocketAddr,
+    (admin, api): (SocketAddr, Option<SocketAddr>),
+) -> String {
     let data_dir = config.data_dir.display();
     let page = config.page_at(listen).map(|page| format!("; chat at {page}")).unwrap_or_default();
-    format!("longline gateway listening on {listen}, admin on {admin}, data in {data_dir}{page}")
+    let api = api.map(|api| format!(", api on {api}")).unwrap_or_default();
+    format!(
+        "longline gateway listening on {listen}, admin on {admin}{api}, data in {data_dir}{page}"
+    )
 }
 
 /// What the entries count together.
@@ -127,13 +135,48 @@ fn shared(config: &Config) -> Shared {
     Shared::new(clients_max, UserRates::new(config.user_rate, rand::random()))
 }
 
-/// What a hangup replaces: the keys of tokens, and the certificate.
-fn reload(auth: &Arc<Auth>, config: &Arc<Config>, watch: Option<Watch>) -> Reload {
+/// The door for business systems, if there is to be one.
+fn open_api(
+    config: &Config,
+    seen: Seen,
+    (keyring, setup): (Option<Arc<Keyring>>, &Setup),
+) -> Result<Option<Door>, Fatal> {
+    let (Some(at), Some(keyring)) = (config.api_listen, keyring) else { return Ok(None) };
+    let tls = match &setup.security {
+        Security::Off => None,
+        Security::Accept(tls) | Security::Require(tls) => Some(tls.clone()),
+    };
+    Door::open(at, tls, Desk::new(seen, keyring)).map(Some).map_err(|e| taken("api_listen", at, &e))
+}
+
+fn taken(setting: &str, at: SocketAddr, error: &io::Error) -> Fatal {
+    let flag = setting.replace('_', "-");
+    let name = flag.trim_end_matches("-listen");
+    Fatal::Environment(format!(
+        "could not serve {name} on {at}: {error}; stop what uses it or give another --{flag}"
+    ))
+}
+
+/// What a hangup replaces: the keys of tokens and of business systems, and the certificate.
+fn reload(
+    (auth, keyring): (&Arc<Auth>, Option<Arc<Keyring>>),
+    config: &Arc<Config>,
+    watch: Option<Watch>,
+) -> Reload {
     let (auth, config) = (auth.clone(), config.clone());
     Box::new(move || {
         match auth.reload(&config) {
             Ok(()) => tracing::info!("hangup: the keys of tokens were read again"),
             Err(error) => tracing::error!(%error, "hangup: the keys of tokens stay as they were"),
+        }
+        match keyring.as_ref().map(|keyring| keyring.reload()) {
+            Some(Ok(count)) => {
+                tracing::info!(count, "hangup: the keys of business systems were read again")
+            }
+            Some(Err(error)) => {
+                tracing::error!(error, "hangup: the keys of business systems stay as they were");
+            }
+            None => {}
         }
         watch.iter().for_each(Watch::look);
     })

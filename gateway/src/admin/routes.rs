@@ -2,9 +2,8 @@
 
 use super::health::Health;
 use crate::config::Config;
-use crate::limits::QUESTION_PATIENCE;
 use crate::metrics::{CoreMetrics, FirstDamage, Metrics};
-use crate::questions::Question;
+use crate::questions::{self, Question, Unanswered};
 use crate::tls::Certificates;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -25,7 +24,6 @@ use service::metrics::Gauge;
 use shard::command::{Answer, Command, DeviceState};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::oneshot;
 use wire::{DeviceId, Generation, PAGE_ROWS_MAX, RefusalCode, Uid};
 
 /// What the pages read, and whom they tell.
@@ -77,7 +75,11 @@ impl Seen {
         Health { cores: self.metrics.cores(), state, age_ms: self.metrics.age_ms(), is_remote }
     }
 
-    fn ready(&self) -> Result<(), String> {
+    /// Whether clients should be sent here.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn ready(&self) -> Result<(), String> {
         self.health().ready().map_err(|why| self.with_unknown(why))?;
         match self.certificate_over().filter(|_| self.config.tls == TlsMode::Require) {
             Some(why) => Err(why),
@@ -93,7 +95,8 @@ impl Seen {
     }
 
     /// What is not served, while everything else is.
-    fn degraded(&self) -> Option<String> {
+    #[must_use]
+    pub fn degraded(&self) -> Option<String> {
         let unreached = self.health().degraded().map(|why| self.with_unknown(why));
         let others = || self.damaged().or_else(|| self.wrong_clock());
         unreached.or_else(others).or_else(|| self.certificate_over())
@@ -162,7 +165,7 @@ async fn revoke(Given(seen): Given<Seen>, Path(uid): Path<u64>) -> Response {
     ended(ask(&seen, uid, Command::Revoke { uid, tokens_s }).await)
 }
 
-fn ended(answer: Result<Answer, String>) -> Response {
+fn ended(answer: Result<Answer, Unanswered>) -> Response {
     match answer {
         Ok(Answer::Ended { count }) => page(&json!({ "ended": count })),
         other => unanswered(other),
@@ -170,24 +173,14 @@ fn ended(answer: Result<Answer, String>) -> Response {
 }
 
 /// Asks the shard that a user belongs to.
-async fn ask(seen: &Seen, uid: Uid, command: Command) -> Result<Answer, String> {
-    let (answer, heard) = oneshot::channel();
-    let core = uid.0 % seen.questions.cores() as u64;
-    let core = usize::try_from(core).expect("a core's number");
-    if !seen.questions.tell(core, Question { command, answer }) {
-        return Err("a core is too busy to hear it; say it again".into());
-    }
-    match tokio::time::timeout(QUESTION_PATIENCE, heard).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) => Err("too much is asked at once; say it again".into()),
-        Err(_) => Err("no answer in time: it may still be done; say it again".into()),
-    }
+async fn ask(seen: &Seen, uid: Uid, command: Command) -> Result<Answer, Unanswered> {
+    questions::ask(&seen.questions, (uid.0, command)).await.map(|(answer, _)| answer)
 }
 
 /// What is said where no answer came, or another than was asked for.
-fn unanswered(answer: Result<Answer, String>) -> Response {
+fn unanswered(answer: Result<Answer, Unanswered>) -> Response {
     said(Err(match answer {
-        Err(why) => why,
+        Err(why) => why.to_string(),
         Ok(Answer::Refused { code, .. }) => {
             format!("refused ({code:?}); say it again")
         }

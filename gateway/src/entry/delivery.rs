@@ -86,7 +86,8 @@ pub fn message(row: MessageRow, inbox_seq: InboxSeq, row_flags: u8) -> Message {
 }
 
 /// What to tell a person.
-fn explain(code: RefusalCode) -> Cow<'static, str> {
+#[must_use]
+pub fn explain(code: RefusalCode) -> Cow<'static, str> {
     let text = match code {
         RefusalCode::Malformed => "not a frame that may be sent here",
         RefusalCode::UnsupportedVersion => {

@@ -34,6 +34,7 @@ use drain::Drain;
 use last_word::LastWord;
 use polls::Polls;
 use rate::Rate;
+use requests::Context;
 use session::{Due, Mark, Session, Stage};
 use shard::command::{Answer, Command, Now, ReplyTo, Session as SessionId};
 use shard::order::Order;
@@ -211,6 +212,12 @@ impl Entry {
         let shows_ms = i128::from(zero_ms) + i128::from(now.mono_ms);
         // A clock before 1970 reads as 1970.
         u64::try_from(shows_ms).unwrap_or(0)
+    }
+
+    /// What answers need beside themselves.
+    #[must_use]
+    pub fn context(&self, now: Now) -> Context {
+        Context { inbox_epoch: self.inbox_epoch, server_time_ms: self.server_time_ms(now) }
     }
 
     /// A client came; none: there are too many, and it is told so.

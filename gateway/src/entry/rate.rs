@@ -51,6 +51,24 @@ impl Rate {
     }
 }
 
+/// What is left of a rate, for whoever shares it without a lock.
+#[derive(Debug, Default)]
+pub struct Bucket(AtomicU64);
+
+impl Bucket {
+    /// Takes one.
+    ///
+    /// # Errors
+    /// Milliseconds to wait.
+    pub fn take(&self, rate: &Rate, now_us: u64) -> Result<(), u32> {
+        let mut wait_ms = 0;
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |due_us| {
+            rate.taken(due_us, now_us).map_err(|ms| wait_ms = ms).ok()
+        });
+        taken.map(|_| ()).map_err(|_| wait_ms)
+    }
+}
+
 /// The rates at which users send, over all cores of a process and without a lock.
 ///
 /// Each user has a bucket in each of two rows, which it may share with others. It is over its rate
@@ -61,7 +79,7 @@ pub struct UserRates {
     rate: Rate,
     /// Drawn when the process starts, so that nobody can choose users of one bucket.
     seed: u64,
-    rows: [Box<[AtomicU64]>; 2],
+    rows: [Box<[Bucket]>; 2],
 }
 
 impl UserRates {
@@ -69,7 +87,7 @@ impl UserRates {
     #[must_use]
     pub fn new(per_second: u32, seed: u64) -> Self {
         let cells = if per_second == 0 { 0 } else { USER_RATE_CELLS };
-        let row = || (0..cells).map(|_| AtomicU64::new(0)).collect();
+        let row = || (0..cells).map(|_| Bucket::default()).collect();
         Self { rate: Rate::new(per_second), seed, rows: [row(), row()] }
     }
 
@@ -91,13 +109,9 @@ impl UserRates {
         let mut taken = Err(u32::MAX);
         for (row, hash) in self.rows.iter().zip([hash, hash >> 32]) {
             let at = usize::try_from(hash % USER_RATE_CELLS as u64).expect("below the count");
-            let mut wait_ms = 0;
-            let took = row[at].fetch_update(Ordering::Relaxed, Ordering::Relaxed, |due_us| {
-                self.rate.taken(due_us, now_us).map_err(|ms| wait_ms = ms).ok()
-            });
-            taken = match (taken, took) {
-                (Ok(()), _) | (_, Ok(_)) => Ok(()),
-                (Err(ms), Err(_)) => Err(wait_ms.min(ms)),
+            taken = match (taken, row[at].take(&self.rate, now_us)) {
+                (Ok(()), _) | (_, Ok(())) => Ok(()),
+                (Err(one_ms), Err(other_ms)) => Err(one_ms.min(other_ms)),
             };
         }
         taken

@@ -1,7 +1,7 @@
 //! From an answer to an outbox: whom it is for, whether it still fits, and what it means for the
 //! session.
 
-use super::requests::{self, Context};
+use super::requests;
 use super::session::{Mark, SessionKey, Stage};
 use super::{Do, Entry, Ticket, Turn};
 use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CLOSE_BYTES};
@@ -136,8 +136,7 @@ impl Entry {
             answer
         };
         self.count(&answer);
-        let (inbox_epoch, server_time_ms) = (self.inbox_epoch, self.server_time_ms(turn.now));
-        let context = Context { inbox_epoch, server_time_ms };
+        let context = self.context(turn.now);
         let said = self.say(key, turn, |out| requests::answer(out, request_id, answer, context));
         let Some((copied, waiting)) = said else { return };
         self.metrics.frames_out.inc();

@@ -79,6 +79,15 @@ labels! {
         /// The core's mailbox is full.
         MailboxFull = "mailbox_full",
     }
+    /// What came of a call of a business system.
+    ApiResult("result") {
+        /// It was done.
+        Done = "done",
+        /// It was refused.
+        Refused = "refused",
+        /// It had no key, or none that is good.
+        Denied = "denied",
+    }
     /// Where bytes of a body were copied in user space between receive and send. What the store's
     /// encoding copies is not on that path.
     CopyStage("stage") {
@@ -107,5 +116,6 @@ mod tests {
         dense::<CloseReason>();
         dense::<DropReason>();
         dense::<CopyStage>();
+        dense::<ApiResult>();
     }
 }

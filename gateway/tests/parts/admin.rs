@@ -2,6 +2,7 @@
 
 use crate::tokens::config;
 use gateway::admin::{self, Seen};
+use gateway::entry::requests::Context;
 use gateway::metrics::Metrics;
 use link::{Clocks, Host, Reading};
 use netring::names::Names;
@@ -128,7 +129,8 @@ fn what_is_asked_of_a_users_shard_goes_to_a_core_and_comes_back() {
             scope.spawn(|| {
                 let question = cores[1].recv().unwrap().pop().unwrap();
                 assert_eq!(question.command, command, "{request}");
-                question.answer.send(answer).unwrap();
+                let context = Context { inbox_epoch: 1, server_time_ms: 1 };
+                question.answer.send((answer, context)).unwrap();
             });
             check(&admin, request, status, page);
         });

@@ -3,7 +3,7 @@
 use super::process::{Gateway, PATIENCE};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 /// One connection.
 pub struct Caller {
@@ -22,7 +22,12 @@ pub struct Answer {
 impl Caller {
     /// Connects, and says nothing.
     pub fn connect(gateway: &Gateway) -> Self {
-        let stream = TcpStream::connect(gateway.listen).unwrap();
+        Self::connect_to(gateway.listen)
+    }
+
+    /// Connects to another address.
+    pub fn connect_to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream: BufReader::new(stream) }

@@ -35,3 +35,4 @@ mod a_browser_speaks_json;
 mod a_poll_misses_nothing;
 mod a_page_is_there_to_try_out;
 mod tls_is_spoken_on_the_same_port;
+mod business_systems_call;

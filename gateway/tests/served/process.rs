@@ -24,6 +24,8 @@ pub struct Gateway {
     /// Where clients connect.
     pub listen: SocketAddr,
     admin: SocketAddr,
+    /// Where business systems call, if they may.
+    pub api: Option<SocketAddr>,
     data_dir: PathBuf,
 }
 
@@ -68,7 +70,8 @@ impl Gateway {
         let Some((listen, admin)) = addresses(&line) else {
             panic!("it did not start: {}", end(&mut child, told).told);
         };
-        Self { child, told, listen, admin, data_dir: data_dir.to_owned() }
+        let api = address(&line, "api on ");
+        Self { child, told, listen, admin, api, data_dir: data_dir.to_owned() }
     }
 
     /// Its process id.
@@ -233,6 +236,9 @@ fn end(child: &mut Child, mut file: File) -> End {
 
 /// The addresses in `... listening on 127.0.0.1:4000, admin on 127.0.0.1:4001, ...`.
 fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
-    let after = |word: &str| line.split_once(word)?.1.split(',').next()?.parse().ok();
-    Some((after("listening on ")?, after("admin on ")?))
+    Some((address(line, "listening on ")?, address(line, "admin on ")?))
+}
+
+fn address(line: &str, word: &str) -> Option<SocketAddr> {
+    line.split_once(word)?.1.split(',').next()?.parse().ok()
 }

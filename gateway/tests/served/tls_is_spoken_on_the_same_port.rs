@@ -2,7 +2,7 @@
 //! must be, nothing else is read; a certificate changes and nobody is lost. Real gateways.
 
 use crate::peer::{framed, hello, id, login, send};
-use crate::process::{Gateway, PATIENCE, between, block_on, messages, refused};
+use crate::process::{Gateway, PATIENCE, between, block_on, command, messages, refused};
 use client::{Client, Config, Position, Tls};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustix::process::Signal;
@@ -413,3 +413,38 @@ fn a_client_calls_in_tls() {
     hears(&mut asks, "send_ack");
     hears(&mut polls, &text);
 }
+
+#[test]
+fn business_systems_call_in_tls_with_the_same_certificate() {
+    let place = Place::new();
+    let typed = ["api-key", "--name", "one", "--scope", "read"];
+    let output = command(&place.path("data")).args(typed).output().unwrap();
+    let key = String::from_utf8(output.stdout).unwrap();
+    let gateway = place.start("accept", &["--api-listen", "127.0.0.1:0"]);
+    let ask = format!(
+        "GET /v1/users/7/chats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+        key.trim_end()
+    );
+    let answer = |stream: &mut dyn ReadWrite| {
+        let mut answer = Vec::new();
+        let _ = stream.write_all(ask.as_bytes()).and_then(|()| stream.read_to_end(&mut answer));
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let tcp = || {
+        let stream = TcpStream::connect(gateway.api.unwrap()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    assert!(!answer(&mut tcp()).contains("HTTP"), "it is told nothing without TLS");
+    for protocol in [None, Some("http/1.1")] {
+        let config = config(&place.root, protocol, rustls::ALL_VERSIONS);
+        let connection = ClientConnection::new(config, "im.example".try_into().unwrap()).unwrap();
+        let said = answer(&mut StreamOwned::new(connection, tcp()));
+        assert!(said.starts_with("HTTP/1.1 200 OK"), "{said}");
+    }
+}
+
+/// Both ways of a connection, whatever carries them.
+trait ReadWrite: Read + Write {}
+
+impl<T: Read + Write> ReadWrite for T {}

@@ -20,8 +20,9 @@ const LAYOUT_VERSION: u32 = 3;
 const BOOTS_MAX: u32 = 1 << 20;
 /// Openings that a directory that was put back passes over at the least: more than it may have had since the backup.
 const BOOTS_PASSED: u32 = 1024;
-/// What a directory may hold whose creation was cut short, after which it is begun anew; and shards with no more than `END`.
-const BEGUN: [&str; 4] = ["LOCK", "BOOT", "BOOT.tmp", "LAYOUT.tmp"];
+/// What a directory may hold whose creation was cut short, after which it is begun anew; and shards with no more than `END`. Keys
+/// of business systems may be made before anything else is.
+const BEGUN: [&str; 5] = ["LOCK", "BOOT", "BOOT.tmp", "LAYOUT.tmp", "api-keys"];
 
 /// A data directory, ours until it is dropped.
 #[derive(Debug)]

@@ -20,6 +20,9 @@ pub struct Offered {
     pub ports: BTreeMap<&'static str, [u16; 2]>,
 }
 
+/// Flags of `gateway api-key` that are no settings.
+const API_KEY_FLAGS: [&str; 4] = ["name", "scope", "expires", "end"];
+
 impl Offered {
     pub fn read(tree: &Tree) -> Self {
         let logic = || tree.code("logic/src/");
@@ -40,6 +43,7 @@ impl Offered {
         ["config", "check_config", "help"].contains(&&*name)
             || self.settings[program].contains(&name)
             || (program == "logic" && self.logic_flags.contains(&name))
+            || (program == "gateway" && API_KEY_FLAGS.contains(&&*name))
     }
 
     pub fn has_variable(&self, variable: &str) -> bool {

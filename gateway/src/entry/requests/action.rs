@@ -40,7 +40,7 @@ pub enum Action {
 }
 
 /// What answers need beside themselves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
     /// The inbox's epoch.
     pub inbox_epoch: u64,
