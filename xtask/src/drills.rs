@@ -150,6 +150,13 @@ const DRILLS: &[Drill] = &[
         prints: SOUND,
     },
     Drill {
+        name: "calls of business systems",
+        short: "debug/xtask api",
+        long: "debug/xtask api --long",
+        exits: &[0],
+        prints: &[" answers are as documented"],
+    },
+    Drill {
         name: "what operators meet",
         short: "debug/xtask operators",
         long: "debug/xtask operators",

@@ -30,6 +30,7 @@ mod fuzz;
 mod deny;
 mod web;
 mod truth;
+mod api;
 
 use std::process::ExitCode;
 
@@ -78,6 +79,8 @@ enum Command {
     Web(web::Args),
     /// Whether loadgen says what is so: each verdict and count against what was planted, its files as others read them.
     LoadgenTruth(truth::Args),
+    /// The calls of business systems: each with each answer that their document has.
+    Api(api::Args),
 }
 
 fn main() -> ExitCode {
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Command::Deny(args) => deny::run(&args),
         Command::Web(args) => web::run(&args),
         Command::LoadgenTruth(args) => truth::run(&args),
+        Command::Api(args) => api::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
