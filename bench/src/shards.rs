@@ -199,6 +199,9 @@ impl Shards {
                 | Answer::Devices(_)
                 | Answer::Ended { .. }
                 | Answer::Believed
+                | Answer::PushTokenSet { .. }
+                | Answer::Dead(_)
+                | Answer::Replayed { .. }
                 | Answer::Signal { .. }
                 | Answer::GroupInfo { .. }
                 | Answer::Refused { .. }
@@ -227,6 +230,10 @@ fn found(read: &Read, page: &mut Vec<InboxRow>) -> Found {
         Read::Chats { .. } => Found::Chats(Vec::new()),
         Read::Group { .. } => Found::Group(None, Vec::new()),
         Read::Marks { .. } => Found::Marks(Vec::new()),
+        Read::Owing(..) => Found::Owing(Vec::new()),
+        Read::PushTokens(..) => Found::PushTokens(Vec::new()),
+        Read::Dead(..) => Found::Dead(Vec::new()),
+        Read::Owed(..) => unreachable!("nobody is told here"),
     }
 }
 

@@ -102,6 +102,18 @@ service::settings! {
     /// How often each core sends a message between two reserved users, unless clients' own are being delivered; the
     /// gateway is not ready while such a message does not arrive. 0: never.
     canary_ms: u64 = "15000", between(0, TIMER_MS_MAX);
+    /// Where a receiver of offline push takes notifications, such as https://push.example.com/longline: docs/push.md. Users that
+    /// are away are told through it. Empty: nobody is, and tokens for offline push are refused.
+    push_endpoint: Option<String> = "", ANY;
+    /// File with the secrets that requests to it are signed with: a line a secret, its name, a space, 32 bytes at least. Two while
+    /// they change. It is read again at a hangup.
+    push_secret_file: Option<PathBuf> = "", ANY;
+    /// File with the certificates, PEM, of those who may sign for its certificate. Empty: those that this machine trusts.
+    push_trust_file: Option<PathBuf> = "", ANY;
+    /// How long a message waits for a device of its user that is logged in to acknowledge it, before the user is told.
+    push_grace_ms: u64 = "5000", between(100, TIMER_MS_MAX);
+    /// Whether the receiver is told the beginning of the newest message's text.
+    push_preview: bool = "false", ANY;
     /// What is logged: off, error, warn, info, debug or trace, also per module (info,gateway::auth=debug).
     log: LogFilter = "info", ANY;
     /// How it is logged to stderr: text, or json with an object a line.
@@ -170,6 +182,18 @@ impl Config {
             if api.port() != 0 && (api == self.listen || api == self.admin) {
                 add("api_listen", "is the same as listen or admin: give another port");
             }
+        }
+        match (&self.push_endpoint, &self.push_secret_file) {
+            (Some(_), _) if !self.logic.0.is_empty() => {
+                let advice = "works with the embedded store only: nodes of a cluster keep no tokens yet, and tell nobody";
+                add("push_endpoint", advice);
+            }
+            (Some(_), None) => {
+                let advice =
+                    "needs push_secret_file: write one with `echo \"k1 $(openssl rand -hex 32)\"`";
+                add("push_endpoint", advice);
+            }
+            _ => {}
         }
         if self.listen == self.admin && self.listen.port() != 0 {
             add("admin", "is the same as listen: give another port");

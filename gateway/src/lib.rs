@@ -9,6 +9,7 @@ pub mod config;
 mod small_file;
 pub mod auth;
 pub mod tls;
+pub mod webhook;
 pub mod metrics;
 pub mod admin;
 pub mod limits;

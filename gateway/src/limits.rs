@@ -61,6 +61,26 @@ pub const POLL_ROWS_MAX: usize = wire::PAGE_ROWS_MAX as usize;
 pub const REQUESTS_IN_FLIGHT_MAX: u16 = 1_024;
 /// How long to wait before a full mailbox is tried again, in ms.
 pub const MAILBOX_RETRY_MS: u64 = 1;
+/// Notifications in a request to the receiver of offline push: with a token each some 40 KiB, at most 1 MiB.
+pub const WEBHOOK_BATCH_MAX: usize = 100;
+/// How long a request to it may take.
+pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of its answer that are read: some hundred tokens that reach nobody.
+pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// How long to wait at most after a request that failed, in ms; twice as long each time, ...
+pub const WEBHOOK_BACKOFF_FIRST_MS: u64 = 1_000;
+/// ... up to this.
+pub const WEBHOOK_BACKOFF_LAST_MS: u64 = 300_000;
+/// And how long at most if the receiver says how long, in ms.
+pub const WEBHOOK_RETRY_AFTER_MS_MAX: u64 = 3_600_000;
+/// Requests that failed one after the other before one notification at a time is tried.
+pub const WEBHOOK_BREAKS_AFTER: u32 = 5;
+/// Requests that failed with a notification before it is given up, ...
+pub const WEBHOOK_TRIES_MAX: u32 = 20;
+/// ... or for how long it was tried, in ms: a day. Its message is old by then.
+pub const WEBHOOK_AGE_MS_MAX: u64 = 86_400_000;
+/// How long to wait before a shard's full mailbox is tried again.
+pub const WEBHOOK_MAILBOX_RETRY: Duration = Duration::from_millis(10);
 /// Slots of the wheel, of one second each.
 pub const WHEEL_SLOTS: usize = 256;
 /// Part of the heartbeat interval, in percent, after which a silent client is sent a heartbeat.

@@ -100,6 +100,22 @@ service::table! {
         canary_failing: Gauge = "longline_canary_failing", CORE;
         /// When delivery was last known to work, in ms of the process's age; 0 before it was tried.
         canary_ok_ms: Gauge = "longline_canary_ok_milliseconds", CORE;
+        /// Notifications that the receiver of offline push has taken.
+        pushes_taken: Counter = "longline_push_taken_total", CORE;
+        /// Notifications that it did not take, and that were given up: /push/dead lists them.
+        pushes_dead: Counter = "longline_push_dead_total", CORE;
+        /// Requests to it that failed.
+        push_failures: Counter = "longline_push_failures_total", CORE;
+        /// Requests to it, from the first byte until the answer was read.
+        push_request_seconds: Histogram = "longline_push_request_seconds", SUM;
+        /// Notifications that wait for it.
+        push_waiting: Gauge = "longline_push_waiting", CORE;
+        /// How long the oldest of them has waited.
+        push_oldest_ms: Gauge = "longline_push_oldest_milliseconds", CORE;
+        /// 1 while it takes nothing, and one notification at a time is tried.
+        push_broken: Gauge = "longline_push_broken", CORE;
+        /// Users in memory because they may be owed a notification.
+        push_owing: Gauge = "longline_push_owing", CORE;
         /// Times that a mailbox between cores was full.
         mailbox_full: Counter = "longline_mailbox_full_total", CORE;
         /// Calls of io_uring_enter.

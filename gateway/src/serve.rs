@@ -15,6 +15,8 @@ use crate::pages::Pages;
 use crate::questions::Question;
 use crate::setup::Setup;
 use crate::tls::{self, Opened, Watch};
+use crate::webhook::{Line, Secrets, Target, Webhook};
+use arc_swap::ArcSwap;
 use flume::{Receiver, Sender};
 use front::Security;
 use service::clock::unix_ms;
@@ -24,13 +26,15 @@ use service::exit::Fatal;
 use service::lifecycle::{Reload, Shutdown};
 use service::mailbox::Directory;
 use service::ready;
-use shard::ShardConfig;
 use shard::command::Now;
 use shard::host::Host;
+use shard::notification::Notified;
 use shard::partition::{ShardId, Share};
 use shard::store::{DataDir, DataDirError, EmbeddedConfig, Retention};
+use shard::{PushConfig, ShardConfig};
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -59,8 +63,10 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     let metrics = Arc::new(Metrics::new(cores.into()));
     let opened = tls::open(&config).map_err(|e| Fatal::Config(e.to_string()))?;
     let keyring = api::keyring(&config).map_err(Fatal::Config)?.map(Arc::new);
+    let secrets = push_secrets(&config)?;
     let watch = watch(&config, opened.as_ref(), &metrics)?;
-    shutdown.reload_by(reload((&auth, keyring.clone()), &config, watch));
+    shutdown.reload_by(reload((&auth, keyring.clone(), secrets.clone()), &config, watch));
+    let (webhook, lines) = push_lines(&config, secrets, &metrics)?;
     let setup = Setup {
         config: config.clone(),
         pages: Pages::of(&config, &auth).map(Arc::new),
@@ -95,18 +101,20 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     };
     // An earlier process may have left one.
     ready::retract(config.ready_file.as_deref());
+    let mut lines = lines.into_iter();
     let backend = |id: u16, directory: &Directory<Post>, mailbox| match (&data, &cluster) {
         (Some(data), _) => {
             let host = host(id, &setup, data, directory)?;
             let metrics = setup.metrics.core(id.into());
             let ids = (id, setup.shards());
             let local = Local::new(ids, host, directory.clone(), mailbox, metrics);
+            let local = local.with_webhook(lines.next());
             Ok((Backend::Local(local), data.inbox_epoch()))
         }
         (None, Some(cluster)) => Ok((remote(cluster, id), 0)),
         (None, None) => unreachable!("the shards are here or in other processes"),
     };
-    let served = run_cores(&setup, (questions, asked), backend, announce);
+    let served = run_cores(&setup, (questions, asked), (webhook, backend), announce);
     ready::retract(config.ready_file.as_deref());
     served
 }
@@ -157,9 +165,9 @@ fn taken(setting: &str, at: SocketAddr, error: &io::Error) -> Fatal {
     ))
 }
 
-/// What a hangup replaces: the keys of tokens and of business systems, and the certificate.
+/// What a hangup replaces: the keys of tokens and of business systems, the secrets of the webhook, and the certificate.
 fn reload(
-    (auth, keyring): (&Arc<Auth>, Option<Arc<Keyring>>),
+    (auth, keyring, secrets): (&Arc<Auth>, Option<Arc<Keyring>>, Option<PushSecrets>),
     config: &Arc<Config>,
     watch: Option<Watch>,
 ) -> Reload {
@@ -179,6 +187,59 @@ fn reload(
             None => {}
         }
         watch.iter().for_each(Watch::look);
+        let Some(secrets) = &secrets else { return };
+        match read_secrets(&config) {
+            Ok(read) => {
+                secrets.store(Arc::new(read));
+                tracing::info!("hangup: the secrets of the webhook were read again");
+            }
+            Err(error) => {
+                tracing::error!(%error, "hangup: the secrets of the webhook stay as they were");
+            }
+        }
+    })
+}
+
+type PushSecrets = Arc<ArcSwap<Secrets>>;
+
+fn read_secrets(config: &Config) -> Result<Secrets, Fatal> {
+    let path = config.push_secret_file.as_deref().unwrap_or(Path::new(""));
+    let refuse = |why: String| config.refuse("push_secret_file", &why);
+    Secrets::of_file(path).map_err(refuse)
+}
+
+/// The secrets of the webhook, if there is one.
+fn push_secrets(config: &Config) -> Result<Option<PushSecrets>, Fatal> {
+    let is_on = config.push_endpoint.is_some();
+    is_on
+        .then(|| read_secrets(config).map(|read| Arc::new(ArcSwap::from_pointee(read))))
+        .transpose()
+}
+
+/// Begins to ask the receiver of offline push, if there is one: each shard's line to it.
+fn push_lines(
+    config: &Config,
+    secrets: Option<PushSecrets>,
+    metrics: &Arc<Metrics>,
+) -> Result<(Option<Directory<Notified>>, Vec<Line>), Fatal> {
+    let (Some(url), Some(secrets)) = (&config.push_endpoint, secrets) else {
+        return Ok((None, Vec::new()));
+    };
+    let target = Target::of(url, config.push_trust_file.as_deref());
+    let target = target.map_err(|e| config.refuse("push_endpoint", &e.to_string()))?;
+    let lines = Webhook::start((target, secrets), metrics);
+    let (webhook, lines) = lines.map_err(|e| {
+        Fatal::Environment(format!("could not start the thread of the webhook: {e}"))
+    })?;
+    Ok((Some(webhook), lines))
+}
+
+/// How shards tell users that are away, if they do. Sessions have two heartbeats to come back to a shard that begins.
+fn push_config(config: &Config) -> Option<PushConfig> {
+    config.push_endpoint.as_ref().map(|_| PushConfig {
+        grace_ms: config.push_grace_ms,
+        settle_ms: 2 * config.heartbeat_ms,
+        preview: config.push_preview,
     })
 }
 
@@ -235,7 +296,10 @@ fn executors(config: &Config) -> u16 {
 fn run_cores(
     setup: &Setup,
     (questions, asked): (Directory<Question>, Vec<Receiver<Vec<Question>>>),
-    backend: impl Fn(u16, &Directory<Post>, Receiver<Vec<Post>>) -> Result<(Backend, u64), Fatal>,
+    (webhook, mut backend): (
+        Option<Directory<Notified>>,
+        impl FnMut(u16, &Directory<Post>, Receiver<Vec<Post>>) -> Result<(Backend, u64), Fatal>,
+    ),
     announce: impl FnOnce(SocketAddr) -> Result<(), Fatal>,
 ) -> Result<(), Fatal> {
     let plan = Plan {
@@ -250,8 +314,8 @@ fn run_cores(
         let (backend, inbox_epoch) = backend(id, &directory, mailbox)?;
         let (setup, directory) = (setup.clone(), directory.clone());
         let parts = Parts { id, setup, backend, inbox_epoch, directory, questions: asked };
-        let (plan, questions) = (plan.clone(), questions.clone());
-        Ok(move |listen, started| run_core(parts, questions, plan, (listen, started)))
+        let (plan, from_beside) = (plan.clone(), (questions.clone(), webhook.clone()));
+        Ok(move |listen, started| run_core(parts, from_beside, plan, (listen, started)))
     };
     cores::run(&plan, core, announce)
 }
@@ -279,6 +343,7 @@ fn host(
     let config = ShardConfig {
         devices_max: setup.config.devices_max.into(),
         cached_max: usize::try_from(setup.config.cached_max).expect("32 bits fit"),
+        push: push_config(&setup.config),
         ..ShardConfig::new(share, data.boot(), data.inbox_epoch())
     };
     let now = Now { unix_ms: unix_ms(), mono_ms: 0 };
@@ -288,7 +353,7 @@ fn host(
 
 async fn run_core(
     parts: Parts,
-    questions: Directory<Question>,
+    (questions, webhook): (Directory<Question>, Option<Directory<Notified>>),
     plan: Plan,
     (listen, started): (SocketAddr, Sender<SocketAddr>),
 ) -> Result<(), Fatal> {
@@ -303,6 +368,9 @@ async fn run_core(
     let (ring, bound) = cores::listen(parts.id, config, listen, &plan)?;
     parts.directory.set_waker(parts.id, ring.waker());
     questions.set_waker(parts.id, ring.waker());
+    if let Some(webhook) = webhook {
+        webhook.set_waker(parts.id, ring.waker());
+    }
     let core = Core::new(parts, (ring, bound));
     // The starter waits for this; if it is gone, the process is ending.
     let _ = started.send(bound);

@@ -143,6 +143,20 @@ const DRILLS: &[Drill] = &[
         prints: SOUND,
     },
     Drill {
+        name: "offline push",
+        short: "debug/xtask push --seconds 8 --kills 2",
+        long: "debug/xtask push",
+        exits: &[0],
+        prints: &["untold 0, told needlessly 0", "kept: Push"],
+    },
+    Drill {
+        name: "offline push sees that nothing is left of what a killed gateway owed",
+        short: "debug/xtask push --seconds 6 --kills 1 --planted notify-no-mark",
+        long: "debug/xtask push --seconds 10 --planted notify-no-mark",
+        exits: &[4],
+        prints: BROKEN,
+    },
+    Drill {
         name: "hostile peers",
         short: "debug/xtask hostile --seconds 4",
         long: "debug/xtask hostile",

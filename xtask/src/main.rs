@@ -24,6 +24,7 @@ mod clocks;
 mod cluster;
 mod promises;
 mod lossy;
+mod push;
 mod hostile;
 mod operators;
 mod fuzz;
@@ -67,6 +68,8 @@ enum Command {
     Promises(promises::Args),
     /// Eats acks, doubles sends and cuts connections, and counts what is stored.
     Lossy(lossy::Args),
+    /// Tells users that are away through a receiver that is slow, fails and is down, and kills the gateway.
+    Push(push::Args),
     /// Peers that do not keep to the protocol, beside users who do.
     Hostile(hostile::Args),
     /// What the environment and people do to processes: exit codes and words, as the docs say.
@@ -98,6 +101,7 @@ fn main() -> ExitCode {
         Command::Cluster(command) => cluster::run(&command),
         Command::Promises(args) => promises::run(&args),
         Command::Lossy(args) => lossy::run(&args),
+        Command::Push(args) => push::run(&args),
         Command::Hostile(args) => hostile::run(&args),
         Command::Operators(args) => operators::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),

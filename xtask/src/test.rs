@@ -12,11 +12,14 @@ use crate::steps::{Step, Tally};
 #[derive(clap::Args)]
 pub struct Args {}
 
-const NEEDS: &[Need] = &[Need {
-    program: "openssl",
-    package: "openssl",
-    purpose: "a TLS client that is none of ours",
-}];
+const NEEDS: &[Need] = &[
+    Need { program: "openssl", package: "openssl", purpose: "a TLS client that is none of ours" },
+    Need {
+        program: "python3",
+        package: "python3",
+        purpose: "the receiver of offline push in deploy/",
+    },
+];
 
 /// Alone, so that its time is seen.
 const BUILD: &[Step] = &[Step::new(

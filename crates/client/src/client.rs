@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use wire::{
-    BODY_BYTES_MAX, Bytes, ConversationId, DeviceId, PAGE_ROWS_MAX, Seq, SignalKind,
-    TOKEN_BYTES_MAX, Uid,
+    BODY_BYTES_MAX, Bytes, ConversationId, DeviceId, PAGE_ROWS_MAX, PUSH_TOKEN_BYTES_MAX, Seq,
+    SignalKind, TOKEN_BYTES_MAX, Uid,
 };
 
 /// Sends and asks. Clones share one session; it ends when all of them are dropped, or one is closed.
@@ -136,6 +136,30 @@ impl Client {
     pub async fn end_device(&self, device: DeviceId) -> Result<bool, ClientError> {
         let reply = self.request(Request::EndDevice { device }).await?;
         if let Reply::DeviceEnded(was) = reply { Ok(was) } else { Err(reply.unexpected()) }
+    }
+
+    /// Stores by what this device is reached while it is away: what the provider of that number (one that the app and its
+    /// receiver agree on) knows it by. It holds for later sessions of the device too; apps say it again at each start.
+    ///
+    /// # Errors
+    /// As [`Client::history`]; among them Unsupported, from a server that tells nobody. [`ClientError::Token`] if it is over
+    /// [`PUSH_TOKEN_BYTES_MAX`].
+    pub async fn set_push_token(&self, provider: u8, token: &str) -> Result<(), ClientError> {
+        if token.len() > PUSH_TOKEN_BYTES_MAX {
+            return Err(ClientError::Token(token.len()));
+        }
+        let token = Bytes::copy_from_slice(token.as_bytes());
+        let reply = self.request(Request::SetPushToken { provider, token }).await?;
+        if let Reply::PushTokenSet = reply { Ok(()) } else { Err(reply.unexpected()) }
+    }
+
+    /// This device is told nothing while it is away, from now on. To be said before the user logs out: who uses the device next
+    /// is not to see what comes for this one.
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn forget_push_token(&self) -> Result<(), ClientError> {
+        self.set_push_token(0, "").await
     }
 
     /// What a group is that one is a member of.

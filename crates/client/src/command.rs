@@ -29,6 +29,7 @@ pub(crate) enum Request {
     GroupMembers { group: ConversationId, after: Uid, limit: u32 },
     Devices,
     EndDevice { device: DeviceId },
+    SetPushToken { provider: u8, token: Bytes },
     GroupInfo { group: ConversationId },
 }
 
@@ -39,6 +40,7 @@ pub(crate) enum Reply {
     GroupMembers(GroupMembersPage),
     Devices(Vec<Device>),
     DeviceEnded(bool),
+    PushTokenSet,
     GroupInfo(GroupInfo),
     /// A newer token was taken, by the server if there is a session.
     Renewed,
@@ -54,6 +56,7 @@ impl Reply {
             Self::GroupMembers(_) => Kind::GroupMembersPage,
             Self::Devices(_) => Kind::DevicesPage,
             Self::DeviceEnded(_) => Kind::EndDeviceReply,
+            Self::PushTokenSet => Kind::PushTokenReply,
             Self::GroupInfo(_) => Kind::GroupInfoReply,
             Self::Renewed => Kind::RenewReply,
         })

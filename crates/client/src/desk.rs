@@ -161,11 +161,10 @@ impl Desk {
                 self.status(Received::LoggedIn { uid, inbox_epoch, inbox_head });
             }
             Event::NewId { former, client_msg_id } => {
-                self.waiting.rename_send(former, client_msg_id);
+                self.waiting.rename_send(former, client_msg_id)
             }
-            Event::Acked { client_msg_id, message_id, seq, time_ms, .. } => {
-                let ack = Ack { client_msg_id, message_id, seq, time_ms };
-                self.waiting.end_send(client_msg_id, Ok(ack));
+            Event::Acked { client_msg_id: id, message_id, seq, time_ms, .. } => {
+                self.waiting.end_send(id, Ok(Ack { client_msg_id: id, message_id, seq, time_ms }));
             }
             Event::Refused { will_retry: true, request_id, code, .. } => {
                 tracing::debug!(request_id, ?code, "refused for now; will retry");
@@ -201,6 +200,7 @@ impl Desk {
             Event::DevicesPage { request_id, page } => {
                 self.answer(request_id, Reply::Devices(devices(page)))
             }
+            Event::PushTokenSet { request_id, .. } => self.answer(request_id, Reply::PushTokenSet),
             Event::DeviceEnded { request_id, was_logged_in } => {
                 self.answer(request_id, Reply::DeviceEnded(was_logged_in))
             }

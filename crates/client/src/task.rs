@@ -242,6 +242,9 @@ impl Task {
             }
             Request::Devices => machine.devices(Generation(0), PAGE_ROWS_MAX, out),
             Request::EndDevice { device } => machine.end_device(device, out),
+            Request::SetPushToken { provider, ref token } => {
+                machine.set_push_token(provider, token.clone(), out)
+            }
             Request::GroupInfo { group } => machine.group_info(group, out),
         };
         match asked {

@@ -144,6 +144,7 @@ impl World {
             | Event::GroupMembersPage { .. }
             | Event::DevicesPage { .. }
             | Event::DeviceEnded { .. }
+            | Event::PushTokenSet { .. }
             | Event::Signal(_)
             | Event::GroupInfo { .. }
             | Event::HeartbeatReply { .. }

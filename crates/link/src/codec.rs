@@ -19,6 +19,7 @@ use shard::command::{
     Signal,
 };
 use shard::group::{GroupInfo, Member};
+use shard::offline::DeadRow;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
@@ -137,6 +138,7 @@ records! {
     Member { [uid, since, until, is_owner]; is_admin, muted_until_ms }
     GroupInfo { [seq, count, muted_until_ms] title, notice, members }
     DeviceState { [device, generation, platform, silent_s]; acked }
+    DeadRow { [uid, after, through, unix_ms, is_gone] }
     OwnerRow { [partition, epoch, holder] }
     NodeAddress { [node] address }
     Reach { [serves] nodes }

@@ -1,6 +1,7 @@
 //! What an entry is told. How a link says it stands with the commands, in [`crate::command`].
 
 use crate::group::{GroupInfo, Member};
+use crate::offline::DeadRow;
 use crate::page::is_limit;
 use crate::rows::{ChatRow, InboxRow, MessageRow};
 use crate::session::Login;
@@ -117,6 +118,18 @@ pub enum Answer {
     Devices(Vec<DeviceState>),
     /// The token is believed.
     Believed,
+    /// A device's token for offline push is stored.
+    PushTokenSet {
+        /// There is one now.
+        is_kept: bool,
+    },
+    /// What the receiver of offline push did not take.
+    Dead(Vec<DeadRow>),
+    /// The receiver is asked again.
+    Replayed {
+        /// For so many.
+        count: u32,
+    },
     /// Sessions were ended.
     Ended {
         /// How many.
@@ -160,6 +173,7 @@ impl Answer {
             Self::GroupMembers { .. } | Self::Devices(_) | Self::Ended { .. } => 0,
             Self::GroupInfo { info, .. } => info.title.len() + info.notice.len(),
             Self::Signal { .. } | Self::Believed => 0,
+            Self::PushTokenSet { .. } | Self::Dead(_) | Self::Replayed { .. } => 0,
             Self::Refused { .. } | Self::Closed(_) => 0,
         }
     }
@@ -191,6 +205,10 @@ impl Answer {
                 is_limit(info.members.len().max(1)) && self.body_bytes() <= BODY_BYTES_MAX
             }
             Self::Devices(devices) => is_limit(devices.len().max(1)),
+            Self::Dead(rows) => {
+                is_limit(rows.len().max(1)) && rows.iter().all(DeadRow::is_possible)
+            }
+            Self::PushTokenSet { .. } | Self::Replayed { .. } => true,
             Self::Ended { .. } | Self::Believed => true,
             Self::LoggedIn { .. } | Self::LoggedOut(_) | Self::Acked { .. } => true,
             Self::Head { .. } | Self::News(_) | Self::Refused { .. } | Self::Closed(_) => true,

@@ -10,6 +10,7 @@ pub use crate::session::{Login, ReplyTo, Session};
 pub use crate::signal::Signal;
 
 use crate::group;
+use crate::offline::is_token;
 use crate::page::is_limit;
 use crate::partition::Partition;
 use crate::rows::is_of;
@@ -86,6 +87,9 @@ macro_rules! commands {
             14 = Signal { uid, signal },
             15 = Believe { uid, issued_s },
             16 = Tell(send),
+            17 = SetPushToken { login, provider, token },
+            18 = Dead { partition, after, limit },
+            19 = Replay { uid },
             32 = GroupHistory { group, uid, before, limit },
             33 = GroupMembers { group, uid, after, limit },
             34 = GroupInfo { group, uid },
@@ -114,6 +118,9 @@ macro_rules! answers {
             14 = Ended { count },
             15 = Signal { uid, signal },
             16 = Believed,
+            17 = PushTokenSet { is_kept },
+            18 = Dead(dead),
+            19 = Replayed { count },
             32 = GroupMembers { group, count, members },
             33 = GroupInfo { group, info },
         }}
@@ -229,6 +236,31 @@ pub enum Command {
         /// The time, in Unix seconds.
         tokens_s: u64,
     },
+    /// To the user's shard: by what a device is reached while it is away. Answered by [`Answer::PushTokenSet`] once that is
+    /// durable.
+    SetPushToken {
+        /// Its session.
+        login: Login,
+        /// Which provider reaches it.
+        provider: u8,
+        /// By what. Empty: by nothing any more.
+        token: Bytes,
+    },
+    /// To the shard of a partition: what the receiver of offline push did not take of the shard's users. Answered by
+    /// [`Answer::Dead`].
+    Dead {
+        /// Any of the shard's.
+        partition: Partition,
+        /// Of users above this one; 0: from the first.
+        after: Uid,
+        /// Rows at most.
+        limit: usize,
+    },
+    /// To the user's shard: asks the receiver again for what it did not take. Answered by [`Answer::Replayed`].
+    Replay {
+        /// Whose.
+        uid: Uid,
+    },
     /// To the shard of the peer: a signal for its devices, as far as they are there. Not answered.
     Signal {
         /// The peer of whoever says it.
@@ -304,6 +336,9 @@ impl Command {
             Self::Devices { uid, .. } | Self::EndDevices { uid, .. } => (user(*uid), false, true),
             Self::Revoke { uid, .. } => (user(*uid), true, true),
             Self::Believe { uid, .. } => (user(*uid), false, true),
+            Self::SetPushToken { login, .. } => (user(login.uid), true, true),
+            Self::Dead { partition, .. } => ((*partition, 0), true, true),
+            Self::Replay { uid } => (user(*uid), true, true),
             Self::Send(send) | Self::Tell(send) => {
                 (conversation(send.conversation, send.body.len()), true, true)
             }
@@ -358,7 +393,9 @@ impl Command {
             Self::Signal { uid, signal } => signal.is_possible(*uid),
             Self::EndDevices { code, .. } => code.ends_devices(),
             Self::Login { .. } | Self::Logout(_) | Self::Register { .. } => true,
-            Self::Revoke { .. } | Self::Believe { .. } => true,
+            Self::Revoke { .. } | Self::Believe { .. } | Self::Replay { .. } => true,
+            Self::SetPushToken { token, .. } => is_token(token),
+            Self::Dead { limit, .. } => is_limit(*limit),
             Self::PushAck(..) | Self::Heartbeat { .. } => true,
         }
     }
@@ -378,6 +415,9 @@ impl Command {
             Answer::Closed(_) => matches!(self, Self::Register { .. }),
             Answer::Devices(_) => matches!(self, Self::Devices { .. }),
             Answer::Believed => matches!(self, Self::Believe { .. }),
+            Answer::PushTokenSet { .. } => matches!(self, Self::SetPushToken { .. }),
+            Answer::Dead(_) => matches!(self, Self::Dead { .. }),
+            Answer::Replayed { .. } => matches!(self, Self::Replay { .. }),
             Answer::Ended { .. } => {
                 matches!(self, Self::EndDevices { .. } | Self::Revoke { .. })
             }

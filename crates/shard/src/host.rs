@@ -69,7 +69,7 @@ impl Host {
         let taken = self.inputs.inputs.extract_if(.., is_it);
         let replies = taken.filter_map(|input| match input {
             Input::Command(_, reply) => Some(reply),
-            Input::Mail(_) | Input::Wake(_) => None,
+            Input::Mail(_) | Input::Wake(_) | Input::Judge(_) | Input::Notified(_) => None,
         });
         replies.collect()
     }

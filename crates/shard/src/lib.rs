@@ -13,10 +13,12 @@ mod answer;
 pub mod command;
 pub mod order;
 mod shard;
+pub mod offline;
 pub mod rows;
+pub mod notification;
 pub mod page;
 pub mod group;
 pub mod store;
 pub mod host;
 
-pub use shard::{Shard, ShardConfig};
+pub use shard::{PushConfig, Shard, ShardConfig};

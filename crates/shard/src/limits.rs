@@ -72,6 +72,19 @@ pub const PUSH_PAGE_ROWS: usize = 64;
 pub const USER_BYTES_MAX: usize = 80;
 /// Memory of a logged-in device, in bytes: its session, id and generation (26), positions in the inbox (32), flags.
 pub const DEVICE_BYTES_MAX: usize = 64;
+/// Tokens for offline push that a user has: as many as devices. One more takes the place of the oldest login's.
+pub const PUSH_TOKENS_MAX: usize = DEVICES_MAX;
+/// Rows of an inbox that one notification tells of at most.
+pub const OWED_ROWS: usize = 256;
+/// Chats of a user whose unread messages are counted for a notification.
+pub const CHATS_COUNTED_MAX: usize = 4 * 1024;
+/// Users of a shard in memory because they may be owed a notification, at about 100 bytes each. The marks of more are in the
+/// store, and are read when there is room.
+pub const OWING_MAX: usize = 32 * 1024;
+/// Marks of such users read at a time.
+pub const OWING_PAGE: usize = 1024;
+/// Notifications of a shard that the receiver has not taken, tokens and all: of 2 KiB each, 2 MiB.
+pub const NOTIFICATIONS_MAX: usize = 1024;
 /// How long to wait before a retry when a queue is full, in ms.
 pub const BUSY_RETRY_MS: u32 = 100;
 /// And how much longer for each message behind it, in ms: a conversation takes more than a thousand a second.
@@ -86,6 +99,7 @@ pub const SENDERS_HELD_BACK_MAX: usize = 4 * 1024;
 pub const STORE_RETRY_MS: u32 = 2_000;
 
 const _: () = assert!(PUSH_PAGE_ROWS as u64 <= PUSH_WINDOW_MAX);
+const _: () = assert!(OWING_PAGE < OWING_MAX && NOTIFICATIONS_MAX < OWING_MAX);
 const _: () = assert!(COUNTED_KEPT_MS > FORWARD_AGAIN_MS && COUNTED_KEPT_MS > MARK_REST_MS);
 const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= CHAT_LAG_MAX);
 const _: () = assert!(CONVERSATION_WINDOW_MAX as u64 <= INBOX_WINDOW_MAX);

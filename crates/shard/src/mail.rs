@@ -1,6 +1,7 @@
 //! What goes into a step of a shard and what comes out, beside commands and answers; and what shards say to each other.
 
 use crate::command::{Answer, Command};
+use crate::notification::{Notification, Notified};
 use crate::partition::Partition;
 use crate::rows::{Completion, MessageRow, Read, Row, Ticket, is_of};
 use crate::session::ReplyTo;
@@ -150,6 +151,10 @@ pub enum Input {
     Mail(Mail),
     /// From the shard itself: a group whose mark is open is to be in memory.
     Wake(ConversationId),
+    /// From the shard itself: a user may be owed a notification.
+    Judge(Uid),
+    /// From the receiver of offline push, as answer to one of [`Effects::notifications`].
+    Notified(Notified),
 }
 
 /// An answer and whom it is for.
@@ -172,6 +177,8 @@ pub struct Effects {
     pub deliveries: Vec<Delivery>,
     /// For the shards of other partitions. It may be lost: what matters is said again.
     pub mail: Vec<(Partition, Mail)>,
+    /// For the receiver of offline push: at most [`crate::limits::NOTIFICATIONS_MAX`] that are not answered.
+    pub notifications: Vec<Notification>,
 }
 
 /// Everything that a step takes.

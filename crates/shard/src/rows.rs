@@ -2,6 +2,7 @@
 
 use crate::group::{Entry, GroupRow, MarkRow};
 use crate::limits::PREVIEW_BYTES_MAX;
+use crate::offline::{DeadRow, OwedRow, PushPlace, PushToken};
 use bytes::Bytes;
 use wire::{BODY_BYTES_MAX, ClientMsgId, ConversationId, Generation, InboxSeq, MessageId};
 use wire::{RowKind, Seq, Uid};
@@ -260,6 +261,8 @@ pub struct UserRow {
     pub chats_version: u64,
     /// What was taken back of it.
     pub revoked: Revoked,
+    /// How far it was judged for offline push; `None`: it has no token.
+    pub push: Option<PushPlace>,
 }
 
 impl UserRow {
@@ -267,7 +270,7 @@ impl UserRow {
     #[must_use]
     pub fn empty(uid: Uid) -> Self {
         let revoked = Revoked::default();
-        Self { uid, chats_through: InboxSeq(0), chats_version: 0, revoked }
+        Self { uid, chats_through: InboxSeq(0), chats_version: 0, revoked, push: None }
     }
 }
 
@@ -310,6 +313,12 @@ pub enum Row {
     Group(GroupRow),
     /// Whether a group is to be loaded though nobody asks.
     Mark(MarkRow),
+    /// A device's token for offline push.
+    PushToken(PushToken),
+    /// Whether a user is to be looked at though nobody asks.
+    Owed(OwedRow),
+    /// What a receiver of offline push did not take.
+    Dead(DeadRow),
 }
 
 /// One question to the store. Pages hold at most `limit` rows and, but for the first row, `bytes_max` of bodies and of what
@@ -340,6 +349,14 @@ pub enum Read {
         /// Groups at most.
         limit: usize,
     },
+    /// Users whose mark says that they may be owed a notification, ascending, above one, at most so many. Answer: [`Found::Owing`].
+    Owing(Option<Uid>, usize),
+    /// What a user may be owed: at most [`crate::limits::OWED_ROWS`] inbox rows after a place, and what belongs to them. Answer: [`Found::Owed`].
+    Owed(Uid, InboxSeq),
+    /// The tokens of a user. Answer: [`Found::PushTokens`].
+    PushTokens(Uid),
+    /// What a receiver did not take of users above one, ascending by user and place, at most so many. Answer: [`Found::Dead`].
+    Dead(Option<Uid>, usize),
     /// The messages before `before`, ascending. Answer: [`Found::Messages`].
     Messages {
         /// Of which conversation.
@@ -427,8 +444,29 @@ pub enum Found {
     Group(Option<GroupRow>, Vec<MessageRow>),
     /// Groups whose mark is open, ascending.
     Marks(Vec<ConversationId>),
+    /// Users whose mark says that they may be owed something, ascending.
+    Owing(Vec<Uid>),
+    /// What a user may be owed.
+    Owed(Box<Owed>),
+    /// Tokens of a user.
+    PushTokens(Vec<PushToken>),
+    /// What a receiver did not take.
+    Dead(Vec<DeadRow>),
     /// Chats with their newest message, ascending.
     Chats(Vec<(ChatRow, Option<MessageRow>)>),
+}
+
+/// What lies between two places of an inbox, and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// The rows, ascending.
+    pub rows: Vec<InboxRow>,
+    /// Up to where the user has read each conversation of them.
+    pub read: Vec<(ConversationId, Seq)>,
+    /// Others' messages that the user has not read, in all its chats, as far as they were counted.
+    pub unread: u64,
+    /// Its tokens.
+    pub tokens: Vec<PushToken>,
 }
 
 /// Why a store did not do what it was asked.

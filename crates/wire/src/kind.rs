@@ -70,6 +70,10 @@ kinds! {
     EndDevice = 0x63,
     /// Server: whether there was one.
     EndDeviceReply = 0x64,
+    /// Client: by what its device is reached while it is away.
+    PushToken = 0x65,
+    /// Server: that is stored.
+    PushTokenReply = 0x66,
     /// Server: the inbox reaches this far.
     InboxHead = 0x80,
     /// Server: the session ends now, why, and what the client does next.

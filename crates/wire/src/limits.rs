@@ -8,6 +8,8 @@ pub const FRAME_BEFORE_LOGIN_BYTES_MAX: usize = 4 * 1024;
 pub const BODY_BYTES_MAX: usize = 32 * 1024;
 /// Bytes of a login token; three times an EdDSA JWT with a dozen claims.
 pub const TOKEN_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of a token for offline push: those of APNs and FCM have up to 200, a subscription of a browser 600.
+pub const PUSH_TOKEN_BYTES_MAX: usize = 1024;
 /// Bytes of a refusal's text.
 pub const TEXT_BYTES_MAX: usize = 256;
 /// Rows in a page. A page also stops before [`FRAME_BYTES_MAX`].

@@ -22,6 +22,9 @@ use service::lifecycle::Shutdown;
 use service::mailbox::Directory;
 use service::metrics::Gauge;
 use shard::command::{Answer, Command, DeviceState};
+use shard::limits::PARTITIONS;
+use shard::offline::DeadRow;
+use shard::partition::Partition;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use wire::{DeviceId, Generation, PAGE_ROWS_MAX, RefusalCode, Uid};
@@ -47,8 +50,8 @@ pub struct Seen {
     pub names: Names,
 }
 
-const INDEX: &str = "/metrics /healthz /readyz /config /status /devices/{uid}\n\
-                     POST /kick/{uid} /kick/{uid}/{device} /revoke/{uid}\n";
+const INDEX: &str = "/metrics /healthz /readyz /config /status /devices/{uid} /push/dead\n\
+                     POST /kick/{uid} /kick/{uid}/{device} /revoke/{uid} /push/replay/{uid}\n";
 
 pub fn router(seen: Seen) -> Router {
     let commands = Router::new()
@@ -56,6 +59,8 @@ pub fn router(seen: Seen) -> Router {
         .route("/kick/{uid}", post(kick_all))
         .route("/kick/{uid}/{device}", post(kick))
         .route("/revoke/{uid}", post(revoke))
+        .route("/push/dead", get(dead))
+        .route("/push/replay/{uid}", post(replay))
         .route_layer(from_fn(from_here));
     Router::new()
         .merge(commands)
@@ -129,7 +134,7 @@ impl Seen {
 async fn devices(Given(seen): Given<Seen>, Path(uid): Path<u64>) -> Response {
     let (after, limit) = (Generation(0), PAGE_ROWS_MAX as usize);
     let command = Command::Devices { uid: Uid(uid), after, limit };
-    match ask(&seen, Uid(uid), command).await {
+    match ask(&seen, uid, command).await {
         Ok(Answer::Devices(devices)) => {
             let device = |state: &DeviceState| {
                 json!({
@@ -156,13 +161,46 @@ async fn kick(given: Given<Seen>, Path((uid, device)): Path<(u64, u64)>) -> Resp
 async fn end(Given(seen): Given<Seen>, uid: Uid, device: Option<DeviceId>) -> Response {
     tracing::info!(%uid, ?device, "an operator ends sessions");
     let code = RefusalCode::Kicked;
-    ended(ask(&seen, uid, Command::EndDevices { uid, device, code }).await)
+    ended(ask(&seen, uid.0, Command::EndDevices { uid, device, code }).await)
 }
 
 async fn revoke(Given(seen): Given<Seen>, Path(uid): Path<u64>) -> Response {
     let (uid, tokens_s) = (Uid(uid), unix_ms() / 1_000);
     tracing::info!(%uid, "an operator takes tokens back");
-    ended(ask(&seen, uid, Command::Revoke { uid, tokens_s }).await)
+    ended(ask(&seen, uid.0, Command::Revoke { uid, tokens_s }).await)
+}
+
+/// What the receiver of offline push did not take, of each shard the first page.
+async fn dead(Given(seen): Given<Seen>) -> Response {
+    let mut rows = Vec::new();
+    let cores = u16::try_from(seen.questions.cores()).expect("at most 512");
+    for core in 0..cores {
+        let partition = Partition::all(PARTITIONS).find(|it| it.owner(cores).0 == core);
+        let Some(partition) = partition else { continue };
+        let command = Command::Dead { partition, after: Uid(0), limit: PAGE_ROWS_MAX as usize };
+        match ask(&seen, core.into(), command).await {
+            Ok(Answer::Dead(dead)) => rows.extend(dead),
+            other => return unanswered(other),
+        }
+    }
+    let row = |row: &DeadRow| {
+        json!({
+            "uid": row.uid.0.to_string(),
+            "after": row.after.0,
+            "through": row.through.0,
+            "given_up_ms": row.unix_ms,
+        })
+    };
+    page(&json!(rows.iter().map(row).collect::<Vec<_>>()))
+}
+
+async fn replay(Given(seen): Given<Seen>, Path(uid): Path<u64>) -> Response {
+    let uid = Uid(uid);
+    tracing::info!(%uid, "an operator has notifications told again");
+    match ask(&seen, uid.0, Command::Replay { uid }).await {
+        Ok(Answer::Replayed { count }) => page(&json!({ "replayed": count })),
+        other => unanswered(other),
+    }
 }
 
 fn ended(answer: Result<Answer, Unanswered>) -> Response {
@@ -173,8 +211,8 @@ fn ended(answer: Result<Answer, Unanswered>) -> Response {
 }
 
 /// Asks the shard that a user belongs to.
-async fn ask(seen: &Seen, uid: Uid, command: Command) -> Result<Answer, Unanswered> {
-    questions::ask(&seen.questions, (uid.0, command)).await.map(|(answer, _)| answer)
+async fn ask(seen: &Seen, home: u64, command: Command) -> Result<Answer, Unanswered> {
+    questions::ask(&seen.questions, (home, command)).await.map(|(answer, _)| answer)
 }
 
 /// What is said where no answer came, or another than was asked for.
@@ -238,6 +276,12 @@ async fn status(Given(seen): Given<Seen>) -> Response {
         "connections": sum(|core| &core.connections),
         "users_online": sum(|core| &core.users_online),
         "in_flight": sum(|core| &core.shard_in_flight),
+        "push": seen.config.push_endpoint.as_ref().map(|_| json!({
+            "owing": sum(|core| &core.push_owing),
+            "waiting": sum(|core| &core.push_waiting),
+            "broken_shards": sum(|core| &core.push_broken),
+            "oldest_s": cores.iter().map(|core| core.push_oldest_ms.get()).max().unwrap_or(0) / 1_000,
+        })),
         "logic": seen.config.logic.0,
         "clock": seen.clocks.load().own().to_string(),
         "clocks": seen.clocks.load().to_json(),

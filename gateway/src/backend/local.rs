@@ -3,6 +3,7 @@
 use super::{News, Post};
 use crate::limits::MAILBOX_RETRY_MS;
 use crate::metrics::{CoreMetrics, DropReason};
+use crate::webhook::Line;
 use flume::Receiver;
 use netring::FileWrite;
 use service::mailbox::{Directory, Outgoing};
@@ -25,6 +26,8 @@ pub struct Local {
     /// Messages that a full mailbox refused, and what is held back behind them.
     order: Order,
     mailbox: Receiver<Vec<Post>>,
+    /// To the receiver of offline push, if there is one.
+    webhook: Option<Line>,
     metrics: Arc<CoreMetrics>,
 }
 
@@ -40,7 +43,14 @@ impl Local {
     ) -> Self {
         let (effects, outgoing) = (Effects::default(), Outgoing::new(directory));
         let order = Order::default();
-        Self { id, shards, host, effects, outgoing, order, mailbox, metrics }
+        let webhook = None;
+        Self { id, shards, host, effects, outgoing, order, mailbox, webhook, metrics }
+    }
+
+    /// There is a receiver of offline push.
+    #[must_use]
+    pub fn with_webhook(self, webhook: Option<Line>) -> Self {
+        Self { webhook, ..self }
     }
 
     /// Hands a command to its shard, or refuses it where it would only wait.
@@ -101,6 +111,10 @@ impl Local {
                 }
             }
         }
+        if let Some(webhook) = &self.webhook {
+            let answers = webhook.answers.try_iter().flatten();
+            answers.for_each(|notified| self.host.take(Input::Notified(notified)));
+        }
         let metrics = &self.metrics;
         self.host.poll(|committed| {
             metrics.commit_seconds.observe_us(committed.micros);
@@ -123,6 +137,13 @@ impl Local {
                 let shard = partition.owner(self.shards).0;
                 if !mail.is_signal() || self.outgoing.has_room(shard) {
                     self.outgoing.post(shard, Post::Mail(mail));
+                }
+            }
+            for notification in self.effects.notifications.drain(..) {
+                let webhook = self.webhook.as_ref();
+                // There is room for all that a shard asks for at a time; without the thread the next process asks.
+                if webhook.is_none_or(|it| it.asks.try_send(notification).is_err()) {
+                    tracing::error!(shard = self.id, "could not reach the thread of the webhook");
                 }
             }
             for delivery in self.effects.deliveries.drain(..) {
@@ -211,6 +232,7 @@ impl Local {
         }
         metrics.forked_logins.add(forked - told);
         metrics.store_in_flight.set(self.host.store_in_flight() as u64);
+        metrics.push_owing.set(self.host.shard().owing().0 as u64);
         metrics.shard_in_flight.set(self.host.shard().in_flight() as u64);
     }
 }

@@ -208,7 +208,9 @@ fn is_page(answer: &Answer) -> bool {
         Answer::LoggedIn { .. } | Answer::LoggedOut(_) | Answer::Acked { .. } => false,
         Answer::Push { .. } | Answer::Head { .. } | Answer::News(_) | Answer::Chat(_) => false,
         Answer::Devices(_) | Answer::Ended { .. } | Answer::Signal { .. } => false,
-        Answer::Believed => false,
+        Answer::Believed | Answer::PushTokenSet { .. } => false,
+        // Operators ask for them.
+        Answer::Dead(_) | Answer::Replayed { .. } => false,
         Answer::Refused { .. } | Answer::Closed(_) => false,
     }
 }

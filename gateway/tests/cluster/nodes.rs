@@ -8,6 +8,15 @@ use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use std::collections::{BTreeMap, VecDeque};
 use wire::{Generation, InboxSeq, MessageId, RefusalCode, Seq};
 
+fn register(shard: &mut Shard, connection: u64, (entry, login): (u16, Login)) -> Answer {
+    let known = shard.sessions.get(&connection);
+    if known.is_some_and(|it| it.1 > login.generation) {
+        return Answer::Closed(RefusalCode::SessionReplaced);
+    }
+    shard.sessions.insert(connection, (entry, login.generation));
+    Answer::News(InboxSeq(0))
+}
+
 impl World {
     /// A node reads one item; whether there was one.
     pub(super) fn read_link(&mut self, node: usize) -> bool {
@@ -62,25 +71,13 @@ impl World {
                     self.answers.push((node, Delivery { to, answer }));
                 }
                 let login = Login { uid, device, generation };
-                Answer::LoggedIn {
-                    login,
-                    inbox_head: InboxSeq(0),
-                    cursor: InboxSeq(0),
-                    inbox_tail: InboxSeq(1),
-                }
+                let (inbox_head, cursor, inbox_tail) = (InboxSeq(0), InboxSeq(0), InboxSeq(1));
+                Answer::LoggedIn { login, inbox_head, cursor, inbox_tail }
             }
             Command::Register { .. } if !self.is_healing && self.random.random_bool(0.1) => {
                 Answer::Refused { code: RefusalCode::Busy, retry_after_ms: 100 }
             }
-            Command::Register { login, .. } => {
-                let known = shard.sessions.get(&connection);
-                if known.is_some_and(|(_, generation)| *generation > login.generation) {
-                    Answer::Closed(RefusalCode::SessionReplaced)
-                } else {
-                    shard.sessions.insert(connection, (link.entry, login.generation));
-                    Answer::News(InboxSeq(0))
-                }
-            }
+            Command::Register { login, .. } => register(shard, connection, (link.entry, login)),
             Command::Logout(login) => {
                 shard.sessions.retain(|of, it| *of != connection || it.1 != login.generation);
                 if reply.ticket == 0 {
@@ -88,15 +85,22 @@ impl World {
                 }
                 Answer::LoggedOut(login.generation)
             }
-            Command::Tell(_) => unreachable!("nobody asks it"),
-            Command::PushAck(..) | Command::Heartbeat { .. } => unreachable!("nobody asks it"),
-            Command::Signal { .. } => unreachable!("nobody asks it"),
-            Command::Sync { .. } | Command::History { .. } => unreachable!("nobody asks it"),
-            Command::Chats { .. } => unreachable!("nobody asks it"),
-            Command::ChangeChat { .. } => unreachable!("nobody asks it"),
-            Command::Devices { .. } | Command::EndDevices { .. } => unreachable!("nobody asks it"),
-            Command::Revoke { .. } | Command::Believe { .. } => unreachable!("nobody asks it"),
-            Command::GroupHistory { .. }
+            Command::Tell(_)
+            | Command::PushAck(..)
+            | Command::Heartbeat { .. }
+            | Command::Signal { .. }
+            | Command::Sync { .. }
+            | Command::History { .. }
+            | Command::Chats { .. }
+            | Command::ChangeChat { .. }
+            | Command::Devices { .. }
+            | Command::EndDevices { .. }
+            | Command::SetPushToken { .. }
+            | Command::Dead { .. }
+            | Command::Replay { .. }
+            | Command::Revoke { .. }
+            | Command::Believe { .. }
+            | Command::GroupHistory { .. }
             | Command::GroupMembers { .. }
             | Command::GroupInfo { .. } => unreachable!("nobody asks it"),
         };

@@ -22,6 +22,7 @@ mod a_drain_loses_nothing;
 mod what_was_taken_is_answered_first;
 mod a_data_directory_is_guarded;
 mod what_a_gateway_lacks_is_named;
+mod who_is_away_is_told;
 mod who_reads_the_output_stops_nothing;
 mod a_hangup_reads_keys_again;
 mod devices_are_seen_and_ended;

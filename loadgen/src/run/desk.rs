@@ -390,6 +390,7 @@ impl Observer for Desk {
             | Event::GroupMembersPage { .. }
             | Event::DevicesPage { .. }
             | Event::DeviceEnded { .. }
+            | Event::PushTokenSet { .. }
             | Event::Signal(_)
             | Event::GroupInfo { .. }
             | Event::Renewed { .. }

@@ -60,7 +60,14 @@ pub async fn conversation(store: &impl Statements, conversation: ConversationId)
     let newest = scan.entries.into_iter().find(|entry| entry.position == head);
     let rows = newest.into_iter().filter_map(|entry| match entry.row {
         Row::Message(row) => Some(row),
-        Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
+        Row::Inbox(_)
+        | Row::Chat(_)
+        | Row::User(_)
+        | Row::Group(_)
+        | Row::Mark(_)
+        | Row::PushToken(_)
+        | Row::Owed(_)
+        | Row::Dead(_) => None,
     });
     Takeover { rewrite, found: Found::Messages(rows.collect()) }
 }
@@ -82,7 +89,14 @@ pub async fn group(store: &impl Statements, group: ConversationId) -> Takeover {
     entries.extend(scan.entries.into_iter().filter(is_kept));
     let rows = entries.into_iter().filter_map(|entry| match entry.row {
         Row::Message(row) => Some(row),
-        Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
+        Row::Inbox(_)
+        | Row::Chat(_)
+        | Row::User(_)
+        | Row::Group(_)
+        | Row::Mark(_)
+        | Row::PushToken(_)
+        | Row::Owed(_)
+        | Row::Dead(_) => None,
     });
     Takeover { rewrite, found: Found::Group(row, rows.collect()) }
 }
@@ -116,7 +130,14 @@ pub async fn user(store: &impl Statements, uid: Uid) -> Takeover {
     let head = InboxSeq::from(head);
     let rows = scan.entries.into_iter().filter_map(|entry| match entry.row {
         Row::Inbox(row) => Some(row),
-        Row::Message(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
+        Row::Message(_)
+        | Row::Chat(_)
+        | Row::User(_)
+        | Row::Group(_)
+        | Row::Mark(_)
+        | Row::PushToken(_)
+        | Row::Owed(_)
+        | Row::Dead(_) => None,
     });
     let rows: Vec<InboxRow> = rows.filter(|row| row.inbox_seq <= head).collect();
     // The last row may be gone by age: then the chain begins anew, and the next row is held against none.
@@ -173,7 +194,13 @@ fn decide(log: Log, scan: &Scan) -> (Position, Vec<Write>) {
     let rewrite = entries.iter().filter(is_kept).filter_map(|entry| match &entry.row {
         Row::Message(row) => Some(Write::Message { row: row.clone(), committed }),
         Row::Inbox(row) => Some(Write::Inbox { row: row.clone(), committed }),
-        Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
+        Row::Chat(_)
+        | Row::User(_)
+        | Row::Group(_)
+        | Row::Mark(_)
+        | Row::PushToken(_)
+        | Row::Owed(_)
+        | Row::Dead(_) => None,
     });
     let rewrite: Vec<_> = rewrite.filter(|_| !plant::has(Fault::SkipRewrite)).collect();
     tracing::debug!(?log, head = run.head.0, end = ?run.end, rows = rewrite.len(), "took over");
@@ -195,7 +222,13 @@ fn tail_row(entry: &Entry) -> TailRow<LogId> {
             (LogId::Sent(row.sender, row.client_msg_id), row.chain, row.next_chain())
         }
         Row::Inbox(row) => (LogId::Message(row.message.message_id), row.chain, row.next_chain()),
-        Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => {
+        Row::Chat(_)
+        | Row::User(_)
+        | Row::Group(_)
+        | Row::Mark(_)
+        | Row::PushToken(_)
+        | Row::Owed(_)
+        | Row::Dead(_) => {
             unreachable!("no log has such rows")
         }
     };

@@ -108,7 +108,14 @@ pub async fn inbox(
 fn inbox_row(entry: Entry) -> InboxRow {
     match entry.row {
         Row::Inbox(row) => row,
-        Row::Message(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => {
+        Row::Message(_)
+        | Row::Chat(_)
+        | Row::User(_)
+        | Row::Group(_)
+        | Row::Mark(_)
+        | Row::PushToken(_)
+        | Row::Owed(_)
+        | Row::Dead(_) => {
             unreachable!("of that table")
         }
     }

@@ -186,6 +186,7 @@ impl Statements for CqlClient {
                 chats_through,
                 chats_version: chats_version.cast_unsigned(),
                 revoked,
+                push: None,
             })
         };
         let mut rows = self.ask(&self.texts.user, values, |rows| codec::all(&rows, decode)).await;
@@ -283,7 +284,14 @@ impl Statements for CqlClient {
             self.ask(&self.texts.messages_before, values, |rows| codec::messages(&rows)).await;
         let message = |entry: Entry| match entry.row {
             Row::Message(row) => row,
-            Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => {
+            Row::Inbox(_)
+            | Row::Chat(_)
+            | Row::User(_)
+            | Row::Group(_)
+            | Row::Mark(_)
+            | Row::PushToken(_)
+            | Row::Owed(_)
+            | Row::Dead(_) => {
                 unreachable!("of that table")
             }
         };

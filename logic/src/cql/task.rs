@@ -194,6 +194,9 @@ impl<S: Statements> Task<S> {
             Read::User { .. } | Read::Conversation { .. } | Read::Group { .. } => {
                 unreachable!("they are loads")
             }
+            Read::Owing(..) | Read::Owed(..) | Read::PushTokens(..) | Read::Dead(..) => {
+                unreachable!("a shard of a node has no receiver of offline push")
+            }
         }
     }
 }
@@ -220,6 +223,10 @@ fn log_of(read: Read) -> Option<Log> {
         }
         Read::Messages { .. }
         | Read::Marks { .. }
+        | Read::Owing(..)
+        | Read::Owed(..)
+        | Read::PushTokens(..)
+        | Read::Dead(..)
         | Read::ByClientMsgId { .. }
         | Read::Inbox { .. }
         | Read::Tail { .. }

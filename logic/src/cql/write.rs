@@ -108,6 +108,9 @@ impl Writer {
                 Row::User(row) => users.push(row),
                 Row::Group(row) => groups.push(row),
                 Row::Mark(row) => marks.push(row),
+                Row::PushToken(_) | Row::Owed(_) | Row::Dead(_) => {
+                    unreachable!("a shard of a node has no receiver of offline push")
+                }
             }
         }
         keep_last(&mut chats, |row| (row.uid, row.conversation));

@@ -213,10 +213,9 @@ fn short(found: Found) -> String {
             let position = row.map(|row| (row.position.0, row.members.present().len()));
             format!("{position:?} {}", span(entries.iter().map(|row| row.seq.0)))
         }
-        Found::Marks(groups) => {
-            format!("{:?}", groups.iter().map(|it| it.home()).collect::<Vec<_>>())
-        }
+        Found::Marks(it) => format!("{:?}", it.iter().map(|it| it.home()).collect::<Vec<_>>()),
         Found::Chat(row) => row.map_or("none".into(), |row| row.conversation.to_string()),
+        Found::Owing(_) | Found::Owed(_) | Found::PushTokens(_) | Found::Dead(_) => unreachable!(),
     }
 }
 
@@ -358,7 +357,8 @@ fn rows_come_back_whole(bench: &mut Bench) {
 
 fn user(uid: Uid, through: u64) -> Row {
     let revoked = Revoked { tokens_s: through, logins: Generation(9) };
-    Row::User(UserRow { uid, chats_through: InboxSeq(through), chats_version: 7, revoked })
+    let chats_through = InboxSeq(through);
+    Row::User(UserRow { chats_through, chats_version: 7, revoked, ..UserRow::empty(uid) })
 }
 
 /// Two messages with one id of one sender, each found in its conversation.

@@ -20,6 +20,14 @@ pub enum Planted {
     AckBeforeCommit,
     /// Takes the retry of a message for a new one.
     SkipDedup,
+    /// Tells nobody that is away.
+    NotifyNobody,
+    /// Tells what a device may acknowledge in time.
+    NotifyAcked,
+    /// Leaves no mark of what a user is owed.
+    NotifyNoMark,
+    /// Asks anew what may have been asked before a kill.
+    NotifyAnew,
 }
 
 /// The gateway may take this long until it listens, its store recovered.
@@ -56,7 +64,10 @@ impl Rig {
         command.arg("--data-dir").arg(self.data_dir());
         command.args(["--listen", &self.address(), "--admin", "127.0.0.1:0"]);
         command.args(["--user-rate", "0", "--connection-rate", "0"]);
-        command.args(["--heartbeat-ms", "1000"]).args(settings);
+        if !settings.contains(&"--heartbeat-ms") {
+            command.args(["--heartbeat-ms", "1000"]);
+        }
+        command.args(settings);
         programs::plant(&mut command, self.planted);
         let mut process = Guarded::spawn("gateway", &mut command)?;
         let admin = process.wait_line(START_MAX, admin_of)?;

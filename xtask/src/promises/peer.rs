@@ -155,11 +155,12 @@ fn read(frame: &RawFrame<'_>) -> Result<Heard> {
         }
         Kind::ChatReply | Kind::GroupMembersPage | Kind::GroupInfoReply => Heard::Other,
         Kind::DevicesPage | Kind::EndDeviceReply | Kind::Signal => Heard::Other,
+        Kind::PushTokenReply => Heard::Other,
         Kind::Hello | Kind::Login | Kind::Logout | Kind::Send | Kind::PushAck => said(kind)?,
         Kind::Sync | Kind::History | Kind::Chats => said(kind)?,
         Kind::MarkRead | Kind::HideChat | Kind::Renew => said(kind)?,
         Kind::GroupMembers | Kind::GroupInfo => said(kind)?,
-        Kind::Devices | Kind::EndDevice => said(kind)?,
+        Kind::Devices | Kind::EndDevice | Kind::PushToken => said(kind)?,
     })
 }
 

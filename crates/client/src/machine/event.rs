@@ -140,6 +140,13 @@ pub enum Event<'a> {
         /// Its answer.
         page: &'a ArchivedDevicesPage,
     },
+    /// Answers a request to store by what the device is reached while it is away.
+    PushTokenSet {
+        /// The request.
+        request_id: u64,
+        /// It is reached by something now.
+        is_kept: bool,
+    },
     /// Answers a request to end the session of a device.
     DeviceEnded {
         /// The request.

@@ -95,6 +95,7 @@ impl Machine {
             Kind::GroupInfoReply => events(replies::group_info(&frame)?),
             Kind::DevicesPage => events(replies::devices(&frame)?),
             Kind::EndDeviceReply => events(replies::device_ended(&frame)?),
+            Kind::PushTokenReply => events(replies::push_token(&frame)?),
             Kind::InboxHead => {
                 let news = frame.access::<InboxHead>()?;
                 let (epoch, head) = (news.inbox_epoch.to_native(), news.inbox_head.to_native());
@@ -120,6 +121,7 @@ impl Machine {
             | Kind::GroupMembers
             | Kind::Devices
             | Kind::EndDevice
+            | Kind::PushToken
             | Kind::GroupInfo
             | Kind::Renew => {}
         }
@@ -144,6 +146,7 @@ impl Machine {
             | Kind::GroupMembersPage
             | Kind::DevicesPage
             | Kind::EndDeviceReply
+            | Kind::PushTokenReply
             | Kind::Signal
             | Kind::GroupInfoReply
             | Kind::InboxHead => matches!(self.phase, Phase::LoggedIn | Phase::Leaving),
@@ -160,6 +163,7 @@ impl Machine {
             | Kind::GroupMembers
             | Kind::Devices
             | Kind::EndDevice
+            | Kind::PushToken
             | Kind::GroupInfo
             | Kind::Renew => false,
         };

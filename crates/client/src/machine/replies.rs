@@ -3,7 +3,7 @@
 use super::Event;
 use wire::frames::{
     ChatReply, DevicesPage, EndDeviceReply, GroupInfoReply, GroupMembersPage, HistoryPage,
-    RenewReply,
+    PushTokenReply, RenewReply,
 };
 use wire::{FrameError, RawFrame};
 
@@ -42,4 +42,9 @@ pub(super) fn devices<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
 pub(super) fn device_ended<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
     let was_logged_in = frame.access::<EndDeviceReply>()?.was_logged_in != 0;
     Ok(Event::DeviceEnded { request_id: frame.header.request_id, was_logged_in })
+}
+
+pub(super) fn push_token<'a>(frame: &RawFrame<'a>) -> Passed<'a> {
+    let is_kept = frame.access::<PushTokenReply>()?.is_kept != 0;
+    Ok(Event::PushTokenSet { request_id: frame.header.request_id, is_kept })
 }

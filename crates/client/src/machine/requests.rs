@@ -4,7 +4,10 @@
 use super::{Machine, Phase};
 use crate::ClientError;
 use wire::frames;
-use wire::{Bytes, ConversationId, DeviceId, Generation, Seq, TOKEN_BYTES_MAX, Uid, encode};
+use wire::{
+    Bytes, ConversationId, DeviceId, Generation, PUSH_TOKEN_BYTES_MAX, Seq, TOKEN_BYTES_MAX, Uid,
+    encode,
+};
 
 impl Machine {
     /// Messages of a conversation before `before_seq` (0: the newest), at most `limit` (1 to 256).
@@ -123,6 +126,25 @@ impl Machine {
     pub fn end_device(&mut self, device: DeviceId, out: &mut Vec<u8>) -> Result<u64, ClientError> {
         let request_id = self.request()?;
         encode(out, request_id, frames::EndDevice { device: device.0 });
+        Ok(request_id)
+    }
+
+    /// Stores by what the device is reached while it is away; by nothing, if the token is empty.
+    ///
+    /// # Errors
+    /// [`ClientError::NotLoggedIn`].
+    ///
+    /// # Panics
+    /// The token is over [`PUSH_TOKEN_BYTES_MAX`].
+    pub fn set_push_token(
+        &mut self,
+        provider: u8,
+        token: Bytes,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, ClientError> {
+        assert!(token.len() <= PUSH_TOKEN_BYTES_MAX, "the caller bounds its token");
+        let request_id = self.request()?;
+        encode(out, request_id, frames::PushToken { token, provider });
         Ok(request_id)
     }
 

@@ -70,7 +70,7 @@ macro_rules! encodes {
 encodes!(Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck
     Sync SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead
     SessionEnd Renew RenewReply GroupMembers GroupMembersPage Devices DevicesPage
-    EndDevice EndDeviceReply Signal GroupInfo GroupInfoReply);
+    EndDevice EndDeviceReply PushToken PushTokenReply Signal GroupInfo GroupInfoReply);
 
 /// A machine with its clock, and what it said and told.
 pub struct Session {
@@ -229,6 +229,9 @@ pub fn name(event: &Event<'_>) -> String {
         Event::Renewed { request_id, until_ms } => format!("renewed {request_id} {until_ms}"),
         Event::GroupMembersPage { request_id, .. } => format!("members {request_id}"),
         Event::DevicesPage { request_id, .. } => format!("devices {request_id}"),
+        Event::PushTokenSet { request_id, is_kept } => {
+            format!("push token {request_id} {is_kept}")
+        }
         Event::DeviceEnded { request_id, was_logged_in } => {
             format!("ended {request_id} {was_logged_in}")
         }

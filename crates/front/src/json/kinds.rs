@@ -101,6 +101,8 @@ kinds! {
     "devices_page": DevicesPage [],
     "end_device": EndDevice [],
     "end_device_reply": EndDeviceReply [],
+    "push_token": PushToken [],
+    "push_token_reply": PushTokenReply [],
     "group_info": GroupInfo [],
     "group_info_reply": GroupInfoReply [],
     "refusal": Refusal [Number "server_time_ms"],

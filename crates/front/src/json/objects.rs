@@ -10,7 +10,8 @@ use wire::frames::{
     EndDeviceReply, GoingAway, GroupInfo, GroupInfoReply, GroupMember, GroupMembers,
     GroupMembersPage, GroupRole, Heartbeat, HeartbeatReply, HelloReply, HideChat, History,
     HistoryPage, InboxHead, Login, LoginReply, Logout, LogoutReply, MarkRead, Message, Push,
-    PushAck, Refusal, Renew, RenewReply, Send, SendAck, SessionEnd, Signal, Sync, SyncPage,
+    PushAck, PushToken, PushTokenReply, Refusal, Renew, RenewReply, Send, SendAck, SessionEnd,
+    Signal, Sync, SyncPage,
 };
 
 macro_rules! objects {
@@ -148,6 +149,8 @@ objects! {
     DevicesPage { devices: List<Device>, }
     EndDevice { device: Id, }
     EndDeviceReply { was_logged_in: Flag, }
+    PushToken { token: Words, provider: Or<Count<u8>, 0>, }
+    PushTokenReply { is_kept: Flag, }
     GroupInfo { conversation: Inner<Conversation>, }
     GroupRole { uid: Id, role: Count<u8>, muted_until_ms: Or<Number, 0>, }
     GroupInfoReply {

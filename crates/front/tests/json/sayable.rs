@@ -166,6 +166,8 @@ frames! {
     DevicesPage [0] { devices: Many, }
     EndDevice [0] { device: Digits, }
     EndDeviceReply [0] { was_logged_in: Flag, }
+    PushToken [0] { token: Text, provider: Whole, }
+    PushTokenReply [0] { is_kept: Flag, }
     GroupInfo [0] { conversation: Whole, }
     GroupInfoReply [0] {
         conversation: Whole, seq: Number, count: Number, muted_until_ms: Number, title: Text, notice: Text,

@@ -13,6 +13,7 @@ use shard::command::{
 };
 use shard::group::{GroupInfo, Member};
 use shard::limits::PARTITIONS;
+use shard::offline::DeadRow;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
@@ -202,6 +203,7 @@ fn command() -> impl Strategy<Value = Command> {
         }),
         any::<(u64, u64)>()
             .prop_map(|(uid, issued_s)| Command::Believe { uid: Uid(uid), issued_s }),
+        offline(),
         any::<(u64, u64)>().prop_map(|(uid, tokens_s)| Command::Revoke { uid: Uid(uid), tokens_s }),
         send().prop_map(Command::Send),
         (login(), any::<u64>()).prop_map(|(login, row)| Command::PushAck(login, InboxSeq(row))),
@@ -246,6 +248,20 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+/// What is asked about offline push.
+fn offline() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (login(), any::<u8>(), "[a-z]{0,9}").prop_map(|(login, provider, token)| {
+            Command::SetPushToken { login, provider, token: token.into() }
+        }),
+        (0..1024_u16, any::<u64>(), 1..=256_usize).prop_map(|(partition, after, limit)| {
+            let partition = Partition::from_number(partition).unwrap();
+            Command::Dead { partition, after: Uid(after), limit }
+        }),
+        any::<u64>().prop_map(|uid| Command::Replay { uid: Uid(uid) }),
+    ]
+}
+
 fn answer() -> impl Strategy<Value = Answer> {
     let rows = || vec(message().prop_map(|(message, _)| message), 0..5);
     let chats = vec((chat(), option::of(message().prop_map(|(message, _)| message))), 0..5);
@@ -286,6 +302,9 @@ fn answer() -> impl Strategy<Value = Answer> {
         vec(device(), 0..5).prop_map(Answer::Devices),
         any::<u32>().prop_map(|count| Answer::Ended { count }),
         Just(Answer::Believed),
+        any::<bool>().prop_map(|is_kept| Answer::PushTokenSet { is_kept }),
+        vec(dead(), 0..5).prop_map(Answer::Dead),
+        any::<u32>().prop_map(|count| Answer::Replayed { count }),
         (group(), group_info().prop_map(Box::new))
             .prop_map(|(group, info)| Answer::GroupInfo { group, info }),
         (code(), any::<u32>())
@@ -293,6 +312,14 @@ fn answer() -> impl Strategy<Value = Answer> {
         code().prop_map(Answer::Closed),
         signal().prop_map(|(signal, uid)| Answer::Signal { uid, signal }),
     ]
+}
+
+fn dead() -> impl Strategy<Value = DeadRow> {
+    any::<(u64, u32, u32, u64, bool)>().prop_map(|(uid, after, more, unix_ms, is_gone)| {
+        let after = u64::from(after);
+        let through = InboxSeq(after + u64::from(more) + 1);
+        DeadRow { uid: Uid(uid), after: InboxSeq(after), through, unix_ms, is_gone }
+    })
 }
 
 fn device() -> impl Strategy<Value = DeviceState> {

@@ -10,6 +10,7 @@ use shard::command::{
     Signal,
 };
 use shard::group::{GroupInfo, Member};
+use shard::offline::DeadRow;
 use shard::owner::{Epoch, Holder, Incarnation, NodeId, OwnerRow};
 use shard::partition::Partition;
 use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
@@ -153,6 +154,23 @@ fn commands() -> Vec<(&'static str, Command)> {
         ),
         ("revoke", Command::Revoke { uid, tokens_s: 28 }),
         ("believe", Command::Believe { uid, issued_s: 28 }),
+        (
+            "set_push_token",
+            Command::SetPushToken {
+                login: LOGIN,
+                provider: 2,
+                token: Bytes::from_static(b"APA91"),
+            },
+        ),
+        (
+            "dead",
+            Command::Dead {
+                partition: Partition::from_number(258).unwrap(),
+                after: Uid(5),
+                limit: 256,
+            },
+        ),
+        ("replay", Command::Replay { uid }),
         ("signal", Command::Signal { uid: Uid(2), signal: typing() }),
         ("group_info", Command::GroupInfo { group: group(), uid }),
     ]
@@ -238,6 +256,18 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("devices_acked", Answer::Devices(vec![state])),
         ("ended", Answer::Ended { count: 2 }),
         ("believed", Answer::Believed),
+        ("push_token_set", Answer::PushTokenSet { is_kept: true }),
+        (
+            "dead",
+            Answer::Dead(vec![DeadRow {
+                uid: Uid(1),
+                after: InboxSeq(5),
+                through: InboxSeq(6),
+                unix_ms: 30,
+                is_gone: false,
+            }]),
+        ),
+        ("replayed", Answer::Replayed { count: 2 }),
         ("group_info", Answer::GroupInfo { group: group(), info: Box::new(info) }),
         ("refused", Answer::Refused { code, retry_after_ms }),
         ("closed", Answer::Closed(RefusalCode::SessionReplaced)),

@@ -10,4 +10,6 @@ pub(super) struct Begun {
     /// The device has every row up to here.
     pub cursor: InboxSeq,
     pub platform: Platform,
+    /// The device says that it has what is up to its cursor; else it only begins there.
+    pub has_rows: bool,
 }

@@ -4,7 +4,8 @@
 //! the load. If the store refuses one, it and all that was built on it is taken back, last first.
 
 use super::plant::{Fault, Plant};
-use crate::command::ReplyTo;
+use crate::command::{Answer, ReplyTo};
+use crate::offline::{DeadRow, PushPlace};
 use crate::rows::{ChatRow, InboxRow, Revoked, Row, Ticket};
 use wire::{ConversationId, DeviceId, InboxSeq, Seq, Uid};
 
@@ -27,6 +28,15 @@ pub(super) enum Change {
     Position(ConversationId),
     /// What of a user is believed no more; what that was before, and who asked for it.
     Revoked { uid: Uid, before: Revoked, reply: ReplyTo },
+    /// The mark of a user that may be owed something.
+    Marked(Uid),
+    /// What the receiver did not take.
+    Dead(DeadRow),
+    /// That the receiver may be asked what a user is owed; how far it was judged before.
+    Asked { uid: Uid, before: Option<PushPlace> },
+    /// By what a device of a user is reached while it is away; how far the user was judged before, who asked for it, and the
+    /// answer.
+    Pushable { uid: Uid, before: Option<PushPlace>, reply: ReplyTo, answer: Answer },
 }
 
 pub(super) struct Commit {
@@ -146,6 +156,8 @@ impl Commit {
             Change::Mark { row, .. } => Some((row.clone(), None)),
             Change::Message(..) | Change::Told { .. } | Change::Flush { .. } => None,
             Change::GroupMark(..) | Change::Position(_) | Change::Revoked { .. } => None,
+            Change::Asked { .. } | Change::Pushable { .. } => None,
+            Change::Marked(_) | Change::Dead(_) => None,
         });
         rows.collect()
     }

@@ -62,6 +62,7 @@ impl Shard {
                 }
                 let owner = Partition::of_conversation(conversation);
                 self.step.mail(owner, Mail::Confirm { uid, conversation, seq, inbox_seq });
+                self.hurry(uid);
             }
             Change::Mark { row, after, replies, .. } => {
                 let (uid, inbox_seq) = (row.uid, row.inbox_seq);
@@ -87,6 +88,10 @@ impl Shard {
                 let count = Devices::end_revoked(user, revoked, &mut self.step);
                 self.step.answer(reply, Answer::Ended { count });
             }
+            Change::Marked(_) => {}
+            Change::Dead(row) => self.end_notification(row.uid, row.through),
+            Change::Asked { uid, .. } => self.on_asked(uid),
+            Change::Pushable { reply, answer, .. } => self.step.answer(reply, answer),
         }
     }
 
@@ -138,6 +143,13 @@ impl Shard {
             Change::Position(group) => self.conversations.on_position(group, false),
             Change::Revoked { uid, before, reply } => {
                 self.inboxes.believe_again(uid, before);
+                self.step.refuse(reply, code);
+            }
+            Change::Marked(uid) => self.notify.not_marked(uid),
+            Change::Dead(row) => self.on_not_judged(row.uid),
+            Change::Asked { uid, before } => self.on_not_asked(uid, before),
+            Change::Pushable { uid, before, reply, .. } => {
+                self.inboxes.place(uid, before);
                 self.step.refuse(reply, code);
             }
         }
@@ -211,6 +223,26 @@ impl Shard {
                     self.devices.on_read(user, (login, head), rows, step);
                 }
             }
+            (purpose, found) => self.on_found_offline(purpose, found),
+        }
+    }
+
+    /// What was read for offline push.
+    fn on_found_offline(&mut self, purpose: Purpose, found: Found) {
+        let step = &mut self.step;
+        match (purpose, found) {
+            (Purpose::Owing, Found::Owing(users)) => self.notify.on_marks(&users, step),
+            (Purpose::Owed { uid, after, committed }, Found::Owed(owed)) => {
+                self.on_owed(uid, (after, committed), *owed);
+            }
+            (Purpose::OwedAgain(row), Found::Owed(owed)) => self.on_owed_again(row, *owed),
+            (Purpose::PushTokens(uid), Found::PushTokens(tokens)) => {
+                self.on_push_tokens(uid, tokens);
+            }
+            (Purpose::Dead(reply), Found::Dead(rows)) => step.answer(reply, Answer::Dead(rows)),
+            (Purpose::Replay(uid, reply), Found::Dead(rows)) => {
+                self.on_replay_read(uid, reply, &rows);
+            }
             (purpose, found) => unreachable!("{purpose:?} was answered with {found:?}"),
         }
     }
@@ -222,9 +254,16 @@ impl Shard {
             Purpose::Sync { reply, .. }
             | Purpose::History(.., reply)
             | Purpose::Text(.., reply)
+            | Purpose::Dead(reply)
+            | Purpose::Replay(_, reply)
             | Purpose::Chats(.., reply) => {
                 self.step.refuse(reply, code);
             }
+            Purpose::Owing => self.notify.on_marks_unread(&self.step),
+            Purpose::Owed { uid, .. } => self.on_not_judged(uid),
+            Purpose::OwedAgain(row) => _ = self.notify.on_replayed(row.uid, row.through),
+            // What reaches nobody is told again.
+            Purpose::PushTokens(uid) => drop(self.notify.take_gone(uid)),
             // What the device lacks is told with its pages. Nor is a device shut out by a row that cannot be read.
             Purpose::Login { begun, reply } | Purpose::Cursor { begun, reply, .. } => {
                 self.log_in(begun, reply);
@@ -294,9 +333,11 @@ impl Shard {
                 Input::Command(Command::Send(send), reply) if self.failed.is_none() => {
                     self.take_send(send, reply);
                 }
-                input @ (Input::Command(..) | Input::Mail(_) | Input::Wake(_)) => {
-                    self.handle(input)
-                }
+                input @ (Input::Command(..)
+                | Input::Mail(_)
+                | Input::Wake(_)
+                | Input::Judge(_)
+                | Input::Notified(_)) => self.handle(input),
             }
         }
     }
@@ -307,9 +348,11 @@ impl Shard {
         for input in self.parking.take(key) {
             match input {
                 Input::Command(Command::Send(send), reply) => sends.push((send, reply)),
-                input @ (Input::Command(..) | Input::Mail(_) | Input::Wake(_)) => {
-                    self.decline(input, code);
-                }
+                input @ (Input::Command(..)
+                | Input::Mail(_)
+                | Input::Wake(_)
+                | Input::Judge(_)
+                | Input::Notified(_)) => self.decline(input, code),
             }
         }
         self.conversations.refuse_all(sends.into_iter(), code, &mut self.step);

@@ -26,6 +26,19 @@ pub struct ShardConfig {
     pub newest_id_ms: u64,
     /// Where the count in the ids of messages begins, below 2^33: another number each time, where an epoch may come twice.
     pub first_message: u64,
+    /// How users that are away are told; `None`: they are not.
+    pub push: Option<PushConfig>,
+}
+
+/// How users that are away are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PushConfig {
+    /// How long a message waits for a device to acknowledge it, while one is logged in, in ms.
+    pub grace_ms: u64,
+    /// How long sessions may take to come back to a shard that begins, in ms.
+    pub settle_ms: u64,
+    /// The body of the newest message goes along.
+    pub preview: bool,
 }
 
 impl ShardConfig {
@@ -43,6 +56,7 @@ impl ShardConfig {
             ids_max: DEDUP_ENTRIES_MAX,
             newest_id_ms: 0,
             first_message: 0,
+            push: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::plant::{Fault, Plant};
 use super::reads::Purpose;
 use super::step::Step;
 use crate::command::{Answer, Begin, Command, Input, Login, Mail, ReplyTo, Send, Signal};
+use crate::notification::Notified;
 use crate::partition::Partition;
 use crate::rows::{MessageRow, Revoked, Row};
 use wire::{ConversationId, DeviceId, Generation, InboxSeq, Platform, RefusalCode, Seq, Uid};
@@ -24,6 +25,8 @@ impl Shard {
             Input::Command(command, reply) => self.on_command(command, reply),
             Input::Mail(mail) => self.on_mail(mail),
             Input::Wake(group) => drop(self.has_conversation(group, || Input::Wake(group))),
+            Input::Judge(uid) => self.judge(uid),
+            Input::Notified(notified) => self.on_notified(notified),
         }
     }
 
@@ -32,11 +35,7 @@ impl Shard {
         let again = |command| Input::Command(command, reply);
         match command {
             Command::Send(send) | Command::Tell(send) => self.on_send(send, reply),
-            Command::PushAck(login, row) => {
-                if let Some(user) = self.inboxes.devices(login.uid) {
-                    Devices::ack(user, login, row, &mut self.step);
-                }
-            }
+            Command::PushAck(login, row) => self.on_push_ack(login, row),
             Command::Signal { uid, signal } => self.signal(uid, signal),
             Command::Logout(login) => {
                 let user = self.inboxes.devices(login.uid);
@@ -50,6 +49,11 @@ impl Shard {
             Command::Register { login, platform } => self.on_register((login, platform), reply),
             Command::Devices { uid, after, limit } => self.on_devices(uid, (after, limit), reply),
             Command::EndDevices { uid, device, code } => self.on_end((uid, device, code), reply),
+            Command::SetPushToken { login, provider, token } => {
+                self.on_set_push_token(login, (provider, token), reply);
+            }
+            Command::Dead { after, limit, .. } => self.on_dead((after, limit), reply),
+            Command::Replay { uid } => self.on_replay(uid, reply),
             Command::Believe { uid, issued_s } => self.on_believe((uid, issued_s), reply),
             Command::Revoke { uid, tokens_s } => self.on_revoke((uid, tokens_s), reply),
             Command::Heartbeat { uid, time_ms } => {
@@ -98,6 +102,14 @@ impl Shard {
         }
     }
 
+    #[inline]
+    fn on_push_ack(&mut self, login: Login, row: InboxSeq) {
+        let Some(user) = self.inboxes.devices(login.uid) else { return };
+        if Devices::ack(user, login, row, &mut self.step) && self.notify.is_on() {
+            self.inboxes.has_rows(login.uid, row);
+        }
+    }
+
     /// A user in memory logs in: at once, or when what its device says that it has was looked at.
     fn on_login(
         &mut self,
@@ -142,6 +154,11 @@ impl Shard {
         (uid, device, code): (Uid, Option<DeviceId>, RefusalCode),
         reply: ReplyTo,
     ) {
+        if let Some(device) = device.filter(|_| code == RefusalCode::EndedByUser)
+            && self.notify.is_on()
+        {
+            return self.end_by_user((uid, device), reply);
+        }
         let user = self.inboxes.devices(uid);
         let count = Devices::end(user, device, code, &mut self.step);
         self.step.answer(reply, Answer::Ended { count });
@@ -201,6 +218,9 @@ impl Shard {
         let Login { uid, generation, .. } = begun.login;
         if self.is_revoked(uid, |revoked| revoked.has_login(generation)) {
             return self.step.refuse(reply, RefusalCode::TokenRevoked);
+        }
+        if begun.has_rows && self.notify.is_on() {
+            self.inboxes.has_rows(uid, begun.cursor);
         }
         match self.inboxes.devices(uid) {
             Some(user) => self.devices.log_in(user, begun, reply, &mut self.step),
@@ -329,7 +349,7 @@ impl Shard {
     }
 
     /// Whether the user is in memory; if not, the input waits for it.
-    fn has_user(&mut self, uid: Uid, input: impl FnOnce() -> Input) -> bool {
+    pub(super) fn has_user(&mut self, uid: Uid, input: impl FnOnce() -> Input) -> bool {
         let found = self.inboxes.has_user(uid);
         if !found {
             self.park(Key::User(uid), input());
@@ -389,6 +409,8 @@ impl Shard {
             Input::Mail(Mail::Confirm { .. } | Mail::Decline { .. } | Mail::Pull { .. }) => {}
             Input::Mail(Mail::Count { .. } | Mail::Counted { .. } | Mail::PeerRead { .. }) => {}
             Input::Wake(group) => self.conversations.mark_again(group),
+            // It is told the same again.
+            Input::Judge(uid) | Input::Notified(Notified { uid, .. }) => self.on_not_judged(uid),
         }
     }
 }

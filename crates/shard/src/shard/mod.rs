@@ -20,10 +20,12 @@ mod step;
 mod log;
 mod devices;
 mod inbox;
+mod notify;
 mod inputs;
 mod completions;
+mod away;
 
-pub use config::ShardConfig;
+pub use config::{PushConfig, ShardConfig};
 
 use crate::command::{Effects, Input, Inputs, Login, Now};
 use crate::owner::EPOCH_BITS;
@@ -32,6 +34,7 @@ use devices::Devices;
 use inbox::Inboxes;
 use load::{Key, Parking};
 use log::Conversations;
+use notify::Notify;
 use plant::{Fault, Plant};
 use step::Step;
 
@@ -41,6 +44,7 @@ pub struct Shard {
     conversations: Conversations,
     inboxes: Inboxes,
     devices: Devices,
+    notify: Notify,
     parking: Parking,
     in_flight_max: usize,
     cached_max: usize,
@@ -67,6 +71,7 @@ impl Shard {
             conversations,
             inboxes: Inboxes::new(&config, plant),
             devices: Devices::new(&config),
+            notify: Notify::new(&config, now, plant),
             parking: Parking::new(config.in_flight_max),
             in_flight_max: config.in_flight_max,
             cached_max: config.cached_max,
@@ -92,6 +97,7 @@ impl Shard {
         self.conversations.fan_out(&mut self.step);
         self.run_local();
         self.evict();
+        self.open_marks();
         self.submit();
         self.step.end(effects);
         self.invariants();
@@ -103,6 +109,9 @@ impl Shard {
         self.inboxes.mark_all(&mut self.step);
         self.inboxes.flush_all(&mut self.step);
         self.conversations.flush_groups(&mut self.step);
+        self.open_marks();
+        let Self { notify, inboxes, step, .. } = self;
+        notify.users().for_each(|uid| inboxes.store_place(uid, step));
         self.submit();
         self.step.end(effects);
     }
@@ -122,7 +131,11 @@ impl Shard {
     #[must_use]
     pub fn next_timer_ms(&self) -> Option<u64> {
         let inboxes = [self.inboxes.next_flush_ms(), self.inboxes.next_rested_ms()];
-        let others = [self.devices.next_timer_ms(), self.conversations.next_timer_ms()];
+        let others = [
+            self.devices.next_timer_ms(),
+            self.conversations.next_timer_ms(),
+            self.notify.next_timer_ms(),
+        ];
         inboxes.into_iter().chain(others).flatten().min()
     }
 
@@ -136,6 +149,12 @@ impl Shard {
     #[must_use]
     pub fn forked_logins(&self) -> u64 {
         self.devices.forked_logins()
+    }
+
+    /// Users that may be owed a notification and are known here, and how many of them are under way.
+    #[must_use]
+    pub fn owing(&self) -> (usize, usize) {
+        (self.notify.len(), self.notify.under_way())
     }
 
     /// Nothing waits for the store.
@@ -170,6 +189,7 @@ impl Shard {
             self.handle(Input::Wake(group));
         }
         self.inboxes.flush_due(&mut self.step);
+        self.judge_owing();
     }
 
     /// Hands the gathered rows to the store, if it has none of this shard.
@@ -189,10 +209,9 @@ impl Shard {
             return;
         }
         self.conversations.forget_quiet();
-        let parking = &self.parking;
-        self.inboxes.forget_unneeded(&self.step, |uid, conversation| {
-            parking.has(Key::Chat(uid, conversation))
-        });
+        let (parking, notify) = (&self.parking, &self.notify);
+        let is_asked = |uid, conversation| parking.has(Key::Chat(uid, conversation));
+        self.inboxes.forget_unneeded(&self.step, |uid| notify.has(uid), is_asked);
         self.sweep_above = self.cached() + self.cached_max;
     }
 

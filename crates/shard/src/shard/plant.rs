@@ -80,6 +80,18 @@ pub(super) enum Fault {
     GroupNoEnd,
     /// Tell of a group what is not committed.
     GroupInfoAhead,
+    /// Leave no mark of what a user is owed.
+    NotifyNoMark,
+    /// Judge whoever is owed something before its sessions may have come back.
+    NotifyUnsettled,
+    /// Tell nobody.
+    NotifyNobody,
+    /// Tell what a device may acknowledge in time.
+    NotifyAcked,
+    /// Ask the receiver before it is durable that it may have been.
+    NotifyUnwritten,
+    /// Ask the receiver anew what it may have been asked, as far as the inbox goes by now.
+    NotifyAnew,
 }
 
 const NAMES: &[(&str, Fault)] = &[
@@ -121,6 +133,12 @@ const NAMES: &[(&str, Fault)] = &[
     ("group-keep-title", Fault::GroupKeepTitle),
     ("group-no-end", Fault::GroupNoEnd),
     ("group-info-ahead", Fault::GroupInfoAhead),
+    ("notify-no-mark", Fault::NotifyNoMark),
+    ("notify-unsettled", Fault::NotifyUnsettled),
+    ("notify-nobody", Fault::NotifyNobody),
+    ("notify-acked", Fault::NotifyAcked),
+    ("notify-unwritten", Fault::NotifyUnwritten),
+    ("notify-anew", Fault::NotifyAnew),
 ];
 
 /// A server that acknowledges first writes behind: at most so often. A kill loses what lies between, which a commit

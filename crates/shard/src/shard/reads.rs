@@ -3,6 +3,7 @@
 use super::begun::Begun;
 use super::load::Key;
 use crate::command::{Login, ReplyTo};
+use crate::offline::DeadRow;
 use crate::rows::{Read, Ticket};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -48,6 +49,22 @@ pub(super) enum Purpose {
     Chats(u64, usize, ReplyTo),
     /// The inbox's head when the page was asked for: above it rows were landing, in any order.
     Push(Login, InboxSeq),
+    /// Users with a mark.
+    Owing,
+    /// What a user may be owed behind a place, and what was committed when it was asked for.
+    Owed {
+        uid: Uid,
+        after: InboxSeq,
+        committed: InboxSeq,
+    },
+    /// What a receiver did not take, to be told again.
+    OwedAgain(DeadRow),
+    /// Tokens of a user, of which some may go.
+    PushTokens(Uid),
+    /// What a receiver did not take, for whoever asked.
+    Dead(ReplyTo),
+    /// The same of a user and those behind it, of which the user's is to be told again.
+    Replay(Uid, ReplyTo),
 }
 
 /// Messages of a conversation that are counted: those behind one place up to another that others than this user sent. The inbox

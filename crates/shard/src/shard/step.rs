@@ -7,6 +7,7 @@ use super::plant::Plant;
 use super::reads::{Purpose, Reads};
 use crate::command::{Answer, Delivery, Effects, Input, Mail, Now, ReplyTo, Session};
 use crate::limits::{BUSY_RETRY_MS, STORE_RETRY_MS};
+use crate::notification::Notification;
 use crate::partition::{Partition, Share};
 use crate::rows::{Read, Ticket};
 use std::collections::VecDeque;
@@ -102,6 +103,11 @@ impl Step {
         } else {
             self.effects.mail.push((partition, mail));
         }
+    }
+
+    /// The receiver of offline push is asked.
+    pub fn notify(&mut self, notification: Notification) {
+        self.effects.notifications.push(notification);
     }
 
     /// What the shard has said to itself, in order.
@@ -203,7 +209,9 @@ impl Step {
     pub fn take(&mut self) -> (Vec<Answer>, Vec<Mail>) {
         let mail = std::iter::from_fn(|| self.next_local()).map(|input| match input {
             Input::Mail(mail) => mail,
-            Input::Command(..) | Input::Wake(_) => unreachable!("a shard mails itself"),
+            Input::Command(..) | Input::Wake(_) | Input::Judge(_) | Input::Notified(_) => {
+                unreachable!("a shard mails itself")
+            }
         });
         let mail = mail.collect();
         let answers = std::mem::take(&mut self.effects.deliveries);

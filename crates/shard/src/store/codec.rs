@@ -7,9 +7,11 @@
 //! adds fields at a head's end: one that does not know them passes over them, and one that misses them takes zero.
 
 use bytes::Bytes;
-use wire::{ClientMsgId, ConversationId, Generation, InboxSeq, MessageId, RowKind, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, Generation, InboxSeq, MessageId, RowKind};
+use wire::{Seq, Uid};
 
 use crate::group::{GroupRow, MarkRow};
+use crate::offline::PushPlace;
 use crate::rows::{Chain, ChatRow, InboxRow, MessageRow, Revoked, UserRow};
 
 /// Bytes of the longest key: a client's id (16), a conversation (19), a number (9).
@@ -19,6 +21,10 @@ const APART: u8 = 0x10;
 /// What the key of a group's row begins with, and that of its mark: no number has so many bytes.
 const GROUP_PREFIX: u8 = 0xf0;
 const GROUP_MARK_PREFIX: u8 = 0xf1;
+/// And those of what is kept for offline push: tokens, marks of users, what a receiver did not take.
+pub(super) const PUSH_TOKEN_PREFIX: u8 = 0xf2;
+pub(super) const OWED_PREFIX: u8 = 0xf3;
+pub(super) const DEAD_PREFIX: u8 = 0xf4;
 /// The bit of a chat that is hidden.
 const HIDDEN: u8 = 1;
 
@@ -121,6 +127,27 @@ impl Key {
     pub fn group_marks_end() -> Self {
         Self::new().raw(&[GROUP_MARK_PREFIX + 1])
     }
+
+    /// Of a device's token, in the keyspace of users.
+    pub fn push_token(uid: Uid, device: DeviceId) -> Self {
+        Self::new().raw(&[PUSH_TOKEN_PREFIX]).number(uid.0).number(device.0)
+    }
+
+    /// Of the mark of a user that may be owed something, in the keyspace of users. `None`: before the first.
+    pub fn owed(uid: Option<Uid>) -> Self {
+        let key = Self::new().raw(&[OWED_PREFIX]);
+        uid.map_or(key, |uid| key.number(uid.0))
+    }
+
+    /// Of what a receiver did not take of a user, in the keyspace of users: behind every such mark.
+    pub fn dead(uid: Uid, through: InboxSeq) -> Self {
+        Self::new().raw(&[DEAD_PREFIX]).number(uid.0).number(through.0)
+    }
+
+    /// After all that it did not take.
+    pub fn dead_end() -> Self {
+        Self::new().raw(&[DEAD_PREFIX + 1])
+    }
 }
 
 impl AsRef<[u8]> for Key {
@@ -136,10 +163,10 @@ fn significant(number: u64) -> (u8, [u8; 8]) {
 }
 
 /// Reads fields off the front; `None` when they do not hold what is asked for.
-struct Fields<'a>(&'a [u8]);
+pub(super) struct Fields<'a>(pub &'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn raw<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub fn raw<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (first, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*first)
@@ -149,7 +176,7 @@ impl<'a> Fields<'a> {
         self.raw().map(u64::from_le_bytes)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub fn number(&mut self) -> Option<u64> {
         let [len] = self.raw::<1>()?;
         let (digits, rest) = self.0.split_at_checked(usize::from(len)).filter(|_| len <= 8)?;
         self.0 = rest;
@@ -157,7 +184,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One that a former release did not write.
-    fn later_number(&mut self) -> Option<u64> {
+    pub fn later_number(&mut self) -> Option<u64> {
         if self.0.is_empty() { Some(0) } else { self.number() }
     }
 
@@ -167,27 +194,27 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields of a head, and what lies behind it.
-    fn head(mut self) -> Option<(Self, Self)> {
+    pub fn head(mut self) -> Option<(Self, Self)> {
         let [len] = self.raw()?;
         let (head, behind) = self.0.split_at_checked(usize::from(len))?;
         Some((Self(head), Self(behind)))
     }
 
-    fn end(self) -> Option<()> {
+    pub fn end(self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 }
 
 /// Appends fields to a value.
-struct Head<'a>(&'a mut Vec<u8>);
+pub(super) struct Head<'a>(&'a mut Vec<u8>);
 
 impl Head<'_> {
-    fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(bytes);
         self
     }
 
-    fn number(&mut self, number: u64) -> &mut Self {
+    pub fn number(&mut self, number: u64) -> &mut Self {
         let (len, bytes) = significant(number);
         self.raw(&[len]).raw(&bytes[8 - usize::from(len)..])
     }
@@ -199,7 +226,7 @@ impl Head<'_> {
 }
 
 /// Appends a head with these fields.
-fn put_head(value: &mut Vec<u8>, fields: impl FnOnce(&mut Head<'_>)) {
+pub(super) fn put_head(value: &mut Vec<u8>, fields: impl FnOnce(&mut Head<'_>)) {
     let at = value.len();
     value.push(0);
     fields(&mut Head(value));
@@ -366,12 +393,15 @@ pub fn take_chat(key: &[u8], value: &[u8]) -> Option<ChatRow> {
 
 /// The value of a user.
 pub fn put_user(value: &mut Vec<u8>, row: &UserRow) {
-    let UserRow { chats_through, chats_version, revoked, .. } = row;
+    let UserRow { chats_through, chats_version, revoked, push, .. } = row;
     put_head(value, |head| {
         head.number(chats_through.0).number(*chats_version);
         // Of hardly any user, and every byte is written at each flush.
-        if *revoked != Revoked::default() {
+        if *revoked != Revoked::default() || push.is_some() {
             head.number(revoked.tokens_s).number(revoked.logins.0);
+        }
+        if let Some(PushPlace { through, asked }) = push {
+            head.number(through.0 + 1).number(asked.0);
         }
     });
 }
@@ -379,7 +409,7 @@ pub fn put_user(value: &mut Vec<u8>, row: &UserRow) {
 /// The user at a key.
 pub fn take_user(key: &[u8], value: &[u8]) -> Option<UserRow> {
     let (mut key, (mut head, _)) = (Fields(key), Fields(value).head()?);
-    let row = UserRow {
+    let mut row = UserRow {
         uid: Uid(key.number()?),
         chats_through: InboxSeq(head.number()?),
         chats_version: head.number()?,
@@ -387,7 +417,11 @@ pub fn take_user(key: &[u8], value: &[u8]) -> Option<UserRow> {
             tokens_s: head.later_number()?,
             logins: Generation(head.later_number()?),
         },
+        push: None,
     };
+    let (through, asked) = (head.later_number()?, InboxSeq(head.later_number()?));
+    row.push =
+        through.checked_sub(1).map(|through| PushPlace { through: InboxSeq(through), asked });
     key.end().map(|()| row)
 }
 
@@ -414,11 +448,6 @@ pub fn put_mark(value: &mut Vec<u8>, row: &MarkRow) {
 /// The group of a mark at a key.
 pub fn take_mark(key: &[u8], value: &[u8]) -> Option<ConversationId> {
     Fields(value).head()?;
-    take_mark_key(key)
-}
-
-/// The same of a mark that may be closed.
-pub fn take_mark_key(key: &[u8]) -> Option<ConversationId> {
     group_of(GROUP_MARK_PREFIX, key)
 }
 

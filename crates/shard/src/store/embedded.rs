@@ -338,7 +338,8 @@ fn bytes(batch: &[Row]) -> usize {
         Row::Message(row) => row.body.len(),
         Row::Inbox(row) => row.message.body.len(),
         Row::Group(row) => row.members.known().len() * MEMBER_BYTES,
-        Row::Chat(_) | Row::User(_) | Row::Mark(_) => 0,
+        Row::PushToken(row) => row.token.len(),
+        Row::Chat(_) | Row::User(_) | Row::Mark(_) | Row::Owed(_) | Row::Dead(_) => 0,
     };
     batch.iter().map(body).sum()
 }

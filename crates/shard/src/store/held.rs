@@ -47,8 +47,8 @@ pub struct Held {
     groups: HashTable<Group>,
     /// Rows that are asked for by their whole keys.
     singles: HashTable<Place>,
-    /// Marks of groups, which are asked for in their order: few, each once.
-    marks: BTreeMap<Box<[u8]>, Place>,
+    /// Marks of groups, and what is kept for offline push: found in the order of their keys, over all groups and users.
+    ordered: BTreeMap<Box<[u8]>, Place>,
     /// Of all payloads.
     bytes: usize,
     hasher: DefaultHashBuilder,
@@ -78,7 +78,7 @@ fn group_of(table: Table, key: &[u8]) -> Option<&[u8]> {
     let len = match table {
         Table::Messages => conversation_len(key),
         Table::Inbox | Table::Chats => uid_len(key),
-        Table::Ids | Table::Users | Table::Groups | Table::Marks => return None,
+        Table::Ids | Table::Users | Table::Groups | Table::Marks | Table::Pushes => return None,
     };
     Some(&key[..len.min(key.len())])
 }
@@ -97,7 +97,9 @@ impl Held {
             let place = Place { payload, spot };
             match group_of(table, key) {
                 Some(name) => self.insert_into_group((table, name), key, place),
-                None if table == Table::Marks => _ = self.marks.insert(key.into(), place),
+                None if matches!(table, Table::Marks | Table::Pushes) => {
+                    self.ordered.insert(key.into(), place);
+                }
                 None => self.insert_single((table, key), place),
             }
         }
@@ -191,16 +193,18 @@ impl Held {
         group.map_or(&[], |group| &group.places)
     }
 
-    /// Marks of groups after that key, in their order, with those that say that there is none.
-    pub fn marks(&self, after: &[u8]) -> impl Iterator<Item = Item<'_>> + use<'_> {
-        let range = self.marks.range::<[u8], _>((Excluded(after), Unbounded));
-        range.map(|(_, place)| self.payloads.item(*place))
+    /// Rows of [`Table::Marks`] and [`Table::Pushes`], in the order of their keys, with those that say that there is none.
+    pub fn ordered(
+        &self,
+        keys: (Bound<&[u8]>, Bound<&[u8]>),
+    ) -> impl Iterator<Item = Item<'_>> + use<'_> {
+        self.ordered.range::<[u8], _>(keys).map(|(_, place)| self.payloads.item(*place))
     }
 
     /// Everything that is held now, each keyspace in the order of its keys.
     pub fn sorted(&self) -> Sorted {
         let mut groups: [Vec<(u128, &[Place])>; ROW_KEYSPACES] = Default::default();
-        let singles = self.singles.iter().chain(self.marks.values()).map(slice::from_ref);
+        let singles = self.singles.iter().chain(self.ordered.values()).map(slice::from_ref);
         for places in self.groups.iter().map(|group| &*group.places).chain(singles) {
             let item = self.payloads.item(places[0]);
             groups[item.table.keyspace()].push((beginning(item.key), places));
@@ -232,7 +236,7 @@ impl Held {
         let gone = self.payloads.0.drain(..sorted.payloads);
         self.bytes -= gone.map(|payload| payload.len()).sum::<usize>();
         self.singles.retain(keep);
-        self.marks.retain(|_, place| keep(place));
+        self.ordered.retain(|_, place| keep(place));
         self.groups.retain(|group| {
             group.places.retain_mut(keep);
             !group.places.is_empty()
@@ -368,7 +372,9 @@ mod tests {
             }
         }
         let found = |after: &[u8]| {
-            let found = held.marks(after).map(|item| (item.key.to_vec(), item.is_removal()));
+            let found = held
+                .ordered((Excluded(after), Unbounded))
+                .map(|item| (item.key.to_vec(), item.is_removal()));
             found.collect::<Vec<_>>()
         };
         assert_eq!(found(Key::group_mark(None).as_ref()), marks);

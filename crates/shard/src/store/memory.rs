@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Included};
 
-use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
+use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, PAGE_BYTES_MAX, Seq, Uid};
 
 use crate::group::{GroupRow, MarkRow};
+use crate::limits::OWED_ROWS;
+use crate::offline::{DeadRow, OwedRow, PushToken};
 use crate::page::Page;
+use crate::rows::Owed;
 use crate::rows::{
     Chain, ChatRow, Completion, Found, InboxRow, MessageRow, Read, Row, StoreError, Ticket, UserRow,
 };
@@ -113,6 +116,9 @@ struct Tables {
     users: BTreeMap<Uid, UserRow>,
     groups: BTreeMap<ConversationId, GroupRow>,
     marks: BTreeSet<ConversationId>,
+    push_tokens: BTreeMap<(Uid, DeviceId), PushToken>,
+    owing: BTreeSet<Uid>,
+    dead: BTreeMap<(Uid, InboxSeq), DeadRow>,
 }
 
 impl Tables {
@@ -128,6 +134,14 @@ impl Tables {
             Row::Group(row) => drop(self.groups.insert(row.group, row)),
             Row::Mark(MarkRow { group, is_open: true }) => _ = self.marks.insert(group),
             Row::Mark(MarkRow { group, is_open: false }) => _ = self.marks.remove(&group),
+            Row::PushToken(row) if row.token.is_empty() => {
+                self.push_tokens.remove(&(row.uid, row.device));
+            }
+            Row::PushToken(row) => drop(self.push_tokens.insert((row.uid, row.device), row)),
+            Row::Owed(OwedRow { uid, is_owed: true }) => _ = self.owing.insert(uid),
+            Row::Owed(OwedRow { uid, is_owed: false }) => _ = self.owing.remove(&uid),
+            Row::Dead(row) if row.is_gone => _ = self.dead.remove(&(row.uid, row.through)),
+            Row::Dead(row) => _ = self.dead.insert((row.uid, row.through), row),
         }
     }
 
@@ -146,6 +160,19 @@ impl Tables {
             Read::Marks { after, limit } => {
                 let above = self.marks.iter().filter(|group| Some(**group) > after);
                 Found::Marks(above.take(limit).copied().collect())
+            }
+            Read::Owing(after, limit) => {
+                let above = self.owing.iter().filter(|uid| Some(**uid) > after);
+                Found::Owing(above.take(limit).copied().collect())
+            }
+            Read::Owed(uid, after) => {
+                let page = Page::new(OWED_ROWS, PAGE_BYTES_MAX);
+                Found::Owed(Box::new(self.owed(uid, after, page)))
+            }
+            Read::PushTokens(uid) => Found::PushTokens(self.push_tokens(uid)),
+            Read::Dead(after, limit) => {
+                let above = self.dead.values().filter(|row| Some(row.uid) > after);
+                Found::Dead(above.take(limit).copied().collect())
             }
             Read::Messages { conversation, before, limit, bytes_max } => {
                 Found::Messages(self.messages(conversation, before, Page::new(limit, bytes_max)))
@@ -206,6 +233,19 @@ impl Tables {
         let range = (Excluded((uid, after)), Included((uid, InboxSeq(u64::MAX))));
         let rows = self.inbox.range(range).map(|(_, row)| row.clone());
         rows.take_while(|row| page.take_message(&row.message.body)).collect()
+    }
+
+    fn push_tokens(&self, uid: Uid) -> Vec<PushToken> {
+        let all = (uid, DeviceId(0))..=(uid, DeviceId(u64::MAX));
+        self.push_tokens.range(all).map(|(_, row)| row.clone()).collect()
+    }
+
+    fn owed(&self, uid: Uid, after: InboxSeq, page: Page) -> Owed {
+        let rows = self.inbox(uid, after, page);
+        let chats = self.chats.values().filter(|chat| chat.uid == uid);
+        let read = chats.clone().map(|chat| (chat.conversation, chat.read_seq)).collect();
+        let unread = chats.map(ChatRow::unread).sum();
+        Owed { rows, read, unread, tokens: self.push_tokens(uid) }
     }
 
     fn with_message(&self, row: ChatRow) -> (ChatRow, Option<MessageRow>) {

@@ -5,6 +5,7 @@
 mod limits;
 mod memory;
 mod codec;
+mod offline_codec;
 mod space;
 mod plant;
 mod damage;

@@ -1,16 +1,21 @@
 //! Questions to the index and to what is held, answered. Blocks; knows neither tickets nor threads.
 
+use std::ops::Bound;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
-use fjall::{Guard, Keyspace};
-use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
+use fjall::{Guard, Keyspace, Slice};
+use wire::{ClientMsgId, ConversationId, DeviceId, InboxSeq, PAGE_BYTES_MAX, Seq, Uid};
 
 use super::codec::{Key, is_apart, take_chat, take_group, take_id, take_inbox, take_mark};
-use super::codec::{take_mark_key, take_message, take_number, take_recent, take_user};
+use super::codec::{take_message, take_number, take_recent, take_user};
 use super::held::Held;
 use super::log::{Item, Table};
+use super::offline_codec::{take_dead, take_owed, take_push_token};
 use super::tables::Tables;
+use crate::limits::{CHATS_COUNTED_MAX, OWED_ROWS};
+use crate::offline::{DeadRow, PushToken};
 use crate::page::Page;
+use crate::rows::Owed;
 use crate::rows::{Chain, ChatRow, Found, InboxRow, MessageRow, Read};
 
 /// Why a question has no answer.
@@ -60,6 +65,10 @@ pub fn read(view: View<'_>, read: Read) -> Result<Found> {
         }
         Read::Group { group } => self::group(view, group)?,
         Read::Marks { after, limit } => Found::Marks(marks(view, after, limit)?),
+        Read::Owing(after, limit) => Found::Owing(owing(view, after, limit)?),
+        Read::Owed(uid, after) => Found::Owed(Box::new(owed(view, uid, after)?)),
+        Read::PushTokens(uid) => Found::PushTokens(push_tokens(view, uid)?),
+        Read::Dead(after, limit) => Found::Dead(dead(view, after, limit)?),
         Read::Messages { conversation, before, limit, bytes_max } => {
             Found::Messages(messages(view, conversation, before, Page::new(limit, bytes_max))?)
         }
@@ -68,8 +77,7 @@ pub fn read(view: View<'_>, read: Read) -> Result<Found> {
             Found::Messages(found.into_iter().collect())
         }
         Read::Inbox { uid, after, limit, bytes_max } => {
-            let after = after.max(before(tail(view.tables, uid)?));
-            Found::Inbox(inbox(view, uid, after, Page::new(limit, bytes_max))?)
+            Found::Inbox(rows(view, uid, after, Page::new(limit, bytes_max))?)
         }
         Read::Tail { uid, from, head } => Found::Tail(first(view, uid, (from, head))?),
         Read::Chat { uid, conversation } => {
@@ -227,17 +235,36 @@ fn marks(
     after: Option<ConversationId>,
     limit: usize,
 ) -> Result<Vec<ConversationId>> {
+    let keys = (Excluded(Key::group_mark(after)), Excluded(Key::group_marks_end()));
+    ordered(view, keys, take_mark, limit)
+}
+
+/// Rows that are found in the order of their keys, over all groups and users, at most so many.
+fn ordered<T>(
+    view: View<'_>,
+    (from, to): (Bound<Key>, Bound<Key>),
+    take: Decode<T>,
+    limit: usize,
+) -> Result<Vec<T>> {
     let table = &view.tables.users;
-    let keys = (Key::group_mark(after), Key::group_marks_end());
-    let stored = table.range((Excluded(keys.0), Excluded(keys.1)));
-    let stored = stored.map(|guard| decode((table, keys), guard, take_mark).map(|of| (of, true)));
-    let held = view.held.marks(keys.0.as_ref()).map(|item| {
-        let group = take_mark_key(item.key).ok_or_else(|| no_row(table, item.key))?;
-        Ok((group, !item.is_removal()))
+    let none = Key::group_marks_end();
+    let key = |bound: &Bound<Key>| match bound {
+        Included(key) | Excluded(key) => *key,
+        Unbounded => none,
+    };
+    let keys = (key(&from), key(&to));
+    let stored = table.range((from, to)).map(|guard| {
+        let (key, value) = raw((table, keys), guard)?;
+        let row = take(&key, &value).ok_or_else(|| no_row(table, &key))?;
+        Ok((key.to_vec(), Some(row)))
     });
-    let merged = merged(held, stored, |(group, _)| *group);
-    let open = merged.filter_map(|it| it.map(|(group, is)| is.then_some(group)).transpose());
-    open.take(limit).collect()
+    let held = (from.as_ref().map(AsRef::as_ref), to.as_ref().map(AsRef::as_ref));
+    let held = view.held.ordered(held).map(|item| {
+        let row = (!item.is_removal()).then(|| view.decode(item, take)).transpose()?;
+        Ok((item.key.to_vec(), row))
+    });
+    let merged = merged(held, stored, |(key, _)| key.clone());
+    merged.filter_map(|it| it.map(|(_, row)| row).transpose()).take(limit).collect()
 }
 
 /// Rows of both in the order of their keys; of equal keys the one that is held.
@@ -261,6 +288,43 @@ fn merged<T, K: Ord>(
             }
         }
     })
+}
+
+fn owing(view: View<'_>, after: Option<Uid>, limit: usize) -> Result<Vec<Uid>> {
+    let keys = (Excluded(Key::owed(after)), Excluded(Key::dead(Uid(0), InboxSeq(0))));
+    ordered(view, keys, take_owed, limit)
+}
+
+fn dead(view: View<'_>, after: Option<Uid>, limit: usize) -> Result<Vec<DeadRow>> {
+    let first = after.map_or(Uid(0), |after| after);
+    let from = if after.is_some() { InboxSeq(u64::MAX) } else { InboxSeq(0) };
+    ordered(view, (Excluded(Key::dead(first, from)), Excluded(Key::dead_end())), take_dead, limit)
+}
+
+fn push_tokens(view: View<'_>, uid: Uid) -> Result<Vec<PushToken>> {
+    let of = |device| Included(Key::push_token(uid, DeviceId(device)));
+    ordered(view, (of(0), of(u64::MAX)), take_push_token, usize::MAX)
+}
+
+/// The chats of a user are few, each some 30 bytes; of more than [`CHATS_COUNTED_MAX`] those beyond are not counted.
+fn owed(view: View<'_>, uid: Uid, after: InboxSeq) -> Result<Owed> {
+    let rows = rows(view, uid, after, Page::new(OWED_ROWS, PAGE_BYTES_MAX))?;
+    let chats: Result<Vec<_>> = chat_rows(view, uid, None).take(CHATS_COUNTED_MAX).collect();
+    let mut conversations: Vec<_> = rows.iter().map(|row| row.message.conversation).collect();
+    conversations.sort_unstable();
+    conversations.dedup();
+    let mut read = Vec::with_capacity(conversations.len());
+    for conversation in conversations {
+        let chat = view.get(Table::Chats, Key::chat(uid, conversation), take_chat)?;
+        read.push((conversation, chat.map_or(Seq(0), |chat| chat.read_seq)));
+    }
+    let unread = chats?.iter().map(ChatRow::unread).sum();
+    Ok(Owed { rows, read, unread, tokens: push_tokens(view, uid)? })
+}
+
+/// Rows of an inbox that are to be shown.
+fn rows(view: View<'_>, uid: Uid, after: InboxSeq, page: Page) -> Result<Vec<InboxRow>> {
+    inbox(view, uid, after.max(before(tail(view.tables, uid)?)), page)
 }
 
 fn by_client_msg_id(
@@ -303,15 +367,8 @@ fn chats(
     after: Option<ConversationId>,
     mut page: Page,
 ) -> Result<Vec<(ChatRow, Option<MessageRow>)>> {
-    let name = Key::user(uid);
-    let keys = (after.map_or(name, |after| Key::chat(uid, after)), Key::chats_end(uid));
-    let held = (Excluded(keys.0.as_ref()), Included(keys.1.as_ref()));
-    let held = view.held.range((Table::Chats, name.as_ref()), held);
-    let held = held.map(|item| view.decode(item, take_chat));
-    let stored = view.tables.chats.range((Excluded(keys.0), Included(keys.1)));
-    let stored = stored.map(|guard| decode((&view.tables.chats, keys), guard, take_chat));
     let mut rows = Vec::new();
-    for row in merged(held, stored, |row| row.conversation) {
+    for row in chat_rows(view, uid, after) {
         if page.is_full() {
             break;
         }
@@ -321,6 +378,22 @@ fn chats(
         }
     }
     Ok(rows)
+}
+
+/// The chats of a user behind one, in their order.
+fn chat_rows(
+    view: View<'_>,
+    uid: Uid,
+    after: Option<ConversationId>,
+) -> impl Iterator<Item = Result<ChatRow>> {
+    let name = Key::user(uid);
+    let keys = (after.map_or(name, |after| Key::chat(uid, after)), Key::chats_end(uid));
+    let held = (Excluded(keys.0.as_ref()), Included(keys.1.as_ref()));
+    let held = view.held.range((Table::Chats, name.as_ref()), held);
+    let held = held.map(move |item| view.decode(item, take_chat));
+    let stored = view.tables.chats.range((Excluded(keys.0), Included(keys.1)));
+    let stored = stored.map(move |guard| decode((&view.tables.chats, keys), guard, take_chat));
+    merged(held, stored, |row: &ChatRow| row.conversation)
 }
 
 fn with_message(view: View<'_>, row: ChatRow) -> Result<(ChatRow, Option<MessageRow>)> {
@@ -343,16 +416,19 @@ pub fn get<T>(table: &Keyspace, key: &[u8], decode: Decode<T>) -> Result<Option<
     decode(key, &value).map(Some).ok_or_else(|| no_row(table, key))
 }
 
+fn raw((table, keys): (&Keyspace, (Key, Key)), guard: Guard) -> Result<(Slice, Slice)> {
+    guard.into_inner().map_err(|source| {
+        let keys = (keys.0.as_ref().to_vec(), keys.1.as_ref().to_vec());
+        ReadError::Database { table: table.clone(), keys, source }
+    })
+}
+
 pub fn decode<T>(
     (table, keys): (&Keyspace, (Key, Key)),
     guard: Guard,
     decode: Decode<T>,
 ) -> Result<T> {
-    let failed = |source| {
-        let keys = (keys.0.as_ref().to_vec(), keys.1.as_ref().to_vec());
-        ReadError::Database { table: table.clone(), keys, source }
-    };
-    let (key, value) = guard.into_inner().map_err(failed)?;
+    let (key, value) = raw((table, keys), guard)?;
     decode(&key, &value).ok_or_else(|| no_row(table, &key))
 }
 
@@ -387,7 +463,10 @@ pub fn is_row(tables: &Tables, table: &Keyspace, key: &[u8], value: &[u8]) -> bo
         take_number(key, value).is_some()
     } else if is(&tables.users) {
         let is_group = take_group(key, value).is_some() || take_mark(key, value).is_some();
-        is_group || take_user(key, value).is_some()
+        let is_push = take_push_token(key, value).is_some()
+            || take_owed(key, value).is_some()
+            || take_dead(key, value).is_some();
+        is_group || is_push || take_user(key, value).is_some()
     } else {
         true
     }

@@ -60,7 +60,8 @@ pub struct Tables {
     pub inbox: Keyspace,
     /// (uid, conversation); and, apart, the newest messages of chats whose inbox rows have gone.
     pub chats: Keyspace,
-    /// (uid); and, apart, where inboxes begin whose first rows have gone. Behind them groups, and groups whose mark is open.
+    /// (uid); and, apart, where inboxes begin whose first rows have gone. Behind them groups, and groups whose mark is
+    /// open; then what is kept for offline push.
     pub users: Keyspace,
     /// Nothing but its mark.
     log: Keyspace,

@@ -356,6 +356,9 @@ impl World {
             Answer::LoggedOut(_) | Answer::History { .. } | Answer::Chats { .. } => {}
             Answer::GroupMembers { .. } | Answer::GroupInfo { .. } => panic!("of no group"),
             Answer::Devices(_) | Answer::Ended { .. } => panic!("nobody asks for devices here"),
+            Answer::PushTokenSet { .. } | Answer::Dead(_) | Answer::Replayed { .. } => {
+                panic!("nobody asks for it here")
+            }
             Answer::Believed => panic!("nobody asks for it here"),
             // It was judged when it was said; nobody depends on it.
             Answer::Signal { .. } => {}

@@ -50,6 +50,9 @@ impl Durable {
                 }
                 Row::Group(row) => panic!("nobody makes a group here: {row:?}"),
                 Row::Mark(row) => panic!("nobody makes a group here: {row:?}"),
+                row @ (Row::PushToken(_) | Row::Owed(_) | Row::Dead(_)) => {
+                    panic!("nobody is told here: {row:?}")
+                }
             }
         }
     }
@@ -148,7 +151,14 @@ impl Durable {
 fn inbox_of(row: &Row) -> Option<Uid> {
     match row {
         Row::Inbox(row) => Some(row.uid),
-        Row::Message(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
+        Row::Message(_)
+        | Row::Chat(_)
+        | Row::User(_)
+        | Row::Group(_)
+        | Row::Mark(_)
+        | Row::PushToken(_)
+        | Row::Owed(_)
+        | Row::Dead(_) => None,
     }
 }
 

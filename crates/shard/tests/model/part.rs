@@ -17,7 +17,9 @@ fn place(row: &Row) -> (usize, (Option<Uid>, Option<ConversationId>)) {
         Row::Inbox(row) => (0, (Some(row.uid), None)),
         Row::Chat(row) => (1, (Some(row.uid), Some(row.conversation))),
         Row::User(row) => (2, (Some(row.uid), None)),
-        Row::Group(_) | Row::Mark(_) => unreachable!("nobody makes a group here"),
+        Row::Group(_) | Row::Mark(_) | Row::PushToken(_) | Row::Owed(_) | Row::Dead(_) => {
+            unreachable!("nobody makes a group here")
+        }
     }
 }
 

@@ -29,6 +29,7 @@ impl Key {
             Row::User(row) => Self::User(row.uid),
             Row::Group(row) => Self::Group(row.group),
             Row::Mark(row) => Self::Mark(row.group),
+            Row::PushToken(_) | Row::Owed(_) | Row::Dead(_) => unreachable!("nobody is told here"),
         }
     }
 
@@ -126,6 +127,9 @@ impl Tables {
                     mark.is_open.then_some(mark.group)
                 });
                 Found::Marks(open.collect())
+            }
+            Read::Owing(..) | Read::Owed(..) | Read::PushTokens(..) | Read::Dead(..) => {
+                unreachable!("nobody is told here")
             }
             Read::Messages { conversation, before, limit, .. } => {
                 let first = before.0.saturating_sub(limit as u64).max(1);

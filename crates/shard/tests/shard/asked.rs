@@ -1,6 +1,7 @@
 //! A shard that is asked one thing after the other, over the store of tests. It knows no property.
 
 use shard::command::{Answer, Command, Effects, Input, Inputs, Now, ReplyTo, Session};
+use shard::notification::{Notification, Notified};
 use shard::rows::{Read, StoreError};
 use shard::store::MemoryStore;
 use shard::{Shard, ShardConfig};
@@ -12,6 +13,8 @@ pub struct Asked {
     pub now: Now,
     /// What the store refuses everything with.
     pub refusal: Option<StoreError>,
+    /// What the receiver of offline push is asked.
+    pub told: Vec<Notification>,
     inputs: Inputs,
     requests: u64,
 }
@@ -21,13 +24,30 @@ impl Asked {
     pub fn new(config: ShardConfig, now: Now) -> Self {
         let (store, inputs) = (MemoryStore::new(), Inputs::default());
         let shard = Shard::new(config, now);
-        Self { shard, store, now, refusal: None, inputs, requests: 0 }
+        Self { shard, store, now, refusal: None, told: Vec::new(), inputs, requests: 0 }
     }
 
     /// Another owner of the partitions begins, with what is stored.
     pub fn take_over(&mut self, config: ShardConfig) {
         self.shard = Shard::new(config, self.now);
         self.run(|_| false);
+    }
+
+    /// The receiver of offline push answers.
+    pub fn notified(&mut self, notified: Notified) {
+        self.inputs.inputs.push(Input::Notified(notified));
+        self.run(|_| false);
+    }
+
+    /// Time passes, a bit at a time.
+    pub fn pass(&mut self, ms: u64) {
+        let end_ms = self.now.mono_ms + ms;
+        while self.now.mono_ms < end_ms {
+            let bit = 100.min(end_ms - self.now.mono_ms);
+            self.now.mono_ms += bit;
+            self.now.unix_ms += bit;
+            self.run(|_| false);
+        }
     }
 
     /// What is answered, until nothing follows any more. `fails` is shown each read once, and says whether it is not answered.
@@ -58,6 +78,7 @@ impl Asked {
                 has_failed |= fails(&read);
                 self.store.read(ticket, read);
             }
+            self.told.extend(effects.notifications);
             answers.extend(effects.deliveries.into_iter().map(|delivery| delivery.answer));
             if self.store.in_flight() == 0 {
                 return answers;

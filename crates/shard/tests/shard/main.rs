@@ -11,3 +11,5 @@ mod a_senders_order_outlives_refusals;
 mod a_store_that_was_put_back_is_noticed;
 mod rows_that_are_gone_are_told;
 mod what_was_taken_back_stays_so;
+mod who_is_away_is_told;
+mod who_is_away_in_any_world;

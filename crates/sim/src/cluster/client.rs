@@ -316,6 +316,7 @@ impl Told {
             | Event::GroupMembersPage { .. }
             | Event::DevicesPage { .. }
             | Event::DeviceEnded { .. }
+            | Event::PushTokenSet { .. }
             | Event::Signal(_)
             | Event::GroupInfo { .. }
             | Event::HeartbeatReply { .. }

@@ -142,6 +142,7 @@ impl Judge {
             Answer::History { .. } | Answer::Chats { .. } | Answer::Chat(_) => {}
             Answer::GroupMembers { .. } | Answer::Devices(_) | Answer::Ended { .. } => {}
             Answer::GroupInfo { .. } | Answer::Signal { .. } | Answer::Believed => {}
+            Answer::PushTokenSet { .. } | Answer::Dead(_) | Answer::Replayed { .. } => {}
             Answer::Refused { .. } => {
                 let asked = (process, delivery.to.session.entry, delivery.to.ticket);
                 self.refused.extend(self.asked.get(&asked));

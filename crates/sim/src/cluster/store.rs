@@ -258,7 +258,14 @@ impl Store {
         let rows = self.messages.get(&id).into_iter().flatten();
         rows.filter_map(|(_, (_, entry))| match &entry.row {
             Row::Message(row) => Some(row),
-            Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
+            Row::Inbox(_)
+            | Row::Chat(_)
+            | Row::User(_)
+            | Row::Group(_)
+            | Row::Mark(_)
+            | Row::PushToken(_)
+            | Row::Owed(_)
+            | Row::Dead(_) => None,
         })
     }
 
@@ -267,7 +274,14 @@ impl Store {
     pub fn message(&self, id: ConversationId, seq: Seq) -> Option<&MessageRow> {
         match &self.messages.get(&id)?.get(&seq)?.1.row {
             Row::Message(row) => Some(row),
-            Row::Inbox(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
+            Row::Inbox(_)
+            | Row::Chat(_)
+            | Row::User(_)
+            | Row::Group(_)
+            | Row::Mark(_)
+            | Row::PushToken(_)
+            | Row::Owed(_)
+            | Row::Dead(_) => None,
         }
     }
 
@@ -276,7 +290,14 @@ impl Store {
     pub fn inbox_row(&self, uid: Uid, place: InboxSeq) -> Option<&InboxRow> {
         match &self.inboxes.get(&uid)?.get(&place)?.1.row {
             Row::Inbox(row) => Some(row),
-            Row::Message(_) | Row::Chat(_) | Row::User(_) | Row::Group(_) | Row::Mark(_) => None,
+            Row::Message(_)
+            | Row::Chat(_)
+            | Row::User(_)
+            | Row::Group(_)
+            | Row::Mark(_)
+            | Row::PushToken(_)
+            | Row::Owed(_)
+            | Row::Dead(_) => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Frame;
 use crate::exact::{Exact, Walk};
 use crate::kind::Kind;
+use bytes::Bytes;
 use rkyv::{Archive, Archived, Deserialize, Serialize};
 
 frame! { /// Asks for the user's devices that are logged in. Answered by [`DevicesPage`].
@@ -41,4 +42,18 @@ frame! { /// The device is not logged in any more.
 EndDeviceReply = kind {
     /// 1 if it was.
     was_logged_in: u8,
+} }
+
+frame! { /// By what the device of this session is reached while it is away, until it says otherwise. Answered by [`PushTokenReply`].
+PushToken = kind {
+    /// What its provider knows it by: text of at most [`crate::PUSH_TOKEN_BYTES_MAX`]. Empty: by nothing any more.
+    token: Bytes,
+    /// Which provider, by a number that the app and its receiver agree on.
+    provider: u8,
+} }
+
+frame! { /// It is stored, and holds for later sessions of the device too.
+PushTokenReply = kind {
+    /// 1 if there is a token now.
+    is_kept: u8,
 } }

@@ -128,6 +128,8 @@ any_frame! {
     DevicesPage { devices: Vec<Device>, }
     EndDevice { device: u64, }
     EndDeviceReply { was_logged_in: u8, }
+    PushToken { token: Bytes, provider: u8, }
+    PushTokenReply { is_kept: u8, }
     InboxHead { inbox_epoch: u64, inbox_head: u64, }
     SessionEnd { code: u16, next: u8, wait_ms: u32, jitter_ms: u32, text: Bytes, }
     Signal { conversation: Conversation, uid: u64, seq: u64, ttl_ms: u32, kind: u8, }

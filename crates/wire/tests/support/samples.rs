@@ -200,6 +200,8 @@ fn ends() -> Vec<AnyFrame> {
         }),
         A::EndDevice(EndDevice { device: 7_216 }),
         A::EndDeviceReply(EndDeviceReply { was_logged_in: 1 }),
+        A::PushToken(PushToken { token: Bytes::from_static(b"c9f1:APA91bE"), provider: 2 }),
+        A::PushTokenReply(PushTokenReply { is_kept: 1 }),
         A::GroupInfo(GroupInfo { conversation: GROUP }),
         A::GroupInfoReply(GroupInfoReply {
             conversation: GROUP,

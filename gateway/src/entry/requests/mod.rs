@@ -19,6 +19,7 @@ mod hide_chat;
 mod group_members;
 mod devices;
 mod end_device;
+mod push_token;
 mod signal;
 mod group_info;
 mod logout;
@@ -81,6 +82,7 @@ pub const REQUESTS: &[Request] = &[
     request(Kind::GroupMembers, RateClass::Frame, group_members::act),
     request(Kind::Devices, RateClass::Frame, devices::act),
     request(Kind::EndDevice, RateClass::Frame, end_device::act),
+    of_session(Kind::PushToken, RateClass::Frame, push_token::act),
     of_session(Kind::Signal, RateClass::Signal, signal::act),
     request(Kind::GroupInfo, RateClass::Frame, group_info::act),
     of_session(Kind::Logout, RateClass::Frame, logout::act),
@@ -126,6 +128,11 @@ pub fn answer(out: &mut Vec<u8>, request_id: u64, answer: Answer, context: Conte
         Answer::Devices(devices) => encode(out, request_id, devices::reply(devices)),
         // What waited for it is asked then.
         Answer::Believed => {}
+        // Nor do clients ask for what operators do.
+        Answer::Dead(_) | Answer::Replayed { .. } => {}
+        Answer::PushTokenSet { is_kept } => {
+            encode(out, request_id, frames::PushTokenReply { is_kept: is_kept.into() });
+        }
         Answer::Ended { count } => {
             let was_logged_in = (count > 0).into();
             encode(out, request_id, frames::EndDeviceReply { was_logged_in });

@@ -102,6 +102,11 @@ impl UserDevices<'_> {
         self.devices.iter_mut().find(|device| device.login(uid) == login)
     }
 
+    /// Whether a login still holds.
+    pub fn holds(&mut self, login: Login) -> bool {
+        self.find(login).is_some()
+    }
+
     /// Ends a login, if it still holds.
     pub(super) fn remove(&mut self, login: Login) {
         let uid = self.uid;

@@ -21,7 +21,7 @@ impl Devices {
     ) -> (Begun, Option<MessageId>) {
         self.logins += 1;
         let generation = Generation::new(self.epoch, self.logins);
-        let mut claimed = None;
+        let (mut claimed, mut has_rows) = (None, false);
         let cursor = match from {
             Begin::Head => user.committed,
             Begin::After { row, epoch, message_id }
@@ -30,6 +30,7 @@ impl Devices {
                 // What is gone proves nothing.
                 let is_told = message_id != MessageId(0) && row >= user.tail;
                 claimed = is_told.then_some(message_id);
+                has_rows = true;
                 row
             }
             Begin::After { epoch, .. } => {
@@ -38,7 +39,7 @@ impl Devices {
             }
         };
         let login = Login { uid: user.uid, device, generation };
-        (Begun { login, cursor, platform }, claimed)
+        (Begun { login, cursor, platform, has_rows }, claimed)
     }
 
     /// The number of the last login of this owner.
@@ -79,7 +80,7 @@ impl Devices {
     /// that was silent longest is ended, of the same platform if there is one: one that was installed anew leaves its former
     /// self behind.
     pub fn log_in(&mut self, user: UserDevices<'_>, begun: Begun, reply: ReplyTo, step: &mut Step) {
-        let Begun { login, cursor, platform } = begun;
+        let Begun { login, cursor, platform, .. } = begun;
         let Login { device, generation, .. } = login;
         if user.devices.of(device).is_some_and(|newer| newer.generation > generation) {
             return step.refuse(reply, RefusalCode::SessionReplaced);

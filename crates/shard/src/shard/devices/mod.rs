@@ -37,6 +37,11 @@ impl Devices {
         Self { epoch, inbox_epoch, devices_max, logins: 0, forked_logins: 0, timers }
     }
 
+    /// Tells the inboxes of this store from those of any other.
+    pub fn inbox_epoch(&self) -> u64 {
+        self.inbox_epoch
+    }
+
     /// Logins whose device had rows of this inbox's epoch that the inbox has not.
     pub fn forked_logins(&self) -> u64 {
         self.forked_logins

@@ -75,13 +75,14 @@ impl Devices {
         }
     }
 
-    /// A device has every row up to this one.
-    pub fn ack(mut user: UserDevices<'_>, login: Login, row: InboxSeq, step: &mut Step) {
+    /// A device has every row up to this one. Whether it is logged in so.
+    pub fn ack(mut user: UserDevices<'_>, login: Login, row: InboxSeq, step: &mut Step) -> bool {
         let committed = user.committed;
-        let Some(device) = user.find(login) else { return };
+        let Some(device) = user.find(login) else { return false };
         device.hear(step.now());
         device.ack(row, committed);
         read_on(device, login, committed, step);
+        true
     }
 
     /// Rows of the inbox, to be pushed up to where it ended when they were asked for. Above, a page may lack rows that

@@ -73,8 +73,13 @@ impl Inboxes {
     }
 
     /// Forgets what nothing needs. A chat that a load is about to use, or that an answer on its way would put back older,
-    /// stays: `is_asked` knows the latter.
-    pub fn forget_unneeded(&mut self, step: &Step, is_asked: impl Fn(Uid, ConversationId) -> bool) {
+    /// stays: `is_asked` knows the latter. A user that may be owed a notification stays: what its devices had is known here only.
+    pub fn forget_unneeded(
+        &mut self,
+        step: &Step,
+        is_owing: impl Fn(Uid) -> bool,
+        is_asked: impl Fn(Uid, ConversationId) -> bool,
+    ) {
         let (commit, loads, now_ms) = (&step.commit, &self.loads, step.now().mono_ms);
         let mut marking = HashSet::new();
         self.chats.retain(|&(uid, conversation), chat| {
@@ -86,7 +91,8 @@ impl Inboxes {
             chat.is_dirty || is_marked || !commit.is_over(chat.touched) || is_loading
         });
         self.users.retain(|uid, user| {
-            user.is_needed() || marking.contains(uid) || !commit.is_over(user.touched())
+            let is_kept = marking.contains(uid) || is_owing(*uid);
+            user.is_needed() || is_kept || !commit.is_over(user.touched())
         });
     }
 }

@@ -8,9 +8,11 @@ mod counting;
 mod load;
 mod marking;
 mod marks;
+mod owed;
 mod pages;
 mod peer;
 mod places;
+mod told;
 mod user;
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,9 @@ use crate::rows::{ChatRow, InboxRow, MessageRow, Revoked, Row};
 use chat::Chat;
 use hashbrown::HashMap;
 use marks::Held;
+pub(super) use owed::Judged;
 use std::collections::VecDeque;
+pub(super) use told::{notification, replayed};
 use user::{Load, User};
 use wire::{ConversationId, DeviceId, InboxSeq, RefusalCode, RowKind, Seq, Uid};
 
@@ -43,6 +47,10 @@ pub(super) struct Inboxes {
     dirty: VecDeque<(u64, Uid)>,
     /// Chats that were marked lately, and when they may be marked again.
     resting: VecDeque<(u64, (Uid, ConversationId))>,
+    /// There is a receiver of offline push.
+    notifies: bool,
+    /// Rows of this step that may be owed to users with tokens.
+    owing: VecDeque<(Uid, InboxSeq)>,
     plant: Plant,
 }
 
@@ -55,6 +63,8 @@ impl Inboxes {
             loads: HashMap::new(),
             dirty: VecDeque::new(),
             resting: VecDeque::new(),
+            notifies: config.push.is_some(),
+            owing: VecDeque::new(),
             plant,
         }
     }
@@ -222,6 +232,9 @@ impl Inboxes {
         }
         let due_ms = chat.mark_dirty(user, step.now());
         self.dirty.extend(due_ms.map(|due_ms| (due_ms, uid)));
+        if self.notifies && user.push().is_some() && told::may_be_owed(&row) {
+            self.owing.push_back((uid, row.inbox_seq));
+        }
         let is_far_behind = user.lag() >= CHAT_LAG_MAX && !self.plant.has(Fault::LagWithoutBound);
         step.commit.push(Row::Inbox(row.stored()), change(row, before, chat.row));
         if is_far_behind {

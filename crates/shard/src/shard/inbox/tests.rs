@@ -358,13 +358,13 @@ fn settled() -> Room {
 fn who_asks_for_a_count_is_there_to_hear_it() {
     let mut room = settled();
     room.append_own(100, 20);
-    room.inboxes.forget_unneeded(&room.step, |_, _| false);
+    room.inboxes.forget_unneeded(&room.step, |_| false, |_, _| false);
     room.counted((0, 20, 20), 19);
     assert_eq!(room.row().recent_seq, Seq(100));
     let mut room = settled();
     room.append_own(100, 20);
     room.step.pass(COUNTED_KEPT_MS);
-    room.inboxes.forget_unneeded(&room.step, |_, _| false);
+    room.inboxes.forget_unneeded(&room.step, |_| false, |_, _| false);
     assert_eq!(room.inboxes.len(), 0, "nobody has answered");
 }
 

@@ -1,6 +1,7 @@
 //! A user in memory: the end of its inbox, its list of chats, and its devices, which are another room's.
 
 use crate::limits::{INBOX_WINDOW_MAX, USER_BYTES_MAX};
+use crate::offline::PushPlace;
 use crate::rows::{Chain, InboxRow, MessageRow, Revoked, UserRow};
 use crate::shard::devices::DeviceList;
 use wire::{ConversationId, InboxSeq, Uid};
@@ -33,6 +34,8 @@ struct Traffic {
     touched: u64,
     /// What of the user is believed no more; of hardly any there is something.
     revoked: Revoked,
+    /// How far it was judged for offline push, if it has a token.
+    push: Option<PushPlace>,
 }
 
 const _: () = assert!(size_of::<User>() <= USER_BYTES_MAX);
@@ -49,10 +52,10 @@ pub(super) struct Load {
 impl User {
     /// As it is stored, with the last place of its inbox and the chain of the row after it.
     pub fn new(row: UserRow, head: InboxSeq, chain: Chain) -> Self {
-        let UserRow { chats_through, chats_version, revoked, .. } = row;
+        let UserRow { chats_through, chats_version, revoked, push, .. } = row;
         assert!(chats_through <= head, "chats tell of rows that exist");
-        let is_revoked = revoked != Revoked::default();
-        let traffic = is_revoked.then(|| Box::new(Traffic { revoked, ..Traffic::default() }));
+        let is_kept = revoked != Revoked::default() || push.is_some();
+        let traffic = is_kept.then(|| Box::new(Traffic { revoked, push, ..Traffic::default() }));
         Self {
             head,
             committed: head,
@@ -87,7 +90,7 @@ impl User {
     /// What is stored of it, as it should be.
     pub fn row(&self, uid: Uid) -> UserRow {
         let (chats_through, chats_version) = (self.chats_through, self.chats_version);
-        UserRow { uid, chats_through, chats_version, revoked: self.revoked() }
+        UserRow { uid, chats_through, chats_version, revoked: self.revoked(), push: self.push() }
     }
 
     /// What of it is believed no more.
@@ -99,6 +102,27 @@ impl User {
     /// From now on so much is believed no more; how much it was.
     pub fn revoke(&mut self, revoked: Revoked) -> Revoked {
         std::mem::replace(&mut self.traffic.get_or_insert_default().revoked, revoked)
+    }
+
+    /// How far it was judged for offline push; `None`: it has no token.
+    #[inline]
+    pub fn push(&self) -> Option<PushPlace> {
+        self.traffic.as_ref().and_then(|traffic| traffic.push)
+    }
+
+    /// The same, to change.
+    pub fn push_mut(&mut self) -> Option<&mut PushPlace> {
+        self.traffic.as_mut().and_then(|traffic| traffic.push.as_mut())
+    }
+
+    /// From now on it was judged so far; what that was before.
+    pub fn set_push(&mut self, place: Option<PushPlace>) -> Option<PushPlace> {
+        std::mem::replace(&mut self.traffic.get_or_insert_default().push, place)
+    }
+
+    /// The last place given.
+    pub fn head(&self) -> InboxSeq {
+        self.head
     }
 
     pub fn is_needed(&self) -> bool {

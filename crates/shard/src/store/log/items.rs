@@ -10,6 +10,7 @@ use crate::rows::{InboxRow, MessageRow, Row};
 use crate::store::codec::{
     Key, put_chat, put_group, put_id, put_inbox, put_inbox_head, put_mark, put_message, put_user,
 };
+use crate::store::offline_codec::{put_dead, put_owed, put_push_token};
 
 /// Bytes before an item's key.
 const HEAD_BYTES: usize = 6;
@@ -32,10 +33,11 @@ pub enum Table {
     Users,
     Groups,
     Marks,
+    Pushes,
 }
 
 /// In the order of their numbers.
-pub const TABLES: [Table; 7] = [
+pub const TABLES: [Table; 8] = [
     Table::Messages,
     Table::Ids,
     Table::Inbox,
@@ -43,6 +45,7 @@ pub const TABLES: [Table; 7] = [
     Table::Users,
     Table::Groups,
     Table::Marks,
+    Table::Pushes,
 ];
 
 impl Table {
@@ -53,7 +56,7 @@ impl Table {
             Self::Ids => 1,
             Self::Inbox => 2,
             Self::Chats => 3,
-            Self::Users | Self::Groups | Self::Marks => 4,
+            Self::Users | Self::Groups | Self::Marks | Self::Pushes => 4,
         }
     }
 }
@@ -74,7 +77,7 @@ pub struct Item<'a> {
 impl Item<'_> {
     /// It says that there is nothing at its key.
     pub fn is_removal(&self) -> bool {
-        self.table == Table::Marks && self.head.is_empty()
+        matches!(self.table, Table::Marks | Table::Pushes) && self.head.is_empty()
     }
 }
 
@@ -138,6 +141,21 @@ impl Writer {
                 out.reserve(ROW_BYTES_MAX);
                 let key = Key::group_mark(Some(row.group));
                 put(out, Table::Marks as u8, key, |value| put_mark(value, row));
+            }
+            Row::PushToken(row) => {
+                out.reserve(ROW_BYTES_MAX + row.token.len());
+                let key = Key::push_token(row.uid, row.device);
+                put(out, Table::Pushes as u8, key, |value| put_push_token(value, row));
+            }
+            Row::Owed(row) => {
+                out.reserve(ROW_BYTES_MAX);
+                let key = Key::owed(Some(row.uid));
+                put(out, Table::Pushes as u8, key, |value| put_owed(value, row));
+            }
+            Row::Dead(row) => {
+                out.reserve(ROW_BYTES_MAX);
+                let key = Key::dead(row.uid, row.through);
+                put(out, Table::Pushes as u8, key, |value| put_dead(value, row));
             }
         }
     }
