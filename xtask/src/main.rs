@@ -32,6 +32,7 @@ mod deny;
 mod web;
 mod truth;
 mod api;
+mod go;
 
 use std::process::ExitCode;
 
@@ -84,6 +85,8 @@ enum Command {
     LoadgenTruth(truth::Args),
     /// The calls of business systems: each with each answer that their document has.
     Api(api::Args),
+    /// The client in Go: format, lints, tests by the vectors and against a gateway. Needs Go.
+    Go(go::Args),
 }
 
 fn main() -> ExitCode {
@@ -109,6 +112,7 @@ fn main() -> ExitCode {
         Command::Web(args) => web::run(&args),
         Command::LoadgenTruth(args) => truth::run(&args),
         Command::Api(args) => api::run(&args),
+        Command::Go(args) => go::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
