@@ -39,7 +39,7 @@ fn encode_again(raw: &RawFrame<'_>) -> Option<Vec<u8>> {
         Hello HelloReply Login LoginReply Logout LogoutReply Heartbeat HeartbeatReply Send SendAck Push PushAck Sync
         SyncPage History HistoryPage Chats ChatsPage MarkRead HideChat ChatReply Refusal GoingAway InboxHead
         SessionEnd Renew RenewReply GroupMembers GroupMembersPage GroupInfo GroupInfoReply Devices DevicesPage
-        EndDevice EndDeviceReply Signal
+        EndDevice EndDeviceReply Signal PushToken PushTokenReply
     }
     Some(out)
 }
