@@ -2,13 +2,13 @@
 //! kept as the signed ones of the same bits. It knows no statement.
 
 use super::config::BadRow;
-use super::entry::{Entry, bucket};
+use super::entry::{Entry, LogRow, bucket};
 use super::keys::slot;
 use crate::cluster::Position;
 use bytes::Bytes;
 use scylla::value::CqlVarint;
 use scylla::{DeserializeRow, SerializeRow};
-use shard::rows::{Chain, ChatRow, InboxRow, MessageRow, Row};
+use shard::rows::{Chain, ChatRow, InboxRow, MessageRow};
 use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, NUMBER_MAX, RowKind, Seq, Uid};
 
 type Result<T> = std::result::Result<T, BadRow>;
@@ -138,7 +138,7 @@ impl MessageColumns<'_> {
     pub fn entry(self) -> Result<Entry> {
         let row = self.message()?;
         let committed = Position(self.committed.cast_unsigned());
-        Ok(Entry { position: row.seq.into(), committed, row: Row::Message(row) })
+        Ok(Entry { position: row.seq.into(), committed, row: LogRow::Message(row) })
     }
 }
 
@@ -158,7 +158,7 @@ impl InboxColumns<'_> {
     pub fn entry(self, uid: Uid) -> Result<Entry> {
         let row = self.row(uid)?;
         let committed = Position(self.committed.cast_unsigned());
-        Ok(Entry { position: row.inbox_seq.into(), committed, row: Row::Inbox(row) })
+        Ok(Entry { position: row.inbox_seq.into(), committed, row: LogRow::Inbox(row) })
     }
 }
 

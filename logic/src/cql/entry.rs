@@ -2,7 +2,7 @@
 
 use super::limits::CQL_BUCKET_BITS;
 use crate::cluster::Position;
-use shard::rows::Row;
+use shard::rows::{InboxRow, MessageRow};
 
 /// A row of a log as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +11,37 @@ pub struct Entry {
     pub position: Position,
     /// What its writer knew to be committed.
     pub committed: Position,
-    /// [`Row::Message`] or [`Row::Inbox`].
-    pub row: Row,
+    /// What.
+    pub row: LogRow,
+}
+
+/// What a log consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogRow {
+    /// Of a conversation.
+    Message(MessageRow),
+    /// Of an inbox.
+    Inbox(InboxRow),
+}
+
+impl LogRow {
+    /// The message, if it is one.
+    #[must_use]
+    pub fn into_message(self) -> Option<MessageRow> {
+        match self {
+            Self::Message(row) => Some(row),
+            Self::Inbox(_) => None,
+        }
+    }
+
+    /// The row of an inbox, if it is one.
+    #[must_use]
+    pub fn into_inbox(self) -> Option<InboxRow> {
+        match self {
+            Self::Inbox(row) => Some(row),
+            Self::Message(_) => None,
+        }
+    }
 }
 
 /// Which partition of a log's table a place is in.

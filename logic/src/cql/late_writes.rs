@@ -4,7 +4,7 @@
 //!
 //! A failing seed is run again by `SEED=n cargo test -p logic --lib late_writes`.
 
-use super::entry::Entry;
+use super::entry::{Entry, LogRow};
 use super::load;
 use super::read;
 use super::statements::Statements;
@@ -87,7 +87,7 @@ impl Fake {
         let entry = Entry {
             position: row.seq.into(),
             committed: *committed,
-            row: Row::Message(row.clone()),
+            row: LogRow::Message(row.clone()),
         };
         let is_later = |there: Option<i64>| there.is_none_or(|there| there <= timestamp_us);
         self.with(|rows| match part {
@@ -112,15 +112,14 @@ fn conversation() -> ConversationId {
 }
 
 fn message_of(entry: Entry) -> MessageRow {
-    let Row::Message(row) = entry.row else { panic!("only messages are written") };
-    row
+    entry.row.into_message().expect("only messages are written")
 }
 
 /// Rows as if each had been written behind the one before it.
 fn fitted(mut entries: Vec<Entry>) -> Vec<Entry> {
     let mut before: Option<(Position, Chain)> = None;
     for Entry { position, row, .. } in &mut entries {
-        let Row::Message(row) = row else { panic!("only messages are written") };
+        let LogRow::Message(row) = row else { panic!("only messages are written") };
         if let Some((_, chain)) = before.filter(|before| before.0.next() == *position) {
             row.chain = chain;
         }

@@ -13,7 +13,7 @@
 //! statement of the first would meet a new row at the same place under the same timestamp. So what was decided is a
 //! value, kept until it is done.
 
-use super::entry::{Entry, bucket, bucket_start};
+use super::entry::{Entry, LogRow, bucket, bucket_start};
 use super::statements::Statements;
 use super::write::{Log, Write};
 use crate::cluster::Position;
@@ -23,7 +23,7 @@ use crate::plant::{self, Fault};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use shard::limits::{CONVERSATION_WINDOW_MAX, INBOX_WINDOW_MAX};
-use shard::rows::{Chain, Found, InboxRow, Row};
+use shard::rows::{Chain, Found, InboxRow};
 use wire::{ClientMsgId, ConversationId, InboxSeq, MessageId, Seq, Uid};
 
 /// What is kept of a log, and what must be written before it is served.
@@ -58,17 +58,7 @@ pub async fn conversation(store: &impl Statements, conversation: ConversationId)
     let scan = scan(store, log, known.into()).await;
     let (head, rewrite) = decide(log, &scan);
     let newest = scan.entries.into_iter().find(|entry| entry.position == head);
-    let rows = newest.into_iter().filter_map(|entry| match entry.row {
-        Row::Message(row) => Some(row),
-        Row::Inbox(_)
-        | Row::Chat(_)
-        | Row::User(_)
-        | Row::Group(_)
-        | Row::Mark(_)
-        | Row::PushToken(_)
-        | Row::Owed(_)
-        | Row::Dead(_) => None,
-    });
+    let rows = newest.into_iter().filter_map(|entry| entry.row.into_message());
     Takeover { rewrite, found: Found::Messages(rows.collect()) }
 }
 
@@ -87,17 +77,7 @@ pub async fn group(store: &impl Statements, group: ConversationId) -> Takeover {
     let mut entries = between(store, log, (from, first)).await;
     let is_kept = |entry: &Entry| from <= entry.position && entry.position <= head;
     entries.extend(scan.entries.into_iter().filter(is_kept));
-    let rows = entries.into_iter().filter_map(|entry| match entry.row {
-        Row::Message(row) => Some(row),
-        Row::Inbox(_)
-        | Row::Chat(_)
-        | Row::User(_)
-        | Row::Group(_)
-        | Row::Mark(_)
-        | Row::PushToken(_)
-        | Row::Owed(_)
-        | Row::Dead(_) => None,
-    });
+    let rows = entries.into_iter().filter_map(|entry| entry.row.into_message());
     Takeover { rewrite, found: Found::Group(row, rows.collect()) }
 }
 
@@ -128,17 +108,7 @@ pub async fn user(store: &impl Statements, uid: Uid) -> Takeover {
     let scan = scan(store, log, through.into()).await;
     let (head, rewrite) = decide(log, &scan);
     let head = InboxSeq::from(head);
-    let rows = scan.entries.into_iter().filter_map(|entry| match entry.row {
-        Row::Inbox(row) => Some(row),
-        Row::Message(_)
-        | Row::Chat(_)
-        | Row::User(_)
-        | Row::Group(_)
-        | Row::Mark(_)
-        | Row::PushToken(_)
-        | Row::Owed(_)
-        | Row::Dead(_) => None,
-    });
+    let rows = scan.entries.into_iter().filter_map(|entry| entry.row.into_inbox());
     let rows: Vec<InboxRow> = rows.filter(|row| row.inbox_seq <= head).collect();
     // The last row may be gone by age: then the chain begins anew, and the next row is held against none.
     let last = rows.last().filter(|row| row.inbox_seq == head);
@@ -191,16 +161,9 @@ fn decide(log: Log, scan: &Scan) -> (Position, Vec<Write>) {
     let first = run.kept.first().map_or(run.head.next(), |kept| kept.0);
     let committed = Position(first.0 - 1);
     let is_kept = |entry: &&Entry| first <= entry.position && entry.position <= run.head;
-    let rewrite = entries.iter().filter(is_kept).filter_map(|entry| match &entry.row {
-        Row::Message(row) => Some(Write::Message { row: row.clone(), committed }),
-        Row::Inbox(row) => Some(Write::Inbox { row: row.clone(), committed }),
-        Row::Chat(_)
-        | Row::User(_)
-        | Row::Group(_)
-        | Row::Mark(_)
-        | Row::PushToken(_)
-        | Row::Owed(_)
-        | Row::Dead(_) => None,
+    let rewrite = entries.iter().filter(is_kept).map(|entry| match &entry.row {
+        LogRow::Message(row) => Write::Message { row: row.clone(), committed },
+        LogRow::Inbox(row) => Write::Inbox { row: row.clone(), committed },
     });
     let rewrite: Vec<_> = rewrite.filter(|_| !plant::has(Fault::SkipRewrite)).collect();
     tracing::debug!(?log, head = run.head.0, end = ?run.end, rows = rewrite.len(), "took over");
@@ -218,19 +181,10 @@ enum LogId {
 
 fn tail_row(entry: &Entry) -> TailRow<LogId> {
     let (id, chain, next_chain) = match &entry.row {
-        Row::Message(row) => {
+        LogRow::Message(row) => {
             (LogId::Sent(row.sender, row.client_msg_id), row.chain, row.next_chain())
         }
-        Row::Inbox(row) => (LogId::Message(row.message.message_id), row.chain, row.next_chain()),
-        Row::Chat(_)
-        | Row::User(_)
-        | Row::Group(_)
-        | Row::Mark(_)
-        | Row::PushToken(_)
-        | Row::Owed(_)
-        | Row::Dead(_) => {
-            unreachable!("no log has such rows")
-        }
+        LogRow::Inbox(row) => (LogId::Message(row.message.message_id), row.chain, row.next_chain()),
     };
     TailRow { position: entry.position, id, chain, next_chain }
 }

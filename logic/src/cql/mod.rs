@@ -37,7 +37,7 @@ mod late_writes;
 
 pub use client::CqlClient;
 pub use config::{CqlConfig, CqlError};
-pub use entry::{Entry, bucket};
+pub use entry::{Entry, LogRow, bucket};
 pub use keys::slot;
 pub use places::Places;
 pub use statements::{Statements, writes_head};

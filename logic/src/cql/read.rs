@@ -10,7 +10,7 @@ use crate::cluster::takeover::tail_rows;
 use crate::cql::limits::CQL_PAGE_ROWS;
 use shard::limits::INBOX_WINDOW_MAX;
 use shard::page::Page;
-use shard::rows::{InboxRow, MessageRow, Row};
+use shard::rows::{InboxRow, MessageRow};
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
 /// The messages before a place, ascending.
@@ -106,17 +106,5 @@ pub async fn inbox(
 }
 
 fn inbox_row(entry: Entry) -> InboxRow {
-    match entry.row {
-        Row::Inbox(row) => row,
-        Row::Message(_)
-        | Row::Chat(_)
-        | Row::User(_)
-        | Row::Group(_)
-        | Row::Mark(_)
-        | Row::PushToken(_)
-        | Row::Owed(_)
-        | Row::Dead(_) => {
-            unreachable!("of that table")
-        }
-    }
+    entry.row.into_inbox().expect("of that table")
 }

@@ -14,7 +14,7 @@ use crate::cql::limits::CQL_HEAD_EVERY;
 use futures_util::future::{OptionFuture, join3};
 use shard::group::GroupRow;
 use shard::partition::Partition;
-use shard::rows::{ChatRow, InboxRow, MessageRow, Revoked, Row, UserRow};
+use shard::rows::{ChatRow, InboxRow, MessageRow, Revoked, UserRow};
 use std::future::Future;
 use std::time::Duration;
 use wire::{ClientMsgId, ConversationId, Generation, InboxSeq, Seq, Uid};
@@ -282,19 +282,7 @@ impl Statements for CqlClient {
         let values = (kind, a, b, place(part), place(before.0), int(limit));
         let entries =
             self.ask(&self.texts.messages_before, values, |rows| codec::messages(&rows)).await;
-        let message = |entry: Entry| match entry.row {
-            Row::Message(row) => row,
-            Row::Inbox(_)
-            | Row::Chat(_)
-            | Row::User(_)
-            | Row::Group(_)
-            | Row::Mark(_)
-            | Row::PushToken(_)
-            | Row::Owed(_)
-            | Row::Dead(_) => {
-                unreachable!("of that table")
-            }
-        };
+        let message = |entry: Entry| entry.row.into_message().expect("of that table");
         entries.into_iter().map(message).collect()
     }
 

@@ -149,17 +149,7 @@ impl Durable {
 }
 
 fn inbox_of(row: &Row) -> Option<Uid> {
-    match row {
-        Row::Inbox(row) => Some(row.uid),
-        Row::Message(_)
-        | Row::Chat(_)
-        | Row::User(_)
-        | Row::Group(_)
-        | Row::Mark(_)
-        | Row::PushToken(_)
-        | Row::Owed(_)
-        | Row::Dead(_) => None,
-    }
+    if let Row::Inbox(row) = row { Some(row.uid) } else { None }
 }
 
 /// A shard and its store.

@@ -3,11 +3,11 @@
 
 use super::plant::Plant;
 use logic::cluster::{LeaseChange, LeaseRow, Outcome, OwnerChange, Position, Standing};
-use logic::cql::{Entry, Log, bucket, slot};
+use logic::cql::{Entry, Log, LogRow, bucket, slot};
 use shard::group::{GroupRow, MarkRow};
 use shard::owner::{Epoch, NodeId, OwnerRow};
 use shard::partition::Partition;
-use shard::rows::{ChatRow, InboxRow, MessageRow, Row, UserRow};
+use shard::rows::{ChatRow, InboxRow, MessageRow, UserRow};
 use std::collections::BTreeMap;
 use wire::{ClientMsgId, ConversationId, InboxSeq, Seq, Uid};
 
@@ -217,13 +217,14 @@ impl Store {
             Put::Message(row, committed) => {
                 let position = row.seq.into();
                 let entry =
-                    Entry { position, committed: *committed, row: Row::Message(row.clone()) };
+                    Entry { position, committed: *committed, row: LogRow::Message(row.clone()) };
                 let log = self.messages.entry(row.conversation).or_default();
                 write(log, row.seq, (timestamp_us, entry))
             }
             Put::Inbox(row, committed) => {
                 let position = row.inbox_seq.into();
-                let entry = Entry { position, committed: *committed, row: Row::Inbox(row.clone()) };
+                let entry =
+                    Entry { position, committed: *committed, row: LogRow::Inbox(row.clone()) };
                 let log = self.inboxes.entry(row.uid).or_default();
                 write(log, row.inbox_seq, (timestamp_us, entry))
             }
@@ -257,15 +258,8 @@ impl Store {
     pub fn messages(&self, id: ConversationId) -> impl DoubleEndedIterator<Item = &MessageRow> {
         let rows = self.messages.get(&id).into_iter().flatten();
         rows.filter_map(|(_, (_, entry))| match &entry.row {
-            Row::Message(row) => Some(row),
-            Row::Inbox(_)
-            | Row::Chat(_)
-            | Row::User(_)
-            | Row::Group(_)
-            | Row::Mark(_)
-            | Row::PushToken(_)
-            | Row::Owed(_)
-            | Row::Dead(_) => None,
+            LogRow::Message(row) => Some(row),
+            LogRow::Inbox(_) => None,
         })
     }
 
@@ -273,15 +267,8 @@ impl Store {
     #[must_use]
     pub fn message(&self, id: ConversationId, seq: Seq) -> Option<&MessageRow> {
         match &self.messages.get(&id)?.get(&seq)?.1.row {
-            Row::Message(row) => Some(row),
-            Row::Inbox(_)
-            | Row::Chat(_)
-            | Row::User(_)
-            | Row::Group(_)
-            | Row::Mark(_)
-            | Row::PushToken(_)
-            | Row::Owed(_)
-            | Row::Dead(_) => None,
+            LogRow::Message(row) => Some(row),
+            LogRow::Inbox(_) => None,
         }
     }
 
@@ -289,15 +276,8 @@ impl Store {
     #[must_use]
     pub fn inbox_row(&self, uid: Uid, place: InboxSeq) -> Option<&InboxRow> {
         match &self.inboxes.get(&uid)?.get(&place)?.1.row {
-            Row::Inbox(row) => Some(row),
-            Row::Message(_)
-            | Row::Chat(_)
-            | Row::User(_)
-            | Row::Group(_)
-            | Row::Mark(_)
-            | Row::PushToken(_)
-            | Row::Owed(_)
-            | Row::Dead(_) => None,
+            LogRow::Inbox(row) => Some(row),
+            LogRow::Message(_) => None,
         }
     }
 
