@@ -1,7 +1,7 @@
 //! From a configuration to a served gateway: keys, numbers, the admin server, then the cores.
 
 use crate::admin::{self, Seen};
-use crate::api::{self, Desk, Door, Keyring};
+use crate::api::{self, Desk, Keyring};
 use crate::auth::Auth;
 use crate::backend::remote::Cluster;
 use crate::backend::{Backend, Local, Post, Remote};
@@ -26,6 +26,7 @@ use service::exit::Fatal;
 use service::lifecycle::{Reload, Shutdown};
 use service::mailbox::Directory;
 use service::ready;
+use service::server::Server;
 use shard::command::Now;
 use shard::host::Host;
 use shard::notification::Notified;
@@ -95,7 +96,7 @@ pub fn serve(config: Config) -> Result<(), Fatal> {
     let admin = admin::start(seen).map_err(|e| taken("admin", config.admin, &e))?;
     let announce = |listen: SocketAddr| {
         let at = admin.address();
-        let line = start_line(&config, listen, (at, api.as_ref().map(Door::address)));
+        let line = start_line(&config, listen, (at, api.as_ref().map(Server::address)));
         ready::announce(&line, listen, at, config.ready_file.as_deref())
             .map_err(|e| config.refuse("ready_file", &format!("could not be written: {e}")))
     };
@@ -148,13 +149,13 @@ fn open_api(
     config: &Config,
     seen: Seen,
     (keyring, setup): (Option<Arc<Keyring>>, &Setup),
-) -> Result<Option<Door>, Fatal> {
+) -> Result<Option<Server>, Fatal> {
     let (Some(at), Some(keyring)) = (config.api_listen, keyring) else { return Ok(None) };
     let tls = match &setup.security {
         Security::Off => None,
         Security::Accept(tls) | Security::Require(tls) => Some(tls.clone()),
     };
-    Door::open(at, tls, Desk::new(seen, keyring)).map(Some).map_err(|e| taken("api_listen", at, &e))
+    api::open(at, tls, Desk::new(seen, keyring)).map(Some).map_err(|e| taken("api_listen", at, &e))
 }
 
 fn taken(setting: &str, at: SocketAddr, error: &io::Error) -> Fatal {

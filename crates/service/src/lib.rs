@@ -13,6 +13,7 @@ pub mod mailbox;
 pub mod environment;
 pub mod cores;
 pub mod metrics;
+pub mod server;
 pub mod admin;
 
 /// Executors of one process, at most: twice the hardware threads of the largest single socket that

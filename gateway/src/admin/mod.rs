@@ -7,13 +7,14 @@ mod routes;
 pub use health::Health;
 pub use routes::Seen;
 
-use service::admin::Admin;
+use service::admin;
+use service::server::Server;
 use std::io;
 
 /// Binds the address of the configuration and serves.
 ///
 /// # Errors
 /// The address cannot be bound, or the thread not be made.
-pub fn start(seen: Seen) -> io::Result<Admin> {
-    Admin::start(seen.config.admin, routes::router(seen))
+pub fn start(seen: Seen) -> io::Result<Server> {
+    admin::start(seen.config.admin, routes::router(seen))
 }

@@ -15,15 +15,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
+use service::server::Server;
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener as AsyncListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use wire::RefusalCode;
@@ -31,58 +31,20 @@ use wire::RefusalCode;
 /// How long a door rests that could not accept: files are there again then, or not.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
-/// The open door. Dropping it closes it; calls are answered until then, also while the cores drain.
-#[derive(Debug)]
-pub struct Door {
+/// Binds and serves; with TLS, if there is any.
+///
+/// # Errors
+/// The address cannot be bound, or the thread not be made.
+pub fn open(
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+    tls: Option<Arc<front::ServerConfig>>,
+    desk: Desk,
+) -> io::Result<Server> {
+    let tls = tls.map(TlsAcceptor::from);
+    Server::start("api", address, |listener| accept(listener, tls, Arc::new(desk)))
 }
 
-impl Door {
-    /// Binds and serves; with TLS, if there is any.
-    ///
-    /// # Errors
-    /// The address cannot be bound, or the thread not be made.
-    pub fn open(
-        address: SocketAddr,
-        tls: Option<Arc<front::ServerConfig>>,
-        desk: Desk,
-    ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = {
-            let _entered = runtime.enter();
-            AsyncListener::from_std(listener)?
-        };
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = thread::Builder::new().name("api".into()).spawn(move || {
-            runtime.spawn(accept(listener, tls.map(TlsAcceptor::from), Arc::new(desk)));
-            // Ends when the sender is dropped; the runtime then drops what is being served.
-            let _ = runtime.block_on(stopped);
-        })?;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-impl Drop for Door {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn accept(listener: AsyncListener, tls: Option<TlsAcceptor>, desk: Arc<Desk>) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, desk: Arc<Desk>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = room.clone().acquire_owned().await.expect("it is not closed");

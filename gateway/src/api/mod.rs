@@ -22,7 +22,7 @@ mod door;
 mod typed;
 
 pub use desk::Desk;
-pub use door::Door;
+pub use door::open;
 pub use keyring::Keyring;
 pub use scope::Scopes;
 pub use typed::{ApiKey, change_keys};

@@ -6,10 +6,10 @@ use gateway::entry::requests::Context;
 use gateway::metrics::Metrics;
 use link::{Clocks, Host, Reading};
 use netring::names::Names;
-use service::admin::Admin;
 use service::clock::unix_ms;
 use service::lifecycle::Shutdown;
 use service::mailbox::Directory;
+use service::server::Server;
 use shard::command::{Answer, Command, DeviceState, Now};
 use shard::owner::NodeId;
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
 use wire::{DeviceId, Generation, InboxSeq, Platform, RefusalCode, Uid};
 
-fn start() -> (Admin, Seen) {
+fn start() -> (Server, Seen) {
     let dir = tempfile::tempdir().unwrap();
     let config = config(|config| {
         config.admin = "127.0.0.1:0".parse().unwrap();
@@ -41,7 +41,7 @@ fn ask(address: SocketAddr, request: &str) -> String {
 }
 
 #[track_caller]
-fn check(admin: &Admin, request: &str, status: u16, part: &str) {
+fn check(admin: &Server, request: &str, status: u16, part: &str) {
     let answer = ask(admin.address(), request);
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
     assert!(answer.contains(part), "{request}: {part:?} is not in {answer}");

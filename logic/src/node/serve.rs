@@ -22,7 +22,7 @@ use flume::{Receiver, Sender};
 use link::dial::Dialer;
 use link::{Clocks, NodeAddress, PeerId, Terms};
 use rand::random;
-use service::admin::Admin;
+use service::admin;
 use service::clock::unix_ms;
 use service::config::{self, Settings};
 use service::cores::{self, Plan, RING_TICK};
@@ -31,6 +31,7 @@ use service::exit::Fatal;
 use service::lifecycle::{Shutdown, State};
 use service::mailbox::Directory;
 use service::ready;
+use service::server::Server;
 use shard::ShardConfig;
 use shard::command::Now;
 use shard::host::Host;
@@ -65,7 +66,7 @@ struct Node {
 
 /// What is seen from outside, from the start on.
 struct Outside {
-    admin: Admin,
+    admin: Server,
     waits: Waits,
     cluster: Arc<OnceLock<pages::Cluster>>,
     clocks: Arc<ArcSwap<Clocks>>,
@@ -144,7 +145,7 @@ impl Outside {
             cluster: cluster.clone(),
             clocks: clocks.clone(),
         };
-        let admin = Admin::start(config.admin, router(sources))
+        let admin = admin::start(config.admin, router(sources))
             .map_err(|e| Fatal::Environment(format!("could not serve {}: {e}", config.admin)))?;
         Ok(Self { admin, waits, cluster, clocks })
     }
