@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 mod small_file;
+mod hex;
 pub mod auth;
 pub mod tls;
 pub mod webhook;

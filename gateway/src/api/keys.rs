@@ -1,6 +1,7 @@
 //! API keys: what is kept of each, never the key itself, and which key a text is. Pure: it knows no file and no clock.
 
 use super::scope::Scopes;
+use crate::hex::hex;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -132,10 +133,6 @@ pub fn find<'a>(mut keys: impl Iterator<Item = &'a Key>, text: &str) -> Option<u
     }
     let print = Print::of(text);
     keys.position(|key| key.print.is(&print))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::error::KeyError;
 use super::key_file;
+use crate::hex::hex;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -30,8 +31,7 @@ fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
         data_dir.join(format!("{FILE}.{}.{:016x}", std::process::id(), rand::random::<u64>()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let random: [u8; 32] = rand::random();
-    let line: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let written = writeln!(file, "{line}").and_then(|()| file.sync_all());
+    let written = writeln!(file, "{}", hex(&random)).and_then(|()| file.sync_all());
     let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         linked => linked,

@@ -1,5 +1,6 @@
 //! The signature of a request: that it comes from whoever has the secret, and when. It knows no request.
 
+use crate::hex::hex;
 use crate::small_file;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -72,8 +73,7 @@ impl Secrets {
             mac.update(b".");
             mac.update(body);
             let digest = mac.finalize().into_bytes();
-            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("t={unix_s},kid={name},v1={hex}")
+            format!("t={unix_s},kid={name},v1={}", hex(&digest))
         };
         self.0.iter().map(of).collect()
     }
